@@ -27,7 +27,7 @@ TIMEOUT_SECONDS = 120
 CALL = "*FluentBuilder::send*"
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 # Functions that receive their event as the body of an SQS message.
-QUEUE_FUNCTIONS = {"upload-trigger", "inference-success", "inference-error", "retry"}
+QUEUE_FUNCTIONS = {"upload-trigger", "inference-success", "inference-error", "retry", "event-feed", "webhooks"}
 # One event of each function, in events/<function>/.
 EVENTS = {
     "upload-trigger": "put",
@@ -37,6 +37,9 @@ EVENTS = {
     "reconciler": "schedule",
     "capacity": "schedule",
     "support-api": "get-me",
+    "event-feed": "job-ready",
+    "events-api": "get-events",
+    "webhooks": "continue",
     "ws-authorizer": "connect",
     "ws-connect": "connect",
     "ws-default": "sync",
@@ -61,6 +64,11 @@ ENVIRONMENT = {
     "AWS_ENDPOINT_URL_SAGEMAKER": "https://api.sagemaker.eu-central-1.amazonaws.com",
     "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING": "https://application-autoscaling.eu-central-1.amazonaws.com",
     "CHECKS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-checks-dead-letters",
+    "EVENTS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-events",
+    "EVENTS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-events-dead-letters",
+    "WEBHOOKS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-webhooks",
+    "WEBHOOKS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-webhooks-dead-letters",
+    "WEBHOOK_RECEIVERS": "public",
     "EVENT_BUS": "docket",
     "SERVICE_NAME": "docket",
     "PAGE_ORIGIN": "*",

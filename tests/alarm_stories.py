@@ -9,9 +9,9 @@ import dataclasses
 
 from cloudwatch import metric
 
-QUEUES = ("uploads", "inference-success", "inference-error", "checks")
-WORKER_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler")
-API_FUNCTIONS = ("support-api", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
+QUEUES = ("uploads", "inference-success", "inference-error", "checks", "events", "webhooks")
+WORKER_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler", "event-feed", "capacity")
+API_FUNCTIONS = ("support-api", "events-api", "webhooks", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
 DAY = 1440  # minutes
 
 
@@ -142,7 +142,7 @@ def service_stories(s):
     }
     for queue in QUEUES:
         age = s.sqs("ApproximateAgeOfOldestMessage", queue)
-        oldest = 2700 if queue == "checks" else 1800  # a check may be delayed by 900 s
+        oldest = 2700 if queue in ("checks", "webhooks") else 1800  # these may be delayed by 900 s
         stories["queue-stalled"] += [
             fires(f"{queue}: a message is too old twice within ten minutes", (age, range(4), 60), (age, range(5, 9), 60), (age, [4, 9], oldest + 1)),
             quiet(f"{queue}: as old as deliveries and delays make it", (age, range(60), oldest)),

@@ -50,7 +50,8 @@ def http_requests_need_a_token(project):
     methods, public = set(), []
     for name, route in of_api(project, "Route", "HTTP").items():
         method, _, path = route["RouteKey"].partition(" ")
-        methods.add(method)
+        if path == "/{proxy+}":
+            methods.add(method)
         if method in ("ANY", "OPTIONS", "$default"):
             yield f"{name} takes browsers' preflight requests, which have no token"
         if route["RouteKey"] == "GET /configuration":

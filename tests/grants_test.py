@@ -175,7 +175,7 @@ class Log(unittest.TestCase):
             if line["sid"] == "QuarantineAndState":
                 line["keys"] = ["state"]
             if line["sid"] == "Redrive":
-                line["resources"] = [0, 1, 3]
+                line["resources"] = [0, 1, 3, 4, 5]
         text = "\n".join(complaints(self.project, self.lines))
         self.assertIn("dynamodb:PutItem on RecordsTable for quarantine (QuarantineAndState)", text)
         self.assertIn("sqs:SendMessage on InferenceErrorQueue (Redrive)", text)

@@ -69,7 +69,7 @@ impl Grants {
     }
 }
 
-const GRANTS: [Grants; 11] = [
+const GRANTS: [Grants; 14] = [
     Grants {
         function: "upload-trigger",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
@@ -128,6 +128,8 @@ const GRANTS: [Grants; 11] = [
             "send to queue inference-success",
             "send to queue inference-error",
             "send a check",
+            "send to queue events",
+            "send to queue webhooks",
         ],
     },
     Grants {
@@ -196,7 +198,59 @@ const GRANTS: [Grants; 11] = [
             "send to queue inference-success",
             "send to queue inference-error",
             "send a check",
+            "send to queue events",
+            "send to queue webhooks",
             "push to a connection",
+        ],
+    },
+    Grants {
+        function: "event-feed",
+        shared: &[],
+        own: &[
+            "receive events",
+            "read the head of a feed",
+            "write the head of a feed",
+            "write a segment of a feed",
+            "list webhooks",
+            "send to queue webhooks",
+            "write a quarantine entry",
+            "write a quarantined body",
+        ],
+    },
+    Grants {
+        function: "webhooks",
+        shared: &[],
+        own: &[
+            "receive instructions",
+            "send to queue webhooks",
+            "read a job",
+            "read a webhook",
+            "read the head of a feed",
+            "read a segment of a feed",
+            "read the state of a webhook",
+            "write the state of a webhook",
+            "write a delivery",
+            "write a quarantine entry",
+            "write a quarantined body",
+        ],
+    },
+    Grants {
+        function: "events-api",
+        shared: &[],
+        own: &[
+            "read the head of a feed",
+            "read a segment of a feed",
+            "read the scan checkpoint",
+            "write the scan checkpoint",
+            "read a webhook",
+            "write a webhook",
+            "delete a webhook",
+            "list webhooks",
+            "read the state of a webhook",
+            "write the state of a webhook",
+            "delete the state of a webhook",
+            "list deliveries",
+            "send to queue webhooks",
         ],
     },
     Grants {

@@ -37,4 +37,5 @@ mod trace_id;
 #[cfg(target_os = "linux")]
 mod upload_burst;
 mod upload_to_ready;
+mod webhooks;
 mod websocket_page;

@@ -108,7 +108,7 @@ pub(crate) struct QueuePair<'a> {
     pub(crate) dead_letters_url: &'a str,
 }
 
-pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 4] {
+pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 6] {
     let outputs = &stack.outputs;
     [
         QueuePair {
@@ -130,6 +130,16 @@ pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 4] {
             name: "checks",
             url: &outputs.checks_queue_url,
             dead_letters_url: &outputs.checks_dead_letters_url,
+        },
+        QueuePair {
+            name: "events",
+            url: &outputs.events_queue_url,
+            dead_letters_url: &outputs.events_dead_letters_url,
+        },
+        QueuePair {
+            name: "webhooks",
+            url: &outputs.webhooks_queue_url,
+            dead_letters_url: &outputs.webhooks_dead_letters_url,
         },
     ]
 }

@@ -8,7 +8,9 @@ pub mod commands;
 pub mod data_deletion;
 pub mod downloads;
 mod error;
+pub mod events;
 pub mod explain;
+pub mod feed;
 pub mod job_detail;
 pub mod job_list;
 pub mod name;
@@ -24,6 +26,7 @@ pub mod summary;
 pub mod tickets;
 pub mod types;
 pub mod uploads;
+pub mod webhooks;
 
 pub use error::ApiError;
 pub use principal::{Principal, Role};

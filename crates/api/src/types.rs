@@ -4,6 +4,7 @@
 //!
 //! All times are milliseconds since 1970 UTC. A request with an unknown field is refused.
 
+mod event;
 mod job;
 mod pause;
 mod plan;
@@ -11,11 +12,13 @@ mod plan;
 mod schema;
 mod support;
 mod upload;
+mod webhook;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use event::{EventPage, EventQuery, EventView};
 pub use job::{
     AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultQuery,
     ResultView,
@@ -30,6 +33,10 @@ pub use support::{
 };
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,
+};
+pub use webhook::{
+    DeliveryList, DeliveryView, NewWebhook, RedeliverRequest, WebhookChange, WebhookList,
+    WebhookQuery, WebhookView,
 };
 
 /// Response of `GET /configuration`: what a client needs to sign in and to connect.

@@ -27,6 +27,10 @@ pub struct Outputs {
     pub inference_error_dead_letters_url: String,
     pub checks_queue_url: String,
     pub checks_dead_letters_url: String,
+    pub events_queue_url: String,
+    pub events_dead_letters_url: String,
+    pub webhooks_queue_url: String,
+    pub webhooks_dead_letters_url: String,
     pub inference_success_topic_arn: String,
     pub inference_error_topic_arn: String,
     /// The bus for `JobReady` and `JobFailed`.
@@ -161,6 +165,7 @@ pub(crate) async fn deploy(
         format!("CodePrefix={CODE_PREFIX}"),
         format!("Architecture={architecture}"),
         "Scale=small".to_owned(),
+        "WebhookReceivers=loopback".to_owned(),
         format!("ExecuteApiUrl={}", parameters.execute_api_url),
         format!("SageMakerRuntimeUrl={}", parameters.sagemaker_runtime_url),
         format!("SageMakerUrl={}", parameters.sagemaker_runtime_url),

@@ -95,6 +95,14 @@ pub(crate) enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// List a tenant's events in the order in which they were recorded
+    ///
+    /// Needs the role reviewer or support. With --verify the hashes of the events are computed: they fit only if none is
+    /// missing or changed.
+    Events(EventsArgs),
+    /// Send a tenant's events to a program
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Show job changes as they happen
     Watch {
         /// Tenant to watch; required if you have several [default for support: all tenants]
@@ -184,6 +192,90 @@ pub(crate) struct PagingArgs {
     /// Continue from the `cursor` of an earlier answer
     #[arg(long)]
     pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// List a tenant's webhooks
+    List {
+        /// Tenant; required for support, and if you have several
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Create a webhook, and print its secret once
+    Create {
+        /// Where events are posted to: https://…
+        url: String,
+        /// Only this event, job.ready or job.failed; repeat it for several [default: all]
+        #[arg(long = "event", value_name = "TYPE")]
+        events: Vec<String>,
+        /// Also send the file's name and the model's words about a failure
+        #[arg(long)]
+        include_details: bool,
+        /// Tenant; required for support, and if you have several
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Show a webhook
+    Show { id: String },
+    /// Change where a webhook posts to, and what
+    Change {
+        id: String,
+        /// Where events are posted to: https://…
+        #[arg(long)]
+        url: Option<String>,
+        /// Only this event; repeat it for several
+        #[arg(long = "event", value_name = "TYPE")]
+        events: Vec<String>,
+        /// Whether to send the file's name and the model's words about a failure
+        #[arg(long)]
+        include_details: Option<bool>,
+    },
+    /// Continue where a webhook stopped, after it was paused or disabled
+    Enable { id: String },
+    /// Send nothing until it is enabled
+    Pause { id: String },
+    /// Make a new secret, and print it once; the old one is used too for 24 hours
+    RotateSecret { id: String },
+    /// Delete a webhook
+    Delete { id: String },
+    /// Send a test event
+    Test { id: String },
+    /// Send one event, or all since a time, again
+    #[command(group = clap::ArgGroup::new("what").required(true))]
+    Redeliver {
+        id: String,
+        /// The event's sequence, as `docket events` prints it
+        #[arg(long, group = "what")]
+        sequence: Option<u64>,
+        /// All events since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
+        #[arg(long, value_name = "TIME", value_parser = time, group = "what")]
+        from: Option<u64>,
+    },
+    /// List the newest attempts
+    Deliveries { id: String },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    /// Only events after those of an earlier call, which printed this cursor
+    #[arg(long, value_name = "CURSOR", conflicts_with = "from")]
+    pub(crate) since: Option<String>,
+    /// Only events since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC) [default: all that are kept]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) from: Option<u64>,
+    /// Stop after so many events; rounded up to whole pages of 100
+    #[arg(long, short = 'n', default_value_t = u64::MAX, hide_default_value = true)]
+    pub(crate) limit: u64,
+    /// Compute the hashes, and fail if an event is missing or changed
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Print only events that are not in this file: lines with their ids, or JSON lines with `id` or `event_id`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) received: Option<PathBuf>,
+    /// Tenant; required for support, and if you have several
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
 }
 
 impl PagingArgs {

@@ -26,6 +26,7 @@ mod config;
 mod doctor;
 mod download;
 mod error;
+mod events;
 mod http_client;
 mod job_commands;
 mod job_detail;
@@ -44,6 +45,7 @@ mod summary;
 mod upload;
 mod watch;
 mod web_socket;
+mod webhooks;
 
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -187,6 +189,8 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Pause(args) => pauses::pause(context, args).await,
         Command::Resume(args) => pauses::resume(context, args).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
+        Command::Webhooks(command) => webhooks::run(context, command).await,
+        Command::Events(args) => events::run(context, args).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,

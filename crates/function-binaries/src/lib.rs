@@ -122,6 +122,53 @@ pub async fn support_api() -> Result<(), Error> {
     .await
 }
 
+/// The paths of the HTTP API for events.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn events_api() -> Result<(), Error> {
+    use handlers::api::events;
+    let app = bootstrap::init::<events::Environment>()?;
+    let api = events::EventsApi::new(app);
+    run(service_fn(async |event| {
+        traced(event, async |event| events::handle(&api, event).await).await
+    }))
+    .await
+}
+
+/// Adds events to the feeds of their tenants.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn event_feed() -> Result<(), Error> {
+    let app = bootstrap::init::<handlers::event_feed::Environment>()?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            handlers::event_feed::handle(&app, event).await
+        })
+        .await
+    }))
+    .await
+}
+
+/// Sends events to the receivers of webhooks.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn webhooks() -> Result<(), Error> {
+    let app = bootstrap::init::<handlers::webhooks::Environment>()?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            handlers::webhooks::handle(&app, event).await
+        })
+        .await
+    }))
+    .await
+}
+
 /// Authorizes WebSocket connections by their ticket.
 ///
 /// # Errors

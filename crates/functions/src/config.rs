@@ -58,6 +58,16 @@ variables! {
     InferenceErrorQueueUrl => "INFERENCE_ERROR_QUEUE_URL",
     /// The dead letters of the queue of error notifications.
     InferenceErrorDeadLettersUrl => "INFERENCE_ERROR_DEAD_LETTERS_URL",
+    /// The queue of events for the feeds.
+    EventsQueueUrl => "EVENTS_QUEUE_URL",
+    /// The dead letters of the queue of events.
+    EventsDeadLettersUrl => "EVENTS_DEAD_LETTERS_URL",
+    /// The queue of instructions to send webhooks.
+    WebhooksQueueUrl => "WEBHOOKS_QUEUE_URL",
+    /// The dead letters of the queue of webhooks.
+    WebhooksDeadLettersUrl => "WEBHOOKS_DEAD_LETTERS_URL",
+    /// Which receivers of webhooks are allowed: `public`, or `loopback` for those on the same machine.
+    WebhookReceivers => "WEBHOOK_RECEIVERS",
     /// The name of the event bus.
     EventBus => "EVENT_BUS",
     /// The management URL of the WebSocket API.

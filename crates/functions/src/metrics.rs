@@ -90,6 +90,14 @@ metrics! {
     InstancesInService: Count,
     /// Complete evaluations of function `capacity`.
     CapacityRuns: Count,
+    /// Events that a receiver took.
+    WebhooksDelivered: Count,
+    /// Attempts that failed; most are repeated.
+    WebhooksFailed: Count,
+    /// Events that were not delivered within three days.
+    WebhooksGivenUp: Count,
+    /// Webhooks that were disabled because they failed for too long, or the receiver answered 410.
+    WebhooksDisabled: Count,
 }
 
 /// The dimensions of a metric in addition to the service's name, which all have because an account may have several

@@ -296,7 +296,14 @@ fn stored_names_do_not_change() {
     let classes = StatusGroup::ALL.map(StatusGroup::name);
     assert_eq!(classes, ["open", "ready", "failed", "cancelled", "erased"]);
     let queues = Queue::ALL.map(Queue::name);
-    let expected = ["uploads", "inference-success", "inference-error", "checks"];
+    let expected = [
+        "uploads",
+        "inference-success",
+        "inference-error",
+        "checks",
+        "events",
+        "webhooks",
+    ];
     assert_eq!(queues, expected);
     for cause in Cause::ALL {
         assert_eq!(Cause::from_name(cause.name()), cause);

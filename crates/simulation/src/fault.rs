@@ -129,6 +129,10 @@ faults! {
     PushLost 200_000,
     /// Two reconcilers run at once.
     TwoReconcilers 500_000,
+    /// A receiver of webhooks answers with an error or a redirect.
+    ReceiverRefuses 200_000,
+    /// A receiver of webhooks takes an event, and its answer is lost.
+    ReceiverAnswerLost 200_000,
 }
 
 impl FaultKind {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use aws_lambda_events::sqs::SqsEvent;
 use functions::bootstrap::App;
 use functions::handlers::{
-    capacity, inference_error, inference_success, reconciler, retry, upload_trigger, ws_authorizer,
-    ws_connect, ws_default, ws_disconnect,
+    capacity, event_feed, inference_error, inference_success, reconciler, retry, upload_trigger,
+    webhooks, ws_authorizer, ws_connect, ws_default, ws_disconnect,
 };
 use jobs::open_jobs::OpenJobs;
 use jobs::ports::Queue;
@@ -111,6 +111,8 @@ async fn process(
         Queue::InferenceSuccess => inference_success::handle(app, event).await,
         Queue::InferenceError => inference_error::handle(app, event).await,
         Queue::Checks => retry::handle(app, event).await,
+        Queue::Events => event_feed::handle(app, event).await,
+        Queue::Webhooks => webhooks::handle(app, event).await,
     };
     answer.map_or(HandlerOutcome::Failed, |answer| {
         let failures = answer.batch_item_failures.into_iter();

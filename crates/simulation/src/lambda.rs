@@ -46,6 +46,7 @@ impl Lambda {
             service_name: "docket".to_owned(),
             bucket: BUCKET.to_owned(),
             page_origin: "*".to_owned(),
+            webhook_receivers: "loopback".to_owned(),
             pipelines,
         };
         let app = App {
@@ -202,6 +203,8 @@ fn describe(env: &mut SimulationEnvironment, task: &Task, released: bool) -> Run
                 Queue::InferenceSuccess => "inference-success",
                 Queue::InferenceError => "inference-error",
                 Queue::Checks => "retry",
+                Queue::Events => "event-feed",
+                Queue::Webhooks => "webhooks",
             };
             let messages = batch.records.iter();
             RunningFunction {

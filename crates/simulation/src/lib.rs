@@ -56,6 +56,7 @@ mod ports;
 mod pushed_frame;
 mod quarantine;
 mod queue;
+mod receiver;
 mod request;
 mod settings;
 mod simulation;

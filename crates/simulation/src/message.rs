@@ -14,6 +14,10 @@ pub(crate) enum MessageKind {
     Failure(InferenceId),
     /// A delayed check message or a retry command.
     Check,
+    /// An event of the bus.
+    Event,
+    /// For function `webhooks`.
+    Instruction,
     /// SageMaker's `TestNotification`.
     Test,
     /// Redriven by support.

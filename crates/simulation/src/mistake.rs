@@ -125,6 +125,20 @@ mistakes! {
     LostAttemptsTakenForAlive,
     /// Function `capacity` sees the open jobs as they were five minutes ago.
     OldReadingUsed,
+    /// The rule of the event bus does not deliver some events.
+    RuleLosesEvents,
+    /// The head of a feed is written regardless of its revision.
+    FeedHeadOverwritten,
+    /// An event is added to a feed before the newest one.
+    FeedEventInserted,
+    /// The last of the events that are added to a feed is dropped.
+    FeedEventDropped,
+    /// A segment of a feed is not written.
+    FeedSegmentNotWritten,
+    /// A receiver's refusal counts as a delivery.
+    RefusalTakenForDelivery,
+    /// Instructions to send a webhook's events again later are lost.
+    DelayedInstructionsLost,
 }
 
 impl Mistake {
@@ -138,6 +152,16 @@ impl Mistake {
                 | Self::LostAttemptsTakenForAlive
                 | Self::OldReadingUsed
         )
+    }
+
+    /// How many uploads a history needs to show it.
+    pub fn min_uploads(self) -> u32 {
+        // A segment is full.
+        if self == Self::FeedSegmentNotWritten {
+            40
+        } else {
+            12
+        }
     }
 
     /// The faults under which it shows most often. `None`: those that a seed draws.
@@ -185,6 +209,16 @@ impl Mistake {
                 Some(none.with(FaultKind::PageOpensSlowly, 1_000_000))
             }
             Self::RetriesIgnored => Some(none.with(FaultKind::ModelBroken, 500_000)),
+            Self::RefusalTakenForDelivery | Self::DelayedInstructionsLost => {
+                Some(none.with(FaultKind::ReceiverRefuses, 400_000))
+            }
+            Self::RuleLosesEvents
+            | Self::FeedHeadOverwritten
+            | Self::FeedEventInserted
+            | Self::FeedEventDropped
+            | Self::FeedSegmentNotWritten => {
+                Some(none.with(FaultKind::NotificationDoubled, 300_000))
+            }
             Self::LostAttemptsTakenForAlive => Some(
                 none.with(FaultKind::NotificationLost, 1_000_000)
                     .with(FaultKind::OutputDeleted, 700_000),

@@ -30,6 +30,9 @@ const fn max_concurrency(queue: Queue) -> usize {
         Queue::Uploads => 16,
         Queue::InferenceSuccess | Queue::InferenceError => 8,
         Queue::Checks => 4,
+        // More than in the template, so that functions add to a feed at once.
+        Queue::Events => 4,
+        Queue::Webhooks => 6,
     }
 }
 
@@ -93,7 +96,7 @@ pub(crate) struct BatchEnd {
 
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
-    queues: [QueueState; 4],
+    queues: [QueueState; 6],
 }
 
 impl Queues {

@@ -6,5 +6,6 @@ functions::environment! {
         service_name: ServiceName,
         bucket: Bucket,
         page_origin: PageOrigin,
+        webhook_receivers: WebhookReceivers,
     }
 }

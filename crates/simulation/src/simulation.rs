@@ -36,6 +36,7 @@ use crate::pauses::PauseLedger;
 use crate::people::People;
 use crate::quarantine::QuarantineTable;
 use crate::queue::{QueueEvent, Queues};
+use crate::receiver::Receivers;
 use crate::table::{JobTable, Write, Writer};
 use crate::tamper;
 use crate::time::{MINUTE, SECOND};
@@ -60,6 +61,7 @@ pub(crate) struct Simulation {
     pub(crate) quarantine: QuarantineTable,
     /// The table of the reconciler's state.
     pub(crate) records: KeyValueMap,
+    pub(crate) receivers: Receivers,
     pub(crate) pages: Pages,
     pub(crate) multipart: MultipartUploads,
     pub(crate) people: People,
@@ -90,6 +92,7 @@ impl Simulation {
             event_bus: SimulatedEventBus::default(),
             quarantine: QuarantineTable::default(),
             records: KeyValueMap::default(),
+            receivers: Receivers::default(),
             pages: Pages::default(),
             multipart: MultipartUploads::default(),
             people: People::default(),
@@ -114,6 +117,9 @@ impl Simulation {
             ..
         } = self;
         let events = endpoints.make(env, bucket, pipelines);
+        self.event_bus.has_feed_rule = true;
+        self.receivers
+            .create(&mut self.records, &history_plan::TENANTS);
         let plan = HistoryPlan::draw(env, pipelines, endpoints.len(), uploads);
         self.plan(events);
         self.calls.outages = plan.outages;
@@ -456,6 +462,7 @@ impl Simulation {
         self.actions_left == 0
             && self.released
             && self.queues.are_empty()
+            && self.receivers.have_all(&self.records)
             && self.table.has_no_open_jobs()
             && !self.is_releasing()
     }
@@ -489,6 +496,8 @@ impl Simulation {
             ..
         } = self;
         checks::at_rest::check_jobs(env, table, &self.event_bus);
+        checks::feed::check_at_rest(env, &self.records, &self.event_bus);
+        checks::feed::check_receivers(env, &self.event_bus, &self.receivers);
         checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines, people);
         checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger, people);
         checks::pages::check_at_rest(env, table, &self.pages);

@@ -128,7 +128,7 @@ pub(crate) fn junk(
         // An attempt that was never made.
         return (Queue::InferenceError, about(job, "Failed", "a99"));
     }
-    match env.rng.up_to(6) {
+    match env.rng.up_to(7) {
         0 => (
             Queue::Uploads,
             format!("{{\"Records\":[{{\"n\":{number}}}]}}"),
@@ -143,6 +143,12 @@ pub(crate) fn junk(
         5 => (
             Queue::Checks,
             format!(r#"{{"job_id":"{stray}","attempt":1}}"#),
+        ),
+        6 => (
+            Queue::Events,
+            format!(
+                r#"{{"detail-type":"JobReady","detail":{{"job":{{"id":"{stray}","tenant":"acme"}}}}}}"#
+            ),
         ),
         _ => (Queue::InferenceSuccess, format!("no JSON {number}")),
     }

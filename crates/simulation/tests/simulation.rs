@@ -131,7 +131,7 @@ fn every_planted_mistake_is_noticed() {
             let planted = HistoryOptions {
                 mistake: Some(*mistake),
                 faults: mistake.fault_profile(),
-                uploads: 12,
+                uploads: mistake.min_uploads(),
                 ..options(seed)
             };
             !history(&planted).violations.is_empty()

@@ -1,6 +1,7 @@
 //! All ports in memory: exact, deterministic, and able to fail an operation before or after it is carried out.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::key_value_map::KeyValueMap;
@@ -20,8 +21,10 @@ mod instances;
 mod messaging;
 mod objects;
 mod reconcile;
+mod webhooks;
 
 pub use api::MultipartUpload;
+pub use webhooks::ReceivedWebhook;
 
 /// Implements all ports over a [`MemoryState`].
 #[derive(Debug, Default)]
@@ -91,6 +94,18 @@ pub struct MemoryState {
     pub served_models: BTreeMap<String, DescribedModel>,
     /// Every call that asked for a number of instances: endpoint and number.
     pub instances_asked: Vec<(String, u32)>,
+    /// The addresses of names.
+    pub addresses: BTreeMap<String, Vec<IpAddr>>,
+    /// Requests that reached receivers of webhooks.
+    pub webhooks: Vec<ReceivedWebhook>,
+    /// What receivers answer to the next requests: a status, or why there is no response.
+    pub webhook_responses: VecDeque<Result<u16, String>>,
+    /// What they answer after that, if not 204.
+    pub webhook_response: Option<Result<u16, String>>,
+    /// How long a receiver takes, in milliseconds of this clock.
+    pub webhook_ms: u64,
+    /// Instructions for function `webhooks` that were sent, with their delays in seconds.
+    pub instructions: Vec<(String, u32)>,
     versions: u64,
 }
 

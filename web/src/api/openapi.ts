@@ -41,6 +41,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists a tenant's events in the order in which they were recorded, with the hashes that prove that none is missing.
+         * @description Access: reviewer, support.
+         */
+        get: operations["ListEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs": {
         parameters: {
             query?: never;
@@ -149,7 +169,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
+         * Signs the download of a result. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
          * @description Access: any role that can see the job.
          */
         get: operations["GetResult"];
@@ -175,26 +195,6 @@ export interface paths {
          * @description Access: any role that can see the job.
          */
         post: operations["RetryJob"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/jobs/{job_id}/run-again": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.
-         * @description Access: support.
-         */
-        post: operations["RunJobAgain"];
         delete?: never;
         options?: never;
         head?: never;
@@ -469,6 +469,138 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists a tenant's webhooks.
+         * @description Access: reviewer, support.
+         */
+        get: operations["ListWebhooks"];
+        put?: never;
+        /**
+         * Creates a webhook. Only this response and the one of a rotation contain its secret.
+         * @description Access: reviewer, support.
+         */
+        post: operations["CreateWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a webhook, and how far delivery has come.
+         * @description Access: reviewer, support.
+         */
+        get: operations["GetWebhook"];
+        put?: never;
+        /**
+         * Changes a webhook, pauses it or enables it again.
+         * @description Access: reviewer, support.
+         */
+        post: operations["ChangeWebhook"];
+        /**
+         * Deletes a webhook.
+         * @description Access: reviewer, support.
+         */
+        delete: operations["DeleteWebhook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the newest 50 attempts to deliver an event, of the last 7 days.
+         * @description Access: reviewer, support.
+         */
+        get: operations["ListDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends one event, or all from a time on, again.
+         * @description Access: reviewer, support.
+         */
+        post: operations["RedeliverEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a new secret. For 24 hours each request is signed with both.
+         * @description Access: reviewer, support.
+         */
+        post: operations["RotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a test event, once. Its outcome is in the list of deliveries.
+         * @description Access: reviewer, support.
+         */
+        post: operations["SendTestEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/ws-tickets": {
         parameters: {
             query?: never;
@@ -507,12 +639,8 @@ export interface components {
             closed_at?: number;
             /** @description Present if the attempt failed. */
             failure?: components["schemas"]["FailureView"];
-            /** @description There is a result of it, if its retention time is not over: `GET /jobs/{job_id}/result?attempt=`. */
-            has_result?: boolean;
             /** @description SageMaker's inference id. */
             inference_id: string;
-            /** @description The model that it was sent to. Absent while it is open, and if that was not known. */
-            model?: components["schemas"]["ModelView"];
             /** @description Where the endpoint writes the output. The object may not exist yet. */
             output?: string;
             /**
@@ -525,7 +653,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
+        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -581,6 +709,131 @@ export interface components {
             sign_in_url: string;
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
             web_socket_url: string;
+        };
+        /** @description Response of `GET /webhooks/{webhook_id}/deliveries`: the newest 50 attempts, newest first. They are kept for 7 days. */
+        DeliveryList: {
+            deliveries: components["schemas"]["DeliveryView"][];
+        };
+        /** @description An attempt to deliver an event. */
+        DeliveryView: {
+            /** Format: int64 */
+            at: number;
+            /**
+             * Format: int32
+             * @description Counts the attempts for this event, from 1.
+             */
+            attempt: number;
+            /** @description The header `webhook-id`. */
+            event_id: string;
+            /** @description Why the attempt failed; absent if it succeeded. */
+            problem?: string;
+            /**
+             * Format: int64
+             * @description The size of the request's body. The body itself is not kept.
+             */
+            request_bytes: number;
+            /** @description The beginning of the response's body. Plain text. Escape it before you show it as HTML. */
+            response?: string;
+            /**
+             * Format: int64
+             * @description When it is tried again. Absent if it succeeded or is given up.
+             */
+            retry_at?: number;
+            /**
+             * Format: int64
+             * @description The event's sequence in the feed; 0 for a test event.
+             */
+            sequence: number;
+            /**
+             * Format: int32
+             * @description The status of the response; absent if there was none.
+             */
+            status?: number;
+            url: string;
+        };
+        /**
+         * @description A page of the feed. `hash` is the hash of the last of `events`; whoever computes the hashes of all events from
+         *     `previous_hash` on and arrives at `hash` has received each of them unchanged.
+         */
+        EventPage: {
+            /**
+             * Format: int32
+             * @description The number of events in this page.
+             */
+            count: number;
+            /** @description Always present. Pass it as `since` in the next request, now or later. It belongs to the tenant, not to the caller. */
+            cursor: string;
+            /** @description The hash of that event. A program that has received all events has computed the same one. */
+            end_hash: string;
+            /**
+             * Format: int64
+             * @description The sequence of the newest event of the feed: how many events the tenant has had.
+             */
+            end_sequence: number;
+            /** @description In the order of their sequence, without gaps. */
+            events: components["schemas"]["EventView"][];
+            /** @description The hash of that event. */
+            hash: string;
+            /** @description The hash of the event before the first of this page; 64 zeros before the first event of all. */
+            previous_hash: string;
+            /**
+             * Format: int64
+             * @description The sequence of the last event of this page, or of the one before it if it has none.
+             */
+            sequence: number;
+            tenant: string;
+        };
+        /** @description Query parameters of `GET /events`. */
+        EventQuery: {
+            /**
+             * Format: int64
+             * @description Only events that were recorded at or after this time, in milliseconds since 1970 UTC. Not together with `since`.
+             */
+            from?: number;
+            /**
+             * Format: int32
+             * @description Maximum number of events in the response. The default is 100.
+             */
+            limit?: number;
+            /**
+             * @description The `cursor` of an earlier response: only events after those. Without it and without `from`, events from the oldest
+             *     that is kept.
+             */
+            since?: string;
+            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+            tenant?: string;
+        };
+        /**
+         * @description What happened to a job.
+         * @enum {string}
+         */
+        EventType: "job.ready" | "job.failed";
+        /** @description An event of the feed. */
+        EventView: {
+            /**
+             * @description SHA-256, in lower-case hexadecimal digits, of the previous event's hash, `sequence`, `id`, `type` and `recorded_at`,
+             *     with a line feed between each two.
+             */
+            hash: string;
+            /** @description `<job id>:<version>`, as in webhooks and on the event bus. An event that occurs twice has the same id. */
+            id: string;
+            job_id: string;
+            /**
+             * Format: int64
+             * @description When the event was added to the feed. Never earlier than the event before.
+             */
+            recorded_at: number;
+            /**
+             * Format: int64
+             * @description Counts the tenant's events, from 1.
+             */
+            sequence: number;
+            type: components["schemas"]["EventType"];
+            /**
+             * Format: int64
+             * @description The version of the job. Of two events of a job, the one with the higher version is newer.
+             */
+            version: number;
         };
         /** @description Explanation of a job. All times are milliseconds since 1970 UTC. */
         Explanation: {
@@ -656,7 +909,7 @@ export interface components {
              */
             type: "job.changed";
         };
-        /** @description Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `cancel` and `data-deletion`. */
+        /** @description Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`. */
         JobCommandRequest: {
             /**
              * Format: int64
@@ -808,17 +1061,10 @@ export interface components {
              * @description When the job was created, in milliseconds since 1970 UTC.
              */
             created_at: number;
-            /**
-             * Format: int32
-             * @description The attempt with the result that the job already has, while it is run again. Present if the job is open and has one.
-             */
-            earlier_result?: number;
             /** @description Why the job failed. Of an open job: why its last attempt did. */
             failure?: components["schemas"]["FailureView"];
             /** @description The same for all versions and attempts of the job: a UUID. */
             id: string;
-            /** @description The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result. */
-            model?: components["schemas"]["ModelView"];
             /** @description The file name, shortened to 200 characters. Plain text. Escape it before you show it as HTML. */
             name: string;
             /** @description A `name` of `GET /me`'s pipelines, or one that takes no more uploads. */
@@ -853,21 +1099,6 @@ export interface components {
              */
             version: number;
         };
-        /**
-         * @description The version of a model: `<endpoint configuration>@<digest>`. The digest is the first twelve hexadecimal digits of the SHA-256
-         *     of its container image, and absent with its `@` if SageMaker did not name it.
-         */
-        ModelView: {
-            /** @description What it served when the attempt ended, if that was another version. */
-            other?: string;
-            /**
-             * @description The version that answered is not certain: the endpoint was updated while the attempt was open, or what it served when the
-             *     attempt ended was not known.
-             */
-            uncertain?: boolean;
-            /** @description What the endpoint served when the attempt was submitted. */
-            version: string;
-        };
         /** @description A multipart upload. */
         MultipartUploadView: {
             /**
@@ -893,10 +1124,7 @@ export interface components {
             /** @description The value: a failure cause, or a pipeline's name. */
             name: string;
         };
-        /**
-         * @description Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
-         *     job.
-         */
+        /** @description Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job. */
         NewRetryPlan: {
             /**
              * @description Without it, all failed jobs.
@@ -912,11 +1140,6 @@ export interface components {
             per_minute?: number | null;
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
             reason: string;
-            /**
-             * @description Runs `Ready` jobs again, with the model that their endpoint serves then, in place of retrying failed jobs. Their results
-             *     stay. The filter must name a tenant, and no cause.
-             */
-            run_again?: boolean;
         };
         /** @description Body of `POST /ws-tickets`. */
         NewTicket: {
@@ -958,6 +1181,20 @@ export interface components {
             };
             /** @description One of the caller's tenants. Required if the caller has several. */
             tenant?: string | null;
+        };
+        /** @description Body of `POST /webhooks`. */
+        NewWebhook: {
+            /** @description Only these events. Without it, all. */
+            event_types?: components["schemas"]["EventType"][];
+            /** @description Also send the file's name and the model's words about a failure. Off unless it is set. */
+            include_details?: boolean;
+            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+            tenant?: string | null;
+            /**
+             * @description Where events are posted to: `https://`, a name or an address on the public internet, port 443 or above 1023, without
+             *     user name and fragment.
+             */
+            url: string;
         };
         /** @description Query parameters of `GET /quarantine` and `GET /audit`. */
         PageQuery: {
@@ -1063,14 +1300,18 @@ export interface components {
             /** @description Why there is no estimate, or what it is based on, in a sentence. */
             note: string;
         };
-        /** @description Query parameters of `GET /jobs/{job_id}/result`. */
-        ResultQuery: {
+        /** @description Body of `POST /webhooks/{webhook_id}/redeliver`: one of `sequence` and `from`. */
+        RedeliverRequest: {
             /**
-             * Format: int32
-             * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
-             *     is run again the earlier one.
+             * Format: int64
+             * @description Send all events again that were recorded at or after this time, in milliseconds since 1970 UTC.
              */
-            attempt?: number;
+            from?: number | null;
+            /**
+             * Format: int64
+             * @description Send this event again.
+             */
+            sequence?: number | null;
         };
         /** @description Response of `GET /jobs/{job_id}/result` and `GET /jobs/{job_id}/document`. */
         ResultView: {
@@ -1093,29 +1334,24 @@ export interface components {
             /** @description The request that downloads the result or the document. It also answers a `Range`. */
             request: components["schemas"]["SignedRequest"];
         };
-        /** @description Selects the jobs of a retry plan. */
+        /** @description Selects the failed jobs of a retry plan. */
         RetryPlanFilter: {
             /** @description Only jobs of exactly this batch. Needs `tenant`. */
             batch?: string | null;
             /** @description Only jobs that failed with this cause. */
             cause?: components["schemas"]["FailureCause"] | null;
-            /**
-             * @description Only jobs whose result is by this model: an endpoint configuration, or one with its digest as in `ModelView`. Also those of
-             *     which it is not certain. Only with `run_again`.
-             */
-            model?: string | null;
             /** @description Only this pipeline. */
             pipeline?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, at or after this time.
+             * @description Only jobs that failed at or after this time.
              */
             since?: number | null;
             /** @description Only jobs of this tenant. */
             tenant?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, before this time.
+             * @description Only jobs that failed before this time.
              */
             until?: number | null;
         };
@@ -1128,8 +1364,7 @@ export interface components {
         RetryPlanOutcome: {
             /**
              * Format: int64
-             * @description Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
-             *     earlier result.
+             * @description Started, then failed again or cancelled.
              */
             failed: number;
             /**
@@ -1164,7 +1399,7 @@ export interface components {
          * @enum {string}
          */
         RetryPlanStatus: "planned" | "releasing" | "released";
-        /** @description Failed jobs that are retried together, or ready jobs that are run again together. */
+        /** @description Failed jobs that are retried together. */
         RetryPlanView: {
             /** @description Who created the plan. */
             actor: string;
@@ -1175,8 +1410,6 @@ export interface components {
             applied_at?: number;
             /** @description The jobs by failure cause. */
             by_cause: components["schemas"]["NamedCount"][];
-            /** @description The jobs by the model of their result, if the plan runs ready jobs again. Those without a known model are not counted. */
-            by_model?: components["schemas"]["NamedCount"][];
             /** @description The jobs by pipeline. */
             by_pipeline: components["schemas"]["NamedCount"][];
             /**
@@ -1217,8 +1450,6 @@ export interface components {
              * @description How many jobs were released so far.
              */
             released: number;
-            /** @description It runs ready jobs again. */
-            run_again?: boolean;
             status: components["schemas"]["RetryPlanStatus"];
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
@@ -1350,6 +1581,65 @@ export interface components {
          * @enum {string}
          */
         WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "stalled";
+        /** @description Body of `POST /webhooks/{webhook_id}`. What is absent stays as it is. */
+        WebhookChange: {
+            /** @description `false` pauses it. `true` goes on where it stopped, also after it was disabled because it failed. */
+            enabled?: boolean | null;
+            /** @description As in [`NewWebhook`]; an empty list means all. */
+            event_types?: components["schemas"]["EventType"][] | null;
+            /** @description As in [`NewWebhook`]. */
+            include_details?: boolean | null;
+            /** @description As in [`NewWebhook`]. */
+            url?: string | null;
+        };
+        /** @description Response of `GET /webhooks`. */
+        WebhookList: {
+            webhooks: components["schemas"]["WebhookView"][];
+        };
+        /** @description Query parameters of `GET /webhooks`. */
+        WebhookQuery: {
+            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+            tenant?: string;
+        };
+        /** @description A webhook. */
+        WebhookView: {
+            /** Format: int64 */
+            created_at: number;
+            created_by: string;
+            /** @description Why they are not sent, if nobody paused it: it failed for too long, or the receiver answered 410. */
+            disabled_reason?: string;
+            /** @description Whether events are sent. */
+            enabled: boolean;
+            /** @description Empty: all. */
+            event_types: components["schemas"]["EventType"][];
+            /**
+             * Format: int64
+             * @description Since when no delivery has succeeded, while deliveries fail. After three days it is disabled.
+             */
+            failing_since?: number;
+            /** @description `<tenant>.<16 hexadecimal digits>`. */
+            id: string;
+            include_details: boolean;
+            /**
+             * Format: int64
+             * @description Until when the secret before a rotation is also used.
+             */
+            previous_secret_until?: number;
+            /** @description The secret, which is shown only once: in the response that creates the webhook or rotates its secret. */
+            secret?: string;
+            /**
+             * Format: int64
+             * @description The sequence up to which events were sent, or wait to be sent again.
+             */
+            sequence: number;
+            tenant: string;
+            url: string;
+            /**
+             * Format: int32
+             * @description How many events wait to be sent again after a failure.
+             */
+            waiting: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -1455,6 +1745,95 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ClientConfiguration"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListEvents: {
+        parameters: {
+            query?: {
+                /** @description Only events that were recorded at or after this time, in milliseconds since 1970 UTC. Not together with `since`. */
+                from?: number;
+                /** @description Maximum number of events in the response. The default is 100. */
+                limit?: number;
+                /**
+                 * @description The `cursor` of an earlier response: only events after those. Without it and without `from`, events from the oldest
+                 *     that is kept.
+                 */
+                since?: string;
+                /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
                 };
             };
             /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
@@ -1937,13 +2316,7 @@ export interface operations {
     };
     GetResult: {
         parameters: {
-            query?: {
-                /**
-                 * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
-                 *     is run again the earlier one.
-                 */
-                attempt?: number;
-            };
+            query?: never;
             header?: never;
             path: {
                 job_id: string;
@@ -2021,89 +2394,6 @@ export interface operations {
         };
     };
     RetryJob: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                job_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["JobCommandRequest"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            202: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["JobCommandResult"];
-                };
-            };
-            /** @description The token is missing, expired, or of another user pool. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    RunJobAgain: {
         parameters: {
             query?: never;
             header?: never;
@@ -3324,6 +3614,722 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SignedParts"];
                 };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListWebhooks: {
+        parameters: {
+            query?: {
+                /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CreateWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ChangeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    DeleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    RedeliverEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedeliverRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    RotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    SendTestEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The token is missing, expired, or of another user pool. */
             401: {

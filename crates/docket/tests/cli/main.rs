@@ -5,6 +5,7 @@
 mod container;
 mod doctor;
 mod errors;
+mod events;
 mod fake_service;
 mod model_check;
 mod output;
@@ -15,3 +16,4 @@ mod sign_in;
 mod upload;
 mod watch;
 mod web_sockets;
+mod webhooks;

@@ -24,6 +24,8 @@ mod tickets;
 #[cfg(feature = "api")]
 mod transfers;
 mod version_listing;
+#[cfg(feature = "api")]
+mod webhook_sender;
 mod websocket;
 
 use std::error::Error;

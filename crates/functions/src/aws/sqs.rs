@@ -41,7 +41,11 @@ impl<E: Environment> Aws<E> {
         })
     }
 
-    async fn send_all(&self, queue_url: &str, bodies: &[DelayedMessage<String>]) -> FailedEntries {
+    pub(super) async fn send_all(
+        &self,
+        queue_url: &str,
+        bodies: &[DelayedMessage<String>],
+    ) -> FailedEntries {
         let batches = bodies
             .chunks(MAX_BATCH_MESSAGES)
             .zip((0..).step_by(MAX_BATCH_MESSAGES));

@@ -3,6 +3,7 @@
 mod claims;
 mod cursor;
 mod dispatch;
+pub mod events;
 mod http;
 pub mod problem;
 mod query;
@@ -39,6 +40,8 @@ environment! {
         inference_success_queue_url: InferenceSuccessQueueUrl,
         inference_error_queue_url: InferenceErrorQueueUrl,
         checks_queue_url: ChecksQueueUrl,
+        events_queue_url: EventsQueueUrl,
+        webhooks_queue_url: WebhooksQueueUrl,
         websocket_url: WebsocketManagementUrl,
         websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
@@ -53,6 +56,8 @@ impl QueueUrls for Environment {
             Queue::InferenceSuccess => &self.inference_success_queue_url,
             Queue::InferenceError => &self.inference_error_queue_url,
             Queue::Checks => &self.checks_queue_url,
+            Queue::Events => &self.events_queue_url,
+            Queue::Webhooks => &self.webhooks_queue_url,
         }
     }
 
@@ -100,7 +105,7 @@ impl<P, E: ApiSettings> Api<P, E> {
         Self {
             app,
             configuration,
-            cursor_signer: CursorSigner::new(),
+            cursor_signer: CursorSigner::new(cursor::KEY),
         }
     }
 

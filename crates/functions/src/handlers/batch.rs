@@ -285,12 +285,12 @@ fn span(queue: &'static str, message: &SqsMessage) -> Span {
 }
 
 /// Decides what happens to a message that failed.
-enum Settled {
+pub(super) enum Settled {
     Redelivered,
     Quarantined,
 }
 
-async fn settle<P: Quarantine + Clock>(
+pub(super) async fn settle<P: Quarantine + Clock>(
     ports: &P,
     queue: &'static str,
     message: &SqsMessage,

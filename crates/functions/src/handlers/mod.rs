@@ -4,6 +4,8 @@
 pub mod api;
 pub mod batch;
 pub mod capacity;
+#[cfg(feature = "api")]
+pub mod event_feed;
 pub mod inference_error;
 pub mod inference_success;
 #[cfg(feature = "api")]
@@ -16,6 +18,8 @@ pub mod retry;
 pub(crate) mod s3_event;
 pub mod sqs_message;
 pub mod upload_trigger;
+#[cfg(feature = "api")]
+pub mod webhooks;
 pub mod ws;
 pub mod ws_authorizer;
 pub mod ws_connect;

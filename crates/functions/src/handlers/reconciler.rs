@@ -35,6 +35,10 @@ environment! {
         inference_error_dead_letters_url: InferenceErrorDeadLettersUrl,
         checks_queue_url: ChecksQueueUrl,
         checks_dead_letters_url: ChecksDeadLettersUrl,
+        events_queue_url: EventsQueueUrl,
+        webhooks_queue_url: WebhooksQueueUrl,
+        webhooks_dead_letters_url: WebhooksDeadLettersUrl,
+        events_dead_letters_url: EventsDeadLettersUrl,
         service_name: ServiceName,
     }
 }
@@ -46,6 +50,8 @@ impl QueueUrls for Environment {
             Queue::InferenceSuccess => &self.inference_success_queue_url,
             Queue::InferenceError => &self.inference_error_queue_url,
             Queue::Checks => &self.checks_queue_url,
+            Queue::Events => &self.events_queue_url,
+            Queue::Webhooks => &self.webhooks_queue_url,
         }
     }
 
@@ -55,6 +61,8 @@ impl QueueUrls for Environment {
             Queue::InferenceSuccess => &self.inference_success_dead_letters_url,
             Queue::InferenceError => &self.inference_error_dead_letters_url,
             Queue::Checks => &self.checks_dead_letters_url,
+            Queue::Events => &self.events_dead_letters_url,
+            Queue::Webhooks => &self.webhooks_dead_letters_url,
         })
     }
 }

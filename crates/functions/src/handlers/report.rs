@@ -138,7 +138,7 @@ fn after_check(jobs: &[&Job], is: fn(&Job) -> bool) -> Vec<u64> {
 }
 
 /// Zero is not written, because each written metric costs.
-fn count(number: usize) -> Vec<u64> {
+pub(super) fn count(number: usize) -> Vec<u64> {
     if number == 0 {
         vec![]
     } else {

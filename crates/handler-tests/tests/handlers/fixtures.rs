@@ -24,6 +24,7 @@ functions::environment! {
         sign_in_url: SignInUrl,
         user_pool_client_id: UserPoolClientId,
         websocket_connect_url: WebsocketConnectUrl,
+        webhook_receivers: WebhookReceivers,
     }
 }
 
@@ -38,6 +39,7 @@ pub(crate) fn app() -> TestApp {
         sign_in_url: "https://sign-in.example.com".to_owned(),
         user_pool_client_id: "client".to_owned(),
         websocket_connect_url: "wss://pages.example.com".to_owned(),
+        webhook_receivers: "public".to_owned(),
         pipelines: Pipelines::parse(toml).unwrap(),
     };
     App {

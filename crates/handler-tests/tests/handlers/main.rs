@@ -8,6 +8,7 @@
 
 mod api;
 mod capacity;
+mod event_feed;
 mod fixtures;
 mod models;
 mod outcomes;
@@ -17,3 +18,4 @@ mod reconciler;
 mod same_bytes;
 mod trace;
 mod upload_trigger;
+mod webhooks;

@@ -185,14 +185,20 @@ pub enum Queue {
     InferenceError,
     /// Delayed checks and retry commands.
     Checks,
+    /// Events of the bus, for the feeds of the tenants.
+    Events,
+    /// Instructions to send webhooks.
+    Webhooks,
 }
 
 impl Queue {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Uploads,
         Self::InferenceSuccess,
         Self::InferenceError,
         Self::Checks,
+        Self::Events,
+        Self::Webhooks,
     ];
 
     pub fn from_name(name: &str) -> Option<Self> {
@@ -206,6 +212,8 @@ impl Queue {
             Self::InferenceSuccess => "inference-success",
             Self::InferenceError => "inference-error",
             Self::Checks => "checks",
+            Self::Events => "events",
+            Self::Webhooks => "webhooks",
         }
     }
 }

@@ -20,6 +20,11 @@ pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not of the ten: what a pause holds, and that it holds nothing else.
 pub(crate) const PAUSES: &str = "While a pipeline or a tenant is paused no attempt of its jobs starts, and every other job goes on.";
+/// Not of the ten: the feeds of the tenants.
+pub(crate) const FEED: &str = "Every published event is in the feed of its tenant, and nothing appears before an event that a reader has seen.";
+/// Not of the ten: webhooks.
+pub(crate) const WEBHOOKS: &str =
+    "Every event reaches a receiver that answers again within three days.";
 /// Not of the ten: what people ask of the HTTP API.
 pub(crate) const RESULTS_STAY: &str =
     "A job that has a result keeps it; a run again ends with its own, or without one.";

@@ -2,6 +2,7 @@
 
 pub(crate) mod at_rest;
 pub(crate) mod deletions;
+pub(crate) mod feed;
 pub(crate) mod guarantees;
 pub(crate) mod instances;
 pub(crate) mod messages;

@@ -356,7 +356,9 @@ impl EventBus for Ports {
                 let current = simulation.functions.current();
                 let redelivered = current.is_some_and(|function| function.redelivered);
                 let Simulation { event_bus, env, .. } = simulation;
-                event_bus.publish(env, jobs, redelivered)
+                let (rejected, sent) = event_bus.publish(env, jobs, redelivered);
+                simulation.plan(sent);
+                rejected
             })
             .await;
         rejected.unwrap_or_else(|_| FailedEntries::all(jobs.len()))

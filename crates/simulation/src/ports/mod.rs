@@ -5,5 +5,6 @@ mod call;
 mod functions;
 mod instances;
 mod reconciler;
+mod webhooks;
 
 pub(crate) use call::Ports;

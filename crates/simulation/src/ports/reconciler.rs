@@ -14,6 +14,7 @@ use jobs::submit::UploadEvent;
 
 use super::call::Ports;
 use crate::bucket::upload_event;
+use crate::checks::feed;
 use crate::fault::FaultKind;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
@@ -195,6 +196,12 @@ impl KeyValueStore for Ports {
     }
 
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
+        if collection.starts_with("feed") {
+            let put = |Simulation { records, env, .. }: &mut Simulation| {
+                feed::put(env, records, collection, key, record)
+            };
+            return self.call("put record", put).await;
+        }
         self.call("put record", |simulation| {
             let Simulation { records, env, .. } = &mut *simulation;
             let is_changed_session = collection.starts_with("upload#") && record.revision > 1;

@@ -13,7 +13,9 @@ use sha2::Sha256;
 
 /// The key is in the table `records`. A reader of that table needs no cursor to read its data.
 const COLLECTION: &str = "state";
-const KEY: &str = "cursor-key";
+pub(super) const KEY: &str = "cursor-key";
+/// That of function `events-api`.
+pub(super) const EVENTS_KEY: &str = "events-cursor-key";
 /// The size of an HMAC-SHA256 tag.
 const TAG_BYTES: usize = 32;
 /// A page may end amid hundreds of jobs of the same millisecond, which makes a long cursor. API Gateway takes 10,240 bytes
@@ -21,14 +23,17 @@ const TAG_BYTES: usize = 32;
 const MAX_CURSOR_BYTES: usize = 8_000;
 
 /// Signs and verifies cursors. Reads the key once per instance of the function.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CursorSigner {
+    /// The key's name in the table.
+    name: &'static str,
     key: OnceLock<Vec<u8>>,
 }
 
 impl CursorSigner {
-    pub(super) const fn new() -> Self {
+    pub(super) const fn new(name: &'static str) -> Self {
         Self {
+            name,
             key: OnceLock::new(),
         }
     }
@@ -93,7 +98,7 @@ impl CursorSigner {
         let key = match self.key.get() {
             Some(key) => key,
             None => {
-                let key = key(ports).await?;
+                let key = key(ports, self.name).await?;
                 self.key.get_or_init(|| key)
             }
         };
@@ -108,9 +113,9 @@ impl CursorSigner {
 }
 
 /// Reads the key, or creates it if it does not exist.
-async fn key<P: KeyValueStore + Clock>(ports: &P) -> Result<Vec<u8>, ApiError> {
+async fn key<P: KeyValueStore + Clock>(ports: &P, name: &str) -> Result<Vec<u8>, ApiError> {
     for _ in 0..2 {
-        if let Some(record) = ports.get(COLLECTION, KEY).await? {
+        if let Some(record) = ports.get(COLLECTION, name).await? {
             return BASE64_STANDARD.decode(&record.body).map_err(|error| {
                 ApiError::Unavailable(format!("the cursor key is invalid: {error}"))
             });
@@ -121,7 +126,7 @@ async fn key<P: KeyValueStore + Clock>(ports: &P) -> Result<Vec<u8>, ApiError> {
             revision: 1,
             expires_at: None,
         };
-        if ports.put(COLLECTION, KEY, &record).await? {
+        if ports.put(COLLECTION, name, &record).await? {
             return Ok(random);
         }
     }

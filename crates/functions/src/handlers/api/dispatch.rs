@@ -204,6 +204,19 @@ pub(super) async fn dispatch<P: ApiPorts>(
             let SummaryQuery { tenant } = request.query()?;
             to_json(&summary::summary(ports, principal, tenant.as_deref()).await?)
         }
+        // Function `events-api` serves these.
+        Operation::ListEvents
+        | Operation::ListWebhooks
+        | Operation::CreateWebhook
+        | Operation::GetWebhook
+        | Operation::ChangeWebhook
+        | Operation::DeleteWebhook
+        | Operation::RotateWebhookSecret
+        | Operation::SendTestEvent
+        | Operation::RedeliverEvents
+        | Operation::ListDeliveries => {
+            return Err(ApiError::NotFound("another function serves this path".to_owned()).into());
+        }
         Operation::CreateTicket => {
             let ticket: NewTicket = request.json()?;
             let url = &api_request.configuration.web_socket_url;
@@ -213,7 +226,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
 }
 
 /// Directly to text: through a `Value` the binary would have a second serializer of each type.
-fn to_json<T: Serialize>(value: &T) -> String {
+pub(super) fn to_json<T: Serialize>(value: &T) -> String {
     // Cannot fail: the types of the API consist of strings, integers, lists and structs.
     serde_json::to_string(value).unwrap_or_default()
 }

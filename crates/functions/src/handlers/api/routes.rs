@@ -19,6 +19,8 @@ pub enum Access {
     Uploader,
     /// Callers who can see the job.
     JobReaders,
+    /// Callers who see all jobs of the tenant.
+    TenantReaders,
     /// Callers with the role `support`.
     Support,
 }
@@ -31,6 +33,7 @@ impl Access {
             Self::AnyRole => "any role",
             Self::Uploader => "the uploader",
             Self::JobReaders => "any role that can see the job",
+            Self::TenantReaders => "reviewer, support",
             Self::Support => "support",
         }
     }
@@ -134,6 +137,26 @@ routes! {
         "Lists the audit log, newest first.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
+    ListEvents: "GET" "/events", TenantReaders, Some("EventQuery") => 200 Some("EventPage"),
+        "Lists a tenant's events in the order in which they were recorded, with the hashes that prove that none is missing.";
+    ListWebhooks: "GET" "/webhooks", TenantReaders, Some("WebhookQuery") => 200 Some("WebhookList"),
+        "Lists a tenant's webhooks.";
+    CreateWebhook: "POST" "/webhooks", TenantReaders, Some("NewWebhook") => 201 Some("WebhookView"),
+        "Creates a webhook. Only this response and the one of a rotation contain its secret.";
+    GetWebhook: "GET" "/webhooks/{webhook_id}", TenantReaders, None => 200 Some("WebhookView"),
+        "Returns a webhook, and how far delivery has come.";
+    ChangeWebhook: "POST" "/webhooks/{webhook_id}", TenantReaders, Some("WebhookChange") => 200 Some("WebhookView"),
+        "Changes a webhook, pauses it or enables it again.";
+    DeleteWebhook: "DELETE" "/webhooks/{webhook_id}", TenantReaders, None => 204 None,
+        "Deletes a webhook.";
+    RotateWebhookSecret: "POST" "/webhooks/{webhook_id}/secret", TenantReaders, None => 200 Some("WebhookView"),
+        "Makes a new secret. For 24 hours each request is signed with both.";
+    SendTestEvent: "POST" "/webhooks/{webhook_id}/test", TenantReaders, None => 202 None,
+        "Sends a test event, once. Its outcome is in the list of deliveries.";
+    RedeliverEvents: "POST" "/webhooks/{webhook_id}/redeliver", TenantReaders, Some("RedeliverRequest") => 202 None,
+        "Sends one event, or all from a time on, again.";
+    ListDeliveries: "GET" "/webhooks/{webhook_id}/deliveries", TenantReaders, None => 200 Some("DeliveryList"),
+        "Lists the newest 50 attempts to deliver an event, of the last 7 days.";
     CreateTicket: "POST" "/ws-tickets", AnyRole, Some("NewTicket") => 201 Some("TicketView"),
         "Issues a ticket that opens one WebSocket within 60 seconds.";
 }

@@ -3,7 +3,7 @@
 use api::types::{
     JobCommandResult, JobPage, JobSummary, RetryPlanView, SignedParts, TicketView, UploadView,
 };
-use functions::handlers::api::routes::ROUTES;
+use functions::handlers::api::routes::{Access, ROUTES};
 use jobs::state::{Cause, StatusGroup};
 use serde_json::{Value, json};
 
@@ -46,10 +46,11 @@ fn list_is_not_taken_for_an_object() {
         let code = api.support().problem_code("POST", path, Some(body.clone()));
         assert_eq!(code, "bad-request", "{path} {body}");
     }
-    for route in ROUTES
+    // Function `events-api` serves the others: tests of webhooks.
+    let ours = ROUTES
         .iter()
-        .filter(|route| route.method == "POST" && route.request.is_some())
-    {
+        .filter(|route| route.access != Access::TenantReaders);
+    for route in ours.filter(|route| route.method == "POST" && route.request.is_some()) {
         let code = api
             .support()
             .problem_code("POST", &path(route.path), Some(json!([])));

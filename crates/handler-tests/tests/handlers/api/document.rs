@@ -161,6 +161,15 @@ fn schemas() -> Map<String, Value> {
         NewTicket,
         TicketView,
         JobSummary,
+        EventQuery,
+        EventPage,
+        WebhookQuery,
+        NewWebhook,
+        WebhookChange,
+        WebhookView,
+        WebhookList,
+        RedeliverRequest,
+        DeliveryList,
         Problem
     );
     let _ = generator.subschema_for::<jobs::view::PushMessage>();
@@ -211,7 +220,7 @@ fn tag(route: &Route) -> &'static str {
 }
 
 /// Name, description, and the first segments of the paths.
-const TAGS: [(&str, &str, &[&str]); 7] = [
+const TAGS: [(&str, &str, &[&str]); 8] = [
     (
         "account",
         "Signing in, and what the caller may do.",
@@ -227,6 +236,11 @@ const TAGS: [(&str, &str, &[&str]); 7] = [
         "messages",
         "Changes of jobs as they happen, over a WebSocket.",
         &["ws-tickets"],
+    ),
+    (
+        "events",
+        "For programs: all events of a tenant in one sequence, and webhooks.",
+        &["events", "webhooks"],
     ),
     (
         "retry-plans",
@@ -554,6 +568,8 @@ fn markdown() -> String {
     }
     text.push_str("\n[problems.md](problems.md) says for each what to do.\n");
     text.push_str(UPLOADS);
+    text.push_str(EVENTS);
+    text.push_str(WEBHOOKS);
     text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -594,6 +610,41 @@ AWS CLI 1.46, boto3 1.44, rclone 1.60, s3cmd 2.4, minio 7.2 and obstore 0.12 wer
 aws s3 cp nda.pdf s3://$BUCKET/inbound/acme/nda.pdf --content-type application/pdf \\
   --metadata 'docket-reference=INV-4711,docket-batch=2026-05,docket-tags=matter=47-11&client=ACME'
 ```
+";
+
+const EVENTS: &str = "
+## Events for programs
+
+`GET /events` returns the events `job.ready` and `job.failed` of a tenant in one sequence, without gaps.
+It needs the role `reviewer` or `support`, since it has the events of all users of the tenant. An event names its job; `GET /jobs/{job_id}` returns the job with its reference and its failure.
+
+**Reading.** Start without parameters, or with `from`. Then pass the `cursor` of each response as `since` of the next request; an empty page means that there is nothing new yet.
+A cursor belongs to its tenant and does not expire with the sign-in. With another tenant it is refused as `bad-cursor`. Ask at most once a second.
+
+**Order.** An event that is added later has a higher `sequence`. Nothing is ever added before an event that has been returned.
+The sequence is the order in which events were recorded, usually within seconds of the job's change. Of two events of one job, the one with the higher `version` is newer, whatever their order.
+An event can occur twice, with the same `id`: process it once.
+
+**Proving that none is missing.** Each event has a `hash`: SHA-256, in lower-case hexadecimal digits, of the text
+
+```text
+<hash of the previous event>\\n<sequence>\\n<id>\\n<type>\\n<recorded_at>
+```
+
+The hash before the first event is 64 zeros. Store the sequence and the hash of the last event that you processed, and compute the next hash from each new event.
+If it differs from `hash`, an event is missing or changed. One request is enough to check all that you have: if `end_sequence` and `end_hash` are yours, you have received every event.
+`docket events --verify` does this.
+
+**Retention.** Events are kept for 30 days, in groups of ten; an event may stay longer. A cursor whose next event has expired is refused as `gone`, as is one of a feed that was restored from a backup.
+Then compare your jobs with `GET /jobs`, and start again without `since`.
+
+**Limits.** At most 100 events in a response, and 600 recorded events a second of one tenant.
+";
+
+const WEBHOOKS: &str = "
+## Webhooks
+
+`POST /webhooks` tells the service where to post the events of a tenant, after the Standard Webhooks specification 1.0. [webhooks.md](webhooks.md) says what a receiver gets and must do.
 ";
 
 const VERSIONS: &str = "

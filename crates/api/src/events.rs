@@ -1,0 +1,99 @@
+//! The feed of events, for programs.
+
+use jobs::id::{Tenant, Timestamp};
+use jobs::ports::{Clock, KeyValueStore};
+
+use super::{ApiError, Principal};
+use crate::feed::{self, FeedError, FeedEvent, FeedPosition, MAX_EVENTS_PER_PAGE, RETENTION_DAYS};
+use crate::types::{EventPage, EventQuery, EventView};
+
+/// The tenant whose feed a query reads.
+///
+/// # Errors
+/// If the principal sees only its own uploads, or has no access to the tenant: a feed has the jobs of the whole tenant.
+pub fn tenant(principal: &Principal, named: Option<&str>) -> Result<Tenant, ApiError> {
+    if principal.only_uploads_of().is_some() {
+        return Err(ApiError::Forbidden(
+            "only reviewers and support may read or send the events of a whole tenant; ask the operators for the group reviewer"
+                .to_owned(),
+        ));
+    }
+    principal.tenant(named)
+}
+
+/// The events after a position, or from a time on. The caller adds the cursor, of the returned position.
+///
+/// # Errors
+/// [`ApiError::Gone`] if events after the position have expired.
+pub async fn list<P: KeyValueStore + Clock>(
+    ports: &P,
+    tenant: &Tenant,
+    query: &EventQuery,
+    since: Option<FeedPosition>,
+) -> Result<(EventPage, FeedPosition), ApiError> {
+    let limit = query.limit.unwrap_or(MAX_EVENTS_PER_PAGE);
+    if !(1..=MAX_EVENTS_PER_PAGE).contains(&limit) {
+        return Err(ApiError::BadRequest(format!(
+            "limit: 1 to {MAX_EVENTS_PER_PAGE}"
+        )));
+    }
+    if since.is_some() && query.from.is_some() {
+        return Err(ApiError::BadRequest(
+            "since and from exclude each other".to_owned(),
+        ));
+    }
+    let after = match since {
+        Some(position) => position,
+        None => {
+            let from = Timestamp(query.from.unwrap_or(0));
+            feed::position_at(ports, tenant, from).await?
+        }
+    };
+    let page = feed::read(ports, tenant, &after, limit).await?;
+    let last = page.events.last().map(FeedPosition::from);
+    let last = last.unwrap_or_else(|| after.clone());
+    let view = EventPage {
+        tenant: tenant.to_string(),
+        count: u16::try_from(page.events.len()).unwrap_or(u16::MAX),
+        events: page.events.iter().map(EventView::from).collect(),
+        previous_hash: after.hash,
+        sequence: last.sequence,
+        hash: last.hash.clone(),
+        end_sequence: page.end.sequence,
+        end_hash: page.end.hash,
+        cursor: String::new(),
+    };
+    Ok((view, last))
+}
+
+impl From<&FeedEvent> for EventView {
+    fn from(event: &FeedEvent) -> Self {
+        Self {
+            sequence: event.sequence,
+            id: event.event.id(),
+            event_type: event.event.event_type,
+            job_id: event.event.job.to_string(),
+            version: event.event.version,
+            recorded_at: event.recorded_at.0,
+            hash: event.hash.clone(),
+        }
+    }
+}
+
+impl From<FeedError> for ApiError {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Unavailable(error) => error.into(),
+            FeedError::Expired(_) => Self::Gone(format!(
+                "events after this position have expired, since events are kept for {RETENTION_DAYS} days; compare your jobs with GET /jobs, and start again without since"
+            )),
+            FeedError::NotContinued(sequence) => Self::Gone(format!(
+                "the feed does not continue after sequence {sequence}: it was restored from a backup; compare your jobs with GET /jobs, and start again without since"
+            )),
+            FeedError::Contended | FeedError::Unreadable(_) => {
+                tracing::error!(problem = %error, "a feed was not read");
+                Self::Unavailable("try again in a moment".to_owned())
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Webhooks after the Standard Webhooks specification 1.0: requests that tell a customer's program what has happened.
+//!
+//! A webhook is a reader of its tenant's feed. One record says what the customer wants ([`Webhook`]), another how far delivery
+//! has come ([`DeliveryState`]). Only [`deliver`] writes the second, while it holds a lease on it; so events are sent at least
+//! once, whatever is lost, and a receiver that does not answer costs a few requests, however many events there are.
+
+pub mod address;
+mod deliver;
+mod endpoint;
+mod instruction;
+mod payload;
+pub mod ports;
+mod records;
+mod signature;
+mod state;
+mod url;
+
+use jobs::id::{Tenant, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::feed::EventType;
+
+pub use deliver::{DeliveryReport, DeliveryTimes, deliver};
+pub use endpoint::{
+    change, create, delete, deliveries, list, notify, redeliver, rotate_secret, send_test, show,
+};
+pub use instruction::Instruction;
+pub use state::{DeliveryState, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
+pub use url::{ReceiverUrl, check_addresses};
+
+pub const MAX_URL_BYTES: usize = 500;
+/// How many webhooks a tenant may have.
+pub const MAX_WEBHOOKS: u16 = 5;
+/// How long the secret before a rotation is also used.
+pub const PREVIOUS_SECRET_HOURS: u64 = 24;
+/// How long attempts are kept in the log.
+pub const LOG_DAYS: u64 = 7;
+/// How much of a response is read and kept.
+pub const MAX_RESPONSE_BYTES: usize = 512;
+
+/// What a customer wants, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    pub url: String,
+    pub event_types: Vec<EventType>,
+    pub include_details: bool,
+    pub secret: String,
+    /// The secret before the last rotation, and until when it is used too.
+    pub previous_secret: Option<(String, u64)>,
+    pub created_by: String,
+    pub created_at: u64,
+    pub paused: bool,
+    /// When it was last enabled. A state that was disabled before that counts as enabled.
+    pub enabled_at: u64,
+}
+
+impl Webhook {
+    fn secrets(&self, now: Timestamp) -> Vec<&str> {
+        let previous = self.previous_secret.as_ref();
+        let previous = previous.filter(|(_, until)| now.0 < *until);
+        let previous = previous.map(|(secret, _)| secret.as_str());
+        [self.secret.as_str()].into_iter().chain(previous).collect()
+    }
+
+    fn wants(&self, event_type: EventType) -> bool {
+        self.event_types.is_empty() || self.event_types.contains(&event_type)
+    }
+}
+
+/// The collection of a tenant's webhooks, by the last part of their ids.
+pub fn collection(tenant: &Tenant) -> String {
+    format!("webhook#{tenant}")
+}
+
+/// The collection of how far delivery has come, by the same keys.
+pub fn state_collection(tenant: &Tenant) -> String {
+    format!("webhook-state#{tenant}")
+}
+
+fn log_collection(tenant: &Tenant, key: &str) -> String {
+    format!("webhook-log#{tenant}#{key}")
+}
+
+/// Names a webhook: `<tenant>.<key>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookId {
+    pub tenant: Tenant,
+    pub key: String,
+}
+
+impl std::str::FromStr for WebhookId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let bad = || format!("{text:?} is not the id of a webhook");
+        let (tenant, key) = text.split_once('.').ok_or_else(bad)?;
+        let is_key = key.len() == 16 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+        Ok(Self {
+            tenant: tenant.parse().map_err(|_| bad())?,
+            key: is_key.then(|| key.to_owned()).ok_or_else(bad)?,
+        })
+    }
+}
+
+impl std::fmt::Display for WebhookId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.tenant, self.key)
+    }
+}

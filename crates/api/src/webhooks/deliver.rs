@@ -1,0 +1,398 @@
+//! Sends events to the receiver of a webhook.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use jobs::id::Timestamp;
+use jobs::ports::{Clock, JobStore, KeyValueStore, Record};
+use tracing::{info, warn};
+
+use super::address::AllowedReceivers;
+use super::instruction::{Instruction, send};
+use super::ports::{WebhookQueue, WebhookRequest, WebhookSender};
+use super::records::{read, write};
+use super::state::Lease;
+use super::{
+    DeliveryState, LOG_DAYS, ReceiverUrl, Webhook, WebhookId, collection, log_collection, payload,
+    signature, state_collection,
+};
+use crate::feed::{self, FeedError, FeedEvent, MAX_EVENTS_PER_PAGE};
+use crate::types::DeliveryView;
+
+/// SQS delays no message for longer, in milliseconds.
+const MAX_DELAY_MS: u64 = 900_000;
+/// When an instruction is tried again because another function is delivering, in seconds.
+const BUSY_DELAY_SECONDS: u32 = 5;
+/// A receiver that fails so often in a row is down: the rest waits.
+const MAX_FAILURES_IN_A_ROW: u8 = 3;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeliveryReport {
+    pub delivered: u32,
+    pub failed: u32,
+    pub given_up: u32,
+    pub disabled: bool,
+}
+
+/// When delivery must stop.
+#[derive(Clone, Copy, Debug)]
+pub struct DeliveryTimes {
+    /// No request begins after it.
+    pub until: Timestamp,
+    /// How long a request may take.
+    pub request_timeout: Duration,
+    pub lease_expires_at: Timestamp,
+}
+
+struct Turn<'a, P> {
+    ports: &'a P,
+    id: &'a WebhookId,
+    webhook: Webhook,
+    allowed: AllowedReceivers,
+    request_timeout: Duration,
+    state: DeliveryState,
+    report: DeliveryReport,
+}
+
+/// Carries an instruction out. Another instruction for the same webhook can run at the same time.
+///
+/// # Errors
+/// If a record cannot be read or written, or the next instruction cannot be sent: the message must be redelivered.
+pub async fn deliver<P>(
+    ports: &P,
+    id: &WebhookId,
+    instruction: Instruction,
+    allowed: AllowedReceivers,
+    times: DeliveryTimes,
+) -> Result<DeliveryReport, FeedError>
+where
+    P: KeyValueStore + Clock + JobStore + WebhookSender + WebhookQueue,
+{
+    let now = ports.now();
+    let Some(webhook) = read::<_, Webhook>(ports, &collection(&id.tenant), &id.key).await? else {
+        return Ok(DeliveryReport::default());
+    };
+    let (webhook, _) = webhook;
+    let states = state_collection(&id.tenant);
+    let (mut state, revision) = match read(ports, &states, &id.key).await? {
+        Some(stored) => stored,
+        None => (DeliveryState::new(feed::end(ports, &id.tenant).await?), 0),
+    };
+    let is_off = webhook.paused || state.is_disabled(&webhook);
+    if is_off && instruction != Instruction::Test {
+        return Ok(DeliveryReport::default());
+    }
+    if let Some(seconds) = state.leased_for_seconds(now) {
+        // The holder may die, and its message may be this one, which SQS delivered to both. So it must not be lost. It is sent
+        // once for the one that is deleted: messages never become more, however long something fails.
+        let delay = match instruction {
+            Instruction::Continue => seconds + BUSY_DELAY_SECONDS,
+            Instruction::Test | Instruction::Sequence(_) | Instruction::From(_) => {
+                BUSY_DELAY_SECONDS
+            }
+        };
+        send(ports, id, instruction, delay).await?;
+        return Ok(DeliveryReport::default());
+    }
+    if instruction == Instruction::Continue {
+        let end = feed::end(ports, &id.tenant).await?;
+        if !state.has_work(end.sequence, now) {
+            return Ok(DeliveryReport::default());
+        }
+    }
+    state.lease = Some(Lease {
+        token: ports.random(),
+        expires_at: times.lease_expires_at.0,
+    });
+    state.wake_at = state.wake_at.filter(|_| !state.is_awaited(now));
+    if !is_off && state.disabled.is_some() {
+        state.enable(now);
+    }
+    if !write(ports, &states, &id.key, &state, revision + 1).await? {
+        send(ports, id, instruction, BUSY_DELAY_SECONDS).await?;
+        return Ok(DeliveryReport::default());
+    }
+    let mut turn = Turn {
+        ports,
+        id,
+        webhook,
+        allowed,
+        request_timeout: times.request_timeout,
+        state,
+        report: DeliveryReport::default(),
+    };
+    let mut done = turn.follow(instruction).await;
+    if !is_off && done.is_ok() {
+        done = turn.send_what_is_due(times.until).await;
+    }
+    let report = turn.finish(revision + 2).await?;
+    done.map(|()| report)
+}
+
+impl<P> Turn<'_, P>
+where
+    P: KeyValueStore + Clock + JobStore + WebhookSender + WebhookQueue,
+{
+    async fn follow(&mut self, instruction: Instruction) -> Result<(), FeedError> {
+        let tenant = &self.id.tenant;
+        match instruction {
+            Instruction::Continue => {}
+            Instruction::Test => {
+                let at = self.ports.now();
+                let body = payload::of_test(tenant, at);
+                let event_id = format!("test_{:016x}", self.ports.random());
+                let outcome = self.post(&event_id, &body).await;
+                self.log(at, 0, event_id, &body, 1, outcome, None).await;
+            }
+            Instruction::Sequence(sequence) => {
+                if let Some(event) = feed::event(self.ports, tenant, sequence).await? {
+                    self.attempt(&event).await?;
+                }
+            }
+            Instruction::From(at) => {
+                let from = Timestamp(at);
+                self.state.position = feed::position_at(self.ports, tenant, from).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_what_is_due(&mut self, until: Timestamp) -> Result<(), FeedError> {
+        let mut next: VecDeque<FeedEvent> = VecDeque::new();
+        let mut failures = 0;
+        while self.ports.now() < until
+            && failures < MAX_FAILURES_IN_A_ROW
+            && self.state.disabled.is_none()
+        {
+            let now = self.ports.now();
+            let due = self.state.due(now).map(|waiting| waiting.sequence);
+            let event = match due {
+                Some(sequence) => {
+                    let Some(event) = feed::event(self.ports, &self.id.tenant, sequence).await?
+                    else {
+                        // It has expired.
+                        self.state.waiting.retain(|it| it.sequence != sequence);
+                        continue;
+                    };
+                    event
+                }
+                None if self.state.takes_new_events() => {
+                    if next.is_empty() {
+                        next = self.new_events().await?;
+                    }
+                    let Some(event) = next.pop_front() else {
+                        break;
+                    };
+                    self.state.position = (&event).into();
+                    if !self.webhook.wants(event.event.event_type) {
+                        continue;
+                    }
+                    event
+                }
+                None => break,
+            };
+            failures = if self.attempt(&event).await? {
+                0
+            } else {
+                failures + 1
+            };
+        }
+        Ok(())
+    }
+
+    async fn new_events(&mut self) -> Result<VecDeque<FeedEvent>, FeedError> {
+        let tenant = &self.id.tenant;
+        let position = self.state.position.clone();
+        match feed::read(self.ports, tenant, &position, MAX_EVENTS_PER_PAGE).await {
+            Ok(page) => Ok(page.events.into()),
+            Err(error @ (FeedError::Expired(_) | FeedError::NotContinued(_))) => {
+                warn!(webhook.id = %self.id, error = %error, "a webhook continues with the oldest event that is kept");
+                self.state.position = feed::position_at(self.ports, tenant, Timestamp(0)).await?;
+                let position = self.state.position.clone();
+                let page = feed::read(self.ports, tenant, &position, MAX_EVENTS_PER_PAGE).await?;
+                Ok(page.events.into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends an event and records the outcome. Returns whether it was delivered.
+    async fn attempt(&mut self, event: &FeedEvent) -> Result<bool, FeedError> {
+        let job = self.ports.load(event.event.job).await.ok().flatten();
+        let details = self.webhook.include_details;
+        let body = payload::of_event(&self.id.tenant, event, job.as_ref(), details);
+        let at = self.ports.now();
+        let outcome = self.post(&event.event.id(), &body).await;
+        let sequence = event.sequence;
+        let mut waiting = self.state.waiting.iter();
+        let attempts = waiting.find(|waiting| waiting.sequence == sequence);
+        let attempt = attempts.map_or(0, |waiting| waiting.attempts) + 1;
+        let now = self.ports.now();
+        let is_delivered = outcome.problem.is_none();
+        let mut retry_at = None;
+        if is_delivered {
+            self.report.delivered += 1;
+            self.state.succeeded(sequence, now);
+        } else {
+            self.report.failed += 1;
+            retry_at = self.state.failed(sequence, now);
+            self.report.given_up += u32::from(retry_at.is_none());
+            if outcome.status == Some(410) {
+                self.disable(now, "the receiver answered 410 Gone");
+            } else if self.state.has_failed_too_long(now) {
+                self.disable(now, "no delivery has succeeded for three days");
+            }
+        }
+        self.log(
+            at,
+            sequence,
+            event.event.id(),
+            &body,
+            attempt,
+            outcome,
+            retry_at,
+        )
+        .await;
+        Ok(is_delivered)
+    }
+
+    fn disable(&mut self, now: Timestamp, reason: &str) {
+        warn!(webhook.id = %self.id, reason, "a webhook is disabled");
+        self.state.disabled = Some((now.0, reason.to_owned()));
+        self.report.disabled = true;
+    }
+
+    async fn post(&self, event_id: &str, body: &str) -> Outcome {
+        let at = self.ports.now();
+        let url = match ReceiverUrl::parse(&self.webhook.url, self.allowed) {
+            Ok(url) => url,
+            Err(problem) => return Outcome::failed(problem),
+        };
+        let signature = signature::sign(&self.webhook.secrets(at), event_id, at, body);
+        let request = WebhookRequest {
+            url: &url,
+            allowed: self.allowed,
+            timeout: self.request_timeout,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("user-agent", "docket-webhooks/1".to_owned()),
+                ("webhook-id", event_id.to_owned()),
+                ("webhook-timestamp", signature::seconds(at).to_string()),
+                ("webhook-signature", signature),
+            ],
+            body,
+        };
+        match self.ports.post(&request).await {
+            Ok(response) => Outcome {
+                problem: match response.status {
+                    200..=299 => None,
+                    300..=399 => Some(format!(
+                        "the receiver answered {}; redirects are not followed",
+                        response.status
+                    )),
+                    status => Some(format!("the receiver answered {status}")),
+                },
+                status: Some(response.status),
+                response: response.body,
+            },
+            Err(problem) => Outcome::failed(problem),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one entry")]
+    async fn log(
+        &self,
+        at: Timestamp,
+        sequence: u64,
+        event_id: String,
+        body: &str,
+        attempt: u16,
+        outcome: Outcome,
+        retry_at: Option<u64>,
+    ) {
+        info!(
+            webhook.id = %self.id,
+            sequence,
+            attempt,
+            status = outcome.status,
+            problem = outcome.problem,
+            "webhook sent"
+        );
+        let entry = DeliveryView {
+            at: at.0,
+            event_id,
+            sequence,
+            attempt,
+            url: self.webhook.url.clone(),
+            request_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
+            status: outcome.status,
+            response: outcome.response,
+            problem: outcome.problem,
+            retry_at,
+        };
+        let record = Record {
+            body: serde_json::to_string(&entry).unwrap_or_default(),
+            revision: 1,
+            expires_at: Some(Timestamp(at.0 + LOG_DAYS * 86_400_000)),
+        };
+        let key = format!(
+            "{:013}-{sequence:012}-{:08x}",
+            at.0,
+            self.ports.random() >> 32
+        );
+        let collection = log_collection(&self.id.tenant, &self.id.key);
+        // What was sent matters more than the log of it.
+        if let Err(error) = self.ports.put(&collection, &key, &record).await {
+            warn!(webhook.id = %self.id, error = %error, "an attempt is not in the log of the webhook");
+        }
+    }
+
+    /// Releases the lease, and sees to it that somebody continues.
+    async fn finish(mut self, revision: u64) -> Result<DeliveryReport, FeedError> {
+        let now = self.ports.now();
+        let (ports, id) = (self.ports, self.id);
+        let wake = self.state.next_due();
+        let wake = wake.filter(|_| self.state.disabled.is_none());
+        if let Some(due) = wake {
+            let at = due.clamp(now.0, now.0 + MAX_DELAY_MS);
+            // Each continued delivery sends one instruction, not each event.
+            if self.state.wake_at.is_none_or(|planned| planned > at) {
+                let delay = u32::try_from((at - now.0).div_ceil(1000)).unwrap_or(0);
+                send(ports, id, Instruction::Continue, delay).await?;
+                self.state.wake_at = Some(at);
+            }
+        }
+        self.state.lease = None;
+        let states = state_collection(&id.tenant);
+        let is_ours = write(ports, &states, &id.key, &self.state, revision).await?;
+        if !is_ours {
+            // The lease expired, and another function sends the same events again.
+            return Ok(self.report);
+        }
+        // An event whose instruction found the lease taken is in the feed by now.
+        if self.state.disabled.is_none() && self.state.takes_new_events() {
+            let end = feed::end(ports, &id.tenant).await?;
+            if end.sequence > self.state.position.sequence {
+                send(ports, id, Instruction::Continue, 0).await?;
+            }
+        }
+        Ok(self.report)
+    }
+}
+
+struct Outcome {
+    problem: Option<String>,
+    status: Option<u16>,
+    response: String,
+}
+
+impl Outcome {
+    const fn failed(problem: String) -> Self {
+        Self {
+            problem: Some(problem),
+            status: None,
+            response: String::new(),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The body of a webhook.
+
+use jobs::id::{Tenant, Timestamp};
+use jobs::job::Job;
+use jobs::view::JobView;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::feed::{EventType, FeedEvent};
+
+/// The body (Standard Webhooks specification 1.0, "Payload structure").
+#[derive(Serialize)]
+struct Payload<'a> {
+    #[serde(rename = "type")]
+    event_type: &'a str,
+    timestamp: String,
+    data: Map<String, Value>,
+}
+
+/// The body for an event. `job` is its row as it is now, if it can be read; fields of a newer version are left out.
+pub(super) fn of_event(
+    tenant: &Tenant,
+    event: &FeedEvent,
+    job: Option<&Job>,
+    include_details: bool,
+) -> String {
+    let mut data = Map::new();
+    let mut put = |name: &str, value: Value| _ = data.insert(name.to_owned(), value);
+    put("event_id", json!(event.event.id()));
+    put("sequence", json!(event.sequence));
+    put("hash", json!(event.hash));
+    put("tenant", json!(tenant.as_str()));
+    put("job_id", json!(event.event.job.to_string()));
+    put("version", json!(event.event.version));
+    let is_ready = event.event.event_type == EventType::JobReady;
+    put("status", json!(if is_ready { "Ready" } else { "Failed" }));
+    if let Some(job) = job {
+        let view = JobView::from(job);
+        put("pipeline", json!(view.pipeline));
+        put("created_at", json!(view.created_at));
+        let labels = [("reference", &view.reference), ("batch", &view.batch)];
+        for (name, label) in labels {
+            if let Some(label) = label {
+                put(name, json!(label));
+            }
+        }
+        if !view.tags.is_empty() {
+            put("tags", json!(view.tags));
+        }
+        if include_details {
+            put("name", json!(view.name));
+        }
+        if job.version == event.event.version
+            && let Some(failure) = &view.failure
+        {
+            put("cause", json!(failure.cause));
+            if include_details {
+                put("detail", json!(failure.detail));
+            }
+        }
+    }
+    to_json(event.event.event_type.name(), event.recorded_at, data)
+}
+
+pub(super) fn of_test(tenant: &Tenant, at: Timestamp) -> String {
+    let mut data = Map::new();
+    data.insert("tenant".to_owned(), json!(tenant.as_str()));
+    to_json("webhook.test", at, data)
+}
+
+fn to_json(event_type: &str, at: Timestamp, data: Map<String, Value>) -> String {
+    let payload = Payload {
+        event_type,
+        timestamp: utc(at),
+        data,
+    };
+    // Cannot fail: texts and numbers.
+    serde_json::to_string(&payload).unwrap_or_default()
+}
+
+/// A time as ISO 8601 in UTC (days from civil, Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+fn utc(at: Timestamp) -> String {
+    let (seconds, ms) = (at.0 / 1000, at.0 % 1000);
+    let (days, of_day) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    let year = year_of_era + era * 400 + carry;
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_iso_8601_in_utc() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_767_607_442_118, "2026-01-05T10:04:02.118Z"),
+            (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(utc(Timestamp(ms)), text);
+        }
+    }
+}

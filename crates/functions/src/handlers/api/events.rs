@@ -1,0 +1,171 @@
+//! The paths of the HTTP API for events. A function of its own, `events-api`, serves them: it has none of the rights of
+//! `support-api`, and none of its code.
+
+use api::feed::FeedPosition;
+use api::types::{EventQuery, WebhookQuery};
+use api::webhooks::address::AllowedReceivers;
+use api::webhooks::ports::{NameResolver, WebhookQueue};
+use api::{ApiError, Principal, events, webhooks};
+use jobs::id::Tenant;
+use jobs::ports::{Clock, KeyValueStore};
+use lambda_runtime::{Error, LambdaEvent};
+use tracing::field::Empty;
+use tracing::{Instrument, info, info_span};
+
+use super::cursor::{self, CursorSigner};
+use super::dispatch::{Response, to_json};
+use super::http::{HttpEvent, HttpResponse};
+use super::problem::HttpError;
+use super::routes::{self, Operation, find_route};
+use super::{claims, problem_response, success_response};
+use crate::bootstrap::App;
+use crate::config::{Has, variable};
+use crate::environment;
+
+environment! {
+    /// The configuration of the function `events-api`.
+    pub struct Environment {
+        records_table: RecordsTable,
+        webhooks_queue_url: WebhooksQueueUrl,
+        webhook_receivers: WebhookReceivers,
+    }
+}
+
+/// The ports of these paths.
+pub trait EventsApiPorts: Clock + KeyValueStore + NameResolver + WebhookQueue {}
+
+impl<P: Clock + KeyValueStore + NameResolver + WebhookQueue> EventsApiPorts for P {}
+
+/// State of one instance of the function.
+#[derive(Debug)]
+pub struct EventsApi<P, E> {
+    pub app: App<P, E>,
+    cursor_signer: CursorSigner,
+}
+
+impl<P, E> EventsApi<P, E> {
+    pub const fn new(app: App<P, E>) -> Self {
+        Self {
+            app,
+            cursor_signer: CursorSigner::new(cursor::EVENTS_KEY),
+        }
+    }
+}
+
+/// Handles an HTTP request.
+///
+/// - **Input**: a request whose token API Gateway has verified. The token alone identifies the caller.
+/// - **On bad input**: a problem (RFC 9457) that says what to do.
+/// - **On failure**: 503; the caller tries again.
+///
+/// # Errors
+/// None: errors are in the response.
+pub async fn handle<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
+    api: &EventsApi<P, E>,
+    event: LambdaEvent<HttpEvent>,
+) -> Result<HttpResponse, Error> {
+    let request = event.payload;
+    let ports = &api.app.ports;
+    let principal = claims::principal(&request, ports.now());
+    let span = info_span!(
+        "request",
+        http.request.id = request.request_id(),
+        http.method = request.method(),
+        http.route = routes::path_of(&request),
+        http.status = Empty
+    );
+    let work = async {
+        let response = match dispatch(api, &request, principal.as_ref()).await {
+            Ok(response) => success_response(response),
+            Err(error) => problem_response(&error),
+        };
+        tracing::Span::current().record("http.status", i64::from(response.status_code));
+        info!(
+            actor = principal.as_ref().map(|principal| principal.actor.as_str()),
+            "answered"
+        );
+        response
+    };
+    Ok(work.instrument(span).await)
+}
+
+async fn dispatch<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
+    api: &EventsApi<P, E>,
+    request: &HttpEvent,
+    principal: Option<&Principal>,
+) -> Result<Response, HttpError> {
+    let (route, path) = find_route(request)?;
+    let ports = &api.app.ports;
+    let principal = principal.ok_or_else(|| {
+        ApiError::Forbidden(
+            "the token does not identify you; send the ID token of your sign-in".to_owned(),
+        )
+    })?;
+    principal.check(ports.now())?;
+    let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
+    let allowed = AllowedReceivers::from_setting(setting);
+    let id = || path.get("webhook_id");
+    let body = match route.operation {
+        Operation::ListEvents => list_events(api, request, principal).await?,
+        Operation::ListWebhooks => {
+            let WebhookQuery { tenant } = request.query()?;
+            to_json(&webhooks::list(ports, principal, tenant.as_deref()).await?)
+        }
+        Operation::CreateWebhook => {
+            to_json(&webhooks::create(ports, principal, request.json()?, allowed).await?)
+        }
+        Operation::GetWebhook => to_json(&webhooks::show(ports, principal, id()).await?),
+        Operation::ChangeWebhook => {
+            let change = request.json()?;
+            to_json(&webhooks::change(ports, principal, id(), change, allowed).await?)
+        }
+        Operation::DeleteWebhook => {
+            webhooks::delete(ports, principal, id()).await?;
+            String::new()
+        }
+        Operation::RotateWebhookSecret => {
+            to_json(&webhooks::rotate_secret(ports, principal, id()).await?)
+        }
+        Operation::SendTestEvent => {
+            webhooks::send_test(ports, principal, id()).await?;
+            String::new()
+        }
+        Operation::RedeliverEvents => {
+            webhooks::redeliver(ports, principal, id(), request.json()?).await?;
+            String::new()
+        }
+        Operation::ListDeliveries => to_json(&webhooks::deliveries(ports, principal, id()).await?),
+        _ => {
+            return Err(
+                ApiError::NotFound("there is no such path; see docs/api.md".to_owned()).into(),
+            );
+        }
+    };
+    Ok(Response {
+        status: route.status,
+        body,
+    })
+}
+
+async fn list_events<P: EventsApiPorts, E>(
+    api: &EventsApi<P, E>,
+    request: &HttpEvent,
+    principal: &Principal,
+) -> Result<String, ApiError> {
+    let query: EventQuery = request.query()?;
+    let tenant = events::tenant(principal, query.tenant.as_deref())?;
+    let (ports, signer) = (&api.app.ports, &api.cursor_signer);
+    let query_id = query_id(&tenant);
+    let since: Option<FeedPosition> = match &query.since {
+        Some(cursor) => Some(signer.verify(ports, &query_id, cursor).await?),
+        None => None,
+    };
+    let (mut page, last) = events::list(ports, &tenant, &query, since).await?;
+    page.cursor = signer.sign(ports, &query_id, &last).await?;
+    Ok(to_json(&page))
+}
+
+/// A cursor of the feed belongs to the tenant: another user of the same tenant can go on with it.
+fn query_id(tenant: &Tenant) -> String {
+    format!("events {tenant}")
+}

@@ -1,0 +1,702 @@
+//! Webhooks: what customers configure through `events-api`, and what function `webhooks` sends.
+
+use api::types::{DeliveryList, WebhookList, WebhookView};
+use api::webhooks::{MAX_FAILING_MS, RETRY_DELAYS_SECONDS};
+use functions::handlers::api::events::{self, EventsApi};
+use functions::handlers::api::{HttpEvent, HttpResponse};
+use functions::handlers::{event_feed, webhooks};
+use jobs::id::{JobId, Timestamp};
+use lambda_runtime::{Context, LambdaEvent};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use testkit::memory::{Memory, ReceivedWebhook};
+
+use super::api::claims;
+use super::fixtures::{BUCKET, Environment, NOW, app, batch, failures, run};
+
+const REVIEWER: &str = "[reviewer tenant:acme]";
+const RECEIVER: &str = "https://receiver.example/hook";
+const HOUR: u64 = 3_600_000;
+
+struct Service {
+    api: EventsApi<Memory, Environment>,
+}
+
+impl Service {
+    fn new() -> Self {
+        let app = app();
+        let public = vec!["93.184.216.34".parse().unwrap()];
+        let names = ["receiver.example", "other.example"];
+        let addresses = names.map(|name| (name.to_owned(), public.clone()));
+        app.ports.state().addresses.extend(addresses);
+        Self {
+            api: EventsApi::new(app),
+        }
+    }
+
+    fn ports(&self) -> &Memory {
+        &self.api.app.ports
+    }
+
+    fn send(&self, groups: &str, method: &str, path: &str, body: Option<Value>) -> HttpResponse {
+        let now = self.ports().state().now.0;
+        let mut claims = claims("p@acme.example", groups);
+        claims["exp"] = json!((now / 1000 + 3600).to_string());
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let event = json!({
+            "version": "2.0", "rawPath": path, "rawQueryString": query, "headers": {}, "isBase64Encoded": false,
+            "body": body.map(|body| body.to_string()),
+            "requestContext": {"http": {"method": method, "path": path}, "requestId": "r1", "stage": "$default",
+                "authorizer": {"jwt": {"claims": claims}}},
+        });
+        let event: HttpEvent = serde_json::from_value(event).unwrap();
+        let mut context = Context::default();
+        context.deadline = now + 29_000;
+        run(events::handle(&self.api, LambdaEvent::new(event, context))).unwrap()
+    }
+
+    fn ok<T: DeserializeOwned>(&self, method: &str, path: &str, body: Option<Value>) -> T {
+        let response = self.send(REVIEWER, method, path, body);
+        assert!(response.status_code < 300, "{}", response.body);
+        let body = if response.body.is_empty() {
+            "null"
+        } else {
+            &response.body
+        };
+        serde_json::from_str(body).unwrap()
+    }
+
+    fn problem(&self, groups: &str, method: &str, path: &str, body: Option<Value>) -> String {
+        let response = self.send(groups, method, path, body);
+        assert!(
+            response.status_code >= 400,
+            "{} was not refused",
+            response.body
+        );
+        let problem: Value = serde_json::from_str(&response.body).unwrap();
+        let kind = problem["type"].as_str().unwrap();
+        kind.strip_prefix("urn:docket:problem:").unwrap().to_owned()
+    }
+
+    fn create(&self, url: &str) -> WebhookView {
+        self.ok("POST", "/webhooks", Some(json!({"url": url})))
+    }
+
+    fn view(&self, webhook: &WebhookView) -> WebhookView {
+        self.ok("GET", &format!("/webhooks/{}", webhook.id), None)
+    }
+
+    fn deliveries(&self, webhook: &WebhookView) -> DeliveryList {
+        self.ok("GET", &format!("/webhooks/{}/deliveries", webhook.id), None)
+    }
+
+    fn answers(&self, response: Option<Result<u16, String>>) {
+        self.ports().state().webhook_response = response;
+    }
+
+    /// An event of a job arrives at function `event-feed`.
+    fn record(&self, number: u64, detail_type: &str) {
+        let job = JobId::of_key(BUCKET, &number.to_string());
+        let detail = json!({"job": {"id": job.to_string(), "version": 3, "tenant": "acme"}});
+        let body = json!({"detail-type": detail_type, "source": "docket", "detail": detail});
+        let messages = batch(&self.api.app, &[body.to_string()], 1);
+        let response = run(event_feed::handle(&self.api.app, messages)).unwrap();
+        assert!(failures(&response).is_empty());
+    }
+
+    fn call(&self, body: String) {
+        let messages = batch(&self.api.app, &[body], 1);
+        let response = run(webhooks::handle(&self.api.app, messages)).unwrap();
+        assert!(failures(&response).is_empty());
+    }
+
+    /// Runs all instructions that are due, until none is due at this time.
+    fn work(&self) {
+        let mut turns = 0;
+        loop {
+            let mut state = self.ports().state();
+            let Some(at) = state.instructions.iter().position(|(_, delay)| *delay == 0) else {
+                return;
+            };
+            let (body, _) = state.instructions.remove(at);
+            drop(state);
+            self.call(body);
+            turns += 1;
+            assert!(turns < 300, "the instructions do not end");
+        }
+    }
+
+    /// Lets time pass. Delayed instructions arrive when they are due.
+    fn pass(&self, ms: u64) {
+        let end = self.ports().state().now.0 + ms;
+        loop {
+            self.work();
+            let mut state = self.ports().state();
+            let first = state
+                .instructions
+                .iter()
+                .map(|(_, delay)| u64::from(*delay))
+                .min();
+            let first = first.filter(|delay| state.now.0 + delay * 1000 <= end);
+            let Some(delay) = first else {
+                let left = end.saturating_sub(state.now.0).div_ceil(1000);
+                for (_, other) in &mut state.instructions {
+                    *other = other.saturating_sub(u32::try_from(left).unwrap());
+                }
+                state.now = Timestamp(end.max(state.now.0));
+                return;
+            };
+            state.now.0 += delay * 1000;
+            for (_, other) in &mut state.instructions {
+                *other -= u32::try_from(delay).unwrap().min(*other);
+            }
+        }
+    }
+
+    fn received(&self) -> Vec<ReceivedWebhook> {
+        self.ports().state().webhooks.clone()
+    }
+
+    fn sequences(&self) -> Vec<u64> {
+        let received = self.received();
+        let body = |it: &ReceivedWebhook| serde_json::from_str::<Value>(&it.body).unwrap();
+        received
+            .iter()
+            .filter_map(|it| body(it)["data"]["sequence"].as_u64())
+            .collect()
+    }
+}
+
+/// The reference library makes one of the request's signatures with this secret.
+fn is_signed(request: &ReceivedWebhook, secret: &str, now: u64) -> bool {
+    let timestamp: u64 = request.header("webhook-timestamp").parse().unwrap();
+    assert!(timestamp.abs_diff(now / 1000) < 30, "{timestamp}");
+    let signer = standardwebhooks::Webhook::new(secret).unwrap();
+    let timestamp = i64::try_from(timestamp).unwrap();
+    let id = request.header("webhook-id");
+    let expected = signer.sign(id, timestamp, request.body.as_bytes()).unwrap();
+    let signatures = request.header("webhook-signature");
+    signatures.split(' ').any(|signature| signature == expected)
+}
+
+#[test]
+fn reference_library_verifies_a_request_with_either_secret() {
+    let service = Service::new();
+    // It compares the timestamp with the real time.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the library reads the real clock"
+    )]
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
+    service.ports().state().now = Timestamp(u64::try_from(now.as_millis()).unwrap());
+    let webhook = service.create(RECEIVER);
+    let path = format!("/webhooks/{}/secret", webhook.id);
+    let rotated: WebhookView = service.ok("POST", &path, None);
+    service.record(1, "JobReady");
+    service.work();
+    let request = service.received().pop().unwrap();
+    let mut headers = http::HeaderMap::new();
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        headers.insert(name, request.header(name).parse().unwrap());
+    }
+    for secret in [webhook.secret, rotated.secret] {
+        let verifier = standardwebhooks::Webhook::new(&secret.unwrap()).unwrap();
+        assert!(verifier.verify(request.body.as_bytes(), &headers).is_ok());
+        let changed = request.body.replace("acme", "acne");
+        assert!(verifier.verify(changed.as_bytes(), &headers).is_err());
+    }
+}
+
+#[test]
+fn events_are_signed_and_delivered_in_their_order() {
+    let service = Service::new();
+    service.record(0, "JobReady");
+    let webhook = service.create(RECEIVER);
+    assert_eq!((webhook.sequence, webhook.enabled), (1, true));
+    for number in 1..=25 {
+        service.record(number, if number == 4 { "JobFailed" } else { "JobReady" });
+    }
+    service.work();
+    // Not the one before its creation.
+    assert_eq!(service.sequences(), (2..=26).collect::<Vec<u64>>());
+    let received = service.received();
+    let secret = webhook.secret.clone().unwrap();
+    for request in &received {
+        assert!(is_signed(request, &secret, NOW.0));
+        assert!(!is_signed(
+            request,
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            NOW.0
+        ));
+    }
+    let body: Value = serde_json::from_str(&received[3].body).unwrap();
+    assert_eq!(body["type"], "job.failed");
+    assert_eq!(body["data"]["event_id"], received[3].header("webhook-id"));
+    assert_eq!(service.view(&webhook).sequence, 26);
+    assert_eq!(service.view(&webhook).secret, None, "it is shown once");
+    assert_eq!(service.deliveries(&webhook).deliveries.len(), 25);
+}
+
+#[test]
+fn payload_has_labels_and_no_names_unless_they_are_switched_on() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let mut job = testkit::conformance::full_job(BUCKET, "acme", 0);
+    job.id = JobId::of_key(BUCKET, "1");
+    job.input.name = Some("Müller's contract.pdf".to_owned());
+    job.input.labels.reference = Some("INV-4711".to_owned());
+    service.ports().state().jobs.insert(job.id, job);
+    service.record(1, "JobReady");
+    service.work();
+    let body = service.received()[0].body.clone();
+    assert!(
+        body.contains("INV-4711") && body.contains("legal-review"),
+        "{body}"
+    );
+    assert!(
+        !body.contains("contract.pdf") && !body.contains("detail"),
+        "{body}"
+    );
+    let path = format!("/webhooks/{}", webhook.id);
+    let _: WebhookView = service.ok("POST", &path, Some(json!({"include_details": true})));
+    service.ok::<Value>(
+        "POST",
+        &format!("{path}/redeliver"),
+        Some(json!({"sequence": 1})),
+    );
+    service.work();
+    assert!(service.received()[1].body.contains("contract.pdf"));
+}
+
+#[test]
+fn only_events_of_the_filter_are_sent() {
+    let service = Service::new();
+    let body = json!({"url": RECEIVER, "event_types": ["job.failed"]});
+    let webhook: WebhookView = service.ok("POST", "/webhooks", Some(body));
+    for number in 0..30 {
+        service.record(
+            number,
+            if number % 10 == 7 {
+                "JobFailed"
+            } else {
+                "JobReady"
+            },
+        );
+    }
+    service.work();
+    assert_eq!(service.sequences(), [8, 18, 28]);
+    assert_eq!(service.view(&webhook).sequence, 30);
+}
+
+#[test]
+fn failed_event_is_sent_again_with_a_new_timestamp_while_others_go_on() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.ports().state().webhook_responses = [Ok(500), Err("no response".to_owned())].into();
+    service.record(1, "JobReady");
+    service.work();
+    service.record(2, "JobReady");
+    service.work();
+    service.record(3, "JobReady");
+    service.work();
+    // The third went through, so the first two are tried again at once.
+    assert_eq!(service.sequences(), [1, 2, 3, 1, 2]);
+    assert_eq!(service.view(&webhook).waiting, 0);
+    let log = service.deliveries(&webhook).deliveries;
+    let failed: Vec<_> = log.iter().filter(|it| it.problem.is_some()).collect();
+    assert_eq!(failed.len(), 2);
+    assert!(failed.iter().all(|it| it.retry_at.is_some()));
+    // Alone, it waits for its delays.
+    service.answers(Some(Ok(503)));
+    service.record(4, "JobReady");
+    service.work();
+    let before = service.received().len();
+    let mut late = 0;
+    for delay in &RETRY_DELAYS_SECONDS[..4] {
+        service.pass(delay * 1000 - 1000 - late);
+        late = 1000;
+        let waiting = service.received().len();
+        service.pass(2000);
+        assert_eq!(service.received().len(), waiting + 1, "{delay}");
+    }
+    assert_eq!(service.received().len(), before + 4);
+    let last = service.received().pop().unwrap();
+    let now = service.ports().state().now.0;
+    assert!(is_signed(&last, &webhook.secret.unwrap(), now));
+}
+
+#[test]
+fn receiver_that_is_down_costs_few_requests_however_many_events_there_are() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.answers(Some(Err("no response within 15 seconds".to_owned())));
+    for number in 0..300 {
+        service.record(number, "JobReady");
+        service.work();
+    }
+    let requests = service.received().len();
+    assert!(requests <= 60, "{requests}");
+    assert_eq!(service.view(&webhook).failing_since, Some(NOW.0));
+    // Not one chain of instructions for each event.
+    assert!(service.ports().state().instructions.len() <= 5);
+    service.answers(None);
+    service.pass(6 * HOUR);
+    let mut delivered = service.sequences().split_off(requests);
+    delivered.sort_unstable();
+    delivered.dedup();
+    assert_eq!(delivered, (1..=300).collect::<Vec<u64>>());
+    assert_eq!(service.view(&webhook).failing_since, None);
+}
+
+#[test]
+fn webhook_that_fails_for_three_days_is_disabled_and_continues_when_it_is_enabled() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.answers(Some(Ok(500)));
+    service.record(1, "JobReady");
+    service.pass(MAX_FAILING_MS - 2 * HOUR);
+    assert!(service.view(&webhook).enabled);
+    service.record(2, "JobReady");
+    service.pass(30 * HOUR);
+    let view = service.view(&webhook);
+    assert!(!view.enabled && view.disabled_reason.unwrap().contains("three days"));
+    let requests = service.received().len();
+    service.record(3, "JobReady");
+    service.pass(HOUR);
+    assert_eq!(service.received().len(), requests, "nothing is sent");
+    let path = format!("/webhooks/{}", webhook.id);
+    let again = format!("{path}/redeliver");
+    assert_eq!(
+        service.problem(REVIEWER, "POST", &again, Some(json!({"from": 0}))),
+        "refused"
+    );
+    service.answers(None);
+    let view: WebhookView = service.ok("POST", &path, Some(json!({"enabled": true})));
+    assert!(view.enabled);
+    service.work();
+    let mut sent = service.sequences().split_off(requests);
+    sent.sort_unstable();
+    assert_eq!(sent.last(), Some(&3), "{sent:?}");
+    assert!(sent.contains(&2));
+    // What was given up before can be sent again.
+    service.ok::<Value>("POST", &again, Some(json!({"from": 0})));
+    service.work();
+    assert!(service.sequences().ends_with(&[1, 2, 3]));
+}
+
+#[test]
+fn receiver_that_answers_410_is_not_asked_again() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.answers(Some(Ok(410)));
+    service.record(1, "JobReady");
+    service.record(2, "JobReady");
+    service.pass(HOUR);
+    assert_eq!(service.received().len(), 1);
+    assert!(!service.view(&webhook).enabled);
+}
+
+#[test]
+fn redirect_is_a_failure() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.ports().state().webhook_responses = [Ok(302)].into();
+    service.record(1, "JobReady");
+    service.work();
+    assert_eq!(service.view(&webhook).waiting, 1);
+    let log = service.deliveries(&webhook).deliveries;
+    assert!(
+        log[0]
+            .problem
+            .as_ref()
+            .unwrap()
+            .contains("redirects are not followed")
+    );
+}
+
+#[test]
+fn both_secrets_are_valid_for_a_day_after_a_rotation_also_in_retries() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let old = webhook.secret.clone().unwrap();
+    service.answers(Some(Ok(500)));
+    service.record(1, "JobReady");
+    service.work();
+    let path = format!("/webhooks/{}/secret", webhook.id);
+    let rotated: WebhookView = service.ok("POST", &path, None);
+    let new = rotated.secret.unwrap();
+    assert_ne!(old, new);
+    service.pass(10_000);
+    let now = service.ports().state().now.0;
+    let retry = service.received().pop().unwrap();
+    assert!(is_signed(&retry, &old, now) && is_signed(&retry, &new, now));
+    service.answers(None);
+    service.pass(25 * HOUR);
+    service.record(2, "JobReady");
+    service.work();
+    let later = service.received().pop().unwrap();
+    let now = service.ports().state().now.0;
+    assert!(!is_signed(&later, &old, now) && is_signed(&later, &new, now));
+}
+
+#[test]
+fn webhook_to_an_internal_address_is_refused() {
+    let service = Service::new();
+    let state = || service.ports().state();
+    for (name, addresses) in [
+        ("private.example", vec!["10.0.0.7"]),
+        ("metadata.example", vec!["169.254.169.254"]),
+        ("mapped.example", vec!["::ffff:192.168.0.1"]),
+        ("mixed.example", vec!["93.184.216.34", "127.0.0.1"]),
+        ("local6.example", vec!["fe80::1"]),
+    ] {
+        let addresses = addresses.iter().map(|it| it.parse().unwrap()).collect();
+        state().addresses.insert(name.to_owned(), addresses);
+        let body = json!({"url": format!("https://{name}/")});
+        assert_eq!(
+            service.problem(REVIEWER, "POST", "/webhooks", Some(body)),
+            "bad-request"
+        );
+    }
+    for url in [
+        "https://127.0.0.1/",
+        "https://10.1.2.3/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://169.254.169.254/latest/meta-data",
+        "http://receiver.example/",
+        "https://unknown.example/",
+        "https://user:pw@receiver.example/",
+        "https://receiver.example:22/",
+        "receiver.example",
+        "",
+    ] {
+        let body = json!({"url": url});
+        assert_eq!(
+            service.problem(REVIEWER, "POST", "/webhooks", Some(body)),
+            "bad-request",
+            "{url}"
+        );
+    }
+    let webhook = service.create(RECEIVER);
+    let path = format!("/webhooks/{}", webhook.id);
+    for (path, body) in [
+        ("/webhooks".to_owned(), json!([])),
+        ("/webhooks".to_owned(), json!([null, RECEIVER])),
+        (
+            "/webhooks".to_owned(),
+            json!({"url": RECEIVER, "colour": 1}),
+        ),
+        (
+            "/webhooks".to_owned(),
+            json!({"url": RECEIVER, "event_types": ["job.lost"]}),
+        ),
+        (path.clone(), json!([])),
+        (format!("{path}/redeliver"), json!([])),
+    ] {
+        let code = service.problem(REVIEWER, "POST", &path, Some(body.clone()));
+        assert_eq!(code, "bad-request", "{path} {body}");
+    }
+    let body = json!({"url": "https://10.0.0.1/"});
+    assert_eq!(
+        service.problem(REVIEWER, "POST", &path, Some(body)),
+        "bad-request"
+    );
+    assert_eq!(service.view(&webhook).url, RECEIVER);
+}
+
+#[test]
+fn name_that_resolves_to_an_internal_address_later_is_not_connected_to() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let internal = vec!["169.254.169.254".parse().unwrap()];
+    service
+        .ports()
+        .state()
+        .addresses
+        .insert("receiver.example".to_owned(), internal);
+    service.record(1, "JobReady");
+    service.work();
+    assert!(service.received().is_empty());
+    let log = service.deliveries(&webhook).deliveries;
+    assert!(log[0].problem.as_ref().unwrap().contains("169.254.169.254"));
+}
+
+#[test]
+fn webhooks_belong_to_their_tenant() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let path = format!("/webhooks/{}", webhook.id);
+    for groups in ["[reviewer tenant:globex]", "[customer tenant:acme]"] {
+        for (method, end, body) in [
+            ("GET", "", None),
+            ("POST", "", Some(json!({"enabled": false}))),
+            ("DELETE", "", None),
+            ("POST", "/secret", None),
+            ("POST", "/test", None),
+            ("POST", "/redeliver", Some(json!({"from": 0}))),
+            ("GET", "/deliveries", None),
+        ] {
+            let code = service.problem(groups, method, &format!("{path}{end}"), body);
+            assert_eq!(code, "not-found", "{groups} {method} {end}");
+        }
+        assert_eq!(
+            service.problem(groups, "GET", "/webhooks?tenant=acme", None),
+            "forbidden"
+        );
+        let body = json!({"url": RECEIVER, "tenant": "acme"});
+        assert_eq!(
+            service.problem(groups, "POST", "/webhooks", Some(body)),
+            "forbidden"
+        );
+    }
+    for id in [
+        "acme",
+        "acme.",
+        "acme.0123456789abcdex",
+        "ACME.0123456789abcdef",
+        "acme.0123456789abcdef",
+    ] {
+        assert_eq!(
+            service.problem(REVIEWER, "GET", &format!("/webhooks/{id}"), None),
+            "not-found"
+        );
+    }
+    let list: WebhookList = service.ok("GET", "/webhooks", None);
+    assert_eq!(list.webhooks.len(), 1);
+    for _ in 0..4 {
+        service.create("https://other.example/");
+    }
+    let body = json!({"url": RECEIVER});
+    assert_eq!(
+        service.problem(REVIEWER, "POST", "/webhooks", Some(body)),
+        "refused"
+    );
+    let deleted = service.send(REVIEWER, "DELETE", &path, None);
+    assert_eq!(deleted.status_code, 204);
+    service.record(1, "JobReady");
+    service.pass(60_000);
+    assert!(
+        service
+            .received()
+            .iter()
+            .all(|it| it.host == "other.example")
+    );
+    assert_eq!(service.received().len(), 4);
+}
+
+#[test]
+fn test_event_is_sent_once_and_an_event_again_on_request() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.answers(Some(Ok(500)));
+    let path = format!("/webhooks/{}", webhook.id);
+    service.ok::<Value>("POST", &format!("{path}/test"), None);
+    service.pass(HOUR);
+    assert_eq!(service.received().len(), 1);
+    assert!(service.received()[0].body.contains("webhook.test"));
+    service.answers(None);
+    for number in 0..15 {
+        service.record(number, "JobReady");
+    }
+    service.pass(60_000);
+    service.ok::<Value>(
+        "POST",
+        &format!("{path}/redeliver"),
+        Some(json!({"sequence": 3})),
+    );
+    service.work();
+    assert_eq!(service.sequences().pop(), Some(3));
+    for body in [json!({"sequence": 99}), json!({"sequence": 0})] {
+        let code = service.problem(REVIEWER, "POST", &format!("{path}/redeliver"), Some(body));
+        assert_eq!(code, "not-found");
+    }
+    for body in [json!({}), json!({"sequence": 1, "from": 1})] {
+        let code = service.problem(REVIEWER, "POST", &format!("{path}/redeliver"), Some(body));
+        assert_eq!(code, "bad-request");
+    }
+}
+
+#[test]
+fn paused_webhook_sends_nothing_and_continues_where_it_stopped() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let path = format!("/webhooks/{}", webhook.id);
+    let _: WebhookView = service.ok("POST", &path, Some(json!({"enabled": false})));
+    for number in 0..12 {
+        service.record(number, "JobReady");
+    }
+    service.pass(HOUR);
+    assert!(service.received().is_empty());
+    let _: WebhookView = service.ok("POST", &path, Some(json!({"enabled": true})));
+    service.work();
+    assert_eq!(service.sequences(), (1..=12).collect::<Vec<u64>>());
+}
+
+#[test]
+fn function_that_died_or_lost_its_record_sends_the_events_again() {
+    for (operation, times) in [
+        ("get_record", 1),
+        ("put_record", 1),
+        ("send_instructions", 1),
+    ] {
+        let service = Service::new();
+        let webhook = service.create(RECEIVER);
+        for number in 0..4 {
+            service.record(number, "JobReady");
+        }
+        service.answers(Some(Ok(500)));
+        let body = format!(
+            "{{\"webhook\":\"{}\",\"instruction\":\"continue\"}}",
+            webhook.id
+        );
+        service.ports().state().fail_before.insert(operation, times);
+        let messages = batch(&service.api.app, &[body.clone()], 1);
+        let response = run(webhooks::handle(&service.api.app, messages)).unwrap();
+        assert_eq!(failures(&response).len(), 1, "{operation}");
+        service.answers(None);
+        service.ports().state().instructions.clear();
+        // The lease of the function that failed has expired.
+        service.pass(120_000);
+        service.call(body);
+        service.pass(HOUR);
+        let mut sent = service.sequences();
+        sent.sort_unstable();
+        sent.dedup();
+        assert_eq!(sent, [1, 2, 3, 4], "{operation}");
+    }
+}
+
+#[test]
+fn slow_receiver_leaves_its_turn_to_others() {
+    let service = Service::new();
+    service.create(RECEIVER);
+    service.ports().state().webhook_ms = 6_000;
+    for number in 0..20 {
+        service.record(number, "JobReady");
+    }
+    let first = service.ports().state().instructions.remove(0).0;
+    service.ports().state().instructions.clear();
+    service.call(first);
+    let sent = service.received().len();
+    assert!((1..=5).contains(&sent), "{sent}");
+    // The rest is behind the messages of other webhooks.
+    service.work();
+    assert_eq!(service.sequences(), (1..=20).collect::<Vec<u64>>());
+}
+
+#[test]
+fn message_that_is_no_instruction_is_quarantined() {
+    let service = Service::new();
+    let bodies = [
+        "{}",
+        "no JSON",
+        "{\"webhook\":\"acme\",\"instruction\":\"continue\"}",
+    ];
+    let messages = batch(&service.api.app, &bodies.map(str::to_owned), 1);
+    let response = run(webhooks::handle(&service.api.app, messages)).unwrap();
+    assert!(failures(&response).is_empty());
+    assert_eq!(service.ports().state().quarantine.len(), 3);
+}
