@@ -275,7 +275,7 @@ pub(crate) async fn update_row(
         .table_name(&stack.outputs.jobs_table_name)
         .key("job_id", AttributeValue::S(id.to_owned()))
         .update_expression(expression);
-    let reserved = ["status", "state"];
+    let reserved = ["status", "state", "schema"];
     for name in reserved {
         let placeholder = format!("#{name}");
         if expression.contains(&placeholder) {
@@ -310,10 +310,15 @@ pub(crate) async fn expire_deadline(stack: &Stack, id: &str) {
 
 /// Invokes the reconciler with the AWS CLI, as `docs/operations.md` describes, and returns its answer.
 pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
-    let answer = std::env::temp_dir().join(format!("reconciled-{}.json", std::process::id()));
+    invoke(stack, &stack.outputs.reconciler_function_name, payload)
+}
+
+/// Invokes a function with the AWS CLI and returns its answer. The scenario must run alone.
+pub(crate) fn invoke(stack: &Stack, function: &str, payload: &str) -> Value {
+    let answer = std::env::temp_dir().join(format!("answered-{}.json", std::process::id()));
     let done = Command::new(devstack::venv_python().unwrap())
         .args(["-m", "awscli", "lambda", "invoke"])
-        .args(["--function-name", &stack.outputs.reconciler_function_name])
+        .args(["--function-name", function])
         .args(["--payload", payload])
         .arg(&answer)
         .env_clear()
