@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract simulate plan replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight prove release upgrade deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,20 +61,29 @@ package: venv build ## make the zips that Lambda gets, in target/lambda (OTEL=1:
 venv: ## make .venv, with packages pinned by hash (OCR included where its wheels exist)
 	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt $(PY)/requirements-ocr.txt
 
-preflight: venv ## check what would stop a deployment of infra/environments/$(ENV).json; it changes nothing
-	@.venv/bin/python infra/deploy preflight "$(ENV)"
+# RELEASE=<folder or archive of a release> deploys that instead of this checkout, and needs no compiler.
+RELEASE ?=
+DEPLOYER = $(if $(RELEASE),supply-chain/with-release "$(RELEASE)",.venv/bin/python infra/deploy)
+# Each of them reads infra/environments; a release has only the example.
+ENVIRONMENT = infra/environments/$(ENV).json
 
-deploy: preflight package page ## deploy to AWS what infra/environments/$(ENV).json says, and try it (docs/deploy.md)
-	@.venv/bin/python infra/deploy deploy "$(ENV)"
+preflight: $(if $(RELEASE),,venv) ## check what would stop a deployment of infra/environments/$(ENV).json; it changes nothing
+	@$(DEPLOYER) preflight "$(ENVIRONMENT)"
 
-policies: venv ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs
-	@.venv/bin/python infra/deploy policies "$(ENV)"
+deploy: preflight $(if $(RELEASE),,package page) ## deploy to AWS what infra/environments/$(ENV).json says, and try it; RELEASE=… deploys a release (docs/deploy.md)
+	@$(DEPLOYER) deploy "$(ENVIRONMENT)"
+
+prove: $(if $(RELEASE),,venv) ## a game day: break things in the deployed service on purpose, and say which promises it kept (1 h, costs money; docs/deploy.md)
+	@$(DEPLOYER) prove "$(ENVIRONMENT)"
+
+policies: $(if $(RELEASE),,venv) ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs
+	@$(DEPLOYER) policies "$(ENVIRONMENT)"
 
 policy-files: venv-check ## write infra/policies/cloudformation-*.json after a change of the templates
 	@target/venv-check/bin/python infra/policy.py
 
-undeploy: venv ## take that away again; refuses while jobs are open
-	@.venv/bin/python infra/deploy undeploy "$(ENV)"
+undeploy: $(if $(RELEASE),,venv) ## take that away again; refuses while jobs are open
+	@$(DEPLOYER) undeploy "$(ENVIRONMENT)"
 
 docs: ## write anew what is generated from the code: job-lifecycle.md, api.md, openapi.json, the figures of capacity.md, and how jobs are explained
 	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers --test capacity
@@ -151,6 +160,15 @@ notices: venv-supply-chain ## write the licence notices of what is compiled into
 
 sbom: package cli page venv-supply-chain ## write a bill of materials (CycloneDX) of each function, the command line, the page and the local stack to target/sbom
 	@target/venv-supply-chain/bin/python supply-chain/sbom.py $(if $(OTEL),--features functions/otel)
+
+release: venv venv-supply-chain ## make a release of the commit that is checked out: everything that a deployment needs, in target/release-set (needs Node)
+	@$(PYTHON) supply-chain/release.py
+
+FROM ?=
+TO ?=
+upgrade: venv $(if $(and $(FROM),$(TO)),,package) ## update a local stack from release FROM=… to TO=… and back while jobs are open; each a folder of make release, or this checkout (5 min)
+	@$(CARGO) build $(TESTS) --example upgrade
+	@"$(TARGET)/release/examples/upgrade" "$(FROM)" "$(TO)"
 
 venv-supply-chain:
 	@$(PYTHON) $(PY)/venv.py target/venv-supply-chain supply-chain/requirements.txt
