@@ -41,9 +41,9 @@ up: package page cli ## start a local stack in the background and say how to sig
 down: ## stop the stack that `make up` started
 	@if [ -x $(DEVSTACK) ]; then $(DEVSTACK) down; fi
 
-build: ## build the functions and the local stack
+build: ## build the functions, the local stack and docket-endpoint
 	$(call say,building the functions and the local stack)
-	@$(CARGO) build --release -p function-binaries -p devstack $(LOCKED) $(if $(OTEL),--features functions/otel)
+	@$(CARGO) build --release -p function-binaries -p devstack -p async-endpoint $(LOCKED) $(if $(OTEL),--features functions/otel)
 
 model-check: cli ## check a running model container before it goes behind an endpoint: URL=http://127.0.0.1:8080 (CHECK="--pid 1234 …" passes options)
 	@test -n "$(URL)" || { echo "make model-check URL=http://127.0.0.1:8080" >&2; exit 2; }
