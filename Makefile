@@ -24,7 +24,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight prove release upgrade deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract simulate plan replay compare
+.PHONY: help demo up down build cli model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight prove release upgrade deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation conformance contract simulate plan replay compare
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -223,6 +223,9 @@ READY_BY_SEEDS = $(if $(filter file,$(origin SEEDS)),200,$(SEEDS))
 bench-ready-by: ## measure how well the estimates of when jobs are ready hold, on SEEDS=200 days of each kind with faults (3 min)
 	@$(CARGO) build --release -p planner $(LOCKED)
 	@"$(TARGET)/release/planner" bench-ready-by --seeds $(READY_BY_SEEDS)
+
+conformance: venv ## run the ports' conformance suite against moto and dynalite, as a second opinion on the emulator (5 min, needs Node)
+	@$(PYTHON) tests/conformance.py
 
 CONTRACT ?=
 contract: package venv-clients ## compare the API with its OpenAPI document as each role, with schemathesis on a local stack (5 min; CONTRACT="--max-examples 200")

@@ -30,6 +30,7 @@ mod metrics;
 mod multipart_upload;
 mod object_keys;
 mod older_release;
+mod other_emulators;
 mod output_evidence;
 mod overwritten_object;
 mod quarantine;

@@ -15,7 +15,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use devstack::ChildProcesses;
-use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
+use devstack::cloud::{ACCESS_KEY, Cloud, REGION, SECRET_KEY};
 use devstack::{RunDir, Stack, StackOptions};
 use functions::aws::Aws;
 use functions::config::{AwsConfig, Environment};
@@ -218,8 +218,13 @@ pub(crate) async fn add_expired_dead_letter(
 
 /// The AWS adapters of the functions, connected to the running stack.
 pub(crate) fn aws<E: Environment>(stack: &Stack, environment: E) -> Aws<E> {
+    aws_of(&stack.cloud, environment)
+}
+
+/// The AWS adapters of the functions, connected to any emulator.
+pub(crate) fn aws_of<E: Environment>(cloud: &Cloud, environment: E) -> Aws<E> {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
-    let url = Some(stack.cloud.url.as_str());
+    let url = Some(cloud.url.as_str());
     let config = AwsConfig::new(REGION, credentials, url);
     Aws::new(config, Arc::new(environment))
 }
