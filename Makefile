@@ -25,7 +25,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare
+.PHONY: help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,9 +42,9 @@ up: package page cli ## start a local stack in the background and say how to sig
 down: ## stop the stack that `make up` started
 	@if [ -x $(DEVSTACK) ]; then $(DEVSTACK) down; fi
 
-build: ## build the functions and the local stack
+build: ## build the functions, the local stack and docket-endpoint
 	$(call say,building the functions and the local stack)
-	@$(CARGO) build --release -p function-binaries -p devstack $(LOCKED) $(if $(OTEL),--features functions/otel)
+	@$(CARGO) build --release -p function-binaries -p devstack -p async-endpoint $(LOCKED) $(if $(OTEL),--features functions/otel)
 
 model-check: cli ## check a running model container before it goes behind an endpoint: URL=http://127.0.0.1:8080 (CHECK="--pid 1234 …" passes options)
 	@test -n "$(URL)" || { echo "make model-check URL=http://127.0.0.1:8080" >&2; exit 2; }
@@ -62,20 +62,29 @@ package: venv build ## make the zips that Lambda gets, in target/lambda (OTEL=1:
 venv: ## make .venv, with packages pinned by hash (OCR included where its wheels exist)
 	@$(PYTHON) $(PY)/venv.py .venv $(PY)/requirements.txt $(PY)/requirements-ocr.txt
 
-preflight: venv ## check what would stop a deployment of infra/environments/$(ENV).json; it changes nothing
-	@.venv/bin/python infra/deploy preflight "$(ENV)"
+# RELEASE=<folder or archive of a release> deploys that instead of this checkout, and needs no compiler.
+RELEASE ?=
+DEPLOYER = $(if $(RELEASE),supply-chain/with-release "$(RELEASE)",.venv/bin/python infra/deploy)
+# Each of them reads infra/environments; a release has only the example.
+ENVIRONMENT = infra/environments/$(ENV).json
 
-deploy: preflight package page ## deploy to AWS what infra/environments/$(ENV).json says, and try it (docs/deploy.md)
-	@.venv/bin/python infra/deploy deploy "$(ENV)"
+preflight: $(if $(RELEASE),,venv) ## check what would stop a deployment of infra/environments/$(ENV).json; it changes nothing
+	@$(DEPLOYER) preflight "$(ENVIRONMENT)"
 
-policies: venv ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs
-	@.venv/bin/python infra/deploy policies "$(ENV)"
+deploy: preflight $(if $(RELEASE),,package page) ## deploy to AWS what infra/environments/$(ENV).json says, and try it; RELEASE=… deploys a release (docs/deploy.md)
+	@$(DEPLOYER) deploy "$(ENVIRONMENT)"
+
+prove: $(if $(RELEASE),,venv) ## a game day: break things in the deployed service on purpose, and say which promises it kept (1 h, costs money; docs/deploy.md)
+	@$(DEPLOYER) prove "$(ENVIRONMENT)"
+
+policies: $(if $(RELEASE),,venv) ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs
+	@$(DEPLOYER) policies "$(ENVIRONMENT)"
 
 policy-files: venv-check ## write infra/policies/cloudformation-*.json after a change of the templates
 	@target/venv-check/bin/python infra/policy.py
 
-undeploy: venv ## take that away again; refuses while jobs are open
-	@.venv/bin/python infra/deploy undeploy "$(ENV)"
+undeploy: $(if $(RELEASE),,venv) ## take that away again; refuses while jobs are open
+	@$(DEPLOYER) undeploy "$(ENVIRONMENT)"
 
 docs: ## write anew what is generated from the code: job-lifecycle.md, api.md, openapi.json, the figures of capacity.md, and how jobs are explained
 	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers --test capacity
@@ -160,6 +169,15 @@ notices: venv-supply-chain ## write the licence notices of what is compiled into
 sbom: package cli page venv-supply-chain ## write a bill of materials (CycloneDX) of each function, the command line, the page and the local stack to target/sbom
 	@target/venv-supply-chain/bin/python supply-chain/sbom.py $(if $(OTEL),--features functions/otel)
 
+release: venv venv-supply-chain ## make a release of the commit that is checked out: everything that a deployment needs, in target/release-set (needs Node)
+	@$(PYTHON) supply-chain/release.py
+
+FROM ?=
+TO ?=
+upgrade: venv $(if $(and $(FROM),$(TO)),,package) ## update a local stack from release FROM=… to TO=… and back while jobs are open; each a folder of make release, or this checkout (5 min)
+	@$(CARGO) build $(TESTS) --example upgrade
+	@"$(TARGET)/release/examples/upgrade" "$(FROM)" "$(TO)"
+
 venv-supply-chain:
 	@$(PYTHON) $(PY)/venv.py target/venv-supply-chain supply-chain/requirements.txt
 
@@ -218,6 +236,9 @@ READY_BY_SEEDS = $(if $(filter file,$(origin SEEDS)),200,$(SEEDS))
 bench-ready-by: ## measure how well the estimates of when jobs are ready hold, on SEEDS=200 days of each kind with faults (3 min)
 	@$(CARGO) build --release -p planner $(LOCKED)
 	@"$(TARGET)/release/planner" bench-ready-by --seeds $(READY_BY_SEEDS)
+
+conformance: venv ## run the ports' conformance suite against moto and dynalite, as a second opinion on the emulator (5 min, needs Node)
+	@$(PYTHON) tests/conformance.py
 
 CONTRACT ?=
 contract: package venv-clients ## compare the API with its OpenAPI document as each role, with schemathesis on a local stack (5 min; CONTRACT="--max-examples 200")

@@ -26,6 +26,8 @@ REQUIREMENTS = (
     ROOT / "supply-chain" / "requirements.txt",
     ROOT / "tests" / "baseline" / "requirements.txt",
     ROOT / "tests" / "clients" / "requirements.txt",
+    ROOT / "tests" / "emulators" / "requirements.txt",
+    ROOT / "infra" / "deploy" / "requirements.txt",
 )
 MAX_SECONDS = 600
 # cargo-deny refuses a database without any advisory.

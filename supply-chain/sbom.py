@@ -1,6 +1,7 @@
 """Writes a bill of materials (SBOM, CycloneDX 1.6 as JSON) for each thing that is built here.
 
-  python supply-chain/sbom.py [--out target/sbom] [--features functions/otel] [--venv .venv]
+  python supply-chain/sbom.py [--out target/sbom] [--features functions/otel] [--venv .venv] [--zips target/lambda]
+                              [--binaries target/release] [--no-local-stack]
 
 One per function and one for the command line: the crates that Cargo links into it, with the SHA-256 of the zip or program if
 it is built. All functions are one package, so Cargo links the same crates into each; which parts of them a function uses, the
@@ -123,22 +124,26 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=TARGET / "sbom")
     parser.add_argument("--features", default="", help="with which the functions were built")
     parser.add_argument("--venv", type=Path, default=ROOT / ".venv")
+    parser.add_argument("--zips", type=Path, default=ROOT / "target" / "lambda", help="folder of the functions' zips")
+    parser.add_argument("--binaries", type=Path, default=TARGET / "release", help="folder of the command line")
+    parser.add_argument("--no-local-stack", action="store_true", help="leave out the local stack, which is in no release")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     # What is built here runs on Linux; Lambda's arm64 and x86_64 take the same crates.
     crates = linked("function-binaries", list(filter(None, [options.features])), host())
     names = sorted(path.stem for path in FUNCTIONS.glob("*.rs"))
     for name in names:
-        artefact = ROOT / "target" / "lambda" / f"{name}.zip"
+        artefact = options.zips / f"{name}.zip"
         # They differ in the function's name and hash alone.
         write(program(name, artefact, crates, "function-binaries"), options.out / f"{name}.cdx.json", check=name == names[0])
     docket = linked("docket", [], host())
-    write(program("docket", TARGET / "release" / "docket", docket, "docket"), options.out / "docket.cdx.json")
+    write(program("docket", options.binaries / "docket", docket, "docket"), options.out / "docket.cdx.json")
     if (ROOT / "web/dist/third-party-notices.txt").is_file():
         write(page(), options.out / "docket-web.cdx.json")
     else:
         print("sbom: the page is not built: no SBOM for it", file=sys.stderr)
-    write(local_stack(options.venv), options.out / "local-stack.cdx.json")
+    if not options.no_local_stack:
+        write(local_stack(options.venv), options.out / "local-stack.cdx.json")
     return 0
 
 

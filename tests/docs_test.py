@@ -26,7 +26,7 @@ class Project(templates.Project):
     def __init__(self):
         super().__init__()
         names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"]
-        names += [f"{folder}/README.md" for folder in ("events", "findings", "samples", "tests/baseline", "web")]
+        names += [f"{folder}/README.md" for folder in ("crates/async-endpoint", "events", "findings", "samples", "tests/baseline", "web")]
         paths = [ROOT / name for name in names] + sorted((ROOT / "docs").rglob("*.md"))
         self.docs = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
         self.makefile = (ROOT / "Makefile").read_text()

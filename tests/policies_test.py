@@ -23,6 +23,7 @@ MAX_CHARACTERS = 6144  # IAM user guide, "IAM and AWS STS quotas", without white
 OPTIONS = {"tags": {"team": "legal"}, "cloudformation_role": f"arn:aws:iam::{ACCOUNT}:role/docket-cloudformation", "termination_protection": True}
 # Actions that are named otherwise than the operation.
 NAMES = {"s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock", "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock"}
+NAMES |= {"s3:HeadObject": "s3:GetObject", "s3:ListObjectVersions": "s3:ListBucketVersions", "s3:DeleteObjects": "s3:DeleteObjectVersion", "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification", "lambda:Invoke": "lambda:InvokeFunction"}
 
 
 def actions(arguments):
@@ -72,8 +73,9 @@ class Policies(Case):
         self.assertEqual(granted, self.used())
 
     def test_only_actions_without_a_resource_are_allowed_on_all(self):
-        for statement in json.loads((POLICIES / "deployer.json").read_text())["Statement"]:
-            self.assertEqual(statement["Resource"] == ["*"], statement["Sid"] == "WithoutResource", statement["Sid"])
+        for name in ("deployer", "prover"):
+            for statement in json.loads((POLICIES / f"{name}.json").read_text())["Statement"]:
+                self.assertEqual(statement["Resource"] == ["*"], statement["Sid"] == "WithoutResource", statement["Sid"])
 
     def test_policies_are_filled_in_and_fit_the_limits(self):
         longest = example(service={"ServiceName": "a" * 20}, code_bucket="b" * 63, region="us-gov-west-1")

@@ -6,7 +6,8 @@ is the guide.
   python infra/deploy undeploy <environment>    (make undeploy ENV=<environment>)
   python infra/deploy policies <environment>    (make policies ENV=<environment>): the IAM policies that these need
 
-An environment is a file infra/environments/<environment>.json. Every step can be repeated: it changes nothing that is
+An environment is a file infra/environments/<environment>.json, or the path of such a file. In a release the same program is
+docket-deploy (docs/deploy.md, Releases). Every step can be repeated: it changes nothing that is
 already as it should be. Environment variables: YES=1 answers yes to every question; PROBE_MINUTES limits how long the
 probe at the end waits for its result (default 30: a cold start takes 5 to 15 minutes); PROBE=0 skips the probe.
 Exit status: 0 when done; 1 when something failed, was refused, or was answered with no; 2 for a wrong command line.
@@ -25,6 +26,7 @@ from page import Page  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
 from preflight import Preflight  # noqa: E402
 from probe import Probe  # noqa: E402
+from prove import Prove  # noqa: E402
 from stacks import NEW, Stacks  # noqa: E402
 
 PAGE = ROOT / "web" / "dist"
@@ -170,6 +172,11 @@ class Deployment:
             self.aws("cloudfront", "create-invalidation", "--distribution-id", page["DistributionId"], "--paths", "/*")
         self.say(f"The page's files: {len(sent.splitlines())} uploaded")
 
+    def prove(self):
+        """Breaks things on purpose, and says which promises the service kept."""
+        self.check_account("A game day for")
+        Prove(self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page).run()
+
     # ---------------------------------------------------------------- undeploy
 
     def undeploy(self):
@@ -232,10 +239,12 @@ def write_policies(environment, folder=ROOT / "target" / "deploy", say=print):
 
 def main(arguments):
     """The command line."""
-    if len(arguments) not in (1, 2) or arguments[0] not in ("preflight", "deploy", "undeploy", "policies"):
+    if len(arguments) not in (1, 2) or arguments[0] not in ("preflight", "deploy", "undeploy", "prove", "policies"):
         print(__doc__, file=sys.stderr)
         return 2
     try:
+        if release := plan.check_release():
+            print(release, flush=True)
         environment = Environment.read(arguments[1] if len(arguments) == 2 else "")
         if arguments[0] == "policies":
             write_policies(environment)
@@ -245,7 +254,7 @@ def main(arguments):
             Preflight(environment, aws, AwsError, say).run()
         else:
             deployment = Deployment(environment, aws, say)
-            deployment.deploy() if arguments[0] == "deploy" else deployment.undeploy()
+            getattr(deployment, arguments[0])()
     except (Refusal, AwsError) as error:
         print(f"{arguments[0]}: {error}", file=sys.stderr)
         return 1

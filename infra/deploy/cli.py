@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import sys
 
 from plan import ROOT, Refusal
 
@@ -33,10 +34,10 @@ class AwsError(Exception):
 
 
 class Aws:
-    """The AWS CLI: the one on PATH, or else the one that `make venv` installs."""
+    """The AWS CLI: the one on PATH, or else the one beside this Python, which `make venv` or a release installs."""
 
     def __init__(self, region):
-        self.program = shutil.which("aws") or str(ROOT / ".venv" / "bin" / "aws")
+        self.program = shutil.which("aws") or str(pathlib.Path(sys.executable).with_name("aws"))
         if not pathlib.Path(self.program).exists():
             raise Refusal("no AWS CLI found; `make venv` installs one")
         self.region = region

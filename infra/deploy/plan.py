@@ -18,7 +18,8 @@ import hosting  # noqa: E402
 import scaling  # noqa: E402
 import template as templates  # noqa: E402
 
-ZIPS = ROOT / "target" / "lambda"
+RELEASE = ROOT / "release.json"  # only in the folder of a release: supply-chain/release.py
+ZIPS = ROOT / "functions" if RELEASE.exists() else ROOT / "target" / "lambda"
 # Keys of an environment file, and whether they are required. docs/deploy.md explains each.
 KEYS = dict.fromkeys(("account", "region", "code_bucket", "service"), True)
 KEYS |= dict.fromkeys(("endpoints", "page", "monitoring", "probe", "tags", "cloudformation_role", "termination_protection"), False)
@@ -99,12 +100,16 @@ class Environment:
 
     @classmethod
     def read(cls, name, folder=INFRA / "environments"):
-        """Reads infra/environments/<name>.json."""
-        if not re.fullmatch(r"[A-Za-z0-9_-]+", name or ""):
+        """Reads infra/environments/<name>.json, or the file at a path that ends in .json."""
+        path = pathlib.Path(name or "")
+        if path.suffix == ".json":
+            name = path.stem
+        elif re.fullmatch(r"[A-Za-z0-9_-]+", name or ""):
+            path = folder / f"{name}.json"
+        else:
             raise Refusal("which environment? ENV=<name of a file in infra/environments, without .json>")
-        path = folder / f"{name}.json"
         if not path.exists():
-            raise Refusal(f"there is no {path}; copy infra/environments/example.json and fill it in")
+            raise Refusal(f"there is no {path} (ENV={name}); copy infra/environments/example.json and fill it in")
         try:
             given = json.loads(path.read_text())
         except ValueError as error:
@@ -246,6 +251,8 @@ def origin(url):
 
 def functions():
     """Names of the functions: each has a program, a zip and a row in service.yaml of this name."""
+    if RELEASE.exists():
+        return json.loads(RELEASE.read_text())["functions"]
     return sorted(path.stem for path in (ROOT / "crates" / "function-binaries" / "src" / "bin").glob("*.rs"))
 
 
@@ -272,6 +279,22 @@ def check_zips(architecture, folder=ZIPS, names=None):
             raise Refusal(f"{path.name} needs C library 2.{newest}, and Lambda's provided.al2023 has 2.{MAX_GLIBC_MINOR}; build it on Amazon Linux 2023 or Debian 12")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return f"zips/{digest.hexdigest()[:16]}/"
+
+
+def check_release(root=ROOT):
+    """Refuses a release with a file that is missing, or is not the one that SHA256SUMS names. Returns its name, if it is one."""
+    if not (root / RELEASE.name).exists():
+        return None
+    lines = (root / "SHA256SUMS").read_text().splitlines()
+    wrong = []
+    for expected, name in (line.split("  ", 1) for line in lines):
+        path = root / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != expected:
+            wrong.append(name)
+    if wrong:
+        raise Refusal(f"the release in {root} is incomplete or was changed: {', '.join(wrong)}")
+    release = json.loads((root / RELEASE.name).read_text())
+    return f"release {release['version']} for {release['architecture']}, commit {release['commit'][:12]}"
 
 
 def describe_changes(changes):

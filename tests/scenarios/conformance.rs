@@ -5,6 +5,7 @@ use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, GlobalSecondaryIndex};
 use aws_sdk_s3::primitives::ByteStream;
 use devstack::Stack;
+use devstack::cloud::Cloud;
 use functions::aws::{Aws, SCHEMA};
 use functions::config::QueueUrls;
 use jobs::id::Timestamp;
@@ -16,10 +17,52 @@ use testkit::conformance::{
     key_value_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 
-use crate::support::{aws, run, run_alone};
+use crate::support::{aws_of, run, run_alone};
 
 /// A job table of its own with the deployed schema, so that the reconciler does not find the old jobs of the suite.
-const JOBS_TABLE: &str = "conformance-jobs";
+pub(crate) const JOBS_TABLE: &str = "conformance-jobs";
+
+/// Where the suite runs: the deployed tables and bucket of a stack, or those of another emulator.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) cloud: Cloud,
+    pub(crate) bucket: String,
+    pub(crate) connections_table: String,
+    pub(crate) records_table: String,
+}
+
+impl Place {
+    async fn of(stack: &Stack) -> Self {
+        create_jobs_table(stack).await;
+        let outputs = &stack.outputs;
+        Self {
+            cloud: stack.cloud.clone(),
+            bucket: outputs.jobs_bucket_name.clone(),
+            connections_table: outputs.connections_table_name.clone(),
+            records_table: outputs.records_table_name.clone(),
+        }
+    }
+
+    pub(crate) fn ports(&self) -> Aws<ConformanceTables> {
+        let tables = ConformanceTables {
+            jobs_table: JOBS_TABLE.to_owned(),
+            connections_table: self.connections_table.clone(),
+            records_table: self.records_table.clone(),
+            bucket: self.bucket.clone(),
+        };
+        aws_of(&self.cloud, tables)
+    }
+
+    /// The URL of a queue that no function reads.
+    async fn own_queue(&self) -> String {
+        let create = self.cloud.sqs.create_queue().queue_name("conformance");
+        create.send().await.unwrap().queue_url.unwrap()
+    }
+
+    pub(crate) async fn ports_with_queue(&self) -> Aws<OneQueue> {
+        aws_of(&self.cloud, OneQueue(self.own_queue().await))
+    }
+}
 
 async fn create_jobs_table(stack: &Stack) {
     let dynamodb = &stack.cloud.dynamodb;
@@ -55,7 +98,7 @@ async fn create_jobs_table(stack: &Stack) {
 }
 
 functions::environment! {
-    struct ConformanceTables {
+    pub(crate) struct ConformanceTables {
         jobs_table: JobsTable,
         connections_table: ConnectionsTable,
         records_table: RecordsTable,
@@ -63,27 +106,9 @@ functions::environment! {
     }
 }
 
-async fn ports(stack: &Stack) -> Aws<ConformanceTables> {
-    create_jobs_table(stack).await;
-    let outputs = &stack.outputs;
-    let tables = ConformanceTables {
-        jobs_table: JOBS_TABLE.to_owned(),
-        connections_table: outputs.connections_table_name.clone(),
-        records_table: outputs.records_table_name.clone(),
-        bucket: outputs.jobs_bucket_name.clone(),
-    };
-    aws(stack, tables)
-}
-
-/// The URL of a queue that no function reads.
-async fn own_queue(stack: &Stack) -> String {
-    let create = stack.cloud.sqs.create_queue().queue_name("conformance");
-    create.send().await.unwrap().queue_url.unwrap()
-}
-
 /// One queue in place of every queue and dead-letter queue.
 #[derive(Debug)]
-struct OneQueue(String);
+pub(crate) struct OneQueue(String);
 
 impl QueueUrls for OneQueue {
     fn queue_url(&self, _: Queue) -> &str {
@@ -95,22 +120,15 @@ impl QueueUrls for OneQueue {
     }
 }
 
-async fn ports_with_queue(stack: &Stack) -> Aws<OneQueue> {
-    aws(stack, OneQueue(own_queue(stack).await))
-}
-
-/// What customers and operators do, with the clients of the stack.
-struct StackActor<'a>(&'a Stack);
-
-impl TestEnvironment for StackActor<'_> {
+/// What customers and operators do.
+impl TestEnvironment for Place {
     fn bucket(&self) -> String {
-        self.0.outputs.jobs_bucket_name.clone()
+        self.bucket.clone()
     }
 
     async fn upload(&self, key: &str, content: &[u8]) -> String {
         let body = ByteStream::from(content.to_vec());
         let put = self
-            .0
             .cloud
             .s3
             .put_object()
@@ -124,8 +142,7 @@ impl TestEnvironment for StackActor<'_> {
     }
 
     async fn delete(&self, key: &str) {
-        self.0
-            .cloud
+        self.cloud
             .s3
             .delete_object()
             .bucket(self.bucket())
@@ -142,11 +159,10 @@ impl TestEnvironment for StackActor<'_> {
             .collect();
         let number = |number: u64| AttributeValue::N(number.to_string());
         let put = self
-            .0
             .cloud
             .dynamodb
             .put_item()
-            .table_name(&self.0.outputs.records_table_name);
+            .table_name(&self.records_table);
         put.item("pk", AttributeValue::S(format!("ticket#{hash}")))
             .item("sk", AttributeValue::S("-".to_owned()))
             .item("watches", AttributeValue::S(subscription.to_owned()))
@@ -161,8 +177,8 @@ impl TestEnvironment for StackActor<'_> {
 
     /// The queue is its own dead-letter queue: see `ports_with_queue`.
     async fn add_dead_letter(&self, _: Queue, body: &str) {
-        let send = self.0.cloud.sqs.send_message();
-        send.queue_url(own_queue(self.0).await)
+        let send = self.cloud.sqs.send_message();
+        send.queue_url(self.own_queue().await)
             .message_body(body)
             .send()
             .await
@@ -172,8 +188,8 @@ impl TestEnvironment for StackActor<'_> {
     async fn fail_redriven(&self, _: Queue) {}
 
     async fn save_as_newer_release(&self, job: &Job) {
-        ports(self.0).await.create(job).await.unwrap();
-        let update = self.0.cloud.dynamodb.update_item().table_name(JOBS_TABLE);
+        self.ports().create(job).await.unwrap();
+        let update = self.cloud.dynamodb.update_item().table_name(JOBS_TABLE);
         update
             .key("job_id", AttributeValue::S(job.id.to_string()))
             .update_expression("SET #schema = :newer")
@@ -187,14 +203,26 @@ impl TestEnvironment for StackActor<'_> {
 
 #[test]
 fn job_table_conforms() {
-    run(async |stack| job_store(&ports(stack).await, &StackActor(stack), "conformance-rows").await);
     run(async |stack| {
-        newest_jobs(&ports(stack).await, &StackActor(stack), "conformance-lists").await
+        job_store(
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await,
+            "conformance-rows",
+        )
+        .await
+    });
+    run(async |stack| {
+        newest_jobs(
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await,
+            "conformance-lists",
+        )
+        .await
     });
     run(async |stack| {
         job_list(
-            &ports(stack).await,
-            &StackActor(stack).bucket(),
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await.bucket,
             "conformance-job-list",
         )
         .await
@@ -205,45 +233,65 @@ fn job_table_conforms() {
 fn job_table_indexes_conform() {
     // Alone, because the other tests write jobs to the same table.
     run_alone(async |stack| {
-        job_index(&ports(stack).await, &StackActor(stack), "conformance-index").await
+        job_index(
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await,
+            "conformance-index",
+        )
+        .await
     });
 }
 
 #[test]
 fn dead_letter_queues_and_records_conform() {
-    run(async |stack| dead_letters(&ports_with_queue(stack).await, &StackActor(stack)).await);
-    run(async |stack| key_value_store(&ports(stack).await, "conformance").await);
+    run(async |stack| {
+        dead_letters(
+            &Place::of(stack).await.ports_with_queue().await,
+            &Place::of(stack).await,
+        )
+        .await
+    });
+    run(async |stack| key_value_store(&Place::of(stack).await.ports(), "conformance").await);
 }
 
 /// Writes outside the pipelines' prefixes, so that no function takes the objects for uploads.
 #[test]
 fn object_store_conforms() {
-    run(async |stack| object_store(&ports(stack).await, &StackActor(stack), "conformance").await);
+    run(async |stack| {
+        object_store(
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await,
+            "conformance",
+        )
+        .await
+    });
     run(async |stack| {
         inventory(
-            &ports(stack).await,
-            &StackActor(stack),
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await,
             "conformance-inventory",
         )
         .await
     });
     run(async |stack| {
-        let ports = ports(stack).await;
-        folders(&ports, &StackActor(stack), "conformance-folders").await;
+        let ports = Place::of(stack).await.ports();
+        folders(&ports, &Place::of(stack).await, "conformance-folders").await;
     });
 }
 
 #[test]
 fn connections_and_tickets_conform() {
-    run(async |stack| connections(&ports(stack).await, "conformance").await);
+    run(async |stack| connections(&Place::of(stack).await.ports(), "conformance").await);
     run(async |stack| {
-        let ports = ports(stack).await;
-        tickets(&ports, &StackActor(stack), "conformance", ports.now()).await;
+        let ports = Place::of(stack).await.ports();
+        tickets(&ports, &Place::of(stack).await, "conformance", ports.now()).await;
     });
 }
 
 #[test]
 fn quarantine_conforms() {
-    run(async |stack| quarantine(&ports(stack).await, "conformance").await);
-    run(async |stack| quarantine_store(&ports(stack).await, "conformance-quarantine").await);
+    run(async |stack| quarantine(&Place::of(stack).await.ports(), "conformance").await);
+    run(async |stack| {
+        quarantine_store(&Place::of(stack).await.ports(), "conformance-quarantine").await
+    });
 }

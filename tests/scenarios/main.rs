@@ -20,6 +20,7 @@ mod dead_letters;
 mod fault_proxy;
 #[cfg(target_os = "linux")]
 mod function_killed;
+mod game_day;
 mod instances;
 mod invalid_document;
 mod least_privilege;
@@ -28,6 +29,8 @@ mod lost_notifications;
 mod metrics;
 mod multipart_upload;
 mod object_keys;
+mod older_release;
+mod other_emulators;
 mod output_evidence;
 mod overwritten_object;
 mod quarantine;

@@ -16,7 +16,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName};
 use devstack::ChildProcesses;
-use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
+use devstack::cloud::{ACCESS_KEY, Cloud, REGION, SECRET_KEY};
 use devstack::{RunDir, Stack, StackOptions};
 use functions::aws::Aws;
 use functions::config::{AwsConfig, Environment};
@@ -229,8 +229,13 @@ pub(crate) async fn add_expired_dead_letter(
 
 /// The AWS adapters of the functions, connected to the running stack.
 pub(crate) fn aws<E: Environment>(stack: &Stack, environment: E) -> Aws<E> {
+    aws_of(&stack.cloud, environment)
+}
+
+/// The AWS adapters of the functions, connected to any emulator.
+pub(crate) fn aws_of<E: Environment>(cloud: &Cloud, environment: E) -> Aws<E> {
     let credentials = Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "test");
-    let url = Some(stack.cloud.url.as_str());
+    let url = Some(cloud.url.as_str());
     let config = AwsConfig::new(REGION, credentials, url);
     Aws::new(config, Arc::new(environment))
 }
@@ -286,7 +291,7 @@ pub(crate) async fn update_row(
         .table_name(&stack.outputs.jobs_table_name)
         .key("job_id", AttributeValue::S(id.to_owned()))
         .update_expression(expression);
-    let reserved = ["status", "state"];
+    let reserved = ["status", "state", "schema"];
     for name in reserved {
         let placeholder = format!("#{name}");
         if expression.contains(&placeholder) {
@@ -321,10 +326,15 @@ pub(crate) async fn expire_deadline(stack: &Stack, id: &str) {
 
 /// Invokes the reconciler with the AWS CLI, as `docs/operations.md` describes, and returns its answer.
 pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
-    let answer = std::env::temp_dir().join(format!("reconciled-{}.json", std::process::id()));
+    invoke(stack, &stack.outputs.reconciler_function_name, payload)
+}
+
+/// Invokes a function with the AWS CLI and returns its answer. The scenario must run alone.
+pub(crate) fn invoke(stack: &Stack, function: &str, payload: &str) -> Value {
+    let answer = std::env::temp_dir().join(format!("answered-{}.json", std::process::id()));
     let done = Command::new(devstack::venv_python().unwrap())
         .args(["-m", "awscli", "lambda", "invoke"])
-        .args(["--function-name", &stack.outputs.reconciler_function_name])
+        .args(["--function-name", function])
         .args(["--payload", payload])
         .arg(&answer)
         .env_clear()

@@ -12,6 +12,8 @@ authorization reference, the services' own API references):
   - SageMaker's calls and those of Application Auto Scaling: authorized here, answered by the endpoints at
     `SAGEMAKER_RUNTIME_URL`
 
+Requests of the functions are also checked against botocore's models of the services (request_models.py).
+
 Decisions about roles go to the file that `DECISIONS_LOG` names, one line of JSON each, without duplicates: role,
 session, action, resource, leading keys, allowed; if allowed also the statement (Sid), the indexes of the resources in
 its list that match, and as leading keys those of the statement that match. `tests/grants.py` reads it. Several stacks
@@ -27,6 +29,8 @@ import json
 import os
 import re
 from urllib.parse import quote, urlsplit
+
+import request_models
 
 ACTIONS = {f"sqs:{action}Batch": f"sqs:{action}" for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 FORWARDED = ("sagemaker", "application-autoscaling")
@@ -57,6 +61,7 @@ def install() -> None:
     name_actions(iam_actions)
     add_dynamodb_keys(iam_actions)
     hide_missing_objects(app)
+    request_models.install(app)
     if log:
         Decisions(log).start()
 

@@ -114,7 +114,7 @@ pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
 }
 
 /// The template parameters whose values differ from a deployment to AWS.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TemplateParameters {
     pub(crate) execute_api_url: String,
     pub(crate) sagemaker_runtime_url: String,
@@ -124,6 +124,8 @@ pub(crate) struct TemplateParameters {
 }
 
 const TEMPLATE: &str = "infra/service.yaml";
+/// The folder of the zips in a release that `make release` made.
+const RELEASE_ZIPS: &str = "functions";
 /// The functions' programs: one file, and one zip, per function.
 const PROGRAMS: &str = "crates/function-binaries/src/bin";
 const ZIPS: &str = "target/lambda";
@@ -138,21 +140,41 @@ const ZIP_SOURCES: [&str; 6] = [
 ];
 const STACK_NAME: &str = "docket";
 const CODE_BUCKET: &str = "docket-code";
-const CODE_PREFIX: &str = "zips/";
 
-/// Uploads the zips and creates the CloudFormation stack.
+/// Creates the bucket for the zips, and deploys.
 pub(crate) async fn deploy(
     cli: &AwsCli<'_>,
     s3: &aws_sdk_s3::Client,
     parameters: &TemplateParameters,
+    release: Option<&Path>,
 ) -> Result<Outputs> {
     s3.create_bucket()
         .bucket(CODE_BUCKET)
         .send()
         .await
         .context("cannot create the bucket for the zips")?;
-    let target = format!("s3://{CODE_BUCKET}/{CODE_PREFIX}");
-    cli.aws(&["s3", "cp", "--recursive", "--quiet", ZIPS, &target])
+    deploy_release(cli, parameters, release).await
+}
+
+/// Uploads the zips and creates or updates the CloudFormation stack: of a release in a folder, or of this checkout.
+pub(crate) async fn deploy_release(
+    cli: &AwsCli<'_>,
+    parameters: &TemplateParameters,
+    release: Option<&Path>,
+) -> Result<Outputs> {
+    let (zips, template) = release.map_or_else(
+        || (PathBuf::from(ZIPS), PathBuf::from(TEMPLATE)),
+        |folder| (folder.join(RELEASE_ZIPS), folder.join(TEMPLATE)),
+    );
+    // A stack's functions are updated if the prefix changes.
+    let name = release.and_then(Path::file_name);
+    let prefix = name.map_or_else(
+        || "zips/".to_owned(),
+        |name| format!("zips/{}/", name.to_string_lossy()),
+    );
+    let target = format!("s3://{CODE_BUCKET}/{prefix}");
+    let (zips, template) = (zips.to_string_lossy(), template.to_string_lossy());
+    cli.aws(&["s3", "cp", "--recursive", "--quiet", &zips, &target])
         .await?;
     // This machine's architecture, because the zips were built on it.
     let architecture = if std::env::consts::ARCH == "aarch64" {
@@ -162,7 +184,7 @@ pub(crate) async fn deploy(
     };
     let overrides = [
         format!("CodeBucket={CODE_BUCKET}"),
-        format!("CodePrefix={CODE_PREFIX}"),
+        format!("CodePrefix={prefix}"),
         format!("Architecture={architecture}"),
         "Scale=small".to_owned(),
         "WebhookReceivers=loopback".to_owned(),
@@ -186,7 +208,7 @@ pub(crate) async fn deploy(
         "--stack-name",
         STACK_NAME,
         "--template-file",
-        TEMPLATE,
+        &template,
         "--s3-bucket",
         CODE_BUCKET,
         "--capabilities",

@@ -1,7 +1,7 @@
 //! A running stack: the AWS emulator with the deployed service, the endpoints and the model.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::sync::broadcast;
 
 use crate::child_processes::{Child, ChildProcesses, Program};
 use crate::cloud::{self, Cloud};
-use crate::deploy::{AwsCli, Outputs, TemplateParameters, check_zips, deploy};
+use crate::deploy::{AwsCli, Outputs, TemplateParameters, check_zips, deploy, deploy_release};
 use crate::model::{ContainerUrl, Model};
 use crate::push_client::{PushClient, PushClientError};
 use crate::run_dir::RunDir;
@@ -44,6 +44,8 @@ pub struct StackOptions {
     /// For very many pages. The emulator leaves out what takes most of its time then: the checks of IAM, and a look for
     /// messages to each open WebSocket twice a second, after which it also notices the end of a connection later.
     pub for_many_pages: bool,
+    /// Folder of a release that `make release` made, to deploy instead of this checkout.
+    pub release: Option<PathBuf>,
 }
 
 impl StackOptions {
@@ -58,6 +60,7 @@ impl StackOptions {
         function_timeout_seconds: 10,
         proxy_url: None,
         for_many_pages: false,
+        release: None,
     };
     /// For tests: a cold start takes a second and a half, and the model adds no delay and recognizes nothing. Its own tests
     /// cover the recognition, which would take ten minutes for a batch of a gibibyte.
@@ -71,6 +74,7 @@ impl StackOptions {
         function_timeout_seconds: 5,
         proxy_url: None,
         for_many_pages: false,
+        release: None,
     };
 
     /// For demos with a container of the user, which runs in real time: a cold start takes fifteen seconds, and a
@@ -82,6 +86,7 @@ impl StackOptions {
             function_timeout_seconds: 10,
             proxy_url: None,
             for_many_pages: false,
+            release: None,
         }
     }
 }
@@ -98,6 +103,8 @@ pub struct Stack {
     pub model_url: String,
     /// How long one invocation may take, in real time.
     pub(crate) max_invocation_time: Duration,
+    /// How the service was deployed: environment of the AWS CLI, and what the template was given.
+    deployed: (Vec<(String, String)>, TemplateParameters),
     ministack: Child,
     /// The reference model, unless a container replaces it.
     reference_model: Option<Child>,
@@ -122,7 +129,9 @@ impl Stack {
             environment: clean_environment(dir, &cloud.url),
         };
 
-        if let Some(newer) = check_zips()? {
+        if options.release.is_none()
+            && let Some(newer) = check_zips()?
+        {
             let newer = newer.display();
             progress(&format!(
                 "warning: {newer} is newer than the zips; run `make package` to rebuild them"
@@ -160,7 +169,8 @@ impl Stack {
             sign_in_url: cloud.url.clone(),
             function_timeout_seconds: options.function_timeout_seconds,
         };
-        let outputs = deploy(&cli, &cloud.s3, &parameters).await?;
+        let release = options.release.as_deref();
+        let outputs = deploy(&cli, &cloud.s3, &parameters, release).await?;
         UserPools::new(&cloud.url)
             .add_all(&outputs.user_pool_id)
             .await
@@ -191,9 +201,25 @@ impl Stack {
             endpoints,
             model_url,
             max_invocation_time,
+            deployed: (cli.environment, parameters),
             ministack,
             reference_model,
         })
+    }
+
+    /// Updates the service to a release in a folder, or (`None`) to this checkout, while everything goes on.
+    ///
+    /// # Errors
+    /// The message is that of the AWS CLI.
+    pub async fn update(&self, release: Option<&Path>) -> Result<()> {
+        let python = repo::venv_python()?;
+        let (environment, parameters) = self.deployed.clone();
+        let cli = AwsCli {
+            python: &python,
+            environment,
+        };
+        deploy_release(&cli, &parameters, release).await?;
+        Ok(())
     }
 
     /// The events of the endpoints from now on.

@@ -1,0 +1,116 @@
+# Deploys a release with Terraform instead of `make deploy`: the same templates, as CloudFormation stacks.
+# docs/deploy.md, With Terraform, says how to use it and what `make deploy` does beyond it.
+
+terraform {
+  required_version = ">= 1.5"
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0, < 7.0"
+    }
+  }
+}
+
+locals {
+  release      = jsondecode(file("${var.release}/release.json"))
+  service_name = lookup(var.service, "ServiceName", "docket")
+  zips         = { for name in local.release.functions : name => "${var.release}/functions/${name}.zip" }
+  # Names the contents, so that the functions are updated if and only if they change.
+  code_prefix  = "zips/${substr(sha256(join("", [for name in sort(keys(local.zips)) : filesha256(local.zips[name])])), 0, 16)}/"
+  capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+  template_url = "https://${var.code_bucket}.s3.${data.aws_region.this.name}.${data.aws_partition.this.dns_suffix}"
+  origin       = { for name in ["HttpApiUrl", "WebSocketUrl"] : name => join("/", slice(split("/", aws_cloudformation_stack.service.outputs[name]), 0, 3)) }
+  # Parameters of the service that other templates have too.
+  shared = { for key in ["ServiceName", "AlarmTopicArn", "PermissionsBoundaryArn"] : key => var.service[key] if contains(keys(var.service), key) }
+}
+
+data "aws_region" "this" {}
+
+data "aws_partition" "this" {}
+
+resource "aws_s3_object" "zip" {
+  for_each    = local.zips
+  bucket      = var.code_bucket
+  key         = "${local.code_prefix}${each.key}.zip"
+  source      = each.value
+  source_hash = filesha256(each.value)
+}
+
+resource "aws_s3_object" "template" {
+  for_each    = toset(["service", "web", "monitoring"])
+  bucket      = var.code_bucket
+  key         = "templates/${filesha256("${var.release}/infra/${each.key}.yaml")}/${each.key}.yaml"
+  source      = "${var.release}/infra/${each.key}.yaml"
+  source_hash = filesha256("${var.release}/infra/${each.key}.yaml")
+}
+
+resource "aws_cloudformation_stack" "service" {
+  name         = local.service_name
+  template_url = "${local.template_url}/${aws_s3_object.template["service"].key}"
+  capabilities = local.capabilities
+  iam_role_arn = var.cloudformation_role
+  parameters   = merge({ CodeBucket = var.code_bucket, CodePrefix = local.code_prefix, Architecture = local.release.architecture }, var.service)
+  depends_on   = [aws_s3_object.zip]
+}
+
+# The container's variables stand in the template itself, because CloudFormation cannot turn a parameter into a map.
+resource "aws_s3_object" "endpoint" {
+  for_each = var.endpoints
+  bucket   = var.code_bucket
+  key      = "templates/${sha256(jsonencode(each.value.environment))}/${filesha256("${var.release}/infra/endpoint.yaml")}/${each.key}.yaml"
+  content  = replace(file("${var.release}/infra/endpoint.yaml"), "        Environment: {}\n", "        Environment: ${jsonencode(each.value.environment)}\n")
+}
+
+resource "aws_cloudformation_stack" "endpoint" {
+  for_each     = var.endpoints
+  name         = "${local.service_name}-${each.key}"
+  template_url = "${local.template_url}/${aws_s3_object.endpoint[each.key].key}"
+  capabilities = local.capabilities
+  iam_role_arn = var.cloudformation_role
+  parameters = merge(
+    { for row in jsondecode(file("${var.release}/infra/endpoints/${each.key}.json")) : row.ParameterKey => row.ParameterValue },
+    local.shared,
+    {
+      JobsBucketName  = aws_cloudformation_stack.service.outputs["JobsBucketName"]
+      SuccessTopicArn = aws_cloudformation_stack.service.outputs["InferenceSuccessTopicArn"]
+      ErrorTopicArn   = aws_cloudformation_stack.service.outputs["InferenceErrorTopicArn"]
+    },
+    each.value.parameters,
+  )
+  # The first instance of an endpoint has taken 26 minutes.
+  timeouts {
+    create = "60m"
+    update = "60m"
+  }
+}
+
+resource "aws_cloudformation_stack" "web" {
+  count        = var.page == null ? 0 : 1
+  name         = "${local.service_name}-web"
+  template_url = "${local.template_url}/${aws_s3_object.template["web"].key}"
+  capabilities = local.capabilities
+  iam_role_arn = var.cloudformation_role
+  parameters = merge(
+    {
+      ServiceName     = local.service_name
+      ApiOrigin       = local.origin["HttpApiUrl"]
+      WebSocketOrigin = local.origin["WebSocketUrl"]
+      BucketOrigin    = "https://${aws_cloudformation_stack.service.outputs["JobsBucketName"]}.s3.${data.aws_region.this.name}.${data.aws_partition.this.dns_suffix}"
+      SignInOrigin    = "https://cognito-idp.${data.aws_region.this.name}.${data.aws_partition.this.dns_suffix}"
+    },
+    var.page,
+  )
+}
+
+resource "aws_cloudformation_stack" "monitoring" {
+  count        = var.monitoring == null ? 0 : 1
+  name         = "${local.service_name}-monitoring"
+  template_url = "${local.template_url}/${aws_s3_object.template["monitoring"].key}"
+  capabilities = local.capabilities
+  iam_role_arn = var.cloudformation_role
+  parameters = merge(
+    { for key in ["JobsTableName", "RecordsTableName", "ConnectionsTableName", "HttpApiId", "WebSocketApiId"] : key => aws_cloudformation_stack.service.outputs[key] },
+    { for key, value in local.shared : key => value if key != "PermissionsBoundaryArn" },
+    var.monitoring,
+  )
+}

@@ -1,0 +1,206 @@
+"""Tests of the game day's parts: each promise can be seen broken, faults are undone after a kill, and the cost is limited.
+
+Whole game days run on the local stack: tests/local_game_day.py.
+Run: .venv/bin/python -m unittest tests/prove_test.py
+"""
+
+import json
+import pathlib
+import sys
+import tempfile
+import types
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from deploy_plan_test import example, plan  # noqa: E402  found by the line above
+from cli import AwsError  # noqa: E402
+from faults import Faults, Ledger  # noqa: E402
+import promises  # noqa: E402
+from promises import PROMISES, Promises  # noqa: E402
+from prove import CASES, Document, Pace, Prove, notified  # noqa: E402
+
+
+def row(status="Ready", attempts=1, version="v", **state):
+    records = [{"M": {"n": {"N": str(number)}, "output": {"S": f"outbound/{number}"}}} for number in range(1, attempts + 1)]
+    state = {name: {"S": value} for name, value in state.items()}
+    return {"status": {"S": status}, "version": {"N": "4"}, "attempts": {"L": records}, "state": {"M": state}, "input": {"M": {"version": {"S": version}}}}
+
+
+class Game:
+    """A game day after which everything is as it should be."""
+
+    def __init__(self):
+        self.documents = [
+            Document("plain", "k1", job="1", row=row()),
+            Document("overwritten", "k2", "Failed", "Superseded", job="2", row=row("Failed", cause="Superseded", detail="d")),
+            Document("cancelled", "k3", "Cancelled", job="3", row=row("Cancelled")),
+        ]
+        self.name, self.notes, self.before, self.others_saw, self.said, self.now = "n", [], {"1": "4"}, [], [], 0.0
+        self.pushed, self.events = {"1": "Ready", "2": "Failed", "3": "Cancelled"}, {"1", "2"}
+        self.malformed_found, self.audit, self.missing_objects, self.allowed_to_others = [{}], ["n about 3"], set(), 404
+        self.listed = {"1", "2", "3"}
+        self.outputs, self.pace, self.say = {"JobsBucketName": "b"}, types.SimpleNamespace(patience=3.0, poll=1.0), self.said.append
+
+    def rows(self):
+        return [{"job_id": {"S": job}} for job in self.listed]
+
+    def versions(self):
+        return [{"Key": one.key, "VersionId": "v"} for one in self.documents]
+
+    def aws(self, *command):
+        if command[-1] in self.missing_objects:
+            raise AwsError("404")
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def quarantined(self):
+        return self.malformed_found
+
+    def read_events(self):
+        return self.events
+
+    def of(self, case):
+        return [one for one in self.documents if one.case == case]
+
+    def counts(self):
+        return {}
+
+    def api(self, _method, path, groups="[support]"):
+        if path == "/audit":
+            return 200, {"entries": [{"reason": "game day n", "target": text} for text in self.audit]}
+        return (200, {}) if groups == "[support]" else (self.allowed_to_others, None)
+
+    def broken(self):
+        Promises(self).report()
+        return [number for number in PROMISES if any(line.startswith(f"  BROKEN {number:>2}  ") for line in self.said)]
+
+
+class Kept(unittest.TestCase):
+    def test_all_promises_can_be_kept_and_each_can_be_broken(self):
+        self.assertEqual(Game().broken(), [])
+        for number, change in (
+            (1, lambda game: game.listed.remove("1")),
+            (2, lambda game: game.documents[0].row.update(status={"S": "InProgress"})),
+            (3, lambda game: game.missing_objects.add("outbound/1")),
+            (3, lambda game: game.documents[0].row["input"]["M"].update(version={"S": "older"})),
+            (4, lambda game: game.documents[0].row.update(version={"N": "5"})),
+            (5, lambda game: game.documents[0].row.update(row(attempts=2))),
+            (6, lambda game: game.malformed_found.clear()),
+            (7, lambda game: game.pushed.pop("1")),
+            (8, lambda game: game.others_saw.append("1")),
+            (8, lambda game: setattr(game, "allowed_to_others", 200)),
+            (9, lambda game: game.audit.clear()),
+            (10, lambda game: game.events.remove("2")),
+        ):
+            with self.subTest(number):
+                game = Game()
+                change(game)
+                # A job that has not ended has no result either, for which promise 3 looks.
+                self.assertEqual([one for one in game.broken() if (number, one) != (2, 3)], [number])
+
+    def test_a_job_that_failed_for_another_reason_is_no_expected_end(self):
+        game = Game()
+        game.documents[1].row = row("Failed", cause="ModelError", detail="d")
+        self.assertEqual(game.broken(), [2])
+        self.assertIn("Failed (ModelError: d) after 1 attempts, expected Failed (Superseded)", "\n".join(game.said))
+
+    def test_every_promise_has_its_check(self):
+        self.assertEqual(set(PROMISES), set(range(1, 11)))
+        self.assertTrue(all(hasattr(Promises, f"promise_{number}") for number in PROMISES))
+        self.assertLess(promises.MAX_LOST_PUSHES, 0.1)
+
+
+class Killed(BaseException):
+    """The end of a process."""
+
+
+class Undone(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path, self.asked = pathlib.Path(folder.name) / "undo.json", []
+        self.die_at = None
+        self.concurrency = {"ReservedConcurrentExecutions": 3}
+
+    def aws(self, *command):
+        self.asked.append(command)
+        if self.die_at == len(self.asked):
+            raise Killed
+        if command[1] == "list-event-source-mappings":
+            return {"EventSourceMappings": [{"UUID": "u"}]}
+        if command[1] == "get-event-source-mapping":
+            return {"State": "Enabled" if self.asked.count(("lambda", "update-event-source-mapping", "--uuid", "u", "--enabled")) else "Disabled"}
+        return self.concurrency if command[1] == "get-function-concurrency" else {}
+
+    def faults(self):
+        ledger = Ledger(self.path, self.aws, print)
+        return ledger, Faults(self.aws, ledger, "docket", Pace(poll=0), lambda seconds: None)
+
+    def test_a_fault_is_undone_at_its_end_also_after_an_error(self):
+        ledger, faults = self.faults()
+        with self.assertRaises(plan.Refusal), faults.throttled("capacity"), faults.mapping_off("upload-trigger"):
+            raise plan.Refusal("x")
+        self.assertEqual(ledger.commands(), [])
+        self.assertEqual(self.asked[-1], ("lambda", "put-function-concurrency", "--function-name", "docket-capacity", "--reserved-concurrent-executions", "3"))
+
+    def test_a_function_without_reserved_concurrency_has_none_afterwards(self):
+        self.concurrency = {}
+        _, faults = self.faults()
+        with faults.throttled("retry"):
+            pass
+        self.assertEqual(self.asked[-1][:2], ("lambda", "delete-function-concurrency"))
+
+    def test_a_run_that_is_killed_at_any_call_is_undone_by_the_next(self):
+        for at in range(1, 9):
+            with self.subTest(at):
+                self.asked, self.die_at = [], at
+                _, faults = self.faults()
+                try:
+                    with faults.throttled("capacity"), faults.mapping_off("upload-trigger"):
+                        raise Killed
+                except Killed:
+                    pass
+                changed = [command[1] for command in self.asked]
+                self.die_at = None
+                ledger, _ = self.faults()
+                ledger.undo()
+                self.assertEqual(ledger.commands(), [])
+                if "put-function-concurrency" in changed:
+                    self.assertIn(("lambda", "put-function-concurrency", "--function-name", "docket-capacity", "--reserved-concurrent-executions", "3"), self.asked)
+                if "update-event-source-mapping" in changed:
+                    self.assertIn(("lambda", "update-event-source-mapping", "--uuid", "u", "--enabled"), self.asked)
+
+    def test_what_is_gone_needs_no_undoing(self):
+        def gone(*_):
+            raise AwsError("ResourceNotFoundException: rule x does not exist")
+
+        ledger = Ledger(self.path, gone, print)
+        ledger.add("events", "delete-rule")
+        ledger.undo()
+        self.assertEqual(ledger.commands(), [])
+
+
+class Before(unittest.TestCase):
+    def test_the_cost_has_a_limit_and_is_said(self):
+        image = {"ImageUri": "i"}
+        said = []
+        with self.assertRaisesRegex(plan.Refusal, r"above the limit of \$15.00: lower MaxInstances"):
+            Prove(example(endpoints={"legal-review": {**image, "MaxInstances": "50"}}), None, said.append, lambda question: None).confirm()
+        Prove(example(endpoints={"legal-review": {**image, "MaxInstances": "2"}}), None, said.append, lambda question: None).confirm()
+        self.assertRegex(said[-1], r"A game day with 100 documents of tenant prove through legal-review: at most 55 minutes and \$\d\.\d\d")
+        self.assertEqual(sum(CASES.values()) + CASES["overwritten"], 100)
+
+    def test_notifications_are_recognized_wrapped_or_raw(self):
+        self.assertEqual(notified(json.dumps({"inferenceId": "j.a1"})), "j")
+        self.assertEqual(notified(json.dumps({"Message": json.dumps({"inferenceId": "j.a12"})})), "j")
+        for other in ("", "[]", "{}", "no JSON", '{"inferenceId": 3}'):
+            self.assertIsNone(notified(other))
+
+
+if __name__ == "__main__":
+    unittest.main()
