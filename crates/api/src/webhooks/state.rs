@@ -16,7 +16,7 @@ pub const MAX_WAITING: usize = 20;
 pub const MAX_FAILING_MS: u64 = 3 * 86_400_000;
 
 /// How much earlier an instruction may arrive than its time, by the clock of the function that gets it.
-const MAX_CLOCK_DIFFERENCE_MS: u64 = 10_000;
+const MAX_CLOCK_DIFFERENCE_MS: u64 = 4_000;
 
 /// An event that waits to be sent again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
