@@ -4,7 +4,6 @@
 //! minute and stores what every endpoint serves in one record. The other functions read that record when they start and at
 //! most once a minute after that, so a job costs no call for it.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -141,6 +140,35 @@ impl ServedModel {
         }
     }
 
+    fn to_text(&self) -> String {
+        let before = self.before.as_ref().map(ToString::to_string);
+        format!(
+            " {} {} {} {}",
+            self.version,
+            self.since.0,
+            before.as_deref().unwrap_or("-"),
+            if self.being_replaced {
+                "replaced"
+            } else {
+                "stays"
+            }
+        )
+    }
+
+    /// `None` for what another release wrote differently.
+    fn from_text(text: &str) -> Option<Self> {
+        let mut words = text.strip_prefix(' ')?.split(' ');
+        Some(Self {
+            version: words.next()?.parse().ok()?,
+            since: time(words.next()?)?,
+            before: match words.next()? {
+                "-" => None,
+                before => Some(before.parse().ok()?),
+            },
+            being_replaced: words.next()? == "replaced",
+        })
+    }
+
     /// The model of an attempt that was submitted at `submitted_at` and ends now.
     fn of_attempt(&self, submitted_at: Timestamp) -> AttemptModel {
         let before = self.before.as_ref().filter(|_| submitted_at < self.since);
@@ -153,20 +181,38 @@ impl ServedModel {
     }
 }
 
-/// What the endpoint of every pipeline serves, as last seen.
+/// What the endpoint of every pipeline serves, as last seen: one line with the time, then one per pipeline with its name, the
+/// version, since when, the version before or `-`, and whether it is being replaced.
+///
+/// It stays text until a pipeline is asked for: code for JSON and maps would make the zip of every function behind a queue
+/// larger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServedModels {
-    /// When all endpoints were last described.
-    at: Timestamp,
-    by_pipeline: BTreeMap<String, ServedModel>,
+    text: String,
 }
 
 impl ServedModels {
-    /// What a pipeline's endpoint serves; `None` if that is not known now.
-    fn of(&self, pipeline: &str, now: Timestamp) -> Option<&ServedModel> {
-        let is_recent = now.since(self.at) <= MAX_RECORD_AGE;
-        self.by_pipeline.get(pipeline).filter(|_| is_recent)
+    /// When all endpoints were last described.
+    fn at(&self) -> Timestamp {
+        let line = self.text.lines().next();
+        line.and_then(time).unwrap_or_default()
     }
+
+    /// What a pipeline's endpoint serves; `None` if that is not known now.
+    fn of(&self, pipeline: &str, now: Timestamp) -> Option<ServedModel> {
+        let is_recent = now.since(self.at()) <= MAX_RECORD_AGE;
+        self.last_of(pipeline).filter(|_| is_recent)
+    }
+
+    /// What it was last seen to serve.
+    fn last_of(&self, pipeline: &str) -> Option<ServedModel> {
+        let mut lines = self.text.lines();
+        lines.find_map(|line| ServedModel::from_text(line.strip_prefix(pipeline)?))
+    }
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    text.parse().ok().map(Timestamp)
 }
 
 /// The model of an attempt that has ended.
@@ -186,13 +232,13 @@ impl Job {
     /// The row has the time of the submission, and `models` since when the endpoint has served its model. So nothing is stored
     /// before, when the row has no room in its write unit.
     pub(crate) fn record_model(&mut self, before: &Self, event: &Event, models: &ServedModels) {
-        let served = models.of(&self.pipeline, self.updated_at);
         for record in &mut self.attempts {
             let earlier = before.attempt(record.attempt);
             let was_open = earlier.is_none_or(|earlier| earlier.closed_at.is_none());
             if record.closed_at.is_none() {
                 record.model = None;
             } else if was_open && event.kind() != EventKind::SubmitFailed {
+                let served = models.of(&self.pipeline, self.updated_at);
                 record.model = served.map(|served| served.of_attempt(record.started_at));
             }
         }
@@ -211,32 +257,32 @@ where
 {
     let stored = ports.get(COLLECTION, KEY).await?;
     let known = stored.as_ref().map(read).unwrap_or_default();
-    let mut seen = ServedModels {
-        at: ports.now(),
-        ..known.clone()
-    };
+    let now = ports.now();
+    let mut at = now;
+    let mut lines = String::new();
     for pipeline in pipelines.iter() {
-        match ports.served_model(&pipeline.endpoint).await {
-            Ok(Some(described)) => {
-                let known = known.by_pipeline.get(&pipeline.name);
-                let model = ServedModel::seen(known, described, ports.now());
-                seen.by_pipeline.insert(pipeline.name.clone(), model);
-            }
-            Ok(None) => {
-                seen.by_pipeline.remove(&pipeline.name);
-            }
+        let last = known.last_of(&pipeline.name);
+        let served = match ports.served_model(&pipeline.endpoint).await {
+            Ok(described) => described.map(|it| ServedModel::seen(last.as_ref(), it, now)),
             Err(error) => {
                 warn!(pipeline = pipeline.name, error = %error, "the model of an endpoint is not known");
-                seen.at = known.at;
+                at = known.at();
+                last
             }
+        };
+        if let Some(served) = served {
+            lines.push('\n');
+            lines.push_str(&pipeline.name);
+            lines.push_str(&served.to_text());
         }
     }
-    let is_due = seen.at.since(known.at) >= WRITE_INTERVAL;
-    if !is_due && seen.by_pipeline == known.by_pipeline {
+    let is_due = at.since(known.at()) >= WRITE_INTERVAL;
+    let is_same = known.text.split_once('\n').map_or("", |(_, lines)| lines) == lines.trim_start();
+    if !is_due && is_same {
         return Ok(());
     }
     let record = Record {
-        body: to_text(&seen),
+        body: format!("{}{lines}", at.0),
         revision: stored.map_or(0, |stored| stored.revision) + 1,
         expires_at: None,
     };
@@ -245,88 +291,42 @@ where
     Ok(())
 }
 
-/// One line with the time, then one per pipeline: its name, the version, since when, the version before or `-`, and whether it
-/// is being replaced. Text, because code for JSON would make the zip of every function behind a queue larger.
-fn to_text(models: &ServedModels) -> String {
-    let mut text = models.at.0.to_string();
-    for (pipeline, model) in &models.by_pipeline {
-        let before = model.before.as_ref().map(ToString::to_string);
-        let before = before.as_deref().unwrap_or("-");
-        let replaced = if model.being_replaced {
-            "replaced"
-        } else {
-            "stays"
-        };
-        text.push_str(&format!(
-            "\n{pipeline} {} {} {before} {replaced}",
-            model.version, model.since.0
-        ));
-    }
-    text
-}
-
-/// What was last stored. A record that another release wrote differently counts as none.
+/// What was last stored.
 pub fn read(record: &Record) -> ServedModels {
-    from_text(&record.body).unwrap_or_default()
-}
-
-fn from_text(text: &str) -> Option<ServedModels> {
-    let time = |text: &str| text.parse().ok().map(Timestamp);
-    let mut lines = text.lines();
-    let mut models = ServedModels {
-        at: time(lines.next()?)?,
-        by_pipeline: BTreeMap::new(),
-    };
-    for line in lines {
-        let mut words = line.split(' ');
-        let pipeline = words.next()?;
-        let model = ServedModel {
-            version: words.next()?.parse().ok()?,
-            since: time(words.next()?)?,
-            before: match words.next()? {
-                "-" => None,
-                before => Some(before.parse().ok()?),
-            },
-            being_replaced: words.next()? == "replaced",
-        };
-        models.by_pipeline.insert(pipeline.to_owned(), model);
+    ServedModels {
+        text: record.body.clone(),
     }
-    Some(models)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record(body: &str) -> Record {
-        Record {
-            body: body.to_owned(),
-            revision: 1,
-            expires_at: None,
-        }
-    }
-
     #[test]
-    fn record_round_trips_and_another_form_of_it_counts_as_none() {
+    fn line_of_a_pipeline_round_trips_and_another_form_of_it_counts_as_none() {
         let model = |before: Option<&str>, being_replaced| ServedModel {
             version: "Legal-2@0f3c5a6b7d8e".parse().unwrap(),
             since: Timestamp(1_767_607_442_118),
             before: before.map(|before| before.parse().unwrap()),
             being_replaced,
         };
-        let models = ServedModels {
-            at: Timestamp(1_767_607_442_119),
-            by_pipeline: BTreeMap::from([
-                ("legal-review".to_owned(), model(None, true)),
-                ("ocr-batch".to_owned(), model(Some("Ocr-1"), false)),
-            ]),
-        };
-        let text = to_text(&models);
-        assert_eq!(read(&record(&text)), models);
+        let (legal, ocr) = (model(None, true), model(Some("Ocr-1"), false));
+        let text = format!(
+            "1767607442119\nlegal{}\nlegal-review{}",
+            legal.to_text(),
+            ocr.to_text()
+        );
+        let models = ServedModels { text };
+        assert_eq!(models.at(), Timestamp(1_767_607_442_119));
+        assert_eq!(models.last_of("legal"), Some(legal.clone()));
+        assert_eq!(models.last_of("legal-review"), Some(ocr.clone()));
+        assert_eq!(models.last_of("ocr-batch"), None);
+        let text = ocr.to_text();
         let shorter = text.rsplit_once(' ').unwrap().0;
-        for other in ["", "{}", "x\ny", shorter, &text.replace("Ocr-1", "Ocr_1")] {
-            assert_eq!(read(&record(other)), ServedModels::default(), "{other}");
+        for other in ["", "{}", shorter, &text.replace("Ocr-1", "Ocr_1")] {
+            assert_eq!(ServedModel::from_text(other), None, "{other}");
         }
+        assert_eq!(ServedModels::default().at(), Timestamp(0));
     }
 
     #[test]

@@ -262,3 +262,68 @@ fn closed_standard_output_is_not_an_error() {
     let output: crate::setup::CommandOutput = child.wait_with_output().unwrap().into();
     assert_eq!((output.code, output.stderr.as_str()), (Some(0), ""));
 }
+
+#[test]
+fn run_again_says_that_the_result_stays_and_its_plan_shows_models_and_gpu_time() {
+    let setup = Setup::signed_in();
+    let answer = json!({"job": job("j1", 4, "RetryScheduled")});
+    setup
+        .service
+        .respond_once("POST /jobs/j1/run-again", 202, &answer);
+    let output = setup.run(["jobs", "run-again", "j1", "--reason", "a newer model"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(
+        output.stdout.contains("the present result stays"),
+        "{output:?}"
+    );
+
+    let plan = json!({
+        "id": "p1", "status": "planned", "created_at": 1, "actor": "sue", "reason": "a newer model", "run_again": true,
+        "filter": {"tenant": "acme", "model": "Legal-1"}, "per_minute": 20, "jobs": 41, "by_cause": [],
+        "by_model": [{"name": "Legal-1@0f3c5a6b7d8e", "count": 41}], "by_pipeline": [{"name": "legal-review", "count": 41}],
+        "poisoned": 0, "truncated": false, "gpu_minutes": 31, "released": 0
+    });
+    setup.service.respond_once("POST /retry-plans", 201, &plan);
+    let create = ["retry-plan", "create", "--reason", "a newer model"];
+    let again = ["--run-again", "--tenant", "acme", "--model", "Legal-1"];
+    let output = setup.run(create.iter().chain(&again));
+    assert_eq!(output.code, Some(0), "{output:?}");
+    for words in [
+        "ready jobs, to run them again, of tenant acme, by model Legal-1",
+        "41 Legal-1@0f3c5a6b7d8e",
+        "about 31 min",
+    ] {
+        assert!(output.stdout.contains(words), "{words}: {output:?}");
+    }
+    for wrong in [
+        &["--run-again"][..],
+        &["--model", "Legal-1"],
+        &["--run-again", "--tenant", "acme", "--cause", "Lost"],
+    ] {
+        let output = setup.run(create.iter().chain(wrong));
+        assert_eq!(output.code, Some(2), "{wrong:?}: {output:?}");
+    }
+    assert_eq!(setup.service.state().count("POST /retry-plans"), 1);
+}
+
+#[test]
+fn job_names_the_model_of_its_result_and_says_if_that_is_uncertain() {
+    let setup = Setup::signed_in();
+    for (model, words) in [
+        (
+            json!({"version": "Legal-1@0f3c5a6b7d8e"}),
+            "Legal-1@0f3c5a6b7d8e\n",
+        ),
+        (
+            json!({"version": "Legal-1", "other": "Legal-2", "uncertain": true}),
+            "Legal-1 or Legal-2 (uncertain)",
+        ),
+    ] {
+        let mut shown = detail("j1", "Ready");
+        shown["job"]["model"] = model;
+        setup.service.respond_once("GET /jobs/j1", 200, &shown);
+        let output = setup.run(["jobs", "show", "j1"]);
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert!(output.stdout.contains(words), "{output:?}");
+    }
+}
