@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { holdPartsAfter, signIn, until } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
-import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, setUp, upload } from "./harness";
+import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp, upload } from "./harness";
 
 describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
   setUp();
@@ -217,6 +217,22 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await page.getByRole("searchbox").fill(`${ids.failed}.a3`);
     await page.waitForFunction(() => document.querySelectorAll(".row").length === 1);
     await row("Framework contract").waitFor();
+  });
+
+  test("support finds a contract of any tenant and state by any part of its name, and the search goes on by itself", async () => {
+    for (let number = 0; number < 120; number += 1)
+      fixture.set(newJob({ name: `lease ${number}.pdf`, tenant: "globex", status: "Ready", created_at: number + 1 }));
+    fixture.set(newJob({ name: "Rent Quellental 2026.pdf", tenant: "initech", status: "Ready" }));
+    await signIn(page, fixture.pageUrl, SUPPORT);
+    const box = page.getByRole("searchbox");
+    await box.fill("quellen");
+    await row("Rent Quellental").waitFor();
+    assert.equal(await page.locator(".row").count(), 1);
+    await box.fill("lease");
+    await page.getByText("120 matches").waitFor();
+    assert.equal(await page.locator(".row").count(), 120);
+    await box.fill("no such thing");
+    await page.getByText("Every contract that you may see was looked at").waitFor();
   });
 
   test("another tenant's contracts are not visible", async () => {

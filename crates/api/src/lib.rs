@@ -18,6 +18,7 @@ pub mod quarantine;
 mod ready_by;
 pub mod retry_plans;
 pub mod search;
+pub mod search_index;
 pub mod snapshot;
 pub mod summary;
 pub mod tickets;

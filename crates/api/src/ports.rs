@@ -29,10 +29,21 @@ pub enum JobListKey {
     OfReference(Tenant, String),
     /// A tenant's jobs of a batch, by creation time, newest first.
     OfBatch(Tenant, String),
+    /// One shard of all jobs, by creation time, newest first.
+    Created(u8),
+    /// The same, oldest first.
+    CreatedOldestFirst(u8),
     /// One shard of the failed jobs of all tenants, by the time they failed, newest first.
     Failed(u8),
     /// One shard of the open jobs of all tenants, by the time of their next check, soonest first.
     Open(u8),
+}
+
+impl JobListKey {
+    /// Whether the list begins with the earliest time.
+    pub const fn is_ascending(&self) -> bool {
+        matches!(self, Self::Open(_) | Self::CreatedOldestFirst(_))
+    }
 }
 
 /// An entry of a list of jobs.

@@ -192,11 +192,15 @@ impl PagingArgs {
 pub(crate) enum JobsCommand {
     /// List jobs, newest first
     List(JobListArgs),
-    /// Find a job by any id, or by its reference
+    /// Find jobs by a part of their name, uploader, reference, batch or tags, or by any id
+    ///
+    /// Looks at all jobs that you may see, whatever their tenant and state. Case, accents and dashes are ignored; every word must
+    /// occur. Ids: of a job or its first 8 characters, of an inference, a trace, a version, an output or a quarantined message, an
+    /// S3 key or address.
     Find {
-        /// Id of a job, an inference or a quarantined message, a reference, or an S3 key or address
-        id: String,
-        /// Tenant to search for a reference; required for support
+        /// At least 3 letters or digits, or an id
+        text: String,
+        /// Only jobs of this tenant
         #[arg(long)]
         tenant: Option<String>,
     },

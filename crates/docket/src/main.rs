@@ -201,7 +201,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
 async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit> {
     match command {
         JobsCommand::List(args) => job_list::list(context, args).await,
-        JobsCommand::Find { id, tenant } => job_list::find(context, id, tenant).await,
+        JobsCommand::Find { text, tenant } => job_list::find(context, text, tenant).await,
         JobsCommand::Show { id } => job_detail::show(context, &id).await,
         JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
         JobsCommand::Result { id, show: true, .. } => download::show(context, &id).await,

@@ -714,6 +714,13 @@ export interface components {
             /** @description Only jobs with exactly this reference. Support must name the tenant. */
             reference?: string;
             /**
+             * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
+             *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
+             *     characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
+             *     Combines with the other filters. `cursor` goes on where the search stopped.
+             */
+            search?: string;
+            /**
              * Format: int64
              * @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
              */
@@ -1457,6 +1464,13 @@ export interface operations {
                 q?: string;
                 /** @description Only jobs with exactly this reference. Support must name the tenant. */
                 reference?: string;
+                /**
+                 * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
+                 *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
+                 *     characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
+                 *     Combines with the other filters. `cursor` goes on where the search stopped.
+                 */
+                search?: string;
                 /** @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it. */
                 since?: number;
                 /** @description Only jobs of this group. Without it, all. */

@@ -47,6 +47,12 @@ impl JobScan {
         }
     }
 
+    /// All jobs, newest first.
+    pub fn created(range: TimeRange) -> Self {
+        let lists = (0..JobId::SHARDS).map(JobListKey::Created).collect();
+        Self { lists, range }
+    }
+
     /// The jobs of some tenants in some status groups.
     pub fn of_tenants<'a>(
         tenants: impl IntoIterator<Item = &'a Tenant>,
@@ -90,7 +96,7 @@ impl JobScan {
     }
 
     pub(super) fn is_ascending(&self) -> bool {
-        matches!(self.lists.first(), Some(JobListKey::Open(_)))
+        self.lists.first().is_some_and(JobListKey::is_ascending)
     }
 
     /// Lists of all tenants leave out the service's own test documents.

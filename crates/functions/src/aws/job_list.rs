@@ -28,6 +28,9 @@ fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, Attrib
             let partition = AttributeValue::S(tenant_label(tenant.as_str(), batch));
             ("by_batch", BATCH, "created_at", partition)
         }
+        JobListKey::Created(shard) | JobListKey::CreatedOldestFirst(shard) => {
+            ("by_created", "created_shard", "created_at", n(shard))
+        }
         JobListKey::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
         JobListKey::Open(shard) => ("by_next_check", "check_shard", "next_check_at", n(shard)),
     }
@@ -60,7 +63,7 @@ impl<E: Has<variable::JobsTable>> JobList for Aws<E> {
             .expression_attribute_values(":partition", partition)
             .expression_attribute_values(":from", n(range.from.0))
             .expression_attribute_values(":to", n(range.to.0))
-            .scan_index_forward(matches!(list, JobListKey::Open(_)))
+            .scan_index_forward(list.is_ascending())
             .limit(i32::from(limit))
             .send()
             .await

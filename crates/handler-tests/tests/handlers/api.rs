@@ -11,6 +11,7 @@ mod labels;
 mod lists;
 mod plans;
 mod quarantine;
+mod search;
 mod uploads;
 
 use std::collections::BTreeMap;

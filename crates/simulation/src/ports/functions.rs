@@ -121,7 +121,13 @@ impl JobList for Ports {
                 }
             }
             JobListKey::Failed(shard) => table.failed(env, *shard, range, usize::from(limit)),
-            JobListKey::OfReference(..) | JobListKey::OfBatch(..) | JobListKey::Open(_) => {
+            JobListKey::CreatedOldestFirst(shard) => {
+                table.created(env, *shard, range, usize::from(limit))
+            }
+            JobListKey::OfReference(..)
+            | JobListKey::OfBatch(..)
+            | JobListKey::Created(_)
+            | JobListKey::Open(_) => {
                 panic!("no simulated function reads this list: {list:?}")
             }
         })

@@ -247,6 +247,7 @@ async fn list_jobs<P: ApiPorts>(
         ));
     }
     let cursor = query.cursor.take();
+    let search = query.search.is_some();
     // The limit may differ from page to page; the filters may not.
     let filters = JobQuery {
         limit: None,
@@ -254,6 +255,14 @@ async fn list_jobs<P: ApiPorts>(
     };
     let filters = serde_json::to_string(&filters).unwrap_or_default();
     let query_id = query_id(principal, "jobs", &filters);
+    if search {
+        let from = api_request.verify_cursor(&query_id, cursor).await?;
+        let bucket = api_request.bucket;
+        let (mut page, next) =
+            search::search(ports, pipelines, bucket, principal, &query, from).await?;
+        page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
+        return Ok(to_json(&page));
+    }
     let from = api_request.verify_cursor(&query_id, cursor).await?;
     let (mut page, next) = job_list::list(ports, principal, &query, from).await?;
     page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
