@@ -21,6 +21,7 @@ pub mod search;
 pub mod search_index;
 pub mod snapshot;
 pub mod summary;
+pub mod tenants;
 pub mod tickets;
 pub mod types;
 pub mod uploads;

@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Inspect, redrive or discard messages that could not be processed
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// List and create tenants
+    #[command(subcommand)]
+    Tenants(TenantsCommand),
     /// Show who did what, and why
     Audit(PagingArgs),
     /// Count open, stalled and failed jobs
@@ -186,6 +189,20 @@ impl PagingArgs {
             usize::try_from(self.limit).unwrap_or(usize::MAX)
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// List the known tenants
+    List,
+    /// Create a tenant, so that documents can be uploaded to it
+    Create {
+        /// 1 to 40 characters of a-z, 0-9 and '-'
+        name: String,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -40,6 +40,7 @@ mod result_check;
 mod retry_plans;
 mod session;
 mod summary;
+mod tenants;
 mod upload;
 mod watch;
 mod web_socket;
@@ -183,6 +184,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Jobs(command) => run_jobs(context, command).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
+        Command::Tenants(command) => tenants::run(context, command).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,

@@ -60,6 +60,8 @@ export class Client {
     this.send("post", "/quarantine/{entry_id}/redrive", { id, body: { reason } });
   discard = (id: string, reason: string) =>
     this.send("post", "/quarantine/{entry_id}/discard", { id, body: { reason } });
+  tenants = () => this.get("/tenants", {});
+  createTenant = (name: string, reason: string) => this.send("post", "/tenants", { body: { name, reason } });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
 
   /** Sends a GET request, and repeats it if the failure is likely to pass. */

@@ -365,6 +365,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the known tenants: those that support created, and those under whose prefix S3 has objects.
+         * @description Access: support.
+         */
+        get: operations["ListTenants"];
+        put?: never;
+        /**
+         * Creates a tenant, so that documents can be uploaded to it. Has no effect on a tenant that was created before.
+         * @description Access: support.
+         */
+        post: operations["CreateTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/uploads": {
         parameters: {
             query?: never;
@@ -501,7 +525,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
+        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "create-tenant";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -516,7 +540,7 @@ export interface components {
             detail?: string;
             /** @description The actor's reason. Plain text. Escape it before you show it as HTML. */
             reason: string;
-            /** @description The id of a job, a retry plan or a message in quarantine. */
+            /** @description The id of a job, a retry plan or a message in quarantine, or the name of a tenant. */
             target: string;
             /** @description The tenant of the target, if it has one. */
             tenant?: string;
@@ -871,6 +895,12 @@ export interface components {
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
             reason: string;
         };
+        /** @description Body of `POST /tenants`. */
+        NewTenant: {
+            name: string;
+            /** @description The reason, for the audit log: 1 to 500 characters, at least one of them visible. */
+            reason: string;
+        };
         /** @description Body of `POST /ws-tickets`. */
         NewTicket: {
             /** @description The tenant to subscribe to. Required if the caller has several. Support may omit it to subscribe to all tenants. */
@@ -1218,6 +1248,22 @@ export interface components {
         SummaryQuery: {
             /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
             tenant?: string;
+        };
+        /** @description Response of `GET /tenants`. */
+        TenantList: {
+            /** @description Sorted by name. */
+            tenants: components["schemas"]["TenantView"][];
+        };
+        /** @description A known tenant. */
+        TenantView: {
+            /** @description Who created it. Absent if nobody did: an S3 client put an object under its prefix. */
+            created_by?: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description When it was created, or first found in S3.
+             */
+            since: number;
         };
         /** @description A ticket that opens one WebSocket. */
         TicketView: {
@@ -2773,6 +2819,164 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobSummary"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListTenants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantList"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CreateTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTenant"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

@@ -19,6 +19,7 @@ export type Route =
   | { screen: "quarantine" }
   | { screen: "quarantined"; id: string }
   | { screen: "audit" }
+  | { screen: "tenants" }
   | { screen: "unknown" };
 
 export function parseRoute(path: string, search: string): Route {
@@ -41,6 +42,7 @@ export function parseRoute(path: string, search: string): Route {
   if (second === "plans") return third === undefined ? { screen: "plans" } : { screen: "plan", id: third };
   if (second === "quarantine")
     return third === undefined ? { screen: "quarantine" } : { screen: "quarantined", id: third };
+  if (second === "tenants" && third === undefined) return { screen: "tenants" };
   if (second === "audit" && third === undefined) return { screen: "audit" };
   return { screen: "unknown" };
 }

@@ -102,10 +102,12 @@ pub enum AuditAction {
     Redrive,
     /// A message was deleted from quarantine.
     Discard,
+    /// A tenant was created.
+    CreateTenant,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Retry,
         Self::Cancel,
         Self::DeleteData,
@@ -113,6 +115,7 @@ impl AuditAction {
         Self::ApplyPlan,
         Self::Redrive,
         Self::Discard,
+        Self::CreateTenant,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -124,6 +127,7 @@ impl AuditAction {
             Self::ApplyPlan => "apply-plan",
             Self::Redrive => "redrive",
             Self::Discard => "discard",
+            Self::CreateTenant => "create-tenant",
         }
     }
 }
@@ -138,7 +142,7 @@ pub struct AuditEntry {
     pub actor: String,
     #[cfg_attr(feature = "schema", schemars(with = "AuditAction"))]
     pub action: String,
-    /// The id of a job, a retry plan or a message in quarantine.
+    /// The id of a job, a retry plan or a message in quarantine, or the name of a tenant.
     pub target: String,
     /// The tenant of the target, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -148,6 +152,38 @@ pub struct AuditEntry {
     /// The outcome. Absent if it could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+/// Body of `POST /tenants`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewTenant {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
+    pub name: String,
+    /// The reason, for the audit log: 1 to 500 characters, at least one of them visible.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_REASON_CHARS), regex(pattern = visible_pattern())))]
+    pub reason: String,
+}
+
+/// A known tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TenantView {
+    pub name: String,
+    /// When it was created, or first found in S3.
+    pub since: u64,
+    /// Who created it. Absent if nobody did: an S3 client put an object under its prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+}
+
+/// Response of `GET /tenants`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TenantList {
+    /// Sorted by name.
+    pub tenants: Vec<TenantView>,
 }
 
 /// Body of `POST /ws-tickets`.

@@ -12,6 +12,7 @@ mod lists;
 mod plans;
 mod quarantine;
 mod search;
+mod tenants;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -54,9 +55,19 @@ pub(super) struct TestApi {
 
 impl TestApi {
     pub(super) fn new() -> Self {
-        Self {
+        let api = Self {
             handler: Api::new(app()),
+        };
+        for tenant in ["acme", "globex"] {
+            let tenant = tenant.parse().unwrap();
+            run(jobs::tenants::create(
+                api.ports(),
+                &tenant,
+                "sam@docket.example",
+            ))
+            .unwrap();
         }
+        api
     }
 
     /// With further lines in the table of the pipeline `legal-review`.

@@ -68,7 +68,7 @@ export function Audit(): JSX.Element {
   );
 }
 
-const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message"> = {
+const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "tenant"> = {
   retry: "job",
   cancel: "job",
   "delete-data": "job",
@@ -76,6 +76,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message"> = {
   "apply-plan": "plan",
   redrive: "message",
   discard: "message",
+  "create-tenant": "tenant",
 };
 
 function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {

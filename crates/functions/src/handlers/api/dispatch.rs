@@ -3,12 +3,13 @@
 use api::downloads::{self, Stored};
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewRetryPlan, NewTicket,
-    NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, SignPartsRequest, SummaryQuery,
+    CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewRetryPlan, NewTenant,
+    NewTicket, NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, SignPartsRequest,
+    SummaryQuery,
 };
 use api::{
     ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, quarantine,
-    retry_plans, search, summary, tickets, uploads,
+    retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -183,7 +184,16 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::GetSummary => {
             let SummaryQuery { tenant } = request.query()?;
-            to_json(&summary::summary(ports, principal, tenant.as_deref()).await?)
+            let summary = summary::summary(ports, principal, tenant.as_deref()).await?;
+            if summary.open == 0 && summary.failed == 0 {
+                tenants::must_be_known(ports, principal, tenant.as_deref()).await?;
+            }
+            to_json(&summary)
+        }
+        Operation::ListTenants => to_json(&tenants::list(ports, principal).await?),
+        Operation::CreateTenant => {
+            let new: NewTenant = request.json()?;
+            to_json(&tenants::create(ports, pipelines, principal, &new).await?)
         }
         Operation::CreateTicket => {
             let ticket: NewTicket = request.json()?;
@@ -260,11 +270,17 @@ async fn list_jobs<P: ApiPorts>(
         let bucket = api_request.bucket;
         let (mut page, next) =
             search::search(ports, pipelines, bucket, principal, &query, from).await?;
+        if page.jobs.is_empty() && next.is_none() {
+            tenants::must_be_known(ports, principal, query.tenant.as_deref()).await?;
+        }
         page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
         return Ok(to_json(&page));
     }
     let from = api_request.verify_cursor(&query_id, cursor).await?;
     let (mut page, next) = job_list::list(ports, principal, &query, from).await?;
+    if page.jobs.is_empty() && next.is_none() {
+        tenants::must_be_known(ports, principal, query.tenant.as_deref()).await?;
+    }
     page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
     Ok(to_json(&page))
 }

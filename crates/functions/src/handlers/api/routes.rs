@@ -126,6 +126,10 @@ routes! {
         "Lists the audit log, newest first.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
+    ListTenants: "GET" "/tenants", Support, None => 200 Some("TenantList"),
+        "Lists the known tenants: those that support created, and those under whose prefix S3 has objects.";
+    CreateTenant: "POST" "/tenants", Support, Some("NewTenant") => 201 Some("TenantView"),
+        "Creates a tenant, so that documents can be uploaded to it. Has no effect on a tenant that was created before.";
     CreateTicket: "POST" "/ws-tickets", AnyRole, Some("NewTicket") => 201 Some("TicketView"),
         "Issues a ticket that opens one WebSocket within 60 seconds.";
 }

@@ -154,6 +154,9 @@ fn schemas() -> Map<String, Value> {
         AuditPage,
         NewTicket,
         TicketView,
+        NewTenant,
+        TenantList,
+        TenantView,
         JobSummary,
         Problem
     );
@@ -205,7 +208,7 @@ fn tag(route: &Route) -> &'static str {
 }
 
 /// Name, description, and the first segments of the paths.
-const TAGS: [(&str, &str, &[&str]); 6] = [
+const TAGS: [(&str, &str, &[&str]); 7] = [
     (
         "account",
         "Signing in, and what the caller may do.",
@@ -227,6 +230,7 @@ const TAGS: [(&str, &str, &[&str]); 6] = [
         "For support: retrying many failed jobs together.",
         &["retry-plans"],
     ),
+    ("tenants", "For support: the known tenants.", &["tenants"]),
     (
         "repair",
         "For support: messages in quarantine, and the audit log.",
