@@ -235,6 +235,34 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await page.getByText("Every contract that you may see was looked at").waitFor();
   });
 
+  test("a batch shows its progress, its documents and the retry of its failures", async () => {
+    const about = new Date();
+    about.setHours(14, 10, 0, 0);
+    for (let number = 0; number < 8; number += 1)
+      fixture.set(newJob({ name: `room ${number}.pdf`, batch: "Data room", status: "Ready" }));
+    const ready_by = { about: about.getTime(), note: "" };
+    fixture.set(newJob({ name: "waits.pdf", batch: "Data room", status: "InProgress", ready_by }));
+    const failure = { cause: "TimedOut" as const, detail: "too long" };
+    const failed = fixture.set(newJob({ name: "broken.pdf", batch: "Data room", status: "Failed", failure }));
+    const other = fixture.set(newJob({ name: "other.pdf", status: "Ready" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
+    await page.getByRole("link", { name: "Data room" }).click();
+    await page.getByText("8 of 10 ready, 1 failed, the rest by about 14:10").waitFor();
+    await row("broken.pdf").waitFor();
+    assert.equal(await row(other.name).count(), 0);
+    await page.getByRole("button", { name: "Try the 1 failed one again" }).click();
+    await page.getByLabel("Reason").fill("The model was too slow");
+    await page.getByRole("button", { name: "Try again", exact: true }).click();
+    await page.getByText("8 of 10 ready, 2 open").waitFor();
+    await page.goto(fixture.pageUrl);
+    await page.getByLabel("Batch for uploads").fill("Second room");
+    await upload(pdf("new.pdf"));
+    await row("new.pdf").waitFor();
+    await page.goto(`${fixture.pageUrl}/?batch=Second+room`);
+    await row("new.pdf").waitFor();
+    assert.equal(await page.locator(".row").count(), 1);
+  });
+
   test("another tenant's contracts are not visible", async () => {
     const mine = fixture.set(newJob({ name: "secret.pdf", status: "Ready" }));
     await signIn(page, fixture.pageUrl, OTHER);

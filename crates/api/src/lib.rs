@@ -4,6 +4,7 @@
 //! [`crate::types`] or an [`ApiError`]. The function `support-api` maps both to HTTP.
 
 pub mod audit;
+pub mod batches;
 pub mod commands;
 pub mod data_deletion;
 pub mod downloads;

@@ -22,8 +22,8 @@ pub use plan::{
     NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };
 pub use support::{
-    AuditAction, AuditEntry, AuditPage, JobSummary, NewTenant, NewTicket, PageQuery,
-    QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery, TenantList,
+    AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,
+    PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery, TenantList,
     TenantView, TicketView,
 };
 pub use upload::{

@@ -221,6 +221,8 @@ pub(crate) enum JobsCommand {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// Show the progress of a batch; with --retry, try its failures again
+    Batch(BatchArgs),
     /// Show everything about a job
     Show {
         /// Id of the job
@@ -299,6 +301,18 @@ pub(crate) struct JobCommandArgs {
     /// Do nothing if the job is no longer at this version; only with one job
     #[arg(long, value_name = "VERSION")]
     pub(crate) expected_version: Option<u64>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BatchArgs {
+    /// The batch, as it was named at the upload
+    pub(crate) name: String,
+    /// The tenant of the batch; required for support
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Retry the failed jobs of the batch, for this reason
+    #[arg(long, value_name = "REASON")]
+    pub(crate) retry: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

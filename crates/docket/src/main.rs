@@ -19,6 +19,7 @@
 
 mod account;
 mod audit;
+mod batches;
 mod cli;
 mod client;
 mod cognito;
@@ -204,6 +205,7 @@ async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit
     match command {
         JobsCommand::List(args) => job_list::list(context, args).await,
         JobsCommand::Find { text, tenant } => job_list::find(context, text, tenant).await,
+        JobsCommand::Batch(args) => batches::run(context, args).await,
         JobsCommand::Show { id } => job_detail::show(context, &id).await,
         JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
         JobsCommand::Result { id, show: true, .. } => download::show(context, &id).await,

@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/batches/{batch}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.
+         * @description Access: any role.
+         */
+        get: operations["GetBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/configuration": {
         parameters: {
             query?: never;
@@ -551,6 +571,46 @@ export interface components {
             cursor?: string;
             /** @description Newest first. */
             entries: components["schemas"]["AuditEntry"][];
+        };
+        /** @description Query parameters of `GET /batches/{batch}`. */
+        BatchQuery: {
+            /** @description The tenant of the batch. Without it, all tenants of the caller; support must name one. */
+            tenant?: string;
+        };
+        /** @description Response of `GET /batches/{batch}`: the progress of the documents that were uploaded together. At most 2,000 are counted. */
+        BatchView: {
+            /**
+             * Format: int64
+             * @description The time of the counts.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Cancelled, or their data was deleted.
+             */
+            cancelled: number;
+            /** Format: int64 */
+            failed: number;
+            /** @description The causes of the failed jobs, the most frequent first. */
+            failed_by_cause: components["schemas"]["NamedCount"][];
+            /**
+             * Format: int64
+             * @description All jobs that the caller may see.
+             */
+            jobs: number;
+            /** @description There are more jobs than were counted. */
+            more: boolean;
+            /** @description The batch. Plain text. Escape it before you show it as HTML. */
+            name: string;
+            /** Format: int64 */
+            open: number;
+            /** Format: int64 */
+            ready: number;
+            /**
+             * Format: int64
+             * @description When the last of the open jobs will probably be ready. Absent if there is none, or nothing is known about one of them.
+             */
+            ready_by?: number;
         };
         /**
          * @description A role, granted by membership in the user pool's group of the same name.
@@ -1358,6 +1418,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetBatch: {
+        parameters: {
+            query?: {
+                /** @description The tenant of the batch. Without it, all tenants of the caller; support must name one. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                batch: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

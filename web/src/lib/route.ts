@@ -11,6 +11,7 @@ export type Route =
       q?: string | undefined;
       pipeline?: string | undefined;
       cause?: string | undefined;
+      batch?: string | undefined;
     }
   | { screen: "job"; id: string }
   | { screen: "support" }
@@ -34,6 +35,7 @@ export function parseRoute(path: string, search: string): Route {
       q: query.get("q") ?? undefined,
       pipeline: query.get("pipeline") ?? undefined,
       cause: query.get("cause") ?? undefined,
+      batch: query.get("batch") ?? undefined,
     };
   }
   if (first === "jobs" && second !== undefined && third === undefined) return { screen: "job", id: second };
@@ -52,6 +54,7 @@ export function listPath(filter: {
   q?: string | undefined;
   pipeline?: string | undefined;
   cause?: string | undefined;
+  batch?: string | undefined;
 }): string {
   const given = Object.entries(filter).filter((entry): entry is [string, string] => Boolean(entry[1]));
   const search = new URLSearchParams(given).toString();

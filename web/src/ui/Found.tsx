@@ -27,12 +27,13 @@ const START: Progress = { ids: [], messages: [], state: "searching" };
 
 export function Found({ search, filter }: { search: string; filter: JobFilter }): JSX.Element {
   const app = useAppContext();
-  const { tenant, status, pipeline, cause } = filter;
+  const { tenant, status, pipeline, cause, batch } = filter;
   const query: JobQuery = {
     search,
     ...(tenant === undefined ? {} : { tenant }),
     ...(status === undefined ? {} : { status }),
     ...(pipeline === undefined ? {} : { pipeline }),
+    ...(batch === undefined ? {} : { batch }),
     ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
   };
   const [progress, setProgress] = useState<Progress>(START);

@@ -8,6 +8,7 @@ import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
 import { listPath, type Route } from "../lib/route";
 import { type JobFilter, visibleJobs } from "../live/merge";
+import { Batch } from "./Batch";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
@@ -30,10 +31,11 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
   const { router, tenant } = app;
   // Across all tenants the service lists only open and failed jobs.
   const searches = route.q !== undefined && isSearchable(route.q);
-  const isPartly = tenant === undefined && !searches;
+  const isPartly = tenant === undefined && !searches && route.batch === undefined;
   const tabs = isPartly ? TABS.filter(({ status }) => status === "open" || status === "failed") : TABS;
   const status = tabs.some((tab) => tab.status === route.status) ? route.status : tabs[0]?.status;
-  const here = { status: route.status, q: route.q, pipeline: route.pipeline, cause: route.cause };
+  const { q, pipeline, cause, batch } = route;
+  const here = { status: route.status, q, pipeline, cause, batch };
   return (
     <>
       <div class="screen-head">
@@ -71,6 +73,20 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
         )}
         <Search q={route.q ?? ""} go={(q) => router.go(listPath({ ...here, q: q || undefined }), true)} />
       </div>
+      {batch !== undefined && (
+        <>
+          <p class="chip-line">
+            <a
+              class="chip"
+              href={listPath({ ...here, batch: undefined })}
+              aria-label={`Batch: ${batch}. Remove filter`}
+            >
+              Batch: {batch} <Icon name="cross" />
+            </a>
+          </p>
+          <Batch name={batch} tenant={tenant} />
+        </>
+      )}
       {route.cause !== undefined && (
         <p class="chip-line">
           <a
@@ -83,9 +99,9 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
         </p>
       )}
       {searches && route.q !== undefined ? (
-        <Found search={route.q} filter={{ tenant, status, pipeline: route.pipeline, cause: route.cause }} />
+        <Found search={route.q} filter={{ tenant, status, pipeline, cause, batch }} />
       ) : (
-        <Jobs filter={{ tenant, status, pipeline: route.pipeline, cause: route.cause, q: route.q }} />
+        <Jobs filter={{ tenant, status, pipeline, cause, batch, q }} />
       )}
     </>
   );

@@ -18,6 +18,17 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
+/// Query parameters of `GET /batches/{batch}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchQuery {
+    /// The tenant of the batch. Without it, all tenants of the caller; support must name one.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+}
+
 /// Query parameters of `GET /summary`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -206,6 +217,30 @@ pub struct TicketView {
     pub url: String,
     /// The ticket is valid once, until this time.
     pub expires_at: u64,
+}
+
+/// Response of `GET /batches/{batch}`: the progress of the documents that were uploaded together. At most 2,000 are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BatchView {
+    /// The batch. Plain text. Escape it before you show it as HTML.
+    pub name: String,
+    /// The time of the counts.
+    pub at: u64,
+    /// All jobs that the caller may see.
+    pub jobs: u32,
+    /// There are more jobs than were counted.
+    pub more: bool,
+    pub open: u32,
+    pub ready: u32,
+    pub failed: u32,
+    /// Cancelled, or their data was deleted.
+    pub cancelled: u32,
+    /// The causes of the failed jobs, the most frequent first.
+    pub failed_by_cause: Vec<NamedCount>,
+    /// When the last of the open jobs will probably be ready. Absent if there is none, or nothing is known about one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_by: Option<u64>,
 }
 
 /// Response of `GET /summary`.

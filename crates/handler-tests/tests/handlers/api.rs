@@ -1,6 +1,7 @@
 //! The HTTP API over in-memory ports: what each role may do, and what every caller is refused.
 
 mod access_control;
+mod batches;
 mod commands;
 mod contract;
 mod data_deletion;

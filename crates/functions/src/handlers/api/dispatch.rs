@@ -3,12 +3,12 @@
 use api::downloads::{self, Stored};
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewRetryPlan, NewTenant,
-    NewTicket, NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, SignPartsRequest,
-    SummaryQuery,
+    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewRetryPlan,
+    NewTenant, NewTicket, NewUpload, PageQuery, PipelineView, QuarantineCommandRequest,
+    SignPartsRequest, SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, quarantine,
+    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, quarantine,
     retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
@@ -181,6 +181,11 @@ pub(super) async fn dispatch<P: ApiPorts>(
             let (mut page, next) = audit::list(ports, principal, before.as_deref()).await?;
             page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
             to_json(&page)
+        }
+        Operation::GetBatch => {
+            let BatchQuery { tenant } = request.query()?;
+            let batch = path.get("batch");
+            to_json(&batches::show(ports, principal, batch, tenant.as_deref()).await?)
         }
         Operation::GetSummary => {
             let SummaryQuery { tenant } = request.query()?;

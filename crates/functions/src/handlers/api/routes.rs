@@ -124,6 +124,8 @@ routes! {
         "Deletes a message from quarantine. The audit log keeps its cause and its size.";
     ListAudit: "GET" "/audit", Support, Some("PageQuery") => 200 Some("AuditPage"),
         "Lists the audit log, newest first.";
+    GetBatch: "GET" "/batches/{batch}", AnyRole, Some("BatchQuery") => 200 Some("BatchView"),
+        "Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
     ListTenants: "GET" "/tenants", Support, None => 200 Some("TenantList"),

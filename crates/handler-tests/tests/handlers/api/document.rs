@@ -154,6 +154,8 @@ fn schemas() -> Map<String, Value> {
         AuditPage,
         NewTicket,
         TicketView,
+        BatchQuery,
+        BatchView,
         NewTenant,
         TenantList,
         TenantView,
@@ -218,7 +220,7 @@ const TAGS: [(&str, &str, &[&str]); 7] = [
     (
         "jobs",
         "Following jobs, fetching results, retrying and cancelling.",
-        &["jobs", "summary"],
+        &["jobs", "summary", "batches"],
     ),
     (
         "messages",
