@@ -54,7 +54,7 @@ export function Batch({ name, tenant }: { name: string; tenant: string | undefin
     if (refused !== undefined) throw new Error(`Not all were retried: ${errorMessage(refused)}`);
   };
   return (
-    <section class="card" aria-label={`Batch ${name}`}>
+    <section class="card batch-card" aria-label={`Batch ${name}`}>
       <p>
         <strong>{progress(found)}</strong>
       </p>

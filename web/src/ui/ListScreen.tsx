@@ -40,7 +40,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
     <>
       <div class="screen-head">
         <Heading>Contracts</Heading>
-        {tenant === undefined && <p class="muted">Choose a tenant above to see ready contracts and to upload.</p>}
+        {isPartly && <p class="muted">Choose a tenant above to see ready contracts and to upload.</p>}
       </div>
       <DropZone />
       <div class="toolbar">
@@ -152,7 +152,7 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
         type="search"
         aria-label="Search by a part of a file name, uploader, reference or tag, or by any id"
         title="Any part of a file name, e-mail address, reference or tag, or any id. Press / to search."
-        placeholder="Name, person, reference or id"
+        placeholder="Name, person or id"
         value={text}
         onInput={(event) => change(event.currentTarget.value, 250)}
         onKeyDown={(event) => event.key === "Escape" && change("", 0)}
