@@ -23,7 +23,7 @@ import cold_start
 import job_cost
 
 MAX_INSTRUCTIONS = 6_000_000
-MAX_WRITE_UNITS = 8
+MAX_WRITE_UNITS = 9
 # One write unit, so that each of the three writes of the row costs one.
 MAX_ROW_BYTES = 1024
 # Without those of connection rows, which grow with the number of open pages.

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { holdPartsAfter, signIn, until } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
-import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, setUp, upload } from "./harness";
+import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp, upload } from "./harness";
 
 describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
   setUp();
@@ -244,6 +244,50 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await page.getByRole("searchbox").fill(`${ids.failed}.a3`);
     await page.waitForFunction(() => document.querySelectorAll(".row").length === 1);
     await row("Framework contract").waitFor();
+  });
+
+  test("support finds a contract of any tenant and state by any part of its name, and the search goes on by itself", async () => {
+    for (let number = 0; number < 120; number += 1)
+      fixture.set(newJob({ name: `lease ${number}.pdf`, tenant: "globex", status: "Ready", created_at: number + 1 }));
+    fixture.set(newJob({ name: "Rent Quellental 2026.pdf", tenant: "initech", status: "Ready" }));
+    await signIn(page, fixture.pageUrl, SUPPORT);
+    const box = page.getByRole("searchbox");
+    await box.fill("quellen");
+    await row("Rent Quellental").waitFor();
+    assert.equal(await page.locator(".row").count(), 1);
+    await box.fill("lease");
+    await page.getByText("120 matches").waitFor();
+    assert.equal(await page.locator(".row").count(), 120);
+    await box.fill("no such thing");
+    await page.getByText("Every contract that you may see was looked at").waitFor();
+  });
+
+  test("a batch shows its progress, its documents and the retry of its failures", async () => {
+    const about = new Date();
+    about.setHours(14, 10, 0, 0);
+    for (let number = 0; number < 8; number += 1)
+      fixture.set(newJob({ name: `room ${number}.pdf`, batch: "Data room", status: "Ready" }));
+    const ready_by = { about: about.getTime(), note: "" };
+    fixture.set(newJob({ name: "waits.pdf", batch: "Data room", status: "InProgress", ready_by }));
+    const failure = { cause: "TimedOut" as const, detail: "too long" };
+    const failed = fixture.set(newJob({ name: "broken.pdf", batch: "Data room", status: "Failed", failure }));
+    const other = fixture.set(newJob({ name: "other.pdf", status: "Ready" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
+    await page.getByRole("link", { name: "Data room" }).click();
+    await page.getByText(/8 of 10 ready, 1 failed, the rest by about (14:10|02:10\sPM)/).waitFor();
+    await row("broken.pdf").waitFor();
+    assert.equal(await row(other.name).count(), 0);
+    await page.getByRole("button", { name: "Try the 1 failed one again" }).click();
+    await page.getByLabel("Reason").fill("The model was too slow");
+    await page.getByRole("button", { name: "Try again", exact: true }).click();
+    await page.getByText("8 of 10 ready, 2 open").waitFor();
+    await page.goto(fixture.pageUrl);
+    await page.getByLabel("Batch for uploads").fill("Second room");
+    await upload(pdf("new.pdf"));
+    await row("new.pdf").waitFor();
+    await page.goto(`${fixture.pageUrl}/?batch=Second+room`);
+    await row("new.pdf").waitFor();
+    assert.equal(await page.locator(".row").count(), 1);
   });
 
   test("another tenant's contracts are not visible", async () => {

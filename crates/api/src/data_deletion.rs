@@ -3,6 +3,8 @@
 //! The row stays, with who deleted the data and why. Without it the inventory scan would take the object for one whose
 //! event was lost, and a late result would have no job. The audit log keeps the reasons that users gave.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::audit::AuditTarget;
@@ -10,6 +12,8 @@ use super::commands::{begin_audit, command_result, job_command, refusal};
 use super::job_detail::visible_job;
 use super::{ApiError, Principal, uploads};
 use crate::ports::QuarantineStore;
+use crate::search_index::remove::remove_job;
+use crate::search_index::slices_of;
 use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
 use jobs::commands::{EraseResult, erase_job};
@@ -32,9 +36,12 @@ const QUARANTINE_PAGE: u16 = 100;
 #[derive(Debug, Serialize, Deserialize)]
 struct UnfinishedDeletion {
     key: String,
+    /// The slices of the search index that list the job.
+    #[serde(default)]
+    slices: BTreeSet<u16>,
 }
 
-/// Deletes the uploaded version, further uploads of the same bytes, its copy, outputs and failure objects, the file's name and labels, the model's words, the reasons in
+/// Deletes the uploaded version, further uploads of the same bytes, its copy, outputs and failure objects, the file's name, labels and entries in the search index, the model's words, the reasons in
 /// the job's history, and the messages in quarantine that name the job. The job becomes `Erased`, for good.
 ///
 /// # Errors
@@ -72,8 +79,8 @@ where
     )
     .await?;
     // Before the row: an interrupted deletion can be repeated only with the key.
-    let key = match input_key(ports, &job).await {
-        Ok(key) => key,
+    let unfinished = match unfinished_deletion(ports, &job).await {
+        Ok(unfinished) => unfinished,
         Err(error) => return Err(audit.refuse(ports, error).await),
     };
     let erased = match erase_job(ports, run, &command).await {
@@ -83,7 +90,7 @@ where
         }
         Err(error) => return Err(audit.refuse(ports, ApiError::from(error)).await),
     };
-    let deleted = delete_everything(ports, &erased, key).await;
+    let deleted = delete_everything(ports, &erased, unfinished).await;
     let result = command_result(&erased, false);
     // Connected pages still show the file's name.
     run_command_effects(ports, erased, push_until).await;
@@ -103,24 +110,26 @@ where
     }
 }
 
-/// The input's key: the row's, which is recorded for a repetition, or the recorded one. `None` once all is deleted.
-async fn input_key<P: KeyValueStore>(ports: &P, job: &Job) -> Result<Option<String>, ApiError> {
+/// What the row names, which is recorded for a repetition, or what was recorded. `None` once all is deleted.
+async fn unfinished_deletion<P: KeyValueStore>(
+    ports: &P,
+    job: &Job,
+) -> Result<Option<UnfinishedDeletion>, ApiError> {
     let id = job.id.to_string();
     if job.is_erased() {
         let Some(record) = ports.get(COLLECTION, &id).await? else {
             return Ok(None);
         };
-        let unfinished: UnfinishedDeletion =
-            serde_json::from_str(&record.body).map_err(|error| {
-                ApiError::Unavailable(format!("the unfinished deletion cannot be read: {error}"))
-            })?;
-        return Ok(Some(unfinished.key));
+        return serde_json::from_str(&record.body).map_err(|error| {
+            ApiError::Unavailable(format!("the unfinished deletion cannot be read: {error}"))
+        });
     }
+    let unfinished = UnfinishedDeletion {
+        key: job.input.key.clone(),
+        slices: slices_of(job),
+    };
     // An open job is refused next.
     if job.state.check_deadline().is_none() {
-        let unfinished = UnfinishedDeletion {
-            key: job.input.key.clone(),
-        };
         let record = Record {
             body: serde_json::to_string(&unfinished).unwrap_or_default(),
             revision: 1,
@@ -129,18 +138,26 @@ async fn input_key<P: KeyValueStore>(ports: &P, job: &Job) -> Result<Option<Stri
         };
         ports.put(COLLECTION, &id, &record).await?;
     }
-    Ok(Some(job.input.key.clone()))
+    Ok(Some(unfinished))
 }
 
 /// Returns the number of deleted object versions.
-async fn delete_everything<P>(ports: &P, job: &Job, key: Option<String>) -> Result<usize, ApiError>
+async fn delete_everything<P>(
+    ports: &P,
+    job: &Job,
+    unfinished: Option<UnfinishedDeletion>,
+) -> Result<usize, ApiError>
 where
     P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore,
 {
     let bucket = &job.input.bucket;
     let mut versions = Vec::new();
     let mut copy = None;
-    if let Some(key) = key {
+    if let Some(UnfinishedDeletion { key, mut slices }) = unfinished {
+        // The job is still found by its own id.
+        let kept = slices_of(job);
+        slices.retain(|slice| !kept.contains(slice));
+        remove_job(ports, job.id, job.created_at, slices).await?;
         // The session is that of the first version at the key.
         uploads::erase(ports, JobId::of_key(bucket, &key)).await?;
         if let InputLocation::Copy(location) = input_location(job.id, bucket, &key) {

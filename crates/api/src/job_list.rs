@@ -21,7 +21,7 @@ pub use scan::{JobListPosition, JobScan, ScanResult, scan_jobs};
 /// The most rows that one response examines.
 pub const MAX_EXAMINED_JOBS: usize = 500;
 pub(crate) const MAX_PAGE_SIZE: u16 = 100;
-const DEFAULT_PAGE_SIZE: u16 = 50;
+pub(crate) const DEFAULT_PAGE_SIZE: u16 = 50;
 /// A caller with more tenants must name one: each tenant is a query of its own.
 const MAX_MERGED_TENANTS: usize = 10;
 
@@ -168,7 +168,7 @@ pub(crate) fn label(name: &str, text: Option<&str>) -> Result<Option<String>, Ap
 }
 
 /// Whether a row matches the query. Needed for filters that no index has, and because an index may lag behind its rows.
-fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool {
+pub(crate) fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool {
     let equals = |filter: &Option<String>, value: &str| {
         filter.as_deref().is_none_or(|wanted| wanted == value)
     };

@@ -4,6 +4,7 @@
 //! [`crate::types`] or an [`ApiError`]. The function `support-api` maps both to HTTP.
 
 pub mod audit;
+pub mod batches;
 pub mod commands;
 pub mod data_deletion;
 pub mod downloads;
@@ -21,8 +22,10 @@ pub mod quarantine;
 mod ready_by;
 pub mod retry_plans;
 pub mod search;
+pub mod search_index;
 pub mod snapshot;
 pub mod summary;
+pub mod tenants;
 pub mod tickets;
 pub mod types;
 pub mod uploads;

@@ -29,6 +29,10 @@ pub enum JobListKey {
     OfReference(Tenant, String),
     /// A tenant's jobs of a batch, by creation time, newest first.
     OfBatch(Tenant, String),
+    /// One shard of all jobs, by creation time, newest first.
+    Created(u8),
+    /// The same, oldest first.
+    CreatedOldestFirst(u8),
     /// One shard of the failed jobs of all tenants, by the time they failed, newest first.
     Failed(u8),
     /// One shard of the open jobs of all tenants except queued ones, by the time of their next check, soonest first.
@@ -41,10 +45,12 @@ impl JobListKey {
     /// Whether the earliest time is first.
     pub const fn is_ascending(&self) -> bool {
         match self {
-            Self::Open(_) | Self::Queued(_) => true,
-            Self::OfTenant(..) | Self::OfReference(..) | Self::OfBatch(..) | Self::Failed(_) => {
-                false
-            }
+            Self::Open(_) | Self::Queued(_) | Self::CreatedOldestFirst(_) => true,
+            Self::OfTenant(..)
+            | Self::OfReference(..)
+            | Self::OfBatch(..)
+            | Self::Created(_)
+            | Self::Failed(_) => false,
         }
     }
 }

@@ -2,11 +2,15 @@
 
 use super::quarantine::list_entry;
 use super::{ApiError, Principal, uploads};
-use crate::job_list::{JobScan, MAX_EXAMINED_JOBS, label_tenants, scan_jobs};
+use crate::job_list::{
+    DEFAULT_PAGE_SIZE, JobScan, MAX_EXAMINED_JOBS, label_tenants, matches, scan_jobs,
+};
 use crate::name::key_forms;
 use crate::ports::{JobList, QuarantineStore, TimeRange};
 use crate::ready_by::add_estimates;
-use crate::types::{JobPage, QuarantineEntry};
+use crate::search_index::query::{SearchPosition, search as index_search};
+use crate::search_index::{SearchText, trace_digits};
+use crate::types::{JobPage, JobQuery, QuarantineEntry};
 use jobs::id::{InferenceId, JobId, Location, Tenant};
 use jobs::job::Job;
 use jobs::labels::check_text;
@@ -23,7 +27,7 @@ const MAX_OF_REFERENCE: usize = 50;
 /// How many versions of an object have their jobs looked up.
 const MAX_VERSIONS: usize = 10;
 
-/// Finds jobs by a job id, an inference id, an object's key or URL, an output's key, the UUID in a key, or a reference. For
+/// Finds jobs by a job id, an inference id, a trace id, an object's key or URL, an output's key, the UUID in a key, or a reference. For
 /// support, also finds messages in quarantine by their ids.
 ///
 /// # Errors
@@ -86,6 +90,81 @@ pub async fn find<P: JobStore + JobList + ObjectStore + QuarantineStore + KeyVal
     })
 }
 
+/// Searches jobs by a part of their texts and by any id. The first page also has what [`find`] finds. Returns the page without
+/// its cursor, and the position to continue from.
+///
+/// # Errors
+/// If the text is too short or cannot be an id, or a dependency does not answer. Finding nothing is not an error.
+pub async fn search<
+    P: JobStore + JobList + ObjectStore + QuarantineStore + KeyValueStore + Clock,
+>(
+    ports: &P,
+    pipelines: &Pipelines,
+    bucket: &str,
+    principal: &Principal,
+    query: &JobQuery,
+    from: Option<SearchPosition>,
+) -> Result<(JobPage, Option<SearchPosition>), ApiError> {
+    let text = query.search.as_deref().unwrap_or_default();
+    let tenant = query.tenant.as_deref();
+    let tenant = tenant
+        .map(|name| principal.tenant(Some(name)))
+        .transpose()?;
+    let mut page = JobPage::default();
+    let of_text = JobQuery {
+        tenant: query.tenant.clone(),
+        search: query.search.clone(),
+        limit: query.limit,
+        ..JobQuery::default()
+    };
+    if from.is_none() && *query == of_text {
+        let tenant = query.tenant.as_deref();
+        page = find(ports, pipelines, bucket, principal, tenant, text).await?;
+    }
+    let parsed = match SearchText::parse(text) {
+        Ok(parsed) => parsed,
+        // Short references are found, although no text of that length is.
+        Err(_) if !(page.jobs.is_empty() && page.quarantine.is_empty()) => return Ok((page, None)),
+        Err(error) => return Err(error),
+    };
+    let is_of_tenant = |job: &Job| match &tenant {
+        Some(tenant) => job.tenant == *tenant,
+        // The service's own test documents.
+        None => !job.tenant.is_probe(),
+    };
+    let is_match = |job: &Job| {
+        principal.sees(job)
+            && is_of_tenant(job)
+            && matches(job, query, false)
+            && parsed.matches(job)
+    };
+    let limit = usize::from(query.limit.unwrap_or(DEFAULT_PAGE_SIZE));
+    let found = index_search(ports, &parsed, from, limit, &is_match).await?;
+    let mut views: Vec<JobView> = found.jobs.iter().map(JobView::from).collect();
+    add_estimates(ports, &found.jobs, &mut views).await;
+    views.retain(|view| page.jobs.iter().all(|known| known.id != view.id));
+    page.jobs.extend(views);
+    page.searched_back_to = found.back_to.map(|at| at.0);
+    Ok((page, found.next))
+}
+
+/// The part of a search that looks for texts: without ids that lead to a job's row. For benches.
+///
+/// # Errors
+/// If the text is too short, or a dependency does not answer.
+pub async fn search_texts<P: JobList + KeyValueStore>(
+    ports: &P,
+    principal: &Principal,
+    text: &str,
+    from: Option<SearchPosition>,
+) -> Result<(Vec<Job>, Option<SearchPosition>), ApiError> {
+    let parsed = SearchText::parse(text)?;
+    let is_match = |job: &Job| principal.sees(job) && parsed.matches(job);
+    let limit = usize::from(DEFAULT_PAGE_SIZE);
+    let found = index_search(ports, &parsed, from, limit, &is_match).await?;
+    Ok((found.jobs, found.next))
+}
+
 /// The newest jobs whose reference is the text.
 async fn of_reference<P: JobList>(
     ports: &P,
@@ -138,6 +217,9 @@ fn candidate_ids(
     let lower = text.to_lowercase();
     let mut ids: Vec<JobId> = Vec::new();
     ids.extend(lower.parse::<JobId>().ok());
+    // The trace of a job is named by its id, unless the upload had a trace of its own.
+    let trace = trace_digits(&lower).and_then(|digits| u128::from_str_radix(&digits, 16).ok());
+    ids.extend(trace.map(JobId::of_bits));
     ids.extend(
         lower
             .parse::<InferenceId>()

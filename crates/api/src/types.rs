@@ -28,8 +28,9 @@ pub use plan::{
     NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };
 pub use support::{
-    AuditAction, AuditEntry, AuditPage, JobSummary, NewTicket, PageQuery, QuarantineCommandRequest,
-    QuarantineEntry, QuarantinePage, SummaryQuery, TicketView,
+    AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,
+    PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery, TenantList,
+    TenantView, TicketView,
 };
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,

@@ -2,7 +2,7 @@
 //!
 //! An [`UploadSession`] records who uploads what, before any request is signed.
 
-use super::{ApiError, Principal};
+use super::{ApiError, Principal, tenants};
 use crate::ports::{ObjectTransfers, UploadConstraints};
 use crate::types::{NewUpload, UploadView};
 use jobs::file_name::clean;
@@ -87,6 +87,7 @@ where
     })?;
     let labels = validation::check(upload, pipeline)?;
     let tenant: Tenant = principal.tenant(upload.tenant.as_deref())?;
+    tenants::must_be_created(ports, principal, &tenant).await?;
     let now = ports.now();
     let random = (u128::from(ports.random()) << 64) | u128::from(ports.random());
     let new = NewSession {

@@ -17,7 +17,7 @@ use crate::deploy::{AwsCli, Outputs, TemplateParameters, check_zips, deploy, dep
 use crate::model::{ContainerUrl, Model};
 use crate::push_client::{PushClient, PushClientError};
 use crate::run_dir::RunDir;
-use crate::test_users::UserPools;
+use crate::test_users::{UserPools, create_tenants};
 use crate::{repo, ticket};
 
 /// Environment variable with the path of the file to which the emulator appends its IAM decisions.
@@ -175,6 +175,9 @@ impl Stack {
             .add_all(&outputs.user_pool_id)
             .await
             .context("cannot create the users")?;
+        create_tenants(&cli, &outputs.records_table_name)
+            .await
+            .context("cannot create the tenants")?;
 
         progress(&format!(
             "starting the asynchronous endpoints (their clock runs {} times faster)",

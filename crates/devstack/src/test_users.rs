@@ -13,6 +13,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 
 use crate::cloud::root_credentials;
+use crate::deploy::AwsCli;
 use crate::sigv4::sign_request;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,26 @@ pub(crate) struct UserPools {
     http: Client<HttpConnector, Full<Bytes>>,
 }
 
+/// The names of the users' tenants.
+fn tenants() -> BTreeSet<&'static str> {
+    let groups = TEST_USERS.iter().flat_map(|user| user.groups);
+    groups
+        .filter_map(|group| group.strip_prefix("tenant:"))
+        .collect()
+}
+
+/// Records the users' tenants as `POST /tenants` does (`crates/jobs/src/tenants.rs`).
+pub(crate) async fn create_tenants(cli: &AwsCli<'_>, records_table: &str) -> Result<()> {
+    let items = tenants().into_iter().map(|tenant| {
+        let body = json!({"since": 0, "created_by": "devstack"}).to_string();
+        json!({"PutRequest": {"Item": {"pk": {"S": "tenant"}, "sk": {"S": tenant}, "body": {"S": body}, "revision": {"N": "1"}}}})
+    });
+    let items: Vec<Value> = items.collect();
+    let request = json!({records_table: items}).to_string();
+    let arguments = ["dynamodb", "batch-write-item", "--request-items", &request];
+    cli.aws(&arguments).await.map(drop)
+}
+
 impl UserPools {
     pub(crate) fn new(url: &str) -> Self {
         Self {
@@ -62,14 +83,8 @@ impl UserPools {
 
     /// Adds all users to a pool. The template creates the groups of the roles; this creates those of the tenants.
     pub(crate) async fn add_all(&self, pool: &str) -> Result<()> {
-        let tenants: BTreeSet<&str> = TEST_USERS
-            .iter()
-            .flat_map(|user| user.groups)
-            .copied()
-            .filter(|group| group.starts_with("tenant:"))
-            .collect();
-        try_join_all(tenants.into_iter().map(|group| {
-            let group = json!({"UserPoolId": pool, "GroupName": group});
+        try_join_all(tenants().into_iter().map(|tenant| {
+            let group = json!({"UserPoolId": pool, "GroupName": format!("tenant:{tenant}")});
             self.call("CreateGroup", group)
         }))
         .await?;

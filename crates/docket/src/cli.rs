@@ -87,6 +87,9 @@ pub(crate) enum Command {
     /// Inspect, redrive or discard messages that could not be processed
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
+    /// List and create tenants
+    #[command(subcommand)]
+    Tenants(TenantsCommand),
     /// Show who did what, and why
     Audit(PagingArgs),
     /// Count open, stalled and failed jobs
@@ -289,17 +292,37 @@ impl PagingArgs {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum TenantsCommand {
+    /// List the known tenants
+    List,
+    /// Create a tenant, so that documents can be uploaded to it
+    Create {
+        /// 1 to 40 characters of a-z, 0-9 and '-'
+        name: String,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum JobsCommand {
     /// List jobs, newest first
     List(JobListArgs),
-    /// Find a job by any id, or by its reference
+    /// Find jobs by a part of their name, uploader, reference, batch or tags, or by any id
+    ///
+    /// Looks at all jobs that you may see, whatever their tenant and state. Case, accents and dashes are ignored; every word must
+    /// occur. Ids: of a job or its first 8 characters, of an inference, a trace, a version, an output or a quarantined message, an
+    /// S3 key or address.
     Find {
-        /// Id of a job, an inference or a quarantined message, a reference, or an S3 key or address
-        id: String,
-        /// Tenant to search for a reference; required for support
+        /// At least 3 letters or digits, or an id
+        text: String,
+        /// Only jobs of this tenant
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// Show the progress of a batch; with --retry, try its failures again
+    Batch(BatchArgs),
     /// Show everything about a job
     Show {
         /// Id of the job
@@ -386,6 +409,18 @@ pub(crate) struct JobCommandArgs {
     /// Do nothing if the job is no longer at this version; only with one job
     #[arg(long, value_name = "VERSION")]
     pub(crate) expected_version: Option<u64>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BatchArgs {
+    /// The batch, as it was named at the upload
+    pub(crate) name: String,
+    /// The tenant of the batch; required for support
+    #[arg(long)]
+    pub(crate) tenant: Option<String>,
+    /// Retry the failed jobs of the batch, for this reason
+    #[arg(long, value_name = "REASON")]
+    pub(crate) retry: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -14,6 +14,8 @@ const MAX_PAGE_SIZE: usize = 100;
 /// Without `--all`, at most this many pages are requested. A page may be empty: the service examines at most 500 jobs for
 /// one page.
 const MAX_PAGES: usize = 10;
+/// `docket jobs find` stops after this many jobs.
+const MAX_FOUND: usize = 200;
 
 pub(crate) async fn list(context: &CommandContext, args: JobListArgs) -> Result<Exit> {
     let page = fetch_jobs(context, &args).await?;
@@ -58,6 +60,7 @@ async fn fetch_jobs(context: &CommandContext, args: &JobListArgs) -> Result<JobP
             batch: args.batch.clone(),
             q: args.name.clone(),
             find: None,
+            search: None,
             limit: u16::try_from(missing.min(MAX_PAGE_SIZE)).ok(),
             cursor: all.cursor.take(),
         };
@@ -78,20 +81,30 @@ async fn fetch_jobs(context: &CommandContext, args: &JobListArgs) -> Result<JobP
 
 pub(crate) async fn find(
     context: &CommandContext,
-    id: String,
+    text: String,
     tenant: Option<String>,
 ) -> Result<Exit> {
-    let names_tenant = tenant.is_some();
-    let filters = JobQuery {
+    let printer = &context.printer;
+    let mut filters = JobQuery {
         tenant,
-        find: Some(id.clone()),
+        search: Some(text.clone()),
         ..JobQuery::default()
     };
-    let page: JobPage = context
-        .client
-        .get(&format!("/jobs{}", query_string(&filters)))
-        .await?;
-    let printer = &context.printer;
+    let mut page = JobPage::default();
+    // Goes on until everything was looked at, or there is more than anybody reads.
+    loop {
+        let next: JobPage = context
+            .client
+            .get(&format!("/jobs{}", query_string(&filters)))
+            .await?;
+        page.jobs.extend(next.jobs);
+        page.quarantine.extend(next.quarantine);
+        (page.cursor, page.searched_back_to) = (next.cursor, next.searched_back_to);
+        if page.cursor.is_none() || page.jobs.len() >= MAX_FOUND {
+            break;
+        }
+        filters.cursor.clone_from(&page.cursor);
+    }
     if printer.json {
         printer.json_document(&page)?;
     } else {
@@ -102,18 +115,20 @@ pub(crate) async fn find(
             printer.table(&quarantine::table(printer, &page.quarantine))?;
         }
     }
+    if let (Some(_), Some(at)) = (&page.cursor, page.searched_back_to) {
+        printer.info(&format!(
+            "{} shown, searched back to {}; there may be more: search for a longer part, or name the tenant",
+            pluralize(page.jobs.len() as u64, "job", "jobs"),
+            utc_time(at)
+        ));
+    }
     if page.jobs.is_empty() && page.quarantine.is_empty() {
-        let hint = if names_tenant {
-            "to search by file name, use `docket jobs list --name PREFIX`"
-        } else {
-            "to search by file name, use `docket jobs list --name PREFIX`; support finds a reference with --tenant"
-        };
         return Err(CliError::new(
             Exit::NotFound,
             "not-found",
-            format!("no job or message found for {id}"),
+            format!("no job or message found for {text}"),
         )
-        .with_hint(hint));
+        .with_hint("every job that you may see was looked at; each word must occur in the file's name, its uploader, reference, batch or tags"));
     }
     Ok(Exit::Success)
 }

@@ -19,6 +19,7 @@
 
 mod account;
 mod audit;
+mod batches;
 mod cli;
 mod client;
 mod cognito;
@@ -42,6 +43,7 @@ mod result_check;
 mod retry_plans;
 mod session;
 mod summary;
+mod tenants;
 mod upload;
 mod watch;
 mod web_socket;
@@ -191,6 +193,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Quarantine(command) => quarantine::run(context, command).await,
         Command::Webhooks(command) => webhooks::run(context, command).await,
         Command::Events(args) => events::run(context, args).await,
+        Command::Tenants(command) => tenants::run(context, command).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,
@@ -209,7 +212,8 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
 async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit> {
     match command {
         JobsCommand::List(args) => job_list::list(context, args).await,
-        JobsCommand::Find { id, tenant } => job_list::find(context, id, tenant).await,
+        JobsCommand::Find { text, tenant } => job_list::find(context, text, tenant).await,
+        JobsCommand::Batch(args) => batches::run(context, args).await,
         JobsCommand::Show { id } => job_detail::show(context, &id).await,
         JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
         JobsCommand::Result {

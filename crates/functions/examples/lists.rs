@@ -1,8 +1,9 @@
-//! What a page of jobs costs, from a thousand jobs to a million: `make bench-lists`.
+//! What a page of jobs and a search cost, from a thousand jobs to a million: `make bench-lists`.
 //!
 //! Counts requests, places and rows, which are the same on DynamoDB, and the read units that follow from the sizes of
 //! items (developer guide, "Read consistency" and "DynamoDB item sizes and formats"). No times: memory's say nothing.
-//! Exit status 1 if a figure grows with the number of jobs.
+//! Exit status 1 if a figure of a page grows with the number of jobs, or if the search for one job in a million costs more than
+//! a fiftieth of reading page after page.
 
 #![expect(
     clippy::print_stdout,
@@ -11,12 +12,15 @@
 )]
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::process::ExitCode;
 
 use api::Principal;
 use api::job_list::list;
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
+use api::search::search_texts;
+use api::search_index::JOBS_PER_BLOCK;
+use api::search_index::build::index_jobs;
 use api::types::JobQuery;
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::job::Job;
@@ -27,6 +31,8 @@ use testkit::memory::Memory;
 
 const SIZES: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const TENANTS: u64 = 20;
+/// The number of the job that is searched for: an old one, which a list reaches late.
+const RARE: u64 = 477;
 const NOW: Timestamp = Timestamp(1_767_607_442_118);
 /// An entry of an index that holds keys only: its three keys, their names, and the index's own 100 bytes.
 const PLACE_BYTES: u64 = 190;
@@ -38,7 +44,41 @@ const UNIT_BYTES: u64 = 4_096;
 /// Memory that counts.
 struct Counted<'a> {
     memory: &'a Memory,
+    /// Entries by the name of their list, sorted.
+    lists: &'a Lists,
     cost: Cell<Cost>,
+    /// Write units.
+    written: Cell<u64>,
+}
+
+type Lists = HashMap<String, Vec<JobListEntry>>;
+
+/// The lists that the questions read. Memory would go through all jobs for each query.
+fn lists(memory: &Memory) -> Lists {
+    let mut lists = Lists::new();
+    for job in memory.state().jobs.values() {
+        let mut add = |list: JobListKey, at: Timestamp| {
+            let entry = JobListEntry { at, job: job.id };
+            lists.entry(format!("{list:?}")).or_default().push(entry);
+        };
+        let (shard, group) = (job.id.shard(), job.state.status_group());
+        add(
+            JobListKey::OfTenant(job.tenant.clone(), group),
+            job.created_at,
+        );
+        add(JobListKey::CreatedOldestFirst(shard), job.created_at);
+        add(JobListKey::Created(shard), job.created_at);
+        if let State::Failed { .. } = job.state {
+            add(JobListKey::Failed(shard), job.updated_at);
+        }
+        if let Some(at) = job.next_check_at() {
+            add(JobListKey::Open(shard), at);
+        }
+    }
+    for entries in lists.values_mut() {
+        entries.sort();
+    }
+    lists
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -69,7 +109,23 @@ impl JobList for Counted<'_> {
         range: TimeRange,
         limit: u16,
     ) -> Result<Page<JobListEntry>, Unavailable> {
-        let found = self.memory.list_entries(list, range, limit).await?;
+        let all = self.lists.get(&format!("{list:?}"));
+        let all = all.map_or(&[][..], Vec::as_slice);
+        let from = all.partition_point(|entry| entry.at < range.from);
+        let to = all.partition_point(|entry| entry.at <= range.to);
+        let within = all.get(from..to).unwrap_or_default();
+        let more = within.len() > usize::from(limit);
+        let items = if list.is_ascending() {
+            within.iter().take(usize::from(limit)).copied().collect()
+        } else {
+            within
+                .iter()
+                .rev()
+                .take(usize::from(limit))
+                .copied()
+                .collect()
+        };
+        let found = Page { items, more };
         let places = found.items.len() as u64;
         // A query is charged for the sum of what it reads, and for half a unit if that is nothing.
         self.add(
@@ -102,11 +158,18 @@ impl Clock for Counted<'_> {
 /// A list reads one record per pipeline of its open jobs, consistently.
 impl KeyValueStore for Counted<'_> {
     async fn get(&self, collection: &str, key: &str) -> Result<Option<Record>, Unavailable> {
-        self.add(1, 0, 0, 2);
-        self.memory.get(collection, key).await
+        let found = self.memory.get(collection, key).await?;
+        let bytes = found
+            .as_ref()
+            .map_or(1, |record| record.body.len() as u64 + 100);
+        self.add(1, 0, 0, 2 * bytes.div_ceil(UNIT_BYTES));
+        Ok(found)
     }
 
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable> {
+        let bytes = collection.len() + key.len() + record.body.len() + 50;
+        self.written
+            .set(self.written.get() + bytes.div_ceil(1024) as u64);
         KeyValueStore::put(self.memory, collection, key, record).await
     }
 
@@ -120,8 +183,58 @@ impl KeyValueStore for Counted<'_> {
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
-        self.memory.list_descending(collection, before, limit).await
+        let found = self
+            .memory
+            .list_descending(collection, before, limit)
+            .await?;
+        let bytes = found.iter().map(|(key, record)| {
+            // Names and values of the keys, of revision and expiry; an item's 100 bytes are not charged when it is read.
+            (collection.len() + key.len() + record.body.len() + 50) as u64
+        });
+        self.add(1, 0, 0, bytes.sum::<u64>().div_ceil(UNIT_BYTES).max(1));
+        Ok(found)
     }
+}
+
+/// Names as people give them: kind, parties, date and number. One in a million is searched for.
+fn name_of(number: u64) -> String {
+    const KINDS: [&str; 8] = [
+        "Lease",
+        "Services agreement",
+        "NDA",
+        "Mietvertrag",
+        "DPA",
+        "Supply contract",
+        "Loan",
+        "Licence",
+    ];
+    const PARTIES: [&str; 10] = [
+        "Acme",
+        "Globex",
+        "Meteor Data",
+        "Stadtwerke Nordhafen",
+        "Fjordline",
+        "Hansen & Søn",
+        "Müller",
+        "Kowalski",
+        "Ortega",
+        "Blake",
+    ];
+    let pick = |from: &[&str], salt: u64| {
+        let at = number
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(salt as u32)
+            % from.len() as u64;
+        from[usize::try_from(at).unwrap()].to_owned()
+    };
+    if number == RARE {
+        return "Erbpachtvertrag Quellental 2026.pdf".to_owned();
+    }
+    let (kind, one, two) = (pick(&KINDS, 7), pick(&PARTIES, 19), pick(&PARTIES, 37));
+    format!(
+        "{number} {kind} {one} - {two} 2026-{:02}.pdf",
+        number % 12 + 1
+    )
 }
 
 /// A table of jobs of twenty tenants: one in twenty failed, one in fifty open.
@@ -134,6 +247,7 @@ fn table(size: u64) -> Memory {
         let key = format!("inbound/t{}/{number}.pdf", number % TENANTS);
         job.id = JobId::of_key("docket-jobs", &key);
         job.tenant = format!("t{}", number % TENANTS).parse().unwrap();
+        job.input.name = Some(name_of(number));
         job.input.key = key;
         job.created_at = Timestamp(NOW.0 - (size - number) * 500);
         job.updated_at = job.created_at;
@@ -160,17 +274,55 @@ fn table(size: u64) -> Memory {
     memory
 }
 
+/// The cost of a search for one job, as it was without the index: page after page of each tenant, until the job is found and
+/// nothing is left to look at.
+async fn cost_of_paging(ports: &Counted<'_>) -> Cost {
+    ports.cost.set(Cost::default());
+    let support = Principal::of_groups("s", ["support"], NOW);
+    let mut found = 0;
+    for tenant in 0..TENANTS {
+        let query = query(&[("tenant", &format!("t{tenant}")), ("q", "erbpacht")]);
+        let mut from = None;
+        loop {
+            let (page, next) = list(ports, &support, &query, from.take()).await.unwrap();
+            found += page.jobs.len();
+            match next {
+                Some(next) => from = Some(next),
+                None => break,
+            }
+        }
+    }
+    assert_eq!(found, 1);
+    ports.cost.get()
+}
+
+/// The cost of the same with the index, in all pages of the search.
+async fn cost_of_search(ports: &Counted<'_>) -> Cost {
+    ports.cost.set(Cost::default());
+    let support = Principal::of_groups("s", ["support"], NOW);
+    let mut found = 0;
+    let mut from = None;
+    loop {
+        let (jobs, next) = search_texts(ports, &support, "pachtvertrag quellental", from.take())
+            .await
+            .unwrap();
+        found += jobs.len();
+        match next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    assert_eq!(found, 1);
+    ports.cost.get()
+}
+
 /// The cost of the first page and of the tenth.
-async fn pages(memory: &Memory, principal: &Principal, query: &JobQuery) -> [Cost; 2] {
-    let ports = Counted {
-        memory,
-        cost: Cell::default(),
-    };
+async fn pages(ports: &Counted<'_>, principal: &Principal, query: &JobQuery) -> [Cost; 2] {
     let mut from = None;
     let mut costs = Vec::new();
     for _ in 0..10 {
         ports.cost.set(Cost::default());
-        let (_, next) = list(&ports, principal, query, from.take()).await.unwrap();
+        let (_, next) = list(ports, principal, query, from.take()).await.unwrap();
         costs.push(ports.cost.get());
         match next {
             Some(next) => from = Some(next),
@@ -178,6 +330,10 @@ async fn pages(memory: &Memory, principal: &Principal, query: &JobQuery) -> [Cos
         }
     }
     [costs[0], costs[costs.len() - 1]]
+}
+
+fn units(cost: Cost) -> f64 {
+    f64::from(u32::try_from(cost.half_units).unwrap()) / 2.0
 }
 
 fn query(fields: &[(&str, &str)]) -> JobQuery {
@@ -205,12 +361,23 @@ async fn main() -> ExitCode {
         "", "jobs"
     );
     let mut most: BTreeMap<&str, Vec<Cost>> = BTreeMap::new();
+    let mut searches: Vec<Cost> = Vec::new();
     for size in SIZES {
         let memory = table(size);
+        let lists = lists(&memory);
+        let ports = Counted {
+            memory: &memory,
+            lists: &lists,
+            cost: Cell::default(),
+            written: Cell::default(),
+        };
+        let indexed = index_jobs(&ports, JOBS_PER_BLOCK, 90, Timestamp(u64::MAX)).await;
+        let indexed = indexed.unwrap();
+        let written = ports.written.get();
         for (name, principal, query) in &questions {
-            let costs = pages(&memory, principal, query).await;
+            let costs = pages(&ports, principal, query).await;
             let text = costs.map(|cost| {
-                let units = f64::from(u32::try_from(cost.half_units).unwrap()) / 2.0;
+                let units = units(cost);
                 format!(
                     "{:>8}{:>7}{:>5}{units:>7.1}",
                     cost.requests, cost.places, cost.rows
@@ -219,12 +386,38 @@ async fn main() -> ExitCode {
             println!("{name:<26}{size:>10}            {}", text.join("        |"));
             most.entry(name).or_default().extend(costs);
         }
+        for (name, cost) in [
+            ("one job, page after page", cost_of_paging(&ports).await),
+            ("one job, with the index", cost_of_search(&ports).await),
+        ] {
+            let units = units(cost);
+            let Cost {
+                requests,
+                places,
+                rows,
+                ..
+            } = cost;
+            println!(
+                "{name:<26}{size:>10}            {requests:>8}{places:>7}{rows:>5}{units:>7.1}"
+            );
+            searches.push(cost);
+        }
+        println!("index of {indexed} jobs: {written} write units, besides one for each job");
     }
     // A thousand jobs are few: a page may hold them all. From ten thousand on, nothing may grow.
     let grows = most.iter().filter(|(_, costs)| {
         let worst = |costs: &[Cost]| costs.iter().map(|cost| cost.half_units).max();
         worst(&costs[6..]) > worst(&costs[2..6]).map(|units| units + units / 10)
     });
+    let [.., paging, search] = searches.as_slice() else {
+        return ExitCode::FAILURE;
+    };
+    let is_cheap =
+        search.requests * 50 <= paging.requests && search.half_units * 50 <= paging.half_units;
+    if !is_cheap {
+        println!("the search for one job costs more than a fiftieth of reading page after page");
+        return ExitCode::FAILURE;
+    }
     let grown: Vec<_> = grows.map(|(name, _)| *name).collect();
     if grown.is_empty() {
         ExitCode::SUCCESS

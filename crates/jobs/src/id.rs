@@ -72,6 +72,11 @@ impl JobId {
     /// (DynamoDB developer guide, "Best practices for designing partition keys").
     pub const SHARDS: u8 = 16;
 
+    /// The id whose UUID is a number.
+    pub const fn of_bits(bits: u128) -> Self {
+        Self(Uuid::from_u128(bits))
+    }
+
     /// The UUID as a number.
     pub const fn bits(self) -> u128 {
         self.0.as_u128()

@@ -66,6 +66,7 @@ pub mod same_bytes;
 pub mod save_request;
 pub mod state;
 pub mod submit;
+pub mod tenants;
 pub mod text;
 pub mod transition;
 pub mod upload_session;

@@ -258,6 +258,30 @@ impl JobTable {
         Page { items, more }
     }
 
+    /// The jobs of a shard within a range of the times at which they were created, the oldest first.
+    pub(crate) fn created(
+        &self,
+        env: &mut SimulationEnvironment,
+        shard: u8,
+        range: TimeRange,
+        limit: usize,
+    ) -> Page<JobListEntry> {
+        let known_at = env.now.saturating_sub(env.index_lag());
+        let mut items: Vec<JobListEntry> = self
+            .rows()
+            .filter(|row| row.group_at(known_at).is_some() && row.job.id.shard() == shard)
+            .map(|row| JobListEntry {
+                at: row.job.created_at,
+                job: row.job.id,
+            })
+            .filter(|entry| (range.from..=range.to).contains(&entry.at))
+            .collect();
+        items.sort();
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Page { items, more }
+    }
+
     /// A page of the open jobs of a shard, and where the next page begins.
     pub(crate) fn open_jobs(
         &self,

@@ -47,11 +47,14 @@ impl KeyValueMap {
         before: Option<&str>,
         limit: u16,
     ) -> Vec<(String, Record)> {
+        // Collections' names have no control characters.
+        let end = match before {
+            Some(before) => (collection.to_owned(), before.to_owned()),
+            None => (format!("{collection}\u{1}"), String::new()),
+        };
         self.0
-            .iter()
+            .range((collection.to_owned(), String::new())..end)
             .rev()
-            .filter(|((stored, _), _)| stored == collection)
-            .filter(|((_, key), _)| before.is_none_or(|before| key.as_str() < before))
             .take(usize::from(limit))
             .map(|((_, key), record)| (key.clone(), record.clone()))
             .collect()

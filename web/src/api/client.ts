@@ -62,6 +62,9 @@ export class Client {
     this.send("post", "/quarantine/{entry_id}/redrive", { id, body: { reason } });
   discard = (id: string, reason: string) =>
     this.send("post", "/quarantine/{entry_id}/discard", { id, body: { reason } });
+  batch = (id: string, tenant?: string) => this.get("/batches/{batch}", { id, query: { tenant } });
+  tenants = () => this.get("/tenants", {});
+  createTenant = (name: string, reason: string) => this.send("post", "/tenants", { body: { name, reason } });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
 
   /** Sends a GET request, and repeats it if the failure is likely to pass. */

@@ -21,6 +21,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/batches/{batch}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.
+         * @description Access: any role.
+         */
+        get: operations["GetBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/configuration": {
         parameters: {
             query?: never;
@@ -385,6 +405,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tenants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the known tenants: those that support created, and those under whose prefix S3 has objects.
+         * @description Access: support.
+         */
+        get: operations["ListTenants"];
+        put?: never;
+        /**
+         * Creates a tenant, so that documents can be uploaded to it. Has no effect on a tenant that was created before.
+         * @description Access: support.
+         */
+        post: operations["CreateTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/uploads": {
         parameters: {
             query?: never;
@@ -653,7 +697,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard";
+        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "create-tenant";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -668,7 +712,7 @@ export interface components {
             detail?: string;
             /** @description The actor's reason. Plain text. Escape it before you show it as HTML. */
             reason: string;
-            /** @description The id of a job, a retry plan or a message in quarantine. */
+            /** @description The id of a job, a retry plan or a message in quarantine, or the name of a tenant. */
             target: string;
             /** @description The tenant of the target, if it has one. */
             tenant?: string;
@@ -679,6 +723,46 @@ export interface components {
             cursor?: string;
             /** @description Newest first. */
             entries: components["schemas"]["AuditEntry"][];
+        };
+        /** @description Query parameters of `GET /batches/{batch}`. */
+        BatchQuery: {
+            /** @description The tenant of the batch. Without it, all tenants of the caller; support must name one. */
+            tenant?: string;
+        };
+        /** @description Response of `GET /batches/{batch}`: the progress of the documents that were uploaded together. At most 2,000 are counted. */
+        BatchView: {
+            /**
+             * Format: int64
+             * @description The time of the counts.
+             */
+            at: number;
+            /**
+             * Format: int64
+             * @description Cancelled, or their data was deleted.
+             */
+            cancelled: number;
+            /** Format: int64 */
+            failed: number;
+            /** @description The causes of the failed jobs, the most frequent first. */
+            failed_by_cause: components["schemas"]["NamedCount"][];
+            /**
+             * Format: int64
+             * @description All jobs that the caller may see.
+             */
+            jobs: number;
+            /** @description There are more jobs than were counted. */
+            more: boolean;
+            /** @description The batch. Plain text. Escape it before you show it as HTML. */
+            name: string;
+            /** Format: int64 */
+            open: number;
+            /** Format: int64 */
+            ready: number;
+            /**
+             * Format: int64
+             * @description When the last of the open jobs will probably be ready. Absent if there is none, or nothing is known about one of them.
+             */
+            ready_by?: number;
         };
         /**
          * @description A role, granted by membership in the user pool's group of the same name.
@@ -991,6 +1075,13 @@ export interface components {
             /** @description Only jobs with exactly this reference. Support must name the tenant. */
             reference?: string;
             /**
+             * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
+             *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
+             *     characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
+             *     Combines with the other filters. `cursor` goes on where the search stopped.
+             */
+            search?: string;
+            /**
              * Format: int64
              * @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
              */
@@ -1139,6 +1230,12 @@ export interface components {
              */
             per_minute?: number | null;
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
+            reason: string;
+        };
+        /** @description Body of `POST /tenants`. */
+        NewTenant: {
+            name: string;
+            /** @description The reason, for the audit log: 1 to 500 characters, at least one of them visible. */
             reason: string;
         };
         /** @description Body of `POST /ws-tickets`. */
@@ -1516,6 +1613,22 @@ export interface components {
             /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
             tenant?: string;
         };
+        /** @description Response of `GET /tenants`. */
+        TenantList: {
+            /** @description Sorted by name. */
+            tenants: components["schemas"]["TenantView"][];
+        };
+        /** @description A known tenant. */
+        TenantView: {
+            /** @description Who created it. Absent if nobody did: an S3 client put an object under its prefix. */
+            created_by?: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description When it was created, or first found in S3.
+             */
+            since: number;
+        };
         /** @description A ticket that opens one WebSocket. */
         TicketView: {
             /**
@@ -1668,6 +1781,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetBatch: {
+        parameters: {
+            query?: {
+                /** @description The tenant of the batch. Without it, all tenants of the caller; support must name one. */
+                tenant?: string;
+            };
+            header?: never;
+            path: {
+                batch: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */
@@ -1909,6 +2104,13 @@ export interface operations {
                 q?: string;
                 /** @description Only jobs with exactly this reference. Support must name the tenant. */
                 reference?: string;
+                /**
+                 * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
+                 *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
+                 *     characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
+                 *     Combines with the other filters. `cursor` goes on where the search stopped.
+                 */
+                search?: string;
                 /** @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it. */
                 since?: number;
                 /** @description Only jobs of this group. Without it, all. */
@@ -3211,6 +3413,164 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobSummary"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListTenants: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantList"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CreateTenant: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTenant"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

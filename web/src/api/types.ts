@@ -43,6 +43,8 @@ export type QuarantineEntry = Schemas["QuarantineEntry"];
 export type QuarantinePage = Schemas["QuarantinePage"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type AuditPage = Schemas["AuditPage"];
+export type BatchView = Schemas["BatchView"];
+export type Tenant = Schemas["TenantView"];
 export type Summary = Schemas["JobSummary"];
 
 export type PushMessage = Schemas["PushMessage"];

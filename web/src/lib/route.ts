@@ -11,6 +11,7 @@ export type Route =
       q?: string | undefined;
       pipeline?: string | undefined;
       cause?: string | undefined;
+      batch?: string | undefined;
     }
   | { screen: "job"; id: string }
   | { screen: "support" }
@@ -19,6 +20,7 @@ export type Route =
   | { screen: "quarantine" }
   | { screen: "quarantined"; id: string }
   | { screen: "audit" }
+  | { screen: "tenants" }
   | { screen: "unknown" };
 
 export function parseRoute(path: string, search: string): Route {
@@ -33,6 +35,7 @@ export function parseRoute(path: string, search: string): Route {
       q: query.get("q") ?? undefined,
       pipeline: query.get("pipeline") ?? undefined,
       cause: query.get("cause") ?? undefined,
+      batch: query.get("batch") ?? undefined,
     };
   }
   if (first === "jobs" && second !== undefined && third === undefined) return { screen: "job", id: second };
@@ -41,6 +44,7 @@ export function parseRoute(path: string, search: string): Route {
   if (second === "plans") return third === undefined ? { screen: "plans" } : { screen: "plan", id: third };
   if (second === "quarantine")
     return third === undefined ? { screen: "quarantine" } : { screen: "quarantined", id: third };
+  if (second === "tenants" && third === undefined) return { screen: "tenants" };
   if (second === "audit" && third === undefined) return { screen: "audit" };
   return { screen: "unknown" };
 }
@@ -50,6 +54,7 @@ export function listPath(filter: {
   q?: string | undefined;
   pipeline?: string | undefined;
   cause?: string | undefined;
+  batch?: string | undefined;
 }): string {
   const given = Object.entries(filter).filter((entry): entry is [string, string] => Boolean(entry[1]));
   const search = new URLSearchParams(given).toString();

@@ -129,13 +129,14 @@ export class JobList extends Emitter {
   }
 
   private query(cursor?: string): JobQuery {
-    const { tenant, status, pipeline, cause, q } = this.filter;
+    const { tenant, status, pipeline, cause, batch, q } = this.filter;
     return {
       limit: PAGE_ROWS,
       ...(tenant === undefined ? {} : { tenant }),
       ...(status === undefined ? {} : { status }),
       ...(pipeline === undefined ? {} : { pipeline }),
       ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
+      ...(batch === undefined ? {} : { batch }),
       ...(q ? { q } : {}),
       ...(cursor === undefined ? {} : { cursor }),
     };

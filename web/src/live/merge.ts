@@ -61,6 +61,7 @@ export interface JobFilter {
   status?: StatusGroup | undefined;
   pipeline?: string | undefined;
   cause?: string | undefined;
+  batch?: string | undefined;
   q?: string | undefined;
 }
 
@@ -70,6 +71,7 @@ export function matchesFilter(filter: JobFilter, job: JobView): boolean {
     (filter.status === undefined || statusGroup(job.status) === filter.status) &&
     (filter.pipeline === undefined || job.pipeline === filter.pipeline) &&
     (filter.cause === undefined || job.failure?.cause === filter.cause) &&
+    (filter.batch === undefined || job.batch === filter.batch) &&
     (!filter.q || foldName(job.name).startsWith(foldName(filter.q)))
   );
 }

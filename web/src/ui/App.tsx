@@ -143,6 +143,7 @@ const TITLES: Record<Route["screen"], string> = {
   quarantine: "Quarantine",
   quarantined: "Quarantine",
   audit: "Audit",
+  tenants: "Tenants",
   unknown: "Not found",
 };
 

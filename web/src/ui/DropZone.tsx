@@ -41,6 +41,18 @@ export function DropZone(): JSX.Element | null {
           </select>
         </label>
       )}
+      <label class="inline">
+        <span>batch</span>
+        <input
+          class="batch"
+          maxLength={64}
+          value={app.uploadBatch}
+          placeholder="None"
+          aria-label="Batch for uploads; empty for none"
+          title="Documents that belong together, such as a data room: their progress is shown together"
+          onInput={(event) => app.chooseUploadBatch(event.currentTarget.value)}
+        />
+      </label>
       <button type="button" class="primary" onClick={() => input.current?.click()}>
         Choose files
       </button>

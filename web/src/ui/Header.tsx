@@ -43,6 +43,9 @@ export function Header({
           <a href="/support/quarantine" aria-current={current("quarantine", "quarantined")}>
             Quarantine
           </a>
+          <a href="/support/tenants" aria-current={current("tenants")}>
+            Tenants
+          </a>
           <a href="/support/audit" aria-current={current("audit")}>
             Audit
           </a>
@@ -122,7 +125,7 @@ function TenantSelect({
   );
 }
 
-/** Support may enter any tenant. The input suggests the tenants of the jobs that the page has loaded. */
+/** Support may enter any tenant. The input suggests the known ones. */
 function SupportTenantInput({
   app,
   onSelectTenant,
@@ -133,7 +136,15 @@ function SupportTenantInput({
   useEmitters(app.store);
   const [text, setText] = useState(app.tenant ?? "");
   useEffect(() => setText(app.tenant ?? ""), [app.tenant]);
-  const known = [...new Set([...app.store.jobs.values()].map((job) => job.tenant))].sort();
+  const [listed, setListed] = useState<readonly string[]>([]);
+  const load = (): void => {
+    // Without them it suggests the tenants of the jobs that the page has loaded.
+    void app.client.tenants().then(
+      ({ tenants }) => setListed(tenants.map((one) => one.name)),
+      () => undefined,
+    );
+  };
+  const known = [...new Set([...listed, ...[...app.store.jobs.values()].map((job) => job.tenant)])].sort();
   const go = (value: string): void => {
     const name = value.trim().toLowerCase();
     if (name === (app.tenant ?? "") || (name !== "" && !/^[a-z0-9-]{1,40}$/.test(name))) return;
@@ -152,6 +163,7 @@ function SupportTenantInput({
         aria-label="Tenant; empty for all"
         placeholder="All tenants"
         value={text}
+        onFocus={load}
         onInput={(event) => {
           setText(event.currentTarget.value);
           if (known.includes(event.currentTarget.value) || event.currentTarget.value === "")

@@ -7,6 +7,7 @@ import { statusGroup } from "../api/status";
 import type { JobDetail, JobView, PipelineView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
+import { listPath } from "../lib/route";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
@@ -331,11 +332,20 @@ function Job({
 
 /** What the uploader attached to the document. */
 function Labels({ job }: { job: JobView }): JSX.Element | null {
-  const labels = [["Reference", job.reference], ["Batch", job.batch], ...Object.entries(job.tags ?? {})].filter(
+  const labels = [["Reference", job.reference], ...Object.entries(job.tags ?? {})].filter(
     (label): label is [string, string] => label[1] !== undefined,
   );
-  if (labels.length === 0) return null;
-  return <p class="meta">{labels.map(([name, value]) => `${name}: ${value}`).join(" · ")}</p>;
+  if (labels.length === 0 && job.batch === undefined) return null;
+  return (
+    <p class="meta">
+      {labels.map(([name, value]) => `${name}: ${value}`).join(" · ")}
+      {job.batch !== undefined && (
+        <>
+          {labels.length > 0 && " · "}Batch: <a href={listPath({ batch: job.batch })}>{job.batch}</a>
+        </>
+      )}
+    </p>
+  );
 }
 
 /** The result and the document. They are a chunk of their own, loaded on first use. */

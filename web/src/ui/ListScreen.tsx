@@ -3,19 +3,21 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { statusGroup } from "../api/status";
-import type { JobPage, JobView, StatusGroup } from "../api/types";
+import type { StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
 import { listPath, type Route } from "../lib/route";
 import { type JobFilter, visibleJobs } from "../live/merge";
+import { Batch } from "./Batch";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
-import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
-import { isId } from "./ids";
-import { JobRow } from "./JobRow";
+import { Found } from "./Found";
+import { ESTIMATE_REFRESH_MS, useEmitters } from "./hooks";
+import { isSearchable } from "./ids";
 import { causeLabel, GROUP_LABELS } from "./labels";
 import { Pauses } from "./Pauses";
+import { Rows } from "./Rows";
 
 const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   { status: undefined, label: "All" },
@@ -29,15 +31,17 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
   const app = useAppContext();
   const { router, tenant } = app;
   // Across all tenants the service lists only open and failed jobs.
-  const tabs = tenant === undefined ? TABS.filter(({ status }) => status === "open" || status === "failed") : TABS;
+  const searches = route.q !== undefined && isSearchable(route.q);
+  const isPartly = tenant === undefined && !searches && route.batch === undefined;
+  const tabs = isPartly ? TABS.filter(({ status }) => status === "open" || status === "failed") : TABS;
   const status = tabs.some((tab) => tab.status === route.status) ? route.status : tabs[0]?.status;
-  const here = { status: route.status, q: route.q, pipeline: route.pipeline, cause: route.cause };
-  const searchesId = route.q !== undefined && isId(route.q);
+  const { q, pipeline, cause, batch } = route;
+  const here = { status: route.status, q, pipeline, cause, batch };
   return (
     <>
       <div class="screen-head">
         <Heading>Contracts</Heading>
-        {tenant === undefined && <p class="muted">Choose a tenant above to see ready contracts and to upload.</p>}
+        {isPartly && <p class="muted">Choose a tenant above to see ready contracts and to upload.</p>}
       </div>
       <Pauses />
       <DropZone />
@@ -46,8 +50,8 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
           {tabs.map((tab) => (
             <a
               key={tab.label}
-              href={listPath({ ...here, q: searchesId ? undefined : here.q, status: tab.status, cause: undefined })}
-              aria-current={!searchesId && tab.status === status ? "page" : undefined}
+              href={listPath({ ...here, status: tab.status, cause: undefined })}
+              aria-current={tab.status === status ? "page" : undefined}
             >
               {tab.label}
               {tab.status === "open" && <OpenCount />}
@@ -71,6 +75,20 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
         )}
         <Search q={route.q ?? ""} go={(q) => router.go(listPath({ ...here, q: q || undefined }), true)} />
       </div>
+      {batch !== undefined && (
+        <>
+          <p class="chip-line">
+            <a
+              class="chip"
+              href={listPath({ ...here, batch: undefined })}
+              aria-label={`Batch: ${batch}. Remove filter`}
+            >
+              Batch: {batch} <Icon name="cross" />
+            </a>
+          </p>
+          <Batch name={batch} tenant={tenant} />
+        </>
+      )}
       {route.cause !== undefined && (
         <p class="chip-line">
           <a
@@ -82,10 +100,10 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
           </a>
         </p>
       )}
-      {searchesId && route.q !== undefined ? (
-        <FoundById find={route.q} />
+      {searches && route.q !== undefined ? (
+        <Found search={route.q} filter={{ tenant, status, pipeline, cause, batch }} />
       ) : (
-        <Jobs filter={{ tenant, status, pipeline: route.pipeline, cause: route.cause, q: route.q }} />
+        <Jobs filter={{ tenant, status, pipeline, cause, batch, q }} />
       )}
     </>
   );
@@ -134,9 +152,9 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
       <input
         ref={field}
         type="search"
-        aria-label="Search by the beginning of a file name, or by any id"
-        title="The beginning of a file name, or the id of a job, inference, object or message. Press / to search."
-        placeholder="File name or any id"
+        aria-label="Search by a part of a file name, uploader, reference or tag, or by any id"
+        title="Any part of a file name, e-mail address, reference or tag, or any id. Press / to search."
+        placeholder="Name, person or id"
         value={text}
         onInput={(event) => change(event.currentTarget.value, 250)}
         onKeyDown={(event) => event.key === "Escape" && change("", 0)}
@@ -245,99 +263,5 @@ function End({ filter }: { filter: JobFilter }): JSX.Element | null {
         {list.loading ? "Loading…" : filter.q ? "Search further back" : "Show more"}
       </button>
     </div>
-  );
-}
-
-/**
- * The rows. All of them are in the document, so that the browser's search and screen readers find them. The browser does
- * not lay out rows that are out of view (see list.css).
- */
-export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
-  const app = useAppContext();
-  const [active, setActive] = useState<string>();
-  const ref = useRef<HTMLUListElement>(null);
-  const current = active !== undefined && jobs.some((job) => job.id === active) ? active : jobs[0]?.id;
-  const showTenant = app.tenant === undefined;
-  // After returning from a contract, the focus goes back to its row.
-  useEffect(() => {
-    const left = app.lastOpened;
-    app.lastOpened = undefined;
-    const at = document.activeElement;
-    if (left !== undefined && (at === document.body || at?.tagName === "H1")) {
-      ref.current?.querySelector<HTMLElement>(`a[data-id="${CSS.escape(left)}"]`)?.focus({ preventScroll: true });
-    }
-  }, []);
-  const keys = (event: KeyboardEvent): void => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const row = (event.target as Element).closest("li");
-    const list = ref.current;
-    if (!row || !list) return;
-    const to: Record<string, Element | null> = {
-      ArrowDown: row.nextElementSibling,
-      j: row.nextElementSibling,
-      ArrowUp: row.previousElementSibling,
-      k: row.previousElementSibling,
-      Home: list.firstElementChild,
-      End: list.lastElementChild,
-    };
-    if (!(event.key in to)) return;
-    event.preventDefault();
-    to[event.key]?.querySelector("a")?.focus();
-  };
-  return (
-    <ul
-      ref={ref}
-      class="rows"
-      aria-label="Contracts, newest first. Use the arrow keys to move between rows."
-      onKeyDown={keys}
-      onFocusIn={(event) => setActive((event.target as HTMLElement).dataset.id)}
-    >
-      {jobs.map((job) => (
-        <JobRow
-          key={job.id}
-          job={job}
-          pipeline={app.pipeline(job.pipeline)}
-          unread={app.store.unread.has(job.id)}
-          showTenant={showTenant}
-          isSupport={app.isSupport}
-          active={job.id === current}
-        />
-      ))}
-    </ul>
-  );
-}
-
-/** The jobs and messages that an id leads to. */
-function FoundById({ find }: { find: string }): JSX.Element {
-  const app = useAppContext();
-  const [found, reload] = useAsync<JobPage>(find, async () => {
-    const page = await app.client.jobs({ find, ...(app.tenant === undefined ? {} : { tenant: app.tenant }) });
-    app.store.add(page.jobs);
-    return page;
-  });
-  useEmitters(app.store);
-  if (found.state === "failed") return <ErrorMessage error={found.error} onRetry={reload} />;
-  if (found.value === undefined) return <Loading what="Searching for this id…" />;
-  const jobs = found.value.jobs.map((job) => app.store.jobs.get(job.id) ?? job);
-  const messages = found.value.quarantine ?? [];
-  if (jobs.length + messages.length === 0)
-    return (
-      <EmptyState icon="search" title="Nothing found for this id">
-        It may belong to another tenant, or its record has expired.
-      </EmptyState>
-    );
-  return (
-    <>
-      {jobs.length > 0 && <Rows jobs={jobs} />}
-      {messages.length > 0 && (
-        <ul class="plain-list">
-          {messages.map((message) => (
-            <li key={message.id}>
-              <a href={`/support/quarantine/${encodeURIComponent(message.id)}`}>In quarantine: {message.problem}</a>
-            </li>
-          ))}
-        </ul>
-      )}
-    </>
   );
 }

@@ -89,6 +89,14 @@ export class AppContext extends Emitter {
     return this.me.pipelines.length > 0 && (!this.isSupport || this.tenant !== undefined);
   }
 
+  /** The batch of uploads. Only for this visit: tomorrow's documents are another batch. */
+  uploadBatch = "";
+
+  chooseUploadBatch(name: string): void {
+    this.uploadBatch = name;
+    this.emit();
+  }
+
   /** Chooses the pipeline for uploads, and uploads the files that waited for it. */
   chooseUploadPipeline(name: string): void {
     localStorage.setItem(PIPELINE_KEY, name);
@@ -103,7 +111,8 @@ export class AppContext extends Emitter {
     const pipeline = this.uploadPipeline;
     const isKnown = this.canUpload && pipeline !== undefined;
     this.waitingFiles = isKnown ? [] : files;
-    if (isKnown && files.length > 0) this.uploads.add(files, pipeline, this.tenant);
+    if (isKnown && files.length > 0)
+      this.uploads.add(files, pipeline, this.tenant, this.uploadBatch.trim() || undefined);
     this.emit();
   }
 

@@ -1,7 +1,6 @@
-/** Tells ids in the search box from the beginnings of file names. */
+/** Tells texts that the service's index can find from shorter ones, which only begin names. */
 
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/i;
-
-export function isId(text: string): boolean {
-  return UUID.test(text) || text.startsWith("s3://") || /^inbound[a-z-]*\//.test(text);
+/** As `SearchText::parse` in crates/api/src/search_index/terms.rs: three letters or digits in a row, or two characters of a script without blanks. */
+export function isSearchable(text: string): boolean {
+  return /[\p{L}\p{N}\p{M}]{3}|[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]/u.test(text);
 }

@@ -17,6 +17,8 @@ export interface UploadItem {
   readonly file: File;
   readonly pipeline: string;
   readonly tenant: string | undefined;
+  /** The batch that the document belongs to. */
+  readonly batch?: string | undefined;
   /** Refused: the file as it was chosen cannot be uploaded. Failed: another try may succeed. */
   state: "checking" | "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
   sent: number;
@@ -55,14 +57,14 @@ export class UploadQueue extends Emitter {
     await this.client.abortUpload(one.jobId).catch(() => {});
   }
 
-  add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined): void {
+  add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined, batch?: string): void {
     const under = (item: UploadItem): boolean => !["refused", "failed", "received"].includes(item.state);
     const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
     const items = files
       .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
       .map((file): UploadItem => {
         this.key += 1;
-        return { key: this.key, file, pipeline: pipeline.name, tenant, sent: 0, state: "checking" };
+        return { key: this.key, file, pipeline: pipeline.name, tenant, batch, sent: 0, state: "checking" };
       });
     this.items = [...this.items.filter((item) => !items.some((chosen) => this.replaces(chosen, item))), ...items];
     this.emit();
@@ -221,6 +223,7 @@ export class UploadQueue extends Emitter {
       name: shortName(item.file.name),
       bytes: item.file.size,
       content_type: item.contentType ?? item.file.type,
+      ...(item.batch === undefined ? {} : { batch: item.batch }),
     });
     saveUnfinished({
       actor: this.actor,

@@ -49,6 +49,12 @@ impl JobScan {
         }
     }
 
+    /// All jobs, newest first.
+    pub fn created(range: TimeRange) -> Self {
+        let lists = (0..JobId::SHARDS).map(JobListKey::Created).collect();
+        Self { lists, range }
+    }
+
     /// The jobs of some tenants in some status groups.
     pub fn of_tenants<'a>(
         tenants: impl IntoIterator<Item = &'a Tenant>,

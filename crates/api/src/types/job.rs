@@ -57,6 +57,13 @@ pub struct JobQuery {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::search::MAX_ID_BYTES)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub find: Option<String>,
+    /// Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
+    /// reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
+    /// characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
+    /// Combines with the other filters. `cursor` goes on where the search stopped.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::search::MAX_ID_BYTES)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
     /// Maximum number of jobs in the response. The default is 50.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::job_list::MAX_PAGE_SIZE)))]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -18,6 +18,17 @@ pub struct PageQuery {
     pub cursor: Option<String>,
 }
 
+/// Query parameters of `GET /batches/{batch}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchQuery {
+    /// The tenant of the batch. Without it, all tenants of the caller; support must name one.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+}
+
 /// Query parameters of `GET /summary`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -108,10 +119,12 @@ pub enum AuditAction {
     Pause,
     /// A pause was ended.
     Resume,
+    /// A tenant was created.
+    CreateTenant,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Retry,
         Self::RunAgain,
         Self::Cancel,
@@ -122,6 +135,7 @@ impl AuditAction {
         Self::Discard,
         Self::Pause,
         Self::Resume,
+        Self::CreateTenant,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -136,6 +150,7 @@ impl AuditAction {
             Self::Discard => "discard",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::CreateTenant => "create-tenant",
         }
     }
 }
@@ -150,7 +165,7 @@ pub struct AuditEntry {
     pub actor: String,
     #[cfg_attr(feature = "schema", schemars(with = "AuditAction"))]
     pub action: String,
-    /// The id of a job, a retry plan or a message in quarantine.
+    /// The id of a job, a retry plan or a message in quarantine, or the name of a tenant.
     pub target: String,
     /// The tenant of the target, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -160,6 +175,38 @@ pub struct AuditEntry {
     /// The outcome. Absent if it could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+}
+
+/// Body of `POST /tenants`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewTenant {
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
+    pub name: String,
+    /// The reason, for the audit log: 1 to 500 characters, at least one of them visible.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_REASON_CHARS), regex(pattern = visible_pattern())))]
+    pub reason: String,
+}
+
+/// A known tenant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TenantView {
+    pub name: String,
+    /// When it was created, or first found in S3.
+    pub since: u64,
+    /// Who created it. Absent if nobody did: an S3 client put an object under its prefix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+}
+
+/// Response of `GET /tenants`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TenantList {
+    /// Sorted by name.
+    pub tenants: Vec<TenantView>,
 }
 
 /// Body of `POST /ws-tickets`.
@@ -182,6 +229,30 @@ pub struct TicketView {
     pub url: String,
     /// The ticket is valid once, until this time.
     pub expires_at: u64,
+}
+
+/// Response of `GET /batches/{batch}`: the progress of the documents that were uploaded together. At most 2,000 are counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct BatchView {
+    /// The batch. Plain text. Escape it before you show it as HTML.
+    pub name: String,
+    /// The time of the counts.
+    pub at: u64,
+    /// All jobs that the caller may see.
+    pub jobs: u32,
+    /// There are more jobs than were counted.
+    pub more: bool,
+    pub open: u32,
+    pub ready: u32,
+    pub failed: u32,
+    /// Cancelled, or their data was deleted.
+    pub cancelled: u32,
+    /// The causes of the failed jobs, the most frequent first.
+    pub failed_by_cause: Vec<NamedCount>,
+    /// When the last of the open jobs will probably be ready. Absent if there is none, or nothing is known about one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_by: Option<u64>,
 }
 
 /// Response of `GET /summary`.

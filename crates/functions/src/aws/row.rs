@@ -24,7 +24,7 @@ const TAGS: &str = "tags";
 const INVALID_LABELS: &str = "invalid_labels";
 
 /// Every attribute that a save sets or removes, except the key.
-pub(super) const OWNED: [&str; 29] = [
+pub(super) const OWNED: [&str; 30] = [
     "schema",
     "version",
     "tenant",
@@ -43,6 +43,7 @@ pub(super) const OWNED: [&str; 29] = [
     "trace_id",
     "corrected",
     "tenant_status_group",
+    "created_shard",
     "check_shard",
     "next_check_at",
     "queue_shard",

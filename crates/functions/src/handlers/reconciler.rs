@@ -1,6 +1,9 @@
 //! Function `reconciler`: finds lost messages and re-sends them.
 
+use api::ports::JobList;
 use api::retry_plans;
+use api::search_index::JOBS_PER_BLOCK;
+use api::search_index::build::index_jobs;
 use futures_util::future::join_all;
 use jobs::adjust_instances::record_open_jobs;
 use jobs::id::Timestamp;
@@ -103,12 +106,14 @@ pub struct Reconciled {
     pub inventory_scan_age_seconds: Option<u64>,
     /// By how much the inventory scan is later than the number of objects explains; none if it is unknown.
     pub inventory_scan_delay_seconds: Option<u64>,
+    /// Jobs that were put into the search index.
+    pub jobs_indexed: u64,
     /// A call failed; the next run does what this one could not.
     pub incomplete: bool,
 }
 
 /// Re-sends lost messages: checks of overdue jobs, dead letters, and upload events of objects without a job. Releases
-/// the jobs of retry plans and queued jobs that no pause holds, and counts open jobs.
+/// the jobs of retry plans and queued jobs that no pause holds, counts open jobs, and brings the search index up to date.
 ///
 /// - **Input**: `{}` from the schedule, every five minutes; manually also `{"everything":true}`. Returns [`Reconciled`].
 /// - **On bad input**: the invocation fails with the reason; nothing is done.
@@ -123,6 +128,7 @@ where
     P: Clock
         + JobStore
         + JobIndex
+        + JobList
         + CheckQueue
         + DeadLetters
         + Quarantine
@@ -176,6 +182,18 @@ where
         }
     };
 
+    let longest_row_days = pipelines.iter().map(|it| it.retention_days.row).max();
+    let indexed = index_jobs(
+        ports,
+        JOBS_PER_BLOCK,
+        longest_row_days.unwrap_or_default(),
+        until(4),
+    )
+    .await;
+    let indexed = indexed.inspect_err(|error| {
+        warn!(error = %error, "the search index was not brought up to date");
+    });
+
     let sum = |of: fn(&RedriveReport) -> u64| letters.iter().map(of).sum();
     let done = Reconciled {
         released: released.as_ref().map_or(0, |released| *released),
@@ -188,9 +206,11 @@ where
         open,
         inventory_scan_age_seconds: scanned.as_ref().map(|report| report.age.as_secs()),
         inventory_scan_delay_seconds: scanned.as_ref().map(|report| report.delay.as_secs()),
+        jobs_indexed: indexed.as_ref().map_or(0, |indexed| *indexed),
         incomplete: checks_sent.incomplete
             || queued.incomplete
             || released.is_err()
+            || indexed.is_err()
             || !counted
             || scanned.is_none()
             || letters.iter().any(|redriven| redriven.incomplete),

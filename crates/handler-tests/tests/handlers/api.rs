@@ -1,6 +1,7 @@
 //! The HTTP API over in-memory ports: what each role may do, and what every caller is refused.
 
 mod access_control;
+mod batches;
 mod commands;
 mod contract;
 mod data_deletion;
@@ -13,6 +14,8 @@ mod pauses;
 mod plans;
 mod quarantine;
 mod run_again;
+mod search;
+mod tenants;
 mod uploads;
 
 use std::collections::BTreeMap;
@@ -55,9 +58,19 @@ pub(super) struct TestApi {
 
 impl TestApi {
     pub(super) fn new() -> Self {
-        Self {
+        let api = Self {
             handler: Api::new(app()),
+        };
+        for tenant in ["acme", "globex"] {
+            let tenant = tenant.parse().unwrap();
+            run(jobs::tenants::create(
+                api.ports(),
+                &tenant,
+                "sam@docket.example",
+            ))
+            .unwrap();
         }
+        api
     }
 
     /// With further lines in the table of the pipeline `legal-review`.

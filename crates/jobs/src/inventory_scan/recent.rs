@@ -3,6 +3,7 @@
 //! These keys are `<prefix><tenant>/<uuid>.pdf` with a UUID of version 7, which begins with the time. S3 lists keys in
 //! order and from any key on, so the recent ones of a tenant are one request, however many older ones there are.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::checkpoint::{
@@ -14,6 +15,7 @@ use crate::ports::{
     Clock, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor, Unavailable,
     UploadQueue,
 };
+use crate::tenants;
 use crate::upload_session::name_start;
 
 /// An upload that takes longer than this from the request for its key is left to the complete scan. A signed request is
@@ -35,6 +37,11 @@ where
     P: Inventory + JobIndex + UploadQueue + KeyValueStore + Clock,
 {
     let mut resent = 0;
+    if checkpoint.recent.position.is_none() {
+        return Ok(0);
+    }
+    let known = tenants::list(ports).await?;
+    let mut known: BTreeSet<Tenant> = known.into_iter().map(|(tenant, _)| tenant).collect();
     while let Some(position) = checkpoint.recent.position.clone() {
         let folders = ports
             .folders(target.bucket, &position.prefix, position.after.as_ref())
@@ -44,7 +51,10 @@ where
                 stored.write(ports, checkpoint).await?;
                 return Ok(resent);
             }
-            if is_tenant(folder, &position.prefix) {
+            if let Some(tenant) = tenant_of(folder, &position.prefix) {
+                if !tenant.is_probe() && known.insert(tenant.clone()) {
+                    tenants::record_found(ports, &tenant).await?;
+                }
                 resent += scan_folder(ports, target, checkpoint, folder).await?;
             }
             checkpoint.recent.position = Some(ScanPosition {
@@ -72,10 +82,8 @@ where
 }
 
 /// The API issues keys only in the folders of tenants.
-fn is_tenant(folder: &str, prefix: &str) -> bool {
-    let name = folder.strip_prefix(prefix);
-    let name = name.and_then(|name| name.strip_suffix('/'));
-    name.is_some_and(|name| name.parse::<Tenant>().is_ok())
+fn tenant_of(folder: &str, prefix: &str) -> Option<Tenant> {
+    folder.strip_prefix(prefix)?.strip_suffix('/')?.parse().ok()
 }
 
 /// The position after all keys of a folder: `0` is the character after `/`.

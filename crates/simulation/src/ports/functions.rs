@@ -121,8 +121,12 @@ impl JobList for Ports {
                 }
             }
             JobListKey::Failed(shard) => table.failed(env, *shard, range, usize::from(limit)),
+            JobListKey::CreatedOldestFirst(shard) => {
+                table.created(env, *shard, range, usize::from(limit))
+            }
             JobListKey::OfReference(..)
             | JobListKey::OfBatch(..)
+            | JobListKey::Created(_)
             | JobListKey::Open(_)
             | JobListKey::Queued(_) => {
                 panic!("no simulated function reads this list: {list:?}")

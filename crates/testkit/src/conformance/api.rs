@@ -211,6 +211,27 @@ pub async fn job_list<P: JobList + JobStore>(ports: &P, bucket: &str, unique: &s
     );
     assert!(ports.get_jobs(&[]).await.unwrap().is_empty());
 
+    let shard = jobs[0].id.shard();
+    let mut of_shard: Vec<JobListEntry> = expected.clone();
+    of_shard.retain(|entry| entry.job.shard() == shard);
+    let created = async |list: JobListKey| {
+        let found = ports.list_entries(&list, TimeRange::ALL, 1000).await;
+        let mut entries = found.unwrap().items;
+        entries.retain(|entry| ids.contains(&entry.job));
+        entries
+    };
+    assert_eq!(
+        created(JobListKey::Created(shard)).await,
+        of_shard,
+        "jobs of all tenants must be sorted newest first"
+    );
+    of_shard.reverse();
+    assert_eq!(
+        created(JobListKey::CreatedOldestFirst(shard)).await,
+        of_shard,
+        "jobs of all tenants must be sorted oldest first"
+    );
+
     labelled_jobs(ports, bucket, &tenant).await;
 
     // A job that is first in the list of open jobs, then in that of failed jobs.

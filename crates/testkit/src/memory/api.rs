@@ -48,6 +48,9 @@ fn entry(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
         JobListKey::OfTenant(tenant, status_group) => (job.tenant == *tenant
             && job.state.status_group() == *status_group)
             .then_some(job.created_at),
+        JobListKey::Created(shard) | JobListKey::CreatedOldestFirst(shard) => {
+            (job.id.shard() == *shard).then_some(job.created_at)
+        }
         JobListKey::Failed(shard) => (job.id.shard() == *shard
             && matches!(job.state, State::Failed { .. }))
         .then_some(job.updated_at),

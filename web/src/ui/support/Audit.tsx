@@ -68,7 +68,7 @@ export function Audit(): JSX.Element {
   );
 }
 
-const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"> = {
+const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope" | "tenant"> = {
   retry: "job",
   "run-again": "job",
   cancel: "job",
@@ -79,6 +79,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   discard: "message",
   pause: "scope",
   resume: "scope",
+  "create-tenant": "tenant",
 };
 
 function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {

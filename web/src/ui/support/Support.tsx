@@ -7,6 +7,7 @@ import { Audit } from "./Audit";
 import { Overview } from "./Overview";
 import { Plan, Plans } from "./Plans";
 import { Quarantine, QuarantineMessage } from "./Quarantine";
+import { Tenants } from "./Tenants";
 
 export default function Support({ route }: { route: Route }): JSX.Element | null {
   switch (route.screen) {
@@ -20,6 +21,8 @@ export default function Support({ route }: { route: Route }): JSX.Element | null
       return <Quarantine />;
     case "quarantined":
       return <QuarantineMessage id={route.id} />;
+    case "tenants":
+      return <Tenants />;
     case "audit":
       return <Audit />;
     default:

@@ -3,13 +3,13 @@
 use api::downloads::{self, Stored};
 use api::ports::{JobList, ObjectTransfers, QuarantineStore};
 use api::types::{
-    CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewPause, NewRetryPlan,
-    NewTicket, NewUpload, PageQuery, PipelineView, QuarantineCommandRequest, ResultQuery,
-    ResumeRequest, SignPartsRequest, SummaryQuery,
+    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewPause,
+    NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
+    QuarantineCommandRequest, ResultQuery, ResumeRequest, SignPartsRequest, SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, commands, data_deletion, job_detail, job_list, pauses, quarantine,
-    retry_plans, search, summary, tickets, uploads,
+    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, pauses,
+    quarantine, retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -200,9 +200,23 @@ pub(super) async fn dispatch<P: ApiPorts>(
             page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
             to_json(&page)
         }
+        Operation::GetBatch => {
+            let BatchQuery { tenant } = request.query()?;
+            let batch = path.get("batch");
+            to_json(&batches::show(ports, principal, batch, tenant.as_deref()).await?)
+        }
         Operation::GetSummary => {
             let SummaryQuery { tenant } = request.query()?;
-            to_json(&summary::summary(ports, principal, tenant.as_deref()).await?)
+            let summary = summary::summary(ports, principal, tenant.as_deref()).await?;
+            if summary.open == 0 && summary.failed == 0 {
+                tenants::must_be_known(ports, principal, tenant.as_deref()).await?;
+            }
+            to_json(&summary)
+        }
+        Operation::ListTenants => to_json(&tenants::list(ports, principal).await?),
+        Operation::CreateTenant => {
+            let new: NewTenant = request.json()?;
+            to_json(&tenants::create(ports, pipelines, principal, &new).await?)
         }
         // Function `events-api` serves these.
         Operation::ListEvents
@@ -279,6 +293,7 @@ async fn list_jobs<P: ApiPorts>(
         ));
     }
     let cursor = query.cursor.take();
+    let search = query.search.is_some();
     // The limit may differ from page to page; the filters may not.
     let filters = JobQuery {
         limit: None,
@@ -286,8 +301,22 @@ async fn list_jobs<P: ApiPorts>(
     };
     let filters = serde_json::to_string(&filters).unwrap_or_default();
     let query_id = query_id(principal, "jobs", &filters);
+    if search {
+        let from = api_request.verify_cursor(&query_id, cursor).await?;
+        let bucket = api_request.bucket;
+        let (mut page, next) =
+            search::search(ports, pipelines, bucket, principal, &query, from).await?;
+        if page.jobs.is_empty() && next.is_none() {
+            tenants::must_be_known(ports, principal, query.tenant.as_deref()).await?;
+        }
+        page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
+        return Ok(to_json(&page));
+    }
     let from = api_request.verify_cursor(&query_id, cursor).await?;
     let (mut page, next) = job_list::list(ports, principal, &query, from).await?;
+    if page.jobs.is_empty() && next.is_none() {
+        tenants::must_be_known(ports, principal, query.tenant.as_deref()).await?;
+    }
     page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
     Ok(to_json(&page))
 }

@@ -135,6 +135,8 @@ routes! {
         "Deletes a message from quarantine. The audit log keeps its cause and its size.";
     ListAudit: "GET" "/audit", Support, Some("PageQuery") => 200 Some("AuditPage"),
         "Lists the audit log, newest first.";
+    GetBatch: "GET" "/batches/{batch}", AnyRole, Some("BatchQuery") => 200 Some("BatchView"),
+        "Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
     ListEvents: "GET" "/events", TenantReaders, Some("EventQuery") => 200 Some("EventPage"),
@@ -157,6 +159,10 @@ routes! {
         "Sends one event, or all from a time on, again.";
     ListDeliveries: "GET" "/webhooks/{webhook_id}/deliveries", TenantReaders, None => 200 Some("DeliveryList"),
         "Lists the newest 50 attempts to deliver an event, of the last 7 days.";
+    ListTenants: "GET" "/tenants", Support, None => 200 Some("TenantList"),
+        "Lists the known tenants: those that support created, and those under whose prefix S3 has objects.";
+    CreateTenant: "POST" "/tenants", Support, Some("NewTenant") => 201 Some("TenantView"),
+        "Creates a tenant, so that documents can be uploaded to it. Has no effect on a tenant that was created before.";
     CreateTicket: "POST" "/ws-tickets", AnyRole, Some("NewTicket") => 201 Some("TicketView"),
         "Issues a ticket that opens one WebSocket within 60 seconds.";
 }

@@ -1,7 +1,8 @@
 //! What the OpenAPI document says and what the API takes and answers are the same.
 
 use api::types::{
-    JobCommandResult, JobPage, JobSummary, RetryPlanView, SignedParts, TicketView, UploadView,
+    JobCommandResult, JobPage, JobSummary, RetryPlanView, SignedParts, TenantView, TicketView,
+    UploadView,
 };
 use functions::handlers::api::routes::{Access, ROUTES};
 use jobs::state::{Cause, StatusGroup};
@@ -254,6 +255,9 @@ fn bounds_of_the_document_are_those_of_the_service() {
     let _: TicketView = api
         .support()
         .post("/ws-tickets", json!({"tenant": text(40)}));
+    let _: TenantView = api
+        .support()
+        .post("/tenants", json!({"name": text(40), "reason": "r"}));
     let _: JobSummary = api.support().get(&format!("/summary?tenant={}", text(40)));
     for wrong in [text(41), "ACME".to_owned(), String::new()] {
         refused("POST", "/ws-tickets", Some(json!({"tenant": wrong})));

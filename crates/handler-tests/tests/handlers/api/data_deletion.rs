@@ -3,6 +3,7 @@
 
 mod story;
 
+use api::search_index::build::index_jobs;
 use api::types::{JobCommandResult, JobDetail, JobPage, UploadView};
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::{Attempt, JobId, Location};
@@ -10,7 +11,7 @@ use jobs::job::Job;
 use jobs::ports::{Connection, JobStore, QuarantinedMessage, RetryCommand};
 use jobs::state::State;
 use serde_json::json;
-use testkit::memory::Object;
+use testkit::memory::{Memory, Object};
 
 use super::super::fixtures::{
     BUCKET, NOW, PDF, TestApp, advance, batch, failed, find, run, succeeded, upload_event,
@@ -39,6 +40,8 @@ fn nothing_of_a_document_is_left_after_its_data_is_deleted_and_no_late_message_b
             story.quarantine_messages();
             advance(story.app(), EIGHT_HOURS_MS);
             story.forget_what_was_sent();
+            story.build_search_index();
+            assert_eq!(story.found("geh%C3%ABim"), 1, "{when}: the index");
             let before = story.job();
             assert!(
                 before.state.check_deadline().is_none(),
@@ -46,6 +49,7 @@ fn nothing_of_a_document_is_left_after_its_data_is_deleted_and_no_late_message_b
             );
             let answer = story.command("data-deletion", "the client asked");
             assert_eq!(answer.job.status, "Erased", "{when}");
+            assert_eq!(story.found("geheim"), 0, "{when}");
             assert_eq!(answer.job.name, "(name deleted)", "{when}");
             assert_eq!(answer.job.failure, None, "{when}");
             story.assert_nothing_is_left(&when);
@@ -159,6 +163,7 @@ fn interrupted_deletion_is_completed_by_a_repetition_at_every_step() {
         "delete_version",
         "list",
         "versions",
+        "list_records",
         "list_messages",
         "get_message",
         "remove_message",
@@ -175,6 +180,8 @@ fn interrupted_deletion_is_completed_by_a_repetition_at_every_step() {
             let orphan = format!("outbound/legal-review/{}/a1/x.out", story.id);
             story.api.ports().put(BUCKET, &orphan, WORDS.as_bytes());
             story.quarantine_messages();
+            advance(story.app(), EIGHT_HOURS_MS);
+            story.build_search_index();
             {
                 let mut state = story.api.ports().state();
                 let faults = if after {
@@ -186,7 +193,7 @@ fn interrupted_deletion_is_completed_by_a_repetition_at_every_step() {
             }
             let path = format!("/jobs/{}/data-deletion", story.id);
             let body = Some(json!({"reason": "the client asked"}));
-            let response = story.api.support().send("POST", &path, body.as_ref());
+            let response = story.support().send("POST", &path, body.as_ref());
             assert_eq!(
                 response.status_code, 503,
                 "{operation} {after}: {}",

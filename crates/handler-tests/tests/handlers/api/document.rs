@@ -160,6 +160,11 @@ fn schemas() -> Map<String, Value> {
         AuditPage,
         NewTicket,
         TicketView,
+        BatchQuery,
+        BatchView,
+        NewTenant,
+        TenantList,
+        TenantView,
         JobSummary,
         EventQuery,
         EventPage,
@@ -220,7 +225,7 @@ fn tag(route: &Route) -> &'static str {
 }
 
 /// Name, description, and the first segments of the paths.
-const TAGS: [(&str, &str, &[&str]); 8] = [
+const TAGS: [(&str, &str, &[&str]); 9] = [
     (
         "account",
         "Signing in, and what the caller may do.",
@@ -230,7 +235,7 @@ const TAGS: [(&str, &str, &[&str]); 8] = [
     (
         "jobs",
         "Following jobs, fetching results, retrying and cancelling.",
-        &["jobs", "summary"],
+        &["jobs", "summary", "batches"],
     ),
     (
         "messages",
@@ -247,6 +252,7 @@ const TAGS: [(&str, &str, &[&str]); 8] = [
         "For support: retrying many failed jobs together.",
         &["retry-plans"],
     ),
+    ("tenants", "For support: the known tenants.", &["tenants"]),
     (
         "pauses",
         "What is paused. For support: pausing and resuming.",

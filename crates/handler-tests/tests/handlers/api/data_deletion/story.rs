@@ -193,11 +193,15 @@ impl Story {
         assert!(response.unwrap().batch_item_failures.is_empty());
     }
 
-    pub(super) fn command(&self, action: &str, reason: &str) -> JobCommandResult {
+    pub(super) fn support(&self) -> super::super::Client<'_> {
         let mut support = self.api.support();
         let now = self.api.ports().state().now.0;
         support.claims["exp"] = json!((now / 1000 + 3600).to_string());
-        support.post(
+        support
+    }
+
+    pub(super) fn command(&self, action: &str, reason: &str) -> JobCommandResult {
+        self.support().post(
             &format!("/jobs/{}/{action}", self.id),
             json!({"reason": reason}),
         )
@@ -301,6 +305,38 @@ impl Story {
         }
     }
 
+    /// Puts all jobs into the search index, in a block each.
+    pub(super) fn build_search_index(&self) {
+        let until = jobs::id::Timestamp(u64::MAX);
+        run(index_jobs(self.api.ports(), 1, 90, until)).unwrap();
+    }
+
+    /// How many jobs support finds by a text.
+    pub(super) fn found(&self, text: &str) -> usize {
+        let page: JobPage = self.support().get(&format!("/jobs?search={text}"));
+        page.jobs.len()
+    }
+
+    /// The records of the search index are those that an index built now would have.
+    fn assert_search_index_is_as_if_new(&self, when: &str) {
+        let slices = |ports: &Memory| {
+            let state = ports.state();
+            let records = state.records.iter().filter(|(collection, _, record)| {
+                collection.starts_with("search-slice-") && !record.body.is_empty()
+            });
+            let texts = records.map(|(collection, key, record)| {
+                (collection.to_owned(), key.to_owned(), record.body.clone())
+            });
+            texts.collect::<Vec<_>>()
+        };
+        let now = self.api.ports().state().now;
+        let anew = Memory::at(now);
+        anew.state().jobs = self.api.ports().state().jobs.clone();
+        run(index_jobs(&anew, 1, 90, jobs::id::Timestamp(u64::MAX))).unwrap();
+        let left = slices(self.api.ports());
+        assert!(left.is_empty() || left == slices(&anew), "{when}: {left:?}");
+    }
+
     /// Forgets what has already left the service: push messages, events and calls.
     pub(super) fn forget_what_was_sent(&self) {
         let mut state = self.api.ports().state();
@@ -324,6 +360,7 @@ impl Story {
                 panic!("{when}: {needle} is left:\n{}", &everything[from..to]);
             }
         }
+        self.assert_search_index_is_as_if_new(when);
         let job = self.job();
         assert!(!format!("{job:?}").contains(REASON), "{when}: {job:?}");
         assert!(matches!(job.state, State::Erased { .. }), "{when}: {job:?}");

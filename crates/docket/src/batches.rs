@@ -1,0 +1,97 @@
+//! `docket jobs batch`.
+
+use api::types::{BatchView, JobPage, JobQuery};
+use serde::Serialize;
+
+use crate::CommandContext;
+use crate::cli::{BatchArgs, JobCommandArgs};
+use crate::client::{path_segment, query_string};
+use crate::error::{CliError, Exit, Result};
+use crate::job_commands;
+use crate::print::{Printer, counts};
+
+/// The API returns at most this many jobs per page (`api::types::JobQuery`).
+const PAGE_SIZE: u16 = 100;
+
+#[derive(Debug, Serialize)]
+struct TenantQuery {
+    tenant: Option<String>,
+}
+
+pub(crate) async fn run(context: &CommandContext, args: BatchArgs) -> Result<Exit> {
+    if let Some(reason) = args.retry {
+        return retry(context, args.name, args.tenant, reason).await;
+    }
+    let query = query_string(&TenantQuery {
+        tenant: args.tenant,
+    });
+    let path = format!("/batches/{}{query}", path_segment(&args.name));
+    let batch: BatchView = context.client.get(&path).await?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&batch)?;
+        return Ok(Exit::Success);
+    }
+    printer.field("batch", &batch.name)?;
+    printer.field("progress", &progress(&batch))?;
+    if let Some(at) = batch.ready_by {
+        printer.field("the rest by about", &Printer::time_and_age(at))?;
+    }
+    if !batch.failed_by_cause.is_empty() {
+        printer.field("failed by cause", &counts(&batch.failed_by_cause))?;
+        printer.info("to retry them: --retry REASON");
+    }
+    Ok(Exit::Success)
+}
+
+/// Such as `187 of 200 ready, 3 failed, 10 open`.
+fn progress(batch: &BatchView) -> String {
+    let more = if batch.more { " or more" } else { "" };
+    let mut text = format!("{} of {}{more} ready", batch.ready, batch.jobs);
+    for (count, what) in [
+        (batch.failed, "failed"),
+        (batch.open, "open"),
+        (batch.cancelled, "cancelled or deleted"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!(", {count} {what}"));
+        }
+    }
+    text
+}
+
+/// Retries the failed jobs of the batch.
+async fn retry(
+    context: &CommandContext,
+    name: String,
+    tenant: Option<String>,
+    reason: String,
+) -> Result<Exit> {
+    let mut query = JobQuery {
+        tenant,
+        batch: Some(name),
+        status: Some("failed".to_owned()),
+        limit: Some(PAGE_SIZE),
+        ..JobQuery::default()
+    };
+    let mut ids = Vec::new();
+    loop {
+        let path = format!("/jobs{}", query_string(&query));
+        let page: JobPage = context.client.get(&path).await?;
+        ids.extend(page.jobs.into_iter().map(|job| job.id));
+        query.cursor = page.cursor;
+        if query.cursor.is_none() {
+            break;
+        }
+    }
+    if ids.is_empty() {
+        let nothing = "no document of this batch has failed";
+        return Err(CliError::new(Exit::NotFound, "not-found", nothing));
+    }
+    let args = JobCommandArgs {
+        ids,
+        reason,
+        expected_version: None,
+    };
+    job_commands::retry(context, args, false).await
+}

@@ -1,0 +1,93 @@
+/** The progress of a batch above its list, and the retry of its failures. */
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { errorMessage } from "../api/errors";
+import type { BatchView } from "../api/types";
+import { formatNumber, formatTime, plural } from "../lib/format";
+import { ErrorMessage, Loading } from "./components";
+import { useAppContext } from "./context";
+import { ReasonDialog } from "./Dialog";
+import { ESTIMATE_REFRESH_MS, useAsync } from "./hooks";
+
+/** The service returns at most this many jobs at once. */
+const PAGE_ROWS = 100;
+
+export function Batch({ name, tenant }: { name: string; tenant: string | undefined }): JSX.Element {
+  const app = useAppContext();
+  const [batch, reload] = useAsync(`${tenant} ${name}`, () => app.client.batch(name, tenant));
+  const [retrying, setRetrying] = useState(false);
+  useEffect(() => {
+    // Counting reads every document of the batch: not at each change of one.
+    const timer = setInterval(() => document.hidden || reload(), ESTIMATE_REFRESH_MS);
+    return () => clearInterval(timer);
+  }, []);
+  const found = batch.value;
+  if (!found)
+    return batch.state === "failed" ? (
+      <ErrorMessage error={batch.error} onRetry={reload} />
+    ) : (
+      <Loading what="Counting the batch…" />
+    );
+  const retry = async (reason: string): Promise<void> => {
+    let cursor: string | undefined;
+    let refused: unknown;
+    do {
+      const page = await app.client.jobs({
+        batch: name,
+        status: "failed",
+        limit: PAGE_ROWS,
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      for (const job of page.jobs) {
+        try {
+          const { job: after } = await app.client.retry(job.id, { reason, expected_version: job.version });
+          app.store.add([after]);
+        } catch (error) {
+          refused ??= error; // The others are still tried.
+        }
+      }
+      cursor = page.cursor;
+    } while (cursor !== undefined);
+    reload();
+    if (refused !== undefined) throw new Error(`Not all were retried: ${errorMessage(refused)}`);
+  };
+  return (
+    <section class="card batch-card" aria-label={`Batch ${name}`}>
+      <p>
+        <strong>{progress(found)}</strong>
+      </p>
+      <progress max={Math.max(found.jobs, 1)} value={found.jobs - found.open} aria-label="Finished documents" />
+      {found.failed > 0 && (
+        <div class="buttons">
+          <button type="button" class="quiet" onClick={() => setRetrying(true)}>
+            Try the {plural(found.failed, "failed one", "failed ones")} again…
+          </button>
+        </div>
+      )}
+      {retrying && (
+        <ReasonDialog
+          title="Try the failed documents of this batch again"
+          action="Try again"
+          onSubmit={retry}
+          onClose={() => setRetrying(false)}
+        />
+      )}
+    </section>
+  );
+}
+
+/** Such as “187 of 200 ready, 3 failed, the rest by about 14:10”. */
+export function progress(batch: BatchView): string {
+  const parts = [`${formatNumber(batch.ready)} of ${formatNumber(batch.jobs)}${batch.more ? " or more" : ""} ready`];
+  if (batch.failed > 0) parts.push(`${formatNumber(batch.failed)} failed`);
+  if (batch.cancelled > 0) parts.push(`${formatNumber(batch.cancelled)} cancelled or deleted`);
+  if (batch.open > 0)
+    parts.push(
+      batch.ready_by === undefined
+        ? `${formatNumber(batch.open)} open`
+        : `the rest by about ${formatTime(batch.ready_by)}`,
+    );
+  return parts.join(", ");
+}

@@ -1,0 +1,112 @@
+/** What a search finds: it goes on by itself until every contract was looked at, and says how far it has come. */
+
+import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import type { Cause, JobQuery, QuarantineEntry } from "../api/types";
+import { now } from "../lib/clock";
+import { formatMoment, plural } from "../lib/format";
+import type { JobFilter } from "../live/merge";
+import { EmptyState, ErrorMessage, Loading } from "./components";
+import { useAppContext } from "./context";
+import { useEmitters } from "./hooks";
+import { Rows } from "./Rows";
+
+/** A search stops here, and goes on when the person asks. */
+const PAUSE_AFTER_ROWS = 200;
+
+interface Progress {
+  ids: readonly string[];
+  messages: readonly QuarantineEntry[];
+  cursor?: string | undefined;
+  searchedBackTo?: number | undefined;
+  state: "searching" | "paused" | "complete" | "failed";
+  error?: unknown;
+}
+
+const START: Progress = { ids: [], messages: [], state: "searching" };
+
+export function Found({ search, filter }: { search: string; filter: JobFilter }): JSX.Element {
+  const app = useAppContext();
+  const { tenant, status, pipeline, cause, batch } = filter;
+  const query: JobQuery = {
+    search,
+    ...(tenant === undefined ? {} : { tenant }),
+    ...(status === undefined ? {} : { status }),
+    ...(pipeline === undefined ? {} : { pipeline }),
+    ...(batch === undefined ? {} : { batch }),
+    ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
+  };
+  const [progress, setProgress] = useState<Progress>(START);
+  const key = JSON.stringify(query);
+  const run = (from: Progress): (() => void) => {
+    let current = true;
+    const go = async (): Promise<void> => {
+      let at: Progress = { ...from, state: "searching" };
+      const limit = at.ids.length + PAUSE_AFTER_ROWS;
+      setProgress(at);
+      try {
+        do {
+          const page = await app.client.jobs({ ...query, ...(at.cursor === undefined ? {} : { cursor: at.cursor }) });
+          if (!current) return;
+          app.store.add(page.jobs);
+          at = {
+            ids: [...new Set([...at.ids, ...page.jobs.map((job) => job.id)])],
+            messages: [...at.messages, ...(page.quarantine ?? [])],
+            cursor: page.cursor,
+            searchedBackTo: page.searched_back_to,
+            state: "searching",
+          };
+          setProgress(at);
+        } while (at.cursor !== undefined && at.ids.length < limit);
+        setProgress({ ...at, state: at.cursor === undefined ? "complete" : "paused" });
+      } catch (error) {
+        if (current) setProgress({ ...at, state: "failed", error });
+      }
+    };
+    void go();
+    return () => {
+      current = false;
+    };
+  };
+  useEffect(() => run(START), [key]);
+  useEmitters(app.store);
+  const { ids, messages, state, searchedBackTo } = progress;
+  const jobs = ids.flatMap((id) => app.store.jobs.get(id) ?? []);
+  const count = jobs.length + messages.length;
+  const backTo = searchedBackTo === undefined ? "" : `, looked back to ${formatMoment(searchedBackTo, now())}`;
+  return (
+    <>
+      {count === 0 && state === "complete" && (
+        <EmptyState icon="search" title={`Nothing matches “${search}”`}>
+          Every contract that you may see was looked at: names, uploaders, references, tags and ids. Each word must
+          occur.
+        </EmptyState>
+      )}
+      {count > 0 && (
+        <p class="muted" role="status">
+          {plural(count, "match", "matches")}
+          {state === "complete" ? "" : `${backTo}${state === "searching" ? "; searching…" : "."}`}
+        </p>
+      )}
+      {messages.length > 0 && (
+        <ul class="plain-list">
+          {messages.map((message) => (
+            <li key={message.id}>
+              <a href={`/support/quarantine/${encodeURIComponent(message.id)}`}>In quarantine: {message.problem}</a>
+            </li>
+          ))}
+        </ul>
+      )}
+      {jobs.length > 0 && <Rows jobs={jobs} />}
+      {count === 0 && state === "searching" && <Loading what={`Searching all contracts${backTo}…`} />}
+      {state === "failed" && <ErrorMessage error={progress.error} onRetry={() => void run(progress)} />}
+      {state === "paused" && (
+        <div class="list-end">
+          <button type="button" class="quiet" onClick={() => void run(progress)}>
+            Search further back
+          </button>
+        </div>
+      )}
+    </>
+  );
+}

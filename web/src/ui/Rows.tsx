@@ -1,0 +1,66 @@
+/** The rows of a list of contracts. */
+
+import type { JSX } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { JobView } from "../api/types";
+import { useAppContext } from "./context";
+import { JobRow } from "./JobRow";
+
+/**
+ * The rows. All of them are in the document, so that the browser's search and screen readers find them. The browser does
+ * not lay out rows that are out of view (see list.css).
+ */
+export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
+  const app = useAppContext();
+  const [active, setActive] = useState<string>();
+  const ref = useRef<HTMLUListElement>(null);
+  const current = active !== undefined && jobs.some((job) => job.id === active) ? active : jobs[0]?.id;
+  const showTenant = app.tenant === undefined;
+  // After returning from a contract, the focus goes back to its row.
+  useEffect(() => {
+    const left = app.lastOpened;
+    app.lastOpened = undefined;
+    const at = document.activeElement;
+    if (left !== undefined && (at === document.body || at?.tagName === "H1")) {
+      ref.current?.querySelector<HTMLElement>(`a[data-id="${CSS.escape(left)}"]`)?.focus({ preventScroll: true });
+    }
+  }, []);
+  const keys = (event: KeyboardEvent): void => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const row = (event.target as Element).closest("li");
+    const list = ref.current;
+    if (!row || !list) return;
+    const to: Record<string, Element | null> = {
+      ArrowDown: row.nextElementSibling,
+      j: row.nextElementSibling,
+      ArrowUp: row.previousElementSibling,
+      k: row.previousElementSibling,
+      Home: list.firstElementChild,
+      End: list.lastElementChild,
+    };
+    if (!(event.key in to)) return;
+    event.preventDefault();
+    to[event.key]?.querySelector("a")?.focus();
+  };
+  return (
+    <ul
+      ref={ref}
+      class="rows"
+      aria-label="Contracts, newest first. Use the arrow keys to move between rows."
+      onKeyDown={keys}
+      onFocusIn={(event) => setActive((event.target as HTMLElement).dataset.id)}
+    >
+      {jobs.map((job) => (
+        <JobRow
+          key={job.id}
+          job={job}
+          pipeline={app.pipeline(job.pipeline)}
+          unread={app.store.unread.has(job.id)}
+          showTenant={showTenant}
+          isSupport={app.isSupport}
+          active={job.id === current}
+        />
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,133 @@
+/** The known tenants. */
+
+import type { JSX } from "preact";
+import { useState } from "preact/hooks";
+import { errorMessage } from "../../api/errors";
+import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
+import { useAppContext } from "../context";
+import { Dialog } from "../Dialog";
+import { useAsync } from "../hooks";
+
+export function Tenants(): JSX.Element {
+  const { client } = useAppContext();
+  const [list, reload] = useAsync("", () => client.tenants());
+  const [creating, setCreating] = useState<string>();
+  const tenants = list.value?.tenants;
+  return (
+    <>
+      <div class="screen-head">
+        <Heading>Tenants</Heading>
+        <button type="button" class="primary" onClick={() => setCreating("")}>
+          New tenant…
+        </button>
+      </div>
+      {list.state === "failed" && <ErrorMessage error={list.error} onRetry={reload} />}
+      {tenants === undefined && list.state !== "failed" && <Loading what="Loading the tenants…" />}
+      {tenants?.length === 0 && <EmptyState icon="inbox" title="No tenants yet" />}
+      {tenants !== undefined && tenants.length > 0 && (
+        <section class="card scroll-x" tabIndex={0} aria-label="Tenants">
+          <table>
+            <thead>
+              <tr>
+                <th>Name</th>
+                <th>Since</th>
+                <th>Created by</th>
+              </tr>
+            </thead>
+            <tbody>
+              {tenants.map((tenant) => (
+                <tr key={tenant.name}>
+                  <td>{tenant.name}</td>
+                  <td class="nowrap">
+                    <Time at={tenant.since} />
+                  </td>
+                  <td>
+                    {tenant.created_by === undefined ? (
+                      <>
+                        <span class="late">Nobody: documents arrived in S3 under this name.</span>{" "}
+                        <button type="button" class="link" onClick={() => setCreating(tenant.name)}>
+                          Create it…
+                        </button>
+                      </>
+                    ) : (
+                      <bdi>{tenant.created_by}</bdi>
+                    )}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </section>
+      )}
+      {creating !== undefined && (
+        <NewTenant
+          suggested={creating}
+          onClose={(created) => {
+            setCreating(undefined);
+            if (created) reload();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function NewTenant({ suggested, onClose }: { suggested: string; onClose: (created: boolean) => void }): JSX.Element {
+  const { client } = useAppContext();
+  const [name, setName] = useState(suggested);
+  const [reason, setReason] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string>();
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    try {
+      await client.createTenant(name.trim(), reason.trim());
+      onClose(true);
+    } catch (problem) {
+      setError(errorMessage(problem));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title="New tenant" onClose={() => onClose(false)}>
+      <form onSubmit={(event) => void submit(event)}>
+        <h2>New tenant</h2>
+        <p class="muted">Documents can then be uploaded to it. Its people see them as members of its group.</p>
+        <label>
+          Name
+          <input
+            required
+            pattern="[a-z0-9\\-]{1,40}"
+            title="1 to 40 characters of a-z, 0-9 and -"
+            value={name}
+            onInput={(event) => setName(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          Reason
+          <textarea
+            required
+            maxLength={400}
+            rows={2}
+            value={reason}
+            placeholder="For the audit log"
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+        </label>
+        <p class="form-error" role="alert">
+          {error}
+        </p>
+        <div class="buttons">
+          <button type="button" class="quiet" onClick={() => onClose(false)}>
+            Close
+          </button>
+          <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
+            {busy ? "Creating…" : "Create tenant"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
