@@ -496,8 +496,10 @@ impl Simulation {
             ..
         } = self;
         checks::at_rest::check_jobs(env, table, &self.event_bus);
-        checks::feed::check_at_rest(env, &self.records, &self.event_bus);
-        checks::feed::check_receivers(env, &self.event_bus, &self.receivers);
+        if self.event_bus.has_feed_rule {
+            checks::feed::check_at_rest(env, &self.records, &self.event_bus);
+            checks::feed::check_receivers(env, &self.event_bus, &self.receivers);
+        }
         checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines, people);
         checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger, people);
         checks::pages::check_at_rest(env, table, &self.pages);

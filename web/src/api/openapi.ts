@@ -131,7 +131,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Cancels an open job. SageMaker cannot cancel a request: a result that arrives later is ignored.
+         * Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.
          * @description Access: any role that can see the job.
          */
         post: operations["CancelJob"];
@@ -189,7 +189,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Signs the download of a result. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
+         * Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
          * @description Access: any role that can see the job.
          */
         get: operations["GetResult"];
@@ -221,6 +221,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/run-again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.
+         * @description Access: support.
+         */
+        post: operations["RunJobAgain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me": {
         parameters: {
             query?: never;
@@ -235,6 +255,50 @@ export interface paths {
         get: operations["GetMe"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pauses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what is paused, and until when.
+         * @description Access: any role.
+         */
+        get: operations["ListPauses"];
+        put?: never;
+        /**
+         * Pauses a pipeline, a tenant, or a tenant in a pipeline: their jobs wait, and nothing of them is sent to the endpoint. Replaces an earlier pause of the same.
+         * @description Access: support.
+         */
+        post: operations["CreatePause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pauses/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a pause. Jobs that no other pause holds are released, oldest first.
+         * @description Access: support.
+         */
+        post: operations["ResumePause"];
         delete?: never;
         options?: never;
         head?: never;
@@ -683,8 +747,12 @@ export interface components {
             closed_at?: number;
             /** @description Present if the attempt failed. */
             failure?: components["schemas"]["FailureView"];
+            /** @description There is a result of it, if its retention time is not over: `GET /jobs/{job_id}/result?attempt=`. */
+            has_result?: boolean;
             /** @description SageMaker's inference id. */
             inference_id: string;
+            /** @description The model that it was sent to. Absent while it is open, and if that was not known. */
+            model?: components["schemas"]["ModelView"];
             /** @description Where the endpoint writes the output. The object may not exist yet. */
             output?: string;
             /**
@@ -697,7 +765,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "create-tenant";
+        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -993,7 +1061,7 @@ export interface components {
              */
             type: "job.changed";
         };
-        /** @description Body of `POST /jobs/{job_id}/retry`, `POST /jobs/{job_id}/cancel` and `POST /jobs/{job_id}/data-deletion`. */
+        /** @description Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `cancel` and `data-deletion`. */
         JobCommandRequest: {
             /**
              * Format: int64
@@ -1092,11 +1160,11 @@ export interface components {
             tenant?: string;
         };
         /**
-         * @description The status of a job: `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
+         * @description The status of a job: `Queued`, `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
          *     retried, and becomes `Ready` if a result arrives late. Later releases may add values.
          * @enum {string}
          */
-        JobStatus: "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
+        JobStatus: "Queued" | "Submitting" | "InProgress" | "RetryScheduled" | "Ready" | "Failed" | "Cancelled" | "Erased";
         /** @description Response of `GET /summary`. */
         JobSummary: {
             /**
@@ -1145,6 +1213,11 @@ export interface components {
              * @description The document's size.
              */
             bytes: number;
+            /**
+             * @description The job was cancelled while nothing of it was queued or running at the endpoint. Without it, a cancelled job's run may
+             *     continue, and its result is ignored.
+             */
+            cancelled_without_run?: boolean;
             /** @description The job was reported as failed before; a late result has made it `Ready`. */
             corrected?: boolean;
             /**
@@ -1152,10 +1225,17 @@ export interface components {
              * @description When the job was created, in milliseconds since 1970 UTC.
              */
             created_at: number;
+            /**
+             * Format: int32
+             * @description The attempt with the result that the job already has, while it is run again. Present if the job is open and has one.
+             */
+            earlier_result?: number;
             /** @description Why the job failed. Of an open job: why its last attempt did. */
             failure?: components["schemas"]["FailureView"];
             /** @description The same for all versions and attempts of the job: a UUID. */
             id: string;
+            /** @description The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result. */
+            model?: components["schemas"]["ModelView"];
             /** @description The file name, shortened to 200 characters. Plain text. Escape it before you show it as HTML. */
             name: string;
             /** @description A `name` of `GET /me`'s pipelines, or one that takes no more uploads. */
@@ -1190,6 +1270,21 @@ export interface components {
              */
             version: number;
         };
+        /**
+         * @description The version of a model: `<endpoint configuration>@<digest>`. The digest is the first twelve hexadecimal digits of the SHA-256
+         *     of its container image, and absent with its `@` if SageMaker did not name it.
+         */
+        ModelView: {
+            /** @description What it served when the attempt ended, if that was another version. */
+            other?: string;
+            /**
+             * @description The version that answered is not certain: the endpoint was updated while the attempt was open, or what it served when the
+             *     attempt ended was not known.
+             */
+            uncertain?: boolean;
+            /** @description What the endpoint served when the attempt was submitted. */
+            version: string;
+        };
         /** @description A multipart upload. */
         MultipartUploadView: {
             /**
@@ -1215,7 +1310,24 @@ export interface components {
             /** @description The value: a failure cause, or a pipeline's name. */
             name: string;
         };
-        /** @description Body of `POST /retry-plans`: failed jobs to retry together. Creating a plan starts no job. */
+        /** @description Body of `POST /pauses`. Names a pipeline, a tenant, or both. */
+        NewPause: {
+            /** @description A pipeline's name. */
+            pipeline?: string | null;
+            /** @description The reason, for support and the audit log: 1 to 500 characters, at least one of them visible. */
+            reason: string;
+            /** @description A tenant's name. */
+            tenant?: string | null;
+            /**
+             * Format: int64
+             * @description When the pause ends by itself, in milliseconds since 1970 UTC: in the future, and at most seven days from now.
+             */
+            until: number;
+        };
+        /**
+         * @description Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
+         *     job.
+         */
         NewRetryPlan: {
             /**
              * @description Without it, all failed jobs.
@@ -1231,6 +1343,11 @@ export interface components {
             per_minute?: number | null;
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
             reason: string;
+            /**
+             * @description Runs `Ready` jobs again, with the model that their endpoint serves then, in place of retrying failed jobs. Their results
+             *     stay. The filter must name a tenant, and no cause.
+             */
+            run_again?: boolean;
         };
         /** @description Body of `POST /tenants`. */
         NewTenant: {
@@ -1297,6 +1414,35 @@ export interface components {
         PageQuery: {
             /** @description Continues a list where an earlier response ended. */
             cursor?: string;
+        };
+        /** @description Response of `GET /pauses`. */
+        PauseList: {
+            /** @description For support all pauses, for others those that hold jobs of their tenants. */
+            pauses: components["schemas"]["PauseView"][];
+        };
+        /**
+         * @description A pause. It holds the jobs of the pipeline, of the tenant, or of the tenant in the pipeline: they wait, and nothing of them
+         *     is sent to the endpoint. What the endpoint already has continues.
+         */
+        PauseView: {
+            /** @description Who paused it. Only for support. */
+            actor?: string;
+            /** @description The pipeline; absent if the pause is about all pipelines of the tenant. */
+            pipeline?: string;
+            /** @description Why. Plain text. Escape it before you show it as HTML. Only for support. */
+            reason?: string;
+            /**
+             * Format: int64
+             * @description When it began, in milliseconds since 1970 UTC.
+             */
+            since: number;
+            /** @description The tenant; absent if the pause is about all tenants of the pipeline. */
+            tenant?: string;
+            /**
+             * Format: int64
+             * @description When it ends by itself, in milliseconds since 1970 UTC.
+             */
+            until: number;
         };
         /** @description A pipeline that takes uploads. */
         PipelineView: {
@@ -1410,6 +1556,15 @@ export interface components {
              */
             sequence?: number | null;
         };
+        /** @description Query parameters of `GET /jobs/{job_id}/result`. */
+        ResultQuery: {
+            /**
+             * Format: int32
+             * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
+             *     is run again the earlier one.
+             */
+            attempt?: number;
+        };
         /** @description Response of `GET /jobs/{job_id}/result` and `GET /jobs/{job_id}/document`. */
         ResultView: {
             /**
@@ -1431,24 +1586,48 @@ export interface components {
             /** @description The request that downloads the result or the document. It also answers a `Range`. */
             request: components["schemas"]["SignedRequest"];
         };
-        /** @description Selects the failed jobs of a retry plan. */
+        /** @description Body of `POST /pauses/resume`. Names the pipeline and the tenant exactly as the pause does. */
+        ResumeRequest: {
+            /** @description The pipeline of the pause. */
+            pipeline?: string | null;
+            /** @description The reason, for the audit log: 1 to 500 characters, at least one of them visible. */
+            reason: string;
+            /** @description The tenant of the pause. */
+            tenant?: string | null;
+        };
+        /** @description Response of `POST /pauses/resume`. */
+        ResumeResult: {
+            /** @description Jobs are left that no pause holds; they are released within five minutes. */
+            more?: boolean;
+            /**
+             * Format: int64
+             * @description Queued jobs, of any pipeline, that were released at once.
+             */
+            released: number;
+        };
+        /** @description Selects the jobs of a retry plan. */
         RetryPlanFilter: {
             /** @description Only jobs of exactly this batch. Needs `tenant`. */
             batch?: string | null;
             /** @description Only jobs that failed with this cause. */
             cause?: components["schemas"]["FailureCause"] | null;
+            /**
+             * @description Only jobs whose result is by this model: an endpoint configuration, or one with its digest as in `ModelView`. Also those of
+             *     which it is not certain. Only with `run_again`.
+             */
+            model?: string | null;
             /** @description Only this pipeline. */
             pipeline?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed at or after this time.
+             * @description Only jobs that failed, or became ready, at or after this time.
              */
             since?: number | null;
             /** @description Only jobs of this tenant. */
             tenant?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed before this time.
+             * @description Only jobs that failed, or became ready, before this time.
              */
             until?: number | null;
         };
@@ -1461,7 +1640,8 @@ export interface components {
         RetryPlanOutcome: {
             /**
              * Format: int64
-             * @description Started, then failed again or cancelled.
+             * @description Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
+             *     earlier result.
              */
             failed: number;
             /**
@@ -1496,7 +1676,7 @@ export interface components {
          * @enum {string}
          */
         RetryPlanStatus: "planned" | "releasing" | "released";
-        /** @description Failed jobs that are retried together. */
+        /** @description Failed jobs that are retried together, or ready jobs that are run again together. */
         RetryPlanView: {
             /** @description Who created the plan. */
             actor: string;
@@ -1507,6 +1687,8 @@ export interface components {
             applied_at?: number;
             /** @description The jobs by failure cause. */
             by_cause: components["schemas"]["NamedCount"][];
+            /** @description The jobs by the model of their result, if the plan runs ready jobs again. Those without a known model are not counted. */
+            by_model?: components["schemas"]["NamedCount"][];
             /** @description The jobs by pipeline. */
             by_pipeline: components["schemas"]["NamedCount"][];
             /**
@@ -1547,6 +1729,8 @@ export interface components {
              * @description How many jobs were released so far.
              */
             released: number;
+            /** @description It runs ready jobs again. */
+            run_again?: boolean;
             status: components["schemas"]["RetryPlanStatus"];
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
@@ -1693,7 +1877,7 @@ export interface components {
          * @description What an open job can wait for.
          * @enum {string}
          */
-        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "stalled";
+        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "stalled";
         /** @description Body of `POST /webhooks/{webhook_id}`. What is absent stays as it is. */
         WebhookChange: {
             /** @description `false` pauses it. `true` goes on where it stopped, also after it was disabled because it failed. */
@@ -2518,7 +2702,13 @@ export interface operations {
     };
     GetResult: {
         parameters: {
-            query?: never;
+            query?: {
+                /**
+                 * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
+                 *     is run again the earlier one.
+                 */
+                attempt?: number;
+            };
             header?: never;
             path: {
                 job_id: string;
@@ -2678,6 +2868,89 @@ export interface operations {
             };
         };
     };
+    RunJobAgain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobCommandRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCommandResult"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     GetMe: {
         parameters: {
             query?: never;
@@ -2694,6 +2967,245 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallerView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListPauses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseList"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    CreatePause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPause"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ResumePause: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResumeRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResumeResult"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

@@ -355,6 +355,7 @@ fn unreadable_pauses_hold_every_upload_until_they_are_repaired() {
 #[test]
 fn upload_without_a_pause_costs_one_read_and_no_write_more() {
     let api = TestApi::new();
+    api.ports().state().calls.clear();
     upload(&api, KEY);
     let state = api.ports().state();
     let calls = |name: &str| state.calls.get(name).copied().unwrap_or(0);
