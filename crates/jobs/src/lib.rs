@@ -51,6 +51,7 @@ mod invoke;
 pub mod job;
 pub mod labels;
 pub mod model_version;
+pub mod observe_models;
 pub mod open_jobs;
 pub mod pause;
 pub mod pipeline;

@@ -8,18 +8,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use tracing::warn;
-
-use crate::event::{Event, EventKind};
 use crate::id::{BadId, Timestamp};
-use crate::job::Job;
-use crate::pipeline::Pipelines;
-use crate::ports::{Clock, KeyValueStore, ModelDescription, Record, Unavailable};
 
 /// Hexadecimal digits of the image's digest that are kept: enough to tell the images of one endpoint apart.
 const DIGEST_DIGITS: usize = 12;
-/// The record is written at least this often, so that its age shows whether it is kept up to date.
-const WRITE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// An older record says nothing about what an endpoint serves now.
 const MAX_RECORD_AGE: Duration = Duration::from_secs(15 * 60);
 /// How long a function uses what it read. A blue/green update takes longer before the new version answers, so an update is
@@ -107,7 +99,7 @@ pub struct DescribedModel {
 
 /// What an endpoint serves, and since when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct ServedModel {
+pub(crate) struct ServedModel {
     version: ModelVersion,
     /// When it was first seen to serve this version alone.
     since: Timestamp,
@@ -118,7 +110,7 @@ struct ServedModel {
 
 impl ServedModel {
     /// What is known after `described` was seen at `now`.
-    fn seen(known: Option<&Self>, described: DescribedModel, now: Timestamp) -> Self {
+    pub(crate) fn seen(known: Option<&Self>, described: DescribedModel, now: Timestamp) -> Self {
         let DescribedModel {
             version,
             being_replaced,
@@ -140,7 +132,7 @@ impl ServedModel {
         }
     }
 
-    fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         let before = self.before.as_ref().map(ToString::to_string);
         format!(
             " {} {} {} {}",
@@ -170,7 +162,7 @@ impl ServedModel {
     }
 
     /// The model of an attempt that was submitted at `submitted_at` and ends now.
-    fn of_attempt(&self, submitted_at: Timestamp) -> AttemptModel {
+    pub(crate) fn of_attempt(&self, submitted_at: Timestamp) -> AttemptModel {
         let before = self.before.as_ref().filter(|_| submitted_at < self.since);
         let other = before.filter(|before| !before.agrees_with(&self.version));
         AttemptModel {
@@ -192,20 +184,30 @@ pub struct ServedModels {
 }
 
 impl ServedModels {
+    /// From the body of the record.
+    pub const fn from_text(text: String) -> Self {
+        Self { text }
+    }
+
+    /// The lines of the pipelines.
+    pub(crate) fn lines(&self) -> &str {
+        self.text.split_once('\n').map_or("", |(_, lines)| lines)
+    }
+
     /// When all endpoints were last described.
-    fn at(&self) -> Timestamp {
+    pub(crate) fn at(&self) -> Timestamp {
         let line = self.text.lines().next();
         line.and_then(time).unwrap_or_default()
     }
 
     /// What a pipeline's endpoint serves; `None` if that is not known now.
-    fn of(&self, pipeline: &str, now: Timestamp) -> Option<ServedModel> {
+    pub(crate) fn of(&self, pipeline: &str, now: Timestamp) -> Option<ServedModel> {
         let is_recent = now.since(self.at()) <= MAX_RECORD_AGE;
         self.last_of(pipeline).filter(|_| is_recent)
     }
 
     /// What it was last seen to serve.
-    fn last_of(&self, pipeline: &str) -> Option<ServedModel> {
+    pub(crate) fn last_of(&self, pipeline: &str) -> Option<ServedModel> {
         let mut lines = self.text.lines();
         lines.find_map(|line| ServedModel::from_text(line.strip_prefix(pipeline)?))
     }
@@ -224,78 +226,6 @@ pub struct AttemptModel {
     pub other: Option<ModelVersion>,
     /// The version that answered is not certain: the endpoint was updated meanwhile, or what it served was not known.
     pub uncertain: bool,
-}
-
-impl Job {
-    /// Records the model on the attempts that `event` has ended. `before` is the job before it.
-    ///
-    /// The row has the time of the submission, and `models` since when the endpoint has served its model. So nothing is stored
-    /// before, when the row has no room in its write unit.
-    pub(crate) fn record_model(&mut self, before: &Self, event: &Event, models: &ServedModels) {
-        for record in &mut self.attempts {
-            let earlier = before.attempt(record.attempt);
-            let was_open = earlier.is_none_or(|earlier| earlier.closed_at.is_none());
-            if record.closed_at.is_none() {
-                record.model = None;
-            } else if was_open && event.kind() != EventKind::SubmitFailed {
-                let served = models.of(&self.pipeline, self.updated_at);
-                record.model = served.map(|served| served.of_attempt(record.started_at));
-            }
-        }
-    }
-}
-
-/// Asks for what every pipeline's endpoint serves, and stores it.
-///
-/// An endpoint that does not answer keeps what was last stored; the record then keeps its age.
-///
-/// # Errors
-/// If the store does not answer.
-pub async fn observe<P>(ports: &P, pipelines: &Pipelines) -> Result<(), Unavailable>
-where
-    P: ModelDescription + KeyValueStore + Clock,
-{
-    let stored = ports.get(COLLECTION, KEY).await?;
-    let known = stored.as_ref().map(read).unwrap_or_default();
-    let now = ports.now();
-    let mut at = now;
-    let mut lines = String::new();
-    for pipeline in pipelines.iter() {
-        let last = known.last_of(&pipeline.name);
-        let served = match ports.served_model(&pipeline.endpoint).await {
-            Ok(described) => described.map(|it| ServedModel::seen(last.as_ref(), it, now)),
-            Err(error) => {
-                warn!(pipeline = pipeline.name, error = %error, "the model of an endpoint is not known");
-                at = known.at();
-                last
-            }
-        };
-        if let Some(served) = served {
-            lines.push('\n');
-            lines.push_str(&pipeline.name);
-            lines.push_str(&served.to_text());
-        }
-    }
-    let is_due = at.since(known.at()) >= WRITE_INTERVAL;
-    let is_same = known.text.split_once('\n').map_or("", |(_, lines)| lines) == lines.trim_start();
-    if !is_due && is_same {
-        return Ok(());
-    }
-    let record = Record {
-        body: format!("{}{lines}", at.0),
-        revision: stored.map_or(0, |stored| stored.revision) + 1,
-        expires_at: None,
-    };
-    // Another run may have written first; it saw the same.
-    ports.put(COLLECTION, KEY, &record).await?;
-    Ok(())
-}
-
-/// What was last stored.
-pub fn read(record: &Record) -> ServedModels {
-    ServedModels {
-        text: record.body.clone(),
-    }
 }
 
 #[cfg(test)]

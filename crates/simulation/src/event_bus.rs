@@ -92,7 +92,9 @@ impl SimulatedEventBus {
         job: &Job,
         ready: bool,
     ) -> Vec<After<OutgoingMessage>> {
-        if !self.has_feed_rule || (env.has(Mistake::RuleLosesEvents) && job.version % 3 == 0) {
+        if !self.has_feed_rule
+            || (env.has(Mistake::RuleLosesEvents) && job.version.is_multiple_of(3))
+        {
             return vec![];
         }
         let kind = if ready { "JobReady" } else { "JobFailed" };

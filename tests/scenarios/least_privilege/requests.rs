@@ -166,12 +166,7 @@ fn job_requests(table: &str) -> Vec<AwsRequest> {
             "tenant_batch",
             json!({"S": "outside#1"}),
         ),
-        list(
-            "list all jobs",
-            "by_created",
-            "created_shard",
-            json!({"N": "999"}),
-        ),
+        list("list all jobs", "by_created", "shard", json!({"N": "999"})),
     ]
 }
 

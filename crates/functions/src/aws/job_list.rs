@@ -29,7 +29,7 @@ fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, Attrib
             ("by_batch", BATCH, "created_at", partition)
         }
         JobListKey::Created(shard) | JobListKey::CreatedOldestFirst(shard) => {
-            ("by_created", "created_shard", "created_at", n(shard))
+            ("by_created", "shard", "created_at", n(shard))
         }
         JobListKey::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
         JobListKey::Open(shard) => ("by_next_check", "check_shard", "next_check_at", n(shard)),

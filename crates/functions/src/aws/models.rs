@@ -3,7 +3,7 @@
 use std::sync::PoisonError;
 
 use jobs::id::Timestamp;
-use jobs::model_version::{self, COLLECTION, KEY, MAX_CACHE_AGE, ServedModels};
+use jobs::model_version::{COLLECTION, KEY, MAX_CACHE_AGE, ServedModels};
 use jobs::ports::{Clock, KeyValueStore, KnownModels};
 
 use super::Aws;
@@ -24,7 +24,9 @@ impl<E: Environment + Has<variable::RecordsTable>> KnownModels for Aws<E> {
         }
         // `unavailable` has logged an error. It is not tried again for a minute.
         let record = self.get(COLLECTION, KEY).await.ok().flatten();
-        let models = record.as_ref().map(model_version::read).unwrap_or_default();
+        let models = record
+            .map(|record| ServedModels::from_text(record.body))
+            .unwrap_or_default();
         *cached() = Some((now, models.clone()));
         models
     }

@@ -195,7 +195,7 @@ mod tests {
                 count.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     let mut request = [0; 4096];
-                    stream.read(&mut request).await.ok();
+                    let _start_of_the_request = stream.read(&mut request).await.unwrap_or(0);
                     stream.write_all(response).await.ok();
                     if stays_open {
                         std::future::pending::<()>().await;

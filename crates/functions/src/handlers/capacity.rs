@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jobs::adjust_instances::{AdjustReport, adjust_instances};
 use jobs::id::Timestamp;
-use jobs::model_version;
+use jobs::observe_models;
 use jobs::ports::{
     Clock, InstanceControl, JobIndex, JobStore, KeyValueStore, ModelDescription, Sleep,
 };
@@ -77,7 +77,7 @@ where
     let left = deadline.saturating_sub(ports.now().0);
     let until = Timestamp(deadline - RESERVE_MS.min(left * 3 / 4));
     let mut done = Adjusted::default();
-    if let Err(error) = model_version::observe(ports, app.environment.pipelines()).await {
+    if let Err(error) = observe_models::observe(ports, app.environment.pipelines()).await {
         // Later attempts say that their model is not known. Instances do not depend on it.
         warn!(error = %error, "the models of the endpoints were not stored");
     }

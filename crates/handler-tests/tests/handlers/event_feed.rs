@@ -149,7 +149,7 @@ fn event_that_is_delivered_again_at_once_is_recorded_once_and_later_with_the_sam
     let app = app();
     let first = bus_event("acme", 1, 3, "JobReady");
     record(&app, &[first.clone(), first.clone()]);
-    record(&app, &[first.clone()]);
+    record(&app, std::slice::from_ref(&first));
     record_events(&app, 2..40);
     record(&app, &[first]);
     let pages = Programs::new(app).whole(100);

@@ -653,7 +653,7 @@ fn function_that_died_or_lost_its_record_sends_the_events_again() {
             webhook.id
         );
         service.ports().state().fail_before.insert(operation, times);
-        let messages = batch(&service.api.app, &[body.clone()], 1);
+        let messages = batch(&service.api.app, std::slice::from_ref(&body), 1);
         let response = run(webhooks::handle(&service.api.app, messages)).unwrap();
         assert_eq!(failures(&response).len(), 1, "{operation}");
         service.answers(None);

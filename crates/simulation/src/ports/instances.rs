@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jobs::model_version::{self, COLLECTION, DescribedModel, KEY, ModelVersion, ServedModels};
+use jobs::model_version::{COLLECTION, DescribedModel, KEY, ModelVersion, ServedModels};
 use jobs::ports::{
     EndpointInstances, InstanceControl, InstancesResponse, KnownModels, ModelDescription, Sleep,
     Unavailable,
@@ -44,7 +44,9 @@ impl KnownModels for Ports {
     async fn known_models(&self) -> ServedModels {
         let simulation = self.simulation.borrow();
         let record = simulation.records.get(COLLECTION, KEY);
-        record.as_ref().map(model_version::read).unwrap_or_default()
+        record
+            .map(|record| ServedModels::from_text(record.body))
+            .unwrap_or_default()
     }
 }
 

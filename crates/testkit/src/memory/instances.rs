@@ -5,7 +5,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::{Memory, MemoryState};
-use jobs::model_version::{self, COLLECTION, DescribedModel, KEY, ServedModels};
+use jobs::model_version::{COLLECTION, DescribedModel, KEY, ServedModels};
 use jobs::ports::{
     EndpointInstances, InstanceControl, InstancesResponse, KnownModels, ModelDescription, Sleep,
     Unavailable,
@@ -51,7 +51,9 @@ impl KnownModels for Memory {
     async fn known_models(&self) -> ServedModels {
         let read = |state: &mut MemoryState| state.records.get(COLLECTION, KEY);
         let record = self.operation("read_models", read).ok().flatten();
-        record.as_ref().map(model_version::read).unwrap_or_default()
+        record
+            .map(|record| ServedModels::from_text(record.body))
+            .unwrap_or_default()
     }
 }
 

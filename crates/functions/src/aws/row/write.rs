@@ -55,7 +55,7 @@ pub(in crate::aws) fn to_item(job: &Job) -> Item {
             ),
         ),
         ("created_at", n(job.created_at.0)),
-        ("created_shard", n(job.id.shard())),
+        ("shard", n(job.id.shard())),
         ("updated_at", n(job.updated_at.0)),
         ("row_ttl_days", n(job.row_ttl_days)),
         (
