@@ -157,7 +157,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await page.getByRole("button", { name: "Stop the review" }).click();
     await page.getByLabel("Reason").fill("wrong file");
     await page.getByRole("dialog").getByRole("button", { name: "Stop the review" }).click();
-    await page.getByText("A result that arrives later is ignored").first().waitFor();
+    await page.getByText("If it was already running, its result is ignored").first().waitFor();
     assert.equal(fixture.jobs.get(open.id)?.status, "Cancelled");
   });
 
