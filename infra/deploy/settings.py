@@ -8,12 +8,26 @@ import json
 
 import plan
 
-QUEUES = {"uploads": "Uploads", "inference-success": "InferenceSuccess", "inference-error": "InferenceError", "checks": "Checks"}
+QUEUES = {
+    "uploads": "Uploads",
+    "inference-success": "InferenceSuccess",
+    "inference-error": "InferenceError",
+    "checks": "Checks",
+    "events": "Events",
+    "webhooks": "Webhooks",
+}
 # The functions that read the queues.
-READERS = {"uploads": "upload-trigger", "inference-success": "inference-success", "inference-error": "inference-error", "checks": "retry"}
+READERS = {
+    "uploads": "upload-trigger",
+    "inference-success": "inference-success",
+    "inference-error": "inference-error",
+    "checks": "retry",
+    "events": "event-feed",
+    "webhooks": "webhooks",
+}
 MAX_RECEIVES = 5
 VISIBILITY_FACTOR = 6  # of the function's timeout (Lambda developer guide, "Using Lambda with Amazon SQS")
-INDEXES = {"by_tenant", "by_next_check", "by_failed", "by_reference", "by_batch"}
+INDEXES = {"by_tenant", "by_created", "by_next_check", "by_queue", "by_failed", "by_reference", "by_batch"}
 SCHEDULES = {"reconciler": "rate(5 minutes)", "capacity": "rate(1 minute)"}
 GRANTS = plan.ROOT / "grants.json"  # in a release only
 
