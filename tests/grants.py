@@ -27,6 +27,9 @@ BY_LAMBDA = {
     "Logs": {"logs:CreateLogStream", "logs:PutLogEvents"},
     "Receive": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
 }
+# What the scenarios cannot reach: the search index begins with 1,024 jobs that are older than an hour. Its use is tested
+# with the stores in memory (crates/handler-tests), and `make bench-lists` counts it.
+UNREACHED = {"SearchIndex"}
 
 
 @dataclass(frozen=True, order=True)
@@ -106,7 +109,7 @@ def used(project: Project, lines: list[dict]) -> set[Grant]:
 
 def complaints(project: Project, lines: list[dict]) -> list[str]:
     """Unused grants and refused calls."""
-    unused = sorted(grant for grant in granted(project) - used(project, lines) if not grant.is_lambdas)
+    unused = sorted(grant for grant in granted(project) - used(project, lines) if not grant.is_lambdas and grant.sid not in UNREACHED)
     refused = {
         f"{role_of(line)} was refused {line['action']} on {' '.join([line['resource'], *line.get('keys', ())])}"
         for line in lines
@@ -127,8 +130,9 @@ def main() -> int:
         print(f"grants: {complaint}", file=sys.stderr)
     if not wrong:
         of_lambda = sum(grant.is_lambdas for grant in granted(project))
-        of_functions = len(granted(project)) - of_lambda
-        print(f"grants: all {of_functions} were used and none is missing; {of_lambda} more are for Lambda itself")
+        unreached = sum(grant.sid in UNREACHED for grant in granted(project))
+        of_functions = len(granted(project)) - of_lambda - unreached
+        print(f"grants: all {of_functions} were used and none is missing; {of_lambda} more are for Lambda itself, {unreached} are out of reach")
     return 1 if wrong else 0
 
 

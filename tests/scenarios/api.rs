@@ -7,6 +7,7 @@ mod generated_client;
 mod labels;
 mod operations;
 mod pauses;
+mod tenants;
 mod upload_sessions;
 
 use std::collections::HashMap;

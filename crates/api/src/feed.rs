@@ -1,6 +1,6 @@
 //! The feed of a tenant: all its events in one sequence, in which a lost event is noticed.
 //!
-//! [`append`] numbers an event and chains it to the one before by a hash, in the same conditional write that stores it.
+//! [`append()`] numbers an event and chains it to the one before by a hash, in the same conditional write that stores it.
 //! So a number exists only with its event, and nothing can appear before an event that a reader has seen.
 //!
 //! The newest events are in one record per tenant, the head. Before events are added to a head that holds a whole segment

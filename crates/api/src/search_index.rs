@@ -6,7 +6,7 @@
 //! the rows of what is left. The jobs after the last block are read one by one.
 //!
 //! The reconciler builds blocks ([`build`]), `GET /jobs?search=` reads them ([`query`]), and the deletion of a document's data
-//! removes its job from them ([`remove`]).
+//! removes its job from them (`remove`).
 
 pub mod build;
 mod postings;

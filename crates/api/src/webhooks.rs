@@ -1,7 +1,7 @@
 //! Webhooks after the Standard Webhooks specification 1.0: requests that tell a customer's program what has happened.
 //!
 //! A webhook is a reader of its tenant's feed. One record says what the customer wants ([`Webhook`]), another how far delivery
-//! has come ([`DeliveryState`]). Only [`deliver`] writes the second, while it holds a lease on it; so events are sent at least
+//! has come ([`DeliveryState`]). Only [`deliver()`] writes the second, while it holds a lease on it; so events are sent at least
 //! once, whatever is lost, and a receiver that does not answer costs a few requests, however many events there are.
 
 pub mod address;

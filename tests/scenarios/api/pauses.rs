@@ -45,6 +45,9 @@ fn uploads_of_a_paused_tenant_wait_and_start_at_the_resume() {
             assert!(row.contains_key("queued_at"));
             assert_eq!(row["attempts"].as_l().unwrap().len(), 0);
         }
+        // The reconciler releases what no pause holds, and leaves these.
+        reconcile(stack, "{}");
+        assert_eq!(text(&row(stack, &second).await, &["status"]), "Queued");
         let open = call_as(stack, SUPPORT, "GET", "/jobs?status=open", None).await;
         let open = open.json();
         let mut jobs = open["jobs"].as_array().unwrap().iter();
