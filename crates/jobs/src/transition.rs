@@ -9,8 +9,8 @@
 mod outcomes;
 
 use outcomes::{
-    Age, advance, after_failure, after_loss, age, cancelled, erased, queue, release, retried,
-    start, submitting, succeeded, superseded, take_over,
+    Age, advance, after_failure, after_loss, age, cancelled, check_before_start, erased,
+    failed_before, queue, release, retried, start, submitting, succeeded, superseded, take_over,
 };
 
 use crate::id::{Attempt, Timestamp};
@@ -219,37 +219,21 @@ pub fn transition(
                 output,
                 ..
             } => succeeded(*got, output, *next, budget.earlier_result)?,
-            Event::AttemptFailed { attempt: got, .. } => {
-                age(*got, *next)?;
-                Ignore(if got.next() == *next {
-                    IgnoreReason::AlreadyApplied
-                } else {
-                    IgnoreReason::StaleEvidence
-                })
-            }
+            Event::AttemptFailed { attempt: got, .. } => failed_before(*got, *next)?,
             Event::CheckDue {
                 attempt: got,
                 due: sent_for,
                 evidence,
-            } => match (age(*got, *next)?, evidence) {
-                (
-                    _,
-                    Evidence::Output {
-                        attempt: got,
-                        output,
-                    },
-                ) => succeeded(*got, output, *next, budget.earlier_result)?,
-                (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *due) => {
-                    Ignore(IgnoreReason::StaleEvidence)
-                }
-                // Compared by value, not with the clock: the queue has already applied the delay.
-                (
-                    Age::Current,
-                    Evidence::NotChecked | Evidence::NothingFound | Evidence::Failure(_),
-                ) => start(*next, *budget, context, policy),
-                (Age::Older, _) if got.next() == *next => Ignore(IgnoreReason::AlreadyApplied),
-                (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
-            },
+            } => {
+                let started = start(*next, *budget, context, policy);
+                check_before_start(
+                    (*got, *sent_for),
+                    evidence,
+                    (*next, *due),
+                    budget.earlier_result,
+                    started,
+                )?
+            }
             Event::Held {
                 attempt: got,
                 due: sent_for,
@@ -281,37 +265,21 @@ pub fn transition(
                 output,
                 ..
             } => succeeded(*got, output, *next, budget.earlier_result)?,
-            Event::AttemptFailed { attempt: got, .. } => {
-                age(*got, *next)?;
-                Ignore(if got.next() == *next {
-                    IgnoreReason::AlreadyApplied
-                } else {
-                    IgnoreReason::StaleEvidence
-                })
-            }
+            Event::AttemptFailed { attempt: got, .. } => failed_before(*got, *next)?,
             Event::CheckDue {
                 attempt: got,
                 due: sent_for,
                 evidence,
-            } => match (age(*got, *next)?, evidence) {
-                (
-                    _,
-                    Evidence::Output {
-                        attempt: got,
-                        output,
-                    },
-                ) => succeeded(*got, output, *next, budget.earlier_result)?,
-                // A copy of a message that was sent before the job was queued.
-                (Age::Current, _) if sent_for.is_some_and(|sent_for| sent_for != *since) => {
-                    Ignore(IgnoreReason::StaleEvidence)
-                }
-                (
-                    Age::Current,
-                    Evidence::NotChecked | Evidence::NothingFound | Evidence::Failure(_),
-                ) => release(*next, *since, *budget, context, policy),
-                (Age::Older, _) if got.next() == *next => Ignore(IgnoreReason::AlreadyApplied),
-                (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
-            },
+            } => {
+                let started = release(*next, *since, *budget, context, policy);
+                check_before_start(
+                    (*got, *sent_for),
+                    evidence,
+                    (*next, *since),
+                    budget.earlier_result,
+                    started,
+                )?
+            }
             // The message that queued it, redelivered; or it is still paused.
             Event::Held { attempt: got, .. } => match age(*got, *next)? {
                 Age::Current => Ignore(IgnoreReason::AlreadyApplied),

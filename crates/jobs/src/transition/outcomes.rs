@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::decision::{
     Advance, AttemptChange, Decision, DecisionContext, IgnoreReason, TransitionError,
 };
+use crate::event::Evidence;
 use crate::id::{Attempt, Location, Timestamp};
 use crate::policy::Policy;
 use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
@@ -47,6 +48,45 @@ pub(super) fn succeeded(
         output: output.clone(),
     };
     Ok(advance(State::Ready { attempt: got }, attempts))
+}
+
+/// A failure of an attempt before `next`, which has not started.
+pub(super) fn failed_before(got: Attempt, next: Attempt) -> Result<Decision, TransitionError> {
+    age(got, next)?;
+    Ok(Decision::Ignore(if got.next() == next {
+        IgnoreReason::AlreadyApplied
+    } else {
+        IgnoreReason::StaleEvidence
+    }))
+}
+
+/// A check of a job whose attempt `next` starts at `due`, or waits since then. `started` is the decision that starts it.
+///
+/// The time for which a message was sent is compared by value, not with the clock: the queue has already applied the delay.
+/// A message about another time is a copy of one that is no longer wanted.
+pub(super) fn check_before_start(
+    (got, sent_for): (Attempt, Option<Timestamp>),
+    evidence: &Evidence,
+    (next, due): (Attempt, Timestamp),
+    earlier_result: Attempt,
+    started: Decision,
+) -> Result<Decision, TransitionError> {
+    let age = age(got, next)?;
+    match (evidence, age) {
+        (Evidence::Output { attempt, output }, _) => {
+            succeeded(*attempt, output, next, earlier_result)
+        }
+        (Evidence::NotChecked | Evidence::NothingFound | Evidence::Failure(_), Age::Older) => {
+            failed_before(got, next)
+        }
+        (Evidence::NotChecked | Evidence::NothingFound | Evidence::Failure(_), Age::Current) => {
+            Ok(if sent_for.is_none_or(|sent_for| sent_for == due) {
+                started
+            } else {
+                Decision::Ignore(IgnoreReason::StaleEvidence)
+            })
+        }
+    }
 }
 
 pub(super) fn cancelled(attempt: Attempt, budget: RetryBudget) -> Decision {
