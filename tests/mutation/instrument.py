@@ -27,7 +27,6 @@ class Mutant:
     genre: str
     replacement: str
     span: dict
-    function: dict | None
 
     def describe(self) -> str:
         return f"{self.file}:{self.span['start']['line']}: {self.name}"
@@ -83,8 +82,7 @@ class File:
             case "MatchArm":
                 return ancestor(self.root.descendant_for_byte_range(start, start + 1), ("match_arm",))
             case "FnValue":
-                function = byte_offset(self.lines, mutant.function["span"]["start"])
-                return self.body_at(start, function)
+                return self.body_at(start)
             case genre:
                 raise NotInstrumented(f"{genre} is not supported")
 
@@ -97,10 +95,9 @@ class File:
             node = node.parent
         raise NotInstrumented("the operation was not found")
 
-    def body_at(self, start: int, function: int) -> tree_sitter.Node:
+    def body_at(self, start: int) -> tree_sitter.Node:
         """The body of the innermost function around an offset."""
-        node = self.root.descendant_for_byte_range(start, start + 1)
-        function = ancestor(node, ("function_item",))
+        function = ancestor(self.root.descendant_for_byte_range(start, start + 1), ("function_item",))
         body = function.child_by_field_name("body")
         if body is None:
             raise NotInstrumented("the function has no body")

@@ -46,7 +46,7 @@ def say(text: str) -> None:
 def list_mutants(packages: tuple[str, ...]) -> list[Mutant]:
     command = ["cargo", "mutants", "--list", "--json", *(it for name in packages for it in ("-p", name))]
     listed = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
-    fields = ("package", "file", "name", "genre", "replacement", "span", "function")
+    fields = ("package", "file", "name", "genre", "replacement", "span")
     for it in listed:
         # "crates/jobs/src/retry.rs:73:13: replace < with <= in may_retry": the place has fields of its own.
         it["name"] = it["name"].split(": ", 1)[1]

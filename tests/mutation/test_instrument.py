@@ -19,7 +19,7 @@ fn name(kind: u8) -> &'static str {
 """
 
 
-def mutant(number: int, genre: str, at: str, replacement: str = "", function: str = "fn") -> instrument.Mutant:
+def mutant(number: int, genre: str, at: str, replacement: str = "") -> instrument.Mutant:
     """A mutant whose place is the first occurrence of a text."""
 
     def position(offset: int) -> dict:
@@ -28,8 +28,7 @@ def mutant(number: int, genre: str, at: str, replacement: str = "", function: st
 
     start = SOURCE.index(at.encode())
     span = {"start": position(start), "end": position(start + len(at))}
-    function_span = {"start": position(SOURCE.index(function.encode())), "end": position(len(SOURCE))}
-    return instrument.Mutant(number, "p", "f.rs", "", genre, replacement, span, {"span": function_span})
+    return instrument.Mutant(number, "p", "f.rs", "", genre, replacement, span)
 
 
 def rendered(*mutants: instrument.Mutant, left_out: set[int] = frozenset()) -> str:

@@ -93,13 +93,13 @@ impl<E: Has<variable::EventBus>> Aws<E> {
 impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
     async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
         let mut failed = Vec::new();
+        let url = self.events_url();
         for (chunk, start) in jobs
             .chunks(MAX_PUT_EVENTS)
             .zip((0..).step_by(MAX_PUT_EVENTS))
         {
             let entries: Vec<Entry<'_>> = chunk.iter().map(|job| self.entry(job)).collect();
             let input = json!({"Entries": entries});
-            let url = self.events_url();
             let response: Result<Response, JsonError> = self
                 .call_json(EVENT_BRIDGE, &url, "PutEvents", &input)
                 .await;
