@@ -15,6 +15,7 @@ mod plans;
 mod quarantine;
 mod run_again;
 mod search;
+mod summary;
 mod tenants;
 mod uploads;
 
