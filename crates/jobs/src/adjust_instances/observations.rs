@@ -264,3 +264,18 @@ impl StoredObservations {
         ports.put(COLLECTION, pipeline, &record).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_follows_newer_measurements_after_200() {
+        let mut sum = Sum::default();
+        sum.add(MAX_MEASURED, u64::from(MAX_MEASURED) * 1000);
+        assert_eq!((sum.count, sum.total_ms), (200, 200_000));
+        sum.add(2, 8000);
+        assert_eq!((sum.count, sum.total_ms), (101, 104_000));
+        assert_eq!(sum.measured().mean, Duration::from_millis(1029));
+    }
+}
