@@ -1,7 +1,6 @@
 //! `docket jobs batch`.
 
-use api::types::{BatchView, JobPage, JobQuery};
-use serde::Serialize;
+use api::types::{BatchQuery, BatchView, JobPage, JobQuery};
 
 use crate::CommandContext;
 use crate::cli::{BatchArgs, JobCommandArgs};
@@ -13,16 +12,11 @@ use crate::print::{Printer, counts};
 /// The API returns at most this many jobs per page (`api::types::JobQuery`).
 const PAGE_SIZE: u16 = 100;
 
-#[derive(Debug, Serialize)]
-struct TenantQuery {
-    tenant: Option<String>,
-}
-
 pub(crate) async fn run(context: &CommandContext, args: BatchArgs) -> Result<Exit> {
     if let Some(reason) = args.retry {
         return retry(context, args.name, args.tenant, reason).await;
     }
-    let query = query_string(&TenantQuery {
+    let query = query_string(&BatchQuery {
         tenant: args.tenant,
     });
     let path = format!("/batches/{}{query}", path_segment(&args.name));

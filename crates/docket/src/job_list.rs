@@ -91,7 +91,7 @@ pub(crate) async fn find(
         ..JobQuery::default()
     };
     let mut page = JobPage::default();
-    // Goes on until everything was looked at, or there is more than anybody reads.
+    // Goes on until everything was looked at, or there is more than a person reads.
     loop {
         let next: JobPage = context
             .client
