@@ -1,5 +1,6 @@
 //! `docket jobs batch`.
 
+use api::job_list::MAX_PAGE_SIZE;
 use api::types::{BatchQuery, BatchView, JobPage, JobQuery};
 
 use crate::CommandContext;
@@ -8,9 +9,6 @@ use crate::client::{path_segment, query_string};
 use crate::error::{CliError, Exit, Result};
 use crate::job_commands;
 use crate::print::{Printer, counts};
-
-/// The API returns at most this many jobs per page (`api::types::JobQuery`).
-const PAGE_SIZE: u16 = 100;
 
 pub(crate) async fn run(context: &CommandContext, args: BatchArgs) -> Result<Exit> {
     if let Some(reason) = args.retry {
@@ -65,7 +63,7 @@ async fn retry(
         tenant,
         batch: Some(name),
         status: Some("failed".to_owned()),
-        limit: Some(PAGE_SIZE),
+        limit: Some(MAX_PAGE_SIZE),
         ..JobQuery::default()
     };
     let mut ids = Vec::new();
