@@ -74,7 +74,7 @@ preflight: $(if $(RELEASE),,venv) ## check what would stop a deployment of infra
 deploy: preflight $(if $(RELEASE),,package page) ## deploy to AWS what infra/environments/$(ENV).json says, and try it; RELEASE=… deploys a release (docs/deploy.md)
 	@$(DEPLOYER) deploy "$(ENVIRONMENT)"
 
-prove: $(if $(RELEASE),,venv) ## a game day: break things in the deployed service on purpose, and say which promises it kept (1 h, costs money; docs/deploy.md)
+prove: $(if $(RELEASE),,venv) ## a game day: break things in the deployed service on purpose, and say which guarantees it kept (1 h, costs money; docs/deploy.md)
 	@$(DEPLOYER) prove "$(ENVIRONMENT)"
 
 policies: $(if $(RELEASE),,venv) ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs

@@ -329,7 +329,7 @@ class Preflight:
             yield note(f"role {SCALING_ROLE} does not exist; registering the first endpoint creates it, if these credentials may", "aws iam create-service-linked-role --aws-service-name sagemaker.application-autoscaling.amazonaws.com")
 
     def alarm_topic(self):
-        """Whether anybody gets the alarms."""
+        """Whether the alarms have a subscriber."""
         topic = self.environment.given["service"].get("AlarmTopicArn")
         if not topic:
             yield note("there is no AlarmTopicArn, so the alarms notify no one", "aws sns create-topic --name on-call")

@@ -72,7 +72,6 @@ impl NewEvent {
     }
 }
 
-/// An event of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEvent {
     /// Counts the events of the tenant, from 1.
@@ -200,7 +199,6 @@ pub fn head_collection(tenant: &Tenant) -> String {
 
 pub const HEAD_KEY: &str = "head";
 
-/// The collection of the segments.
 pub fn segment_collection(tenant: &Tenant) -> String {
     format!("feed#{tenant}")
 }

@@ -20,7 +20,8 @@ pub use scan::{JobListPosition, JobScan, ScanResult, scan_jobs};
 
 /// The most rows that one response examines.
 pub const MAX_EXAMINED_JOBS: usize = 500;
-pub(crate) const MAX_PAGE_SIZE: u16 = 100;
+/// The most jobs in one response.
+pub const MAX_PAGE_SIZE: u16 = 100;
 pub(crate) const DEFAULT_PAGE_SIZE: u16 = 50;
 /// A caller with more tenants must name one: each tenant is a query of its own.
 const MAX_MERGED_TENANTS: usize = 10;

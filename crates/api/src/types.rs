@@ -111,7 +111,7 @@ pub struct Problem {
 pub struct SignedRequest {
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["GET", "PUT"])))]
     pub method: String,
-    /// The URL with the signature. Whoever has it can send the request.
+    /// The URL with the signature. All who have it can send the request.
     pub url: String,
     /// Headers that are part of the signature, by name. A browser sets `content-length` itself.
     pub headers: BTreeMap<String, String>,

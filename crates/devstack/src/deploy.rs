@@ -129,7 +129,6 @@ const RELEASE_ZIPS: &str = "functions";
 /// The functions' programs: one file, and one zip, per function.
 const PROGRAMS: &str = "crates/function-binaries/src/bin";
 const ZIPS: &str = "target/lambda";
-/// The sources of the zips.
 const ZIP_SOURCES: [&str; 6] = [
     "crates/api/src",
     "crates/jobs/src",

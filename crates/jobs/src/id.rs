@@ -39,6 +39,11 @@ const fn millis(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
 
+/// Bytes, such as a hash, as lowercase hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// How far the clocks of S3, of the functions and of DynamoDB may differ. A generous limit: AWS synchronizes them to
 /// milliseconds.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);

@@ -1,6 +1,6 @@
 //! Pauses: while a pipeline or a tenant is paused, its jobs wait in the table instead of in the endpoint's queue.
 //!
-//! The pauses are one record. Whoever is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
+//! The pauses are one record. A function that is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
 //! once no pause holds it. An attempt that was started before the pause continues.
 
 use std::time::Duration;

@@ -408,8 +408,13 @@ mod tests {
             ),
             (
                 "prefix = \"inbound-batches/\"",
-                "prefix = \"inbound/batches/\"",
+                "prefix = \"inbound/\"",
                 "legal-review.prefix",
+            ),
+            (
+                "prefix = \"inbound-batches/\"",
+                "prefix = \"inbound/batches/\"",
+                "ocr-batch.prefix",
             ),
             (
                 "prefix = \"inbound/\" ",

@@ -16,7 +16,9 @@ use crate::id::{Attempt, Timestamp};
 use crate::job::Job;
 use crate::state::State;
 
-pub use queue::{Expected, Instances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT};
+pub use queue::{
+    Expected, KnownInstances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT,
+};
 pub use record::{load, store};
 
 /// An older snapshot says nothing: the function that takes them has failed at least twice.

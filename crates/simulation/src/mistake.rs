@@ -107,7 +107,7 @@ mistakes! {
     PauseIgnoredByUploads,
     /// Retries and releases do not see what is paused.
     PausedJobsReleased,
-    /// Nobody finds the queued jobs after the resume.
+    /// No run of the reconciler releases queued jobs, also after the resume.
     ReleaseForgotten,
     /// A queued job that was cancelled is released.
     CancelledJobReleased,

@@ -904,7 +904,7 @@ export interface components {
             url: string;
         };
         /**
-         * @description A page of the feed. `hash` is the hash of the last of `events`; whoever computes the hashes of all events from
+         * @description A page of the feed. `hash` is the hash of the last of `events`; a reader that computes the hashes of all events from
          *     `previous_hash` on and arrives at `hash` has received each of them unchanged.
          */
         EventPage: {
@@ -1764,7 +1764,7 @@ export interface components {
             };
             /** @enum {string} */
             method: "GET" | "PUT";
-            /** @description The URL with the signature. Whoever has it can send the request. */
+            /** @description The URL with the signature. All who have it can send the request. */
             url: string;
         };
         /** @description The response to `{"action":"sync"}`. */

@@ -224,12 +224,12 @@ fn is_pdf(path: &Path) -> bool {
 
 /// The paths to save the results of one command to: each is used once, and none is a document of the command.
 #[derive(Debug, Default)]
-pub(super) struct ResultPaths {
+pub(super) struct SavePaths {
     documents: HashSet<PathBuf>,
     used: HashSet<PathBuf>,
 }
 
-impl ResultPaths {
+impl SavePaths {
     pub(super) fn new(files: &[UploadFile]) -> Self {
         Self {
             documents: files.iter().map(|file| file.canonical.clone()).collect(),
@@ -389,7 +389,7 @@ mod tests {
         ];
         let files =
             paths.map(|path| prepare(local_file(&path).unwrap(), &pipelines()[0], None).unwrap());
-        let mut results = ResultPaths::new(&files);
+        let mut results = SavePaths::new(&files);
         let mut reserve = |name| results.reserve(&dir.0.join("a"), name);
         assert_eq!(reserve("x.json"), dir.0.join("a/x.json"));
         assert_eq!(reserve("x.json"), dir.0.join("a/x.2.json"));

@@ -23,7 +23,7 @@ use crate::download::{self, Download};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
 
-use self::files::{ResultPaths, UploadFile};
+use self::files::{SavePaths, UploadFile};
 use self::progress::FileProgress;
 use self::resume_store::{ResumeKey, UnfinishedUpload};
 
@@ -37,7 +37,7 @@ struct UploadCommand<'a> {
     pipeline: String,
     slots: Semaphore,
     files: usize,
-    result_paths: RefCell<ResultPaths>,
+    result_paths: RefCell<SavePaths>,
 }
 
 pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Exit> {
@@ -66,7 +66,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
         pipeline: pipeline.name.clone(),
         slots: Semaphore::new(MAX_CONCURRENT_FILES),
         files: files.len(),
-        result_paths: RefCell::new(ResultPaths::new(&files)),
+        result_paths: RefCell::new(SavePaths::new(&files)),
     };
     let mut combined = CombinedExit::default();
     let mut running: FuturesUnordered<_> = files.iter().map(|file| command.process(file)).collect();

@@ -119,7 +119,7 @@ impl Observations {
         let keeps_instances = endpoint.desired.max(endpoint.in_service) > limits.min();
         let is_stale = |at: Timestamp| now.since(at) > LAST_OPEN_PRECISION;
         let just_ended = self.seen.is_some() && jobs.complete && jobs.open == 0;
-        // Instances that nobody has seen at work stay for the idle time, too.
+        // Instances that no reading has seen at work stay for the idle time, too.
         if just_ended
             || jobs.open > 0 && self.last_open_at.is_none_or(is_stale)
             || self.last_open_at.is_none() && keeps_instances

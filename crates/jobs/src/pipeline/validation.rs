@@ -45,20 +45,13 @@ impl Pipeline {
         if self.output == Output::Pdf && !self.result_paths.is_empty() {
             return Err(self.wrong("result_paths", "its results are PDF, which has no paths"));
         }
-        if self.prefix.len() < 2 || !self.prefix.ends_with('/') || self.prefix.starts_with('/') {
-            return Err(self.wrong(
-                "prefix",
-                format!("{:?} must be a folder name ending in '/'", self.prefix),
-            ));
-        }
-        if ["outbound/", "failure/", "work/", "quarantine/"]
-            .iter()
-            .any(|ours| self.prefix.starts_with(ours))
-        {
+        // As the parameter `InputPrefix` of infra/endpoint.yaml. So no input is under a prefix that Docket writes to.
+        let folder = self.prefix.strip_suffix('/').unwrap_or_default();
+        if !folder.strip_prefix("inbound").is_some_and(plain) {
             return Err(self.wrong(
                 "prefix",
                 format!(
-                    "{:?} is reserved for objects that Docket writes",
+                    "{:?} must be inbound, more of a-z, 0-9 and '-' if there are several, and '/'",
                     self.prefix
                 ),
             ));
