@@ -5,8 +5,8 @@
 
 use jobs::id::Timestamp;
 use jobs::ready_by::{
-    Basis, Expected, Instances, MAX_SNAPSHOT_AGE, NoEstimate, OpenSince, QueueSnapshot, Queued,
-    estimate_queued,
+    Basis, Expected, KnownInstances, MAX_SNAPSHOT_AGE, NoEstimate, OpenSince, QueueSnapshot,
+    Queued, estimate_queued,
 };
 
 const SECOND: u64 = 1000;
@@ -21,7 +21,7 @@ const fn later(seconds: u64) -> Timestamp {
 }
 
 /// Runs of 300 s with a standard deviation of 10 %, cold starts of 400 s; the open jobs were sent so many seconds ago.
-fn snapshot(open: &[u64], instances: Instances) -> QueueSnapshot {
+fn snapshot(open: &[u64], instances: KnownInstances) -> QueueSnapshot {
     QueueSnapshot {
         at: NOW,
         open: u32::try_from(open.len()).unwrap(),
@@ -42,13 +42,13 @@ fn snapshot(open: &[u64], instances: Instances) -> QueueSnapshot {
     }
 }
 
-/// Instances in service that each do two runs at the same time.
-fn in_service(number: u32) -> Instances {
-    Instances {
+/// KnownInstances in service that each do two runs at the same time.
+fn in_service(number: u32) -> KnownInstances {
+    KnownInstances {
         in_service: number,
         concurrent_runs: 2,
         is_counted: true,
-        ..Instances::default()
+        ..KnownInstances::default()
     }
 }
 
@@ -130,14 +130,14 @@ fn uploads_of_the_last_minute_say_how_many_come_before_a_later_one() {
 #[test]
 fn instances_on_their_way_take_jobs_when_they_are_in_service() {
     let ages: Vec<u64> = (1..=12).collect();
-    let starting = Instances {
+    let starting = KnownInstances {
         starting: 2,
         starting_since: Some(ago(100)),
         more: 1,
         more_at: Some(later(30)),
         concurrent_runs: 2,
         is_counted: true,
-        ..Instances::default()
+        ..KnownInstances::default()
     };
     let cold = snapshot(&ages, starting);
     let figures = |age| estimated(&sent(ago(age)), &cold);
