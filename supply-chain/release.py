@@ -96,9 +96,9 @@ def described(version: str, binaries: Path) -> dict:
     }
 
 
-def grants() -> str:
-    """What the functions' roles must be allowed, for `make prove`: the template has loops, which only .venv can expand."""
-    code = "import json, sys; sys.path[:0] = sys.argv[1:]; import settings; print(json.dumps(settings.grants_of_template(), indent=1, sort_keys=True))"
+def settings() -> str:
+    """What a deployed service must have, for `make prove`: the template has loops, which only .venv can expand."""
+    code = "import json, sys; sys.path[:0] = sys.argv[1:]; import settings; print(json.dumps(settings.settings_of_template(), indent=1, sort_keys=True))"
     return output(str(ROOT / ".venv" / "bin" / "python"), "-c", code, str(ROOT / "infra"), str(ROOT / "infra" / "deploy")) + "\n"
 
 
@@ -117,7 +117,7 @@ def assemble(folder: Path, release: dict, binaries: Path, page: Path) -> None:
     shutil.copyfile(package.NOTICES, folder / "THIRD-PARTY-NOTICES-functions")
     shutil.copyfile(ROOT / "crates" / "docket" / "THIRD-PARTY-NOTICES", folder / "THIRD-PARTY-NOTICES-docket")
     (folder / "docket-deploy").write_text(START)
-    (folder / "grants.json").write_text(grants())
+    (folder / "settings.json").write_text(settings())
     (folder / "release.json").write_text(json.dumps(release, indent=1) + "\n")
 
 
