@@ -198,7 +198,7 @@ class Runs(Case):
 
     def test_a_retained_bucket_of_an_earlier_stack_is_reported_before_the_change_set(self):
         cli = account()
-        cli.buckets.add(f"docket-jobs-{ACCOUNT}-eu-central-1")
+        cli.buckets.add(f"docket-jobs-{ACCOUNT}-eu-central-1-an")
         with self.assertRaisesRegex(plan.Refusal, "still exists"):
             self.run_with(cli)
         self.assertNotIn("cloudformation create-change-set", cli.commands())

@@ -154,7 +154,7 @@ class Account:
         else:
             stack["parameters"] = found["parameters"]
             if verb == "CREATE":
-                self.buckets |= {f"{name}-jobs-{self.number}-eu-central-1"} if name == "docket" else set()
+                self.buckets |= {f"{name}-jobs-{self.number}-eu-central-1-an"} if name == "docket" else set()
         return {}
 
     def cloudformation_delete_change_set(self, _, values):

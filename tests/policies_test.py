@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import aws_models  # noqa: E402  found by the line above
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402
 from deploy_test import Case, account, program  # noqa: E402
+import iam  # noqa: E402
 import preflight_test  # noqa: E402
 
 POLICIES = pathlib.Path(plan.INFRA / "policies")
@@ -80,7 +81,7 @@ class Policies(Case):
     def test_policies_are_filled_in_and_fit_the_limits(self):
         longest = example(service={"ServiceName": "a" * 20}, code_bucket="b" * 63, region="us-gov-west-1")
         for environment in (example(), longest):
-            found = plan.policies(environment)
+            found = iam.policies(environment)
             self.assertEqual(len(found), len(list(POLICIES.glob("*.json"))))
             for name, text in found.items():
                 with self.subTest(name):

@@ -40,6 +40,7 @@ class Game:
         self.pushed, self.events = {"1": "Ready", "2": "Failed", "3": "Cancelled"}, {"1", "2"}
         self.malformed_found, self.audit, self.missing_objects, self.allowed_to_others = [{}], ["n about 3"], set(), 404
         self.listed = {"1", "2", "3"}
+        self.environment = example()
         self.outputs, self.pace, self.say = {"JobsBucketName": "b"}, types.SimpleNamespace(patience=3.0, poll=1.0), self.said.append
 
     def rows(self):

@@ -67,6 +67,11 @@ def listed(value):
     return value if isinstance(value, list) else [value]
 
 
+def generated(name):
+    """A name that CloudFormation made up, without the random characters at its end."""
+    return name.rpartition("-")[0]
+
+
 def days(seconds):
     """A time as days."""
     return f"{seconds / 86400:g} days"
@@ -96,9 +101,9 @@ class Settings:
 
     def bucket(self):
         name = self.outputs["JobsBucketName"]
-        if (self.aws("s3api", "get-bucket-versioning", "--bucket", name) or {}).get("Status") != "Enabled":
+        if (self.aws("s3api", "get-bucket-versioning", "--bucket", name, "--expected-bucket-owner", self.environment.given["account"]) or {}).get("Status") != "Enabled":
             yield f"bucket {name} keeps no versions"
-        found = (self.aws("s3api", "get-bucket-notification-configuration", "--bucket", name) or {}).get("QueueConfigurations", [])
+        found = (self.aws("s3api", "get-bucket-notification-configuration", "--bucket", name, "--expected-bucket-owner", self.environment.given["account"]) or {}).get("QueueConfigurations", [])
         announced = set()
         for row in found:
             rules = {rule["Name"].lower(): rule["Value"] for rule in row.get("Filter", {}).get("Key", {}).get("FilterRules", [])}
@@ -203,13 +208,21 @@ class Settings:
             raise plan.Refusal(f"there is no schedule {prefix}…")
         return found[0]["Name"]
 
+    def attached(self, name, found):
+        """What is wrong with the managed policies of a function's role, of which CloudFormation makes up the last part."""
+        given = self.environment.given["service"]
+        wanted = {f"{self.service}-{policy}" for policy, parameter in (("NetworkPolicy", "SubnetIds"), ("KeyPolicy", "KeyArn")) if given.get(parameter)}
+        if more := [policy for policy in found if generated(policy) not in wanted]:
+            yield f"function {name} also has the policies {', '.join(more)}"
+        if missing := wanted - set(map(generated, found)):
+            yield f"function {name} lacks the policies {', '.join(sorted(missing))}"
+
     def grants(self):
         for name, wanted in sorted(self.wanted["grants"].items()):
             role = self.function(name)["Role"].rsplit("/", 1)[1]
             names = self.aws("iam", "list-role-policies", "--role-name", role)["PolicyNames"]
             attached = self.aws("iam", "list-attached-role-policies", "--role-name", role)["AttachedPolicies"]
-            if attached:
-                yield f"function {name} also has the policies {', '.join(one['PolicyName'] for one in attached)}"
+            yield from self.attached(name, [one["PolicyName"] for one in attached])
             found = {}
             for policy in names:
                 document = self.aws("iam", "get-role-policy", "--role-name", role, "--policy-name", policy)["PolicyDocument"]

@@ -1,6 +1,7 @@
 """The proxies of one run, and the faults that they inject on both sides."""
 
 from collections.abc import Callable
+import json
 import os
 from pathlib import Path
 import signal
@@ -26,6 +27,7 @@ class FaultInjector:
         self.late: list[tuple[float, Exchange]] = []
         self.on_run: dict[tuple[str, str], Callable[[], None]] = {}  # called during the first run of a document
         self.endpoints = ""  # set when the endpoints have started
+        self.executions = ""  # set when the service of durable executions has started
         self.notifications = Proxy(aws, self._notification, self.activity)
         self.models = {side: Proxy(model, lambda exchange, side=side: self._model(side, exchange), self.activity) for side in sides}
         self.functions: list[Proxy] = []
@@ -59,15 +61,32 @@ class FaultInjector:
             self._invoke(side, exchange)
             return
         fault = None
+        if name.startswith("lambda."):
+            exchange.upstream = self.executions
+            self._note_durable(traffic, name, about, exchange)
         job = job_in(exchange.body) if name in WRITES else None
         if job:
             with self.lock:
                 tag = tag_in(exchange.body.decode()) or traffic.tag_of.get(job)
                 if tag:
                     traffic.tag_of[job] = tag
-                point = role if role != "submit" else "record" if tag in traffic.accepted else "create"
+                point = point_of_write(role, exchange.body, is_accepted=tag in traffic.accepted)
             fault = self.faults.at(side, tag, point)
         self._with_fault(fault, exchange)
+
+    def _note_durable(self, traffic: Traffic, name: str, tag: str | None, exchange: Exchange) -> None:
+        """Counts what Lambda bills of a durable execution: its start, each operation once, and the bytes that are stored."""
+        if name not in ("lambda.Invoke", "lambda.CheckpointDurableExecution") or not tag:
+            return
+        with self.lock:
+            if name == "lambda.Invoke":
+                traffic.tag_of[exchange.headers["x-amz-durable-execution-name"]] = tag
+                traffic.durable_operations[tag].add("start")
+                traffic.durable_bytes[tag] += len(exchange.body)
+                return
+            for update in json.loads(exchange.body).get("Updates", []):
+                traffic.durable_operations[tag].add(update["Id"])
+                traffic.durable_bytes[tag] += len(json.dumps(update))
 
     def _invoke(self, side: str, exchange: Exchange) -> None:
         traffic = self.traffic[side]
@@ -193,6 +212,14 @@ class FaultInjector:
             exchange.forward()
         with self.lock:
             traffic.runs.append((inference, exchange.status))
+
+
+def point_of_write(role: str, body: bytes, is_accepted: bool) -> str:
+    """At which point a write of a job's row is. The durable function writes at all of them."""
+    is_end = role == "outcome" or role == "durable" and (b'"READY"' in body or b'"FAILED"' in body)
+    if is_end or role not in ("submit", "durable"):
+        return "outcome" if is_end else role
+    return "record" if is_accepted else "create"
 
 
 def owner_of_port(port: int, mark: str) -> int | None:

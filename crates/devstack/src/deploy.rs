@@ -140,6 +140,8 @@ const ZIP_SOURCES: [&str; 6] = [
 ];
 const STACK_NAME: &str = "docket";
 const CODE_BUCKET: &str = "docket-code";
+/// Also the name that templates before parameter `BucketName` give to the bucket.
+const JOBS_BUCKET: &str = "docket-jobs-000000000000-us-east-1";
 
 /// Creates the bucket for the zips, and deploys.
 pub(crate) async fn deploy(
@@ -183,6 +185,7 @@ pub(crate) async fn deploy_release(
         std::env::consts::ARCH
     };
     let overrides = [
+        format!("BucketName={JOBS_BUCKET}"),
         format!("CodeBucket={CODE_BUCKET}"),
         format!("CodePrefix={prefix}"),
         format!("Architecture={architecture}"),
