@@ -199,9 +199,13 @@ class Environment:
             parameters["ImageRepositoryArn"] = arn
         return Stack(self.stack_name(pipeline), "endpoint.yaml", parameters, variables)
 
+    def endpoint_parameters(self, pipeline):
+        """An endpoint's parameters: those of its file, and those of the environment."""
+        return {**pipelines()[pipeline], **self.endpoints.get(pipeline, {})}
+
     def notes(self, pipeline):
         """What the operator should know about an endpoint's parameters."""
-        parameters = {**pipelines()[pipeline], **self.endpoints[pipeline]}
+        parameters = self.endpoint_parameters(pipeline)
         limits = [said] if (said := self.instances(pipeline)) else []
         return [*limits, *(f"{pipeline}: {note}" for note in hosting.PriceList().fill(parameters, self.region)[1])]
 
@@ -209,7 +213,7 @@ class Environment:
         """What the endpoint's maximum number of instances can do, if Docket scales it."""
         table = generate.read_pipelines(INFRA)[pipeline]
         if table.get("scaling", "aws") == "docket":
-            return f"{pipeline}: {scaling.limits(table, {**pipelines()[pipeline], **self.endpoints[pipeline]})}."
+            return f"{pipeline}: {scaling.limits(table, self.endpoint_parameters(pipeline))}."
         return None
 
     def page(self, outputs, suffix="amazonaws.com"):

@@ -52,7 +52,9 @@ class FaultInjector:
             traffic.calls[function] += 1
             inference = exchange.headers.get("x-amzn-sagemaker-inference-id", "")
             text = f"{unquote(exchange.path)} {inference} {exchange.body.decode(errors='replace')}"
-            about = tag_in(text) or next((traffic.tag_of[job] for job in JOB.findall(text) if job in traffic.tag_of), None)
+            # Durable executions and callbacks are named in paths.
+            names = [*JOB.findall(text), *map(unquote, exchange.path.split("/"))]
+            about = tag_in(text) or next((traffic.tag_of[one] for one in names if one in traffic.tag_of), None)
             # The calls of the reconciler are reported separately.
             if about and role != "reconciler":
                 traffic.calls_for[about][f"{function} {name}"] += 1
@@ -63,7 +65,9 @@ class FaultInjector:
         fault = None
         if name.startswith("lambda."):
             exchange.upstream = self.executions
+            exchange.forward()
             self._note_durable(traffic, name, about, exchange)
+            return
         job = job_in(exchange.body) if name in WRITES else None
         if job:
             with self.lock:
@@ -80,7 +84,9 @@ class FaultInjector:
             return
         with self.lock:
             if name == "lambda.Invoke":
-                traffic.tag_of[exchange.headers["x-amz-durable-execution-name"]] = tag
+                for header, value in exchange.response_headers:
+                    if header.lower() == "x-amz-durable-execution-arn":
+                        traffic.tag_of[value] = tag
                 traffic.durable_operations[tag].add("start")
                 traffic.durable_bytes[tag] += len(exchange.body)
                 return
@@ -94,6 +100,8 @@ class FaultInjector:
         tag = tag_in(location)
         with self.lock:
             traffic.input_of[inference] = location
+            if callback := exchange.headers.get("x-amzn-sagemaker-custom-attributes"):
+                traffic.tag_of[callback] = tag or ""
             tag = traffic.tag_of.get(job_of(inference)) or tag
             if tag:
                 traffic.tag_of[job_of(inference)] = tag

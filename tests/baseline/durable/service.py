@@ -41,7 +41,7 @@ class Front(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     runner_port = 0
     lock = threading.Lock()
-    started: set[str] = set()
+    started: dict[str, str] = {}  # ARN of each execution, by its name
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
@@ -56,18 +56,17 @@ class Front(BaseHTTPRequestHandler):
     def start(self, function: str, name: str, body: bytes) -> None:
         """An execution of a name runs once: another start with the same input is answered like the first."""
         with self.lock:
-            is_new = name not in self.started
-            self.started.add(name)
-        if is_new:
-            wanted = {
-                "AccountId": ACCOUNT, "FunctionName": function, "FunctionQualifier": "$LATEST", "ExecutionName": name,
-                "ExecutionTimeoutSeconds": EXECUTION_SECONDS, "ExecutionRetentionPeriodDays": 1, "Input": body.decode(),
-            }  # fmt: skip
-            status, said = self.ask("/start-durable-execution", json.dumps(wanted).encode())
-            if status >= 300:
-                self.answer(status, said)
-                return
-        self.answer(202, b"")
+            if name not in self.started:
+                wanted = {
+                    "AccountId": ACCOUNT, "FunctionName": function, "FunctionQualifier": "$LATEST", "ExecutionName": name,
+                    "ExecutionTimeoutSeconds": EXECUTION_SECONDS, "ExecutionRetentionPeriodDays": 1, "Input": body.decode(),
+                }  # fmt: skip
+                status, said = self.ask("/start-durable-execution", json.dumps(wanted).encode())
+                if status >= 300:
+                    self.answer(status, said)
+                    return
+                self.started[name] = json.loads(said)["ExecutionArn"]
+        self.answer(202, b"", {"X-Amz-Durable-Execution-Arn": self.started[name]})
 
     def ask(self, path: str, body: bytes) -> tuple[int, bytes]:
         """A request to the runner's server."""
@@ -79,8 +78,10 @@ class Front(BaseHTTPRequestHandler):
         finally:
             connection.close()
 
-    def answer(self, status: int, body: bytes) -> None:
+    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         kind = json.loads(body).get("Type", "") if status >= 400 and body[:1] == b"{" else ""
         if kind:
             self.send_header("x-amzn-errortype", kind)
