@@ -275,6 +275,6 @@ endif
 plan: cli ## what it costs, how long documents wait, how many instances: PLAN="--documents 300 --burst 15 --run 45 --slo 3600" (docs/capacity.md)
 	@"$(TARGET)/release/docket" plan $(PLAN)
 
-compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)
+compare: package ## run the same faults against Docket, a plain baseline and a durable function and print what became of each upload (15 min, Linux, Python 3.11)
 	@$(PYTHON) $(PY)/venv.py target/venv-baseline tests/baseline/requirements.txt
 	@.venv/bin/python tests/baseline/compare.py

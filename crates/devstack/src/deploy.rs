@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::repo;
 
-/// The `Outputs` of `infra/service.yaml`.
+/// The `Outputs` of `infra/service.yaml`. Those with a default are empty for a release from before they existed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
@@ -27,9 +27,13 @@ pub struct Outputs {
     pub inference_error_dead_letters_url: String,
     pub checks_queue_url: String,
     pub checks_dead_letters_url: String,
+    #[serde(default)]
     pub events_queue_url: String,
+    #[serde(default)]
     pub events_dead_letters_url: String,
+    #[serde(default)]
     pub webhooks_queue_url: String,
+    #[serde(default)]
     pub webhooks_dead_letters_url: String,
     pub inference_success_topic_arn: String,
     pub inference_error_topic_arn: String,
