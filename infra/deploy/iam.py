@@ -19,6 +19,9 @@ def policies(environment):
         for placeholder, value in values.items():
             text = text.replace(placeholder, value)
         document = json.loads(text)
+        if not environment.creates_bucket and path.stem == "deployer":
+            actions = ["s3:GetBucketNotification", "s3:GetBucketVersioning", "s3:PutBucketNotification"]
+            document["Statement"].append({"Sid": "ExistingBucket", "Effect": "Allow", "Action": actions, "Resource": [f"arn:{partition}:s3:::{environment.jobs_bucket}"]})
         if (key := environment.given["service"].get("KeyArn")) and path.stem in ("deployer", "prover"):
             document["Statement"].append({"Sid": "Key", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey"], "Resource": [key]})
         found[f"{environment.service_name}-{path.stem}"] = json.dumps(document, indent=2) + "\n"

@@ -419,6 +419,7 @@ mod tests {
     fn every_environment_variable_is_read_into_its_field() {
         let (aws, two) = read::<Two>(&|name| Some(format!("value of {name}"))).unwrap();
         assert_eq!(aws.region, "value of AWS_REGION");
+        assert_eq!(aws.bucket_owner.as_deref(), Some("value of BUCKET_OWNER"));
         assert_eq!(
             aws.endpoint_url("SQS"),
             Some("value of AWS_ENDPOINT_URL_SQS")
