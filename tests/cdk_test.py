@@ -39,7 +39,7 @@ class Cdk(unittest.TestCase):
         (release / "release.json").write_text('{"architecture": "x86_64"}')
         (release / "infra").symlink_to(ROOT / "infra")
         context = [word for pair in (("release", release), ("image", IMAGE), ("repository", REPOSITORY)) for word in ("-c", f"{pair[0]}={pair[1]}")]
-        done = subprocess.run([CDK, "synth", "--quiet", "--no-notices", "-o", cls.out, *context], cwd=FOLDER, capture_output=True, text=True)
+        done = subprocess.run([CDK, "synth", "--quiet", "--no-notices", "-o", cls.out, *context], cwd=FOLDER, env={**os.environ, "CDK_DISABLE_CLI_TELEMETRY": "1"}, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         cls.made = json.loads((cls.out / "Docket.template.json").read_text())
         found = {name: one["Properties"] for name, one in cls.made["Resources"].items() if one["Type"] == "AWS::CloudFormation::Stack"}
