@@ -25,7 +25,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
+.PHONY: cdk-modules help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -108,7 +108,11 @@ test-web: page
 	elif [ -n "$(CI)" ]; then echo "CI needs Node" >&2; exit 1; \
 	else echo "skipped: the page's tests need Node 20.19 or newer" >&2; fi
 
-test: package cli test-web venv-check venv-supply-chain venv-clients ## run all tests, end to end on the local stack included
+# The CDK's own modules; without Node, and outside CI, the test of infra/cdk is skipped.
+cdk-modules:
+	@if $(NODE_IS_THERE); then cd infra/cdk && npm ci --silent --no-audit --no-fund; fi
+
+test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest
@@ -196,8 +200,8 @@ templates: venv venv-check
 	$(call say,templates)
 	@$(PYTHON) infra/generate.py --check
 	@target/venv-check/bin/python infra/policy.py --check
-	@target/venv-check/bin/cfn-lint infra/*.yaml
-	@.venv/bin/python infra/expand.py --to target/expanded infra/*.yaml
+	@target/venv-check/bin/cfn-lint infra/*.yaml infra/account/*.yaml
+	@.venv/bin/python infra/expand.py --to target/expanded infra/*.yaml infra/account/*.yaml
 	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory target/expanded
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
@@ -271,6 +275,6 @@ endif
 plan: cli ## what it costs, how long documents wait, how many instances: PLAN="--documents 300 --burst 15 --run 45 --slo 3600" (docs/capacity.md)
 	@"$(TARGET)/release/docket" plan $(PLAN)
 
-compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)
+compare: package ## run the same faults against Docket, a plain baseline and a durable function and print what became of each upload (15 min, Linux, Python 3.11)
 	@$(PYTHON) $(PY)/venv.py target/venv-baseline tests/baseline/requirements.txt
 	@.venv/bin/python tests/baseline/compare.py

@@ -73,7 +73,7 @@ class Promises:
             if looked < 25:
                 looked += 1
                 try:
-                    game.aws("s3api", "head-object", "--bucket", game.outputs["JobsBucketName"], "--key", key)
+                    game.aws("s3api", "head-object", "--bucket", game.outputs["JobsBucketName"], "--expected-bucket-owner", game.environment.given["account"], "--key", key)
                 except AwsError as error:
                     against.append(f"{one.key}: no result at {key}: {error}")
         if not looked:

@@ -128,7 +128,7 @@ class Prove(Witness):
         pipeline = self.environment.probe
         if not pipeline:
             raise Refusal("no pipeline to prove: `probe` of the environment is null, or there is no endpoint")
-        parameters = {**plan.pipelines()[pipeline], **self.environment.endpoints.get(pipeline, {})}
+        parameters = self.environment.endpoint_parameters(pipeline)
         parameters |= hosting.PriceList().fill(parameters, self.environment.region)[0]
         prices = [float(parameters.get(key) or 0) for key in ("InstanceHourPrice", "SecondInstanceHourPrice", "ThirdInstanceHourPrice")]
         most = int(parameters.get("MaxInstances", 1)) * max(prices) * (self.pace.limit / 3600 + 0.5)

@@ -1,4 +1,4 @@
-"""The scenarios: documents and their faults, the same for both sides."""
+"""The scenarios: documents and their faults, the same for all sides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -186,13 +186,19 @@ def checked(service, answer, asked_by_function):
     """A handler that refuses requests that do not fit their models."""
 
     async def handle(method, path, headers, body, query):
-        if asked_by_function(headers) and (said := problems(service, method, path, headers, query, body)):
-            text = f"the request does not fit botocore's model of {service}: {'; '.join(said)}"
+        if asked_by_function(headers) and (said := problems(service, method, path, headers, query, body) + of_owner(service, headers)):
+            text = f"the request does not fit botocore's model of {service}, or our rules: {'; '.join(said)}"
             print(f"request_models: {text}", flush=True)
             return 400, {"Content-Type": "application/json", "x-amzn-errortype": "ValidationException"}, json.dumps({"__type": "ValidationException", "message": text}).encode()
         return await answer(method, path, headers, body, query)
 
     return handle
+
+
+def of_owner(service, headers):
+    """Every request of a function to S3 says whose the bucket must be, since names of deleted buckets can be taken by others."""
+    header = "x-amz-expected-bucket-owner"
+    return [f"{header} is missing"] if service == "s3" and header not in {name.lower() for name in headers} else []
 
 
 def is_function(headers):
