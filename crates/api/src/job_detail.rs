@@ -7,6 +7,7 @@ use super::{ApiError, Principal, ready_by};
 use crate::explain::{Explanation, ExplanationStep, WaitingView, WaitsOn, explain};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
+use jobs::breaker::Breaker;
 use jobs::id::{InferenceId, JobId, Timestamp};
 use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
@@ -72,7 +73,14 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
     if job.queued_at().is_some() {
         let pauses = Pauses::load(ports, ports.now()).await?;
         let pause = pauses.holding(&job.pipeline, &job.tenant);
-        add_pause(&mut explanation, pause, principal.is_support(), ports.now());
+        match pauses.open_breaker(&job.pipeline) {
+            Some(breaker) if pause.is_none() => {
+                add_breaker(&mut explanation, breaker, principal.is_support());
+            }
+            Some(_) | None => {
+                add_pause(&mut explanation, pause, principal.is_support(), ports.now());
+            }
+        }
     }
     Ok(JobDetail {
         job: view,
@@ -161,6 +169,30 @@ async fn pending_upload<P: KeyValueStore + Clock>(
     }))
 }
 
+/// That the circuit breaker holds a queued job. Why is for support.
+fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: bool) {
+    let Some(open) = &breaker.open else { return };
+    let step = |at: u64, what: &str| ExplanationStep {
+        at,
+        what: what.to_owned(),
+        actor: None,
+        reason: None,
+    };
+    explanation.timeline.push(ExplanationStep {
+        reason: is_support.then(|| open.reason.clone()),
+        ..step(
+            open.since.0,
+            "the circuit breaker of the pipeline opened: the endpoint refused or failed every document",
+        )
+    });
+    explanation.timeline.sort_by_key(|step| step.at);
+    let probe = step(
+        open.probe_at.0,
+        "one job probes the endpoint; if it works, the others follow within minutes",
+    );
+    explanation.next.insert(0, probe);
+}
+
 /// What holds a queued job, and what happens next. Who paused it and why is for support.
 fn add_pause(
     explanation: &mut Explanation,
@@ -175,7 +207,7 @@ fn add_pause(
         reason: None,
     };
     let Some(pause) = pause else {
-        explanation.summary = "the pause has ended; the job starts in a moment".to_owned();
+        explanation.summary = "nothing holds the job any more; it starts in a moment".to_owned();
         let latest = now.plus(RELEASED_WITHIN).0;
         explanation.next = vec![step(latest, "the job is sent to the endpoint")];
         return;

@@ -77,8 +77,11 @@ metrics! {
     Attempts: Count,
     /// Open jobs, counted every five minutes; not written if some could not be counted.
     JobsOpen: Count,
-    /// Jobs that a pause holds, or held until a moment ago, counted every five minutes. They are not among `JobsOpen`.
+    /// Jobs that a pause or a circuit breaker holds, or held until a moment ago, counted every five minutes. Those that a pause holds are not
+    /// among `JobsOpen`.
     JobsQueued: Count,
+    /// Pipelines whose circuit breaker is open, counted every five minutes.
+    BreakersOpen: Count,
     /// Age of the oldest open job in seconds; 0 if there is none.
     OldestOpenJobAge: Seconds,
     /// Open jobs that are older than three quarters of their pipeline's `slo_seconds`.

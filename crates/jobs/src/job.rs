@@ -320,8 +320,9 @@ impl Job {
         &mut self.attempts[at]
     }
 
-    /// When the reconciler checks the job next, unless it is saved before; `None` once the job is final, and while it is
-    /// queued: then it is in the index of queued jobs instead ([`Job::queued_at`]).
+    /// When the reconciler checks the job next, unless it is saved before; `None` once the job is final, and while a pause
+    /// holds it: then it is in the index of queued jobs instead ([`Job::queued_at`]). A job that the circuit breaker holds is
+    /// in both: it ends when no attempt can end by its deadline any more.
     ///
     /// An attempt is checked long before its deadline, since its notification may be lost while its result exists.
     /// The time is the same for `Submitting` and `InProgress`, so that advancing between them writes no index entry.
@@ -333,7 +334,7 @@ impl Job {
                     deadline.0.saturating_sub(span - span / FIRST_CHECK_DIVISOR),
                 ))
             }
-            State::Queued { .. } => None,
+            State::Queued { start_by, .. } => start_by,
             State::RetryScheduled { .. }
             | State::Ready { .. }
             | State::Failed { .. }

@@ -17,7 +17,7 @@
 //! | this crate | SageMaker | job queues |
 //! |---|---|---|
 //! | job, attempt | inference request, `InferenceId` | job, attempt |
-//! | `Queued` | – | paused queue |
+//! | `Queued` | – | paused queue, queue behind an open circuit breaker |
 //! | `Submitting` | (call not answered yet) | available |
 //! | `InProgress` | accepted (202), output awaited | running |
 //! | `RetryScheduled` | – | retryable |
@@ -32,6 +32,7 @@
 
 pub mod adjust_instances;
 pub mod apply;
+pub mod breaker;
 pub mod capacity;
 mod characters;
 pub mod classify;

@@ -27,7 +27,7 @@ pub(crate) struct Outage {
 }
 
 /// The calls that can have an outage of their own.
-pub(crate) const CALLS: [&str; 30] = [
+pub(crate) const CALLS: [&str; 31] = [
     "load",
     "create",
     "save",
@@ -56,6 +56,7 @@ pub(crate) const CALLS: [&str; 30] = [
     "list_parts",
     "get record",
     "queued jobs",
+    "recent jobs",
     "complete_multipart_upload",
     "state",
 ];

@@ -40,7 +40,7 @@ pub(crate) type OpenJobsPage = Listing<OpenJob, ScheduledCheck>;
 impl DocketScaling {
     pub(crate) fn observe(&mut self, now: u64, write: &Write) {
         let job = &write.job;
-        // A queued job needs no instance.
+        // A paused job needs no instance.
         if job.next_check_at().is_some() {
             self.open_since.entry(job.id).or_insert(now);
         } else {

@@ -14,6 +14,7 @@ use jobs::pipeline::{Pipelines, Scaling};
 use jobs::ports::{Accepted, Invocation, Queue, SaveError};
 use testkit::key_value_map::KeyValueMap;
 
+use crate::breakers::BreakerLedger;
 use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
 use crate::capacity::CapacityController;
@@ -66,6 +67,7 @@ pub(crate) struct Simulation {
     pub(crate) multipart: MultipartUploads,
     pub(crate) people: People,
     pub(crate) pauses: PauseLedger,
+    pub(crate) breakers: BreakerLedger,
     pub(crate) functions: Functions,
     pub(crate) calls: Calls,
     pub(crate) ledger: Ledger,
@@ -97,6 +99,7 @@ impl Simulation {
             multipart: MultipartUploads::default(),
             people: People::default(),
             pauses: PauseLedger::default(),
+            breakers: BreakerLedger::default(),
             functions: Functions::default(),
             calls: Calls::default(),
             ledger: Ledger::default(),
@@ -371,7 +374,9 @@ impl Simulation {
             checks::plans::check_write(&mut self.env, &write);
             checks::writes::check_audit(&mut self.env, &self.records, &write);
             checks::writes::check(&mut self.env, &self.bucket, &write);
-            checks::pauses::check(&mut self.env, &self.pauses, &self.functions, &write);
+            let held_by = (&self.pauses, &self.breakers);
+            checks::pauses::check(&mut self.env, held_by, &self.functions, &write);
+            checks::breakers::check(&mut self.env, &self.breakers, &self.functions, &write);
             self.ledger.record_write(self.env.now, &write.job);
             self.docket.observe(self.env.now, &write);
         }
@@ -495,6 +500,7 @@ impl Simulation {
             people,
             ..
         } = self;
+        checks::breakers::check_at_rest(env, table, &self.breakers);
         checks::at_rest::check_jobs(env, table, &self.event_bus);
         if self.event_bus.has_feed_rule {
             checks::feed::check_at_rest(env, &self.records, &self.event_bus);

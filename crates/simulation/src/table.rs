@@ -348,7 +348,8 @@ impl JobTable {
         limit: u16,
     ) -> Listing<OpenJob, ScheduledCheck> {
         let was_open = |row: &&TableRow| {
-            let is_queued = row.saved_at <= known_at && row.job.queued_at().is_some();
+            let is_paused = row.job.queued_at().is_some() && row.job.next_check_at().is_none();
+            let is_queued = row.saved_at <= known_at && is_paused;
             row.job.id.shard() == shard
                 && row.group_at(known_at) == Some(StatusGroup::Open)
                 && !is_queued

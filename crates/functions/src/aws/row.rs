@@ -311,6 +311,7 @@ mod tests {
         queued.state = State::Queued {
             next: attempt,
             since: queued.created_at,
+            start_by: None,
             budget,
         };
         assert_eq!(write_units(&[&queued, submitting, in_progress, ready]), 11);

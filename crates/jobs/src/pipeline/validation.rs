@@ -135,6 +135,15 @@ impl Pipeline {
                 return Err(self.wrong(&format!("capacity.{field}"), problem));
             }
         }
+        if self.breaker.failures != 0 {
+            range("breaker.failures", self.breaker.failures.into(), 2, 20)?;
+        }
+        range(
+            "breaker.probe_seconds",
+            self.breaker.probe_seconds.into(),
+            10,
+            600,
+        )?;
         for delay in &self.backoff_seconds {
             range("backoff_seconds", (*delay).into(), 0, 86_400)?;
         }

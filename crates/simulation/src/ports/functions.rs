@@ -11,8 +11,8 @@ use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
     EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, ListedVersion,
     LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher, Quarantine,
-    QuarantinedMessage, Queue, RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets,
-    Unavailable,
+    QuarantinedMessage, Queue, RecentJobs, RetryCommand, RetryCommandQueue, SaveError, Ticket,
+    Tickets, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -165,6 +165,24 @@ impl Ports {
             }
             other => other,
         }
+    }
+}
+
+impl RecentJobs for Ports {
+    async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable> {
+        self.call("recent jobs", |Simulation { table, env, .. }| {
+            if env.has(Mistake::SuccessElsewhereIgnored) {
+                return vec![];
+            }
+            let range = TimeRange {
+                from: Timestamp(0),
+                to: Timestamp(u64::MAX),
+            };
+            let all = table.created(env, shard, range, usize::MAX);
+            let newest = all.items.iter().rev().take(usize::from(limit));
+            newest.map(|entry| entry.job).collect()
+        })
+        .await
     }
 }
 

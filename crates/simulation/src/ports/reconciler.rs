@@ -210,11 +210,18 @@ impl KeyValueStore for Ports {
                 Some(Mistake::UploadSessionNotErased) => is_changed_session,
                 _ => false,
             };
-            let is_stored = is_dropped || records.put(collection, key, record);
-            if is_stored && collection == pauses::COLLECTION {
-                simulation.pauses_stored(record);
+            if collection == pauses::COLLECTION {
+                if simulation.keeps_breaker_open(record) {
+                    return true;
+                }
+                let is_stored = simulation.records.put(collection, key, record);
+                if is_stored {
+                    simulation.pauses_stored(record);
+                    simulation.breakers_stored(record);
+                }
+                return is_stored;
             }
-            is_stored
+            is_dropped || records.put(collection, key, record)
         })
         .await
     }

@@ -98,6 +98,7 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
         "Queued" => State::Queued {
             next: attempt,
             since: item.time("since")?,
+            start_by: item.optional("start_by", Reader::time)?,
             budget: budget()?,
         },
         "Submitting" => State::Submitting {
