@@ -12,6 +12,7 @@ mod error;
 pub mod events;
 pub mod explain;
 pub mod feed;
+mod hex;
 pub mod job_detail;
 pub mod job_list;
 pub mod name;

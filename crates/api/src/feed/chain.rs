@@ -4,6 +4,7 @@ use jobs::id::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::NewEvent;
+use crate::hex::lower_hex;
 
 /// The hash before the first event.
 pub const FIRST_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -23,7 +24,7 @@ pub fn next_hash(
         recorded_at.0
     );
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    lower_hex(&digest)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use super::{NewSession, try_again};
+use crate::hex::lower_hex;
 use crate::types::NewUpload;
 use crate::{ApiError, Principal};
 use jobs::id::Timestamp;
@@ -145,6 +146,5 @@ fn hash(fields: &[Option<&str>]) -> String {
         hash.update(length.to_le_bytes());
         hash.update(field.unwrap_or_default().as_bytes());
     }
-    let digits = hash.finalize();
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    lower_hex(&hash.finalize())
 }
