@@ -83,6 +83,7 @@ impl JobId {
     }
 
     /// The index shard that the job belongs to.
+    #[inline]
     pub const fn shard(self) -> u8 {
         // The last byte of a name-based UUID is part of a hash, so jobs spread evenly.
         self.0.as_bytes()[15] % Self::SHARDS
