@@ -1,9 +1,8 @@
 //! The metrics of the service in embedded metric format (CloudWatch user guide), which CloudWatch extracts from the logs.
 //! Dashboards and alarms use the names and units.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Docket";
@@ -163,26 +162,33 @@ pub fn line(
             }],
         },
         service,
-        named: named.iter().copied().collect(),
-        values: values
-            .iter()
-            .map(|(metric, numbers)| (metric.name(), numbers.as_slice()))
-            .collect(),
+        named,
+        values: &values,
     };
     serde_json::to_string(&line).ok()
 }
 
 /// A log line of embedded metric format (CloudWatch user guide, "Embedded metric format specification").
-#[derive(Serialize)]
 struct Line<'a> {
-    #[serde(rename = "_aws")]
     aws: Metadata<'a>,
-    #[serde(rename = "Service")]
     service: &'a str,
-    #[serde(flatten)]
-    named: BTreeMap<&'a str, &'a str>,
-    #[serde(flatten)]
-    values: BTreeMap<&'a str, &'a [u64]>,
+    named: &'a [(&'a str, &'a str)],
+    values: &'a [&'a (Metric, Vec<u64>)],
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("_aws", &self.aws)?;
+        line.serialize_entry("Service", self.service)?;
+        for (name, value) in self.named {
+            line.serialize_entry(name, value)?;
+        }
+        for (metric, numbers) in self.values {
+            line.serialize_entry(metric.name(), numbers)?;
+        }
+        line.end()
+    }
 }
 
 #[derive(Serialize)]

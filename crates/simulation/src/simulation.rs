@@ -361,7 +361,7 @@ impl Simulation {
     /// The current function saves a row.
     pub(crate) fn save_row(&mut self, job: &Job) -> Result<(), SaveError> {
         let writer = self.writer(self.functions.current_is_newer());
-        let before = self.table.row(job.id).map(|row| &row.job);
+        let before = self.table.row(job.id).map(|row| &*row.job);
         let tampered = tamper::saved_job(&self.env, before, job);
         let job = tampered.as_ref().unwrap_or(job);
         let write = self.table.save(&mut self.env, writer, job)?;
@@ -467,9 +467,9 @@ impl Simulation {
         self.actions_left == 0
             && self.released
             && self.queues.are_empty()
-            && self.receivers.have_all(&self.records)
             && self.table.has_no_open_jobs()
             && !self.is_releasing()
+            && self.receivers.have_all(&self.records)
     }
 
     /// No more faults. Support redrives the dead letters that are in quarantine.

@@ -96,8 +96,8 @@ where
         return Ok(DeliveryReport::default());
     }
     if instruction == Instruction::Continue {
-        let end = feed::end(ports, &id.tenant).await?;
-        if !state.has_work(end.sequence, now) {
+        let end = feed::end_sequence(ports, &id.tenant).await?;
+        if !state.has_work(end, now) {
             return Ok(DeliveryReport::default());
         }
     }
@@ -372,8 +372,8 @@ where
         }
         // An event whose instruction found the lease taken is in the feed by now.
         if self.state.disabled.is_none() && self.state.takes_new_events() {
-            let end = feed::end(ports, &id.tenant).await?;
-            if end.sequence > self.state.position.sequence {
+            let end = feed::end_sequence(ports, &id.tenant).await?;
+            if end > self.state.position.sequence {
                 send(ports, id, Instruction::Continue, 0).await?;
             }
         }

@@ -27,7 +27,7 @@ pub(crate) fn check(
     );
     let job = &write.job;
     let id = short(job.id);
-    if starts_attempt(write.before.as_ref(), job) && pauses.held_throughout(job, from, to) {
+    if starts_attempt(write.before.as_deref(), job) && pauses.held_throughout(job, from, to) {
         env.violation(PAUSES, || {
             format!(
                 "attempt {} of {id} starts while it is paused",
@@ -37,7 +37,7 @@ pub(crate) fn check(
     }
     let was_queued = |before: &Job| before.queued_at().is_some();
     if job.queued_at().is_some()
-        && !write.before.as_ref().is_some_and(was_queued)
+        && !write.before.as_deref().is_some_and(was_queued)
         && !pauses.held_within(job, from, to)
         && !breakers.open_within(&job.pipeline, from, to)
     {

@@ -66,7 +66,7 @@ impl JobStore for Ports {
             if is_unreadable(simulation, id) || taken_for_alive {
                 return Err(LoadError::NewerSchema(id));
             }
-            Ok(Some(seen_by_current(simulation, row.job.clone())))
+            Ok(Some(seen_by_current(simulation, Job::clone(&row.job))))
         })
         .await?
     }
@@ -144,7 +144,7 @@ impl JobList for Ports {
                 }
                 let readable = ids.iter().filter(|id| !is_unreadable(simulation, **id));
                 readable
-                    .filter_map(|id| simulation.table.row(*id).map(|row| row.job.clone()))
+                    .filter_map(|id| simulation.table.row(*id).map(|row| Job::clone(&row.job)))
                     .collect()
             })
             .await?)

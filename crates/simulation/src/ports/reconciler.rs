@@ -70,7 +70,7 @@ impl JobIndex for Ports {
     async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
         self.call("inputs of", |Simulation { table, .. }| {
             let rows = ids.iter().filter_map(|id| table.row(*id));
-            rows.map(|row| (row.job.id, JobInput::from(&row.job)))
+            rows.map(|row| (row.job.id, JobInput::from(&*row.job)))
                 .collect()
         })
         .await
