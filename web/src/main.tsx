@@ -8,6 +8,7 @@ import "./style/controls.css";
 import "./style/frame.css";
 import "./style/list.css";
 import "./style/job.css";
+import "./style/triage.css";
 import { App } from "./ui/App";
 import { Loading } from "./ui/components";
 

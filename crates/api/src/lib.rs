@@ -14,6 +14,7 @@ pub mod explain;
 pub mod feed;
 pub mod job_detail;
 pub mod job_list;
+pub mod marks;
 pub mod name;
 pub mod pauses;
 pub mod ports;

@@ -8,6 +8,7 @@ import type { JobDetail, JobView, PipelineView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
 import { listPath } from "../lib/route";
+import { CORRECTS } from "../upload/queue";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
@@ -17,6 +18,8 @@ import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { History } from "./JobHistory";
 import { StatusIcon, WaitingTime } from "./JobRow";
 import { modelWords, readySentence, sentence, sloSentence, statusLabel } from "./labels";
+import { MarksPanel } from "./Marks";
+import { OtherVersions } from "./OtherVersions";
 import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
 
@@ -42,7 +45,8 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
   }, [isOpen]);
   useEffect(() => {
     app.lastOpened = id;
-    app.store.markRead(id);
+    const shown = app.store.jobs.get(id);
+    if (shown) app.markOpened(shown);
   }, [id, pushed?.version]);
 
   const job = pushed ?? detail.value?.job;
@@ -166,7 +170,7 @@ function Job({
               {showsDocument ? "Hide the document" : "Show the document"}
             </button>
           )}
-          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} tenant={job.tenant} />}
+          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} job={job} />}
           {canRetry && (
             <button type="button" class={canCorrect ? "quiet" : "primary"} onClick={() => setDialog("retry")}>
               <Icon name="retry" /> Try again
@@ -185,6 +189,8 @@ function Job({
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
       </p>
       <Labels job={job} />
+      {detail && <OtherVersions job={job} detail={detail} />}
+      {state !== "erased" && <MarksPanel job={job} canReview={hasResult} />}
       {message !== undefined && (
         <p class="notice" role="status">
           {message}
@@ -332,7 +338,8 @@ function Job({
 
 /** What the uploader attached to the document. */
 function Labels({ job }: { job: JobView }): JSX.Element | null {
-  const labels = [["Reference", job.reference], ...Object.entries(job.tags ?? {})].filter(
+  const tags = Object.entries(job.tags ?? {}).filter(([name]) => name !== CORRECTS);
+  const labels = [["Reference", job.reference], ...tags].filter(
     (label): label is [string, string] => label[1] !== undefined,
   );
   if (labels.length === 0 && job.batch === undefined) return null;
@@ -358,8 +365,8 @@ function LazyResult(props: ResultProps): JSX.Element {
   return <Result {...props} />;
 }
 
-/** Uploads another document for the same pipeline and tenant. */
-function UploadCorrected({ pipeline, tenant }: { pipeline: PipelineView; tenant: string }): JSX.Element {
+/** Uploads another document for the same pipeline and tenant, in place of a rejected one. */
+function UploadCorrected({ pipeline, job }: { pipeline: PipelineView; job: JobView }): JSX.Element {
   const { uploads } = useAppContext();
   const input = useRef<HTMLInputElement>(null);
   return (
@@ -373,7 +380,10 @@ function UploadCorrected({ pipeline, tenant }: { pipeline: PipelineView; tenant:
         hidden
         accept={pipeline.content_types.join(",")}
         onChange={(event) => {
-          uploads.add([...(event.currentTarget.files ?? [])], pipeline, tenant);
+          uploads.add([...(event.currentTarget.files ?? [])], pipeline, job.tenant, {
+            batch: job.batch,
+            corrects: job.id,
+          });
           event.currentTarget.value = "";
         }}
       />

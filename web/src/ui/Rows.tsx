@@ -10,7 +10,7 @@ import { JobRow } from "./JobRow";
  * The rows. All of them are in the document, so that the browser's search and screen readers find them. The browser does
  * not lay out rows that are out of view (see list.css).
  */
-export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
+export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[]; order?: string }): JSX.Element {
   const app = useAppContext();
   const [active, setActive] = useState<string>();
   const ref = useRef<HTMLUListElement>(null);
@@ -46,7 +46,7 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
     <ul
       ref={ref}
       class="rows"
-      aria-label="Contracts, newest first. Use the arrow keys to move between rows."
+      aria-label={`Contracts, ${order}. Use the arrow keys to move between rows.`}
       onKeyDown={keys}
       onFocusIn={(event) => setActive((event.target as HTMLElement).dataset.id)}
     >
@@ -55,7 +55,8 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
           key={job.id}
           job={job}
           pipeline={app.pipeline(job.pipeline)}
-          unread={app.store.unread.has(job.id)}
+          unread={app.isNew(job)}
+          me={app.me.actor}
           showTenant={showTenant}
           isSupport={app.isSupport}
           active={job.id === current}

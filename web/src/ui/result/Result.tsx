@@ -1,7 +1,7 @@
 /** The result of a contract: summary, findings, clauses and facts, and everything else that the model wrote. */
 
 import type { JSX } from "preact";
-import { useCallback, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError } from "../../api/errors";
 import type { AttemptView, ResultView } from "../../api/types";
 import { formatBytes } from "../../lib/format";
@@ -12,6 +12,7 @@ import "../../style/result.css";
 import { type Place, placesOf } from "../document/places";
 import { Beside, LazyViewer } from "./Beside";
 import { type Choice, ComparisonView, ResultChoice } from "./Compare";
+import { recordCounts } from "./count";
 import { JsonView } from "./JsonView";
 import { type LoadedResult, loadResult } from "./load";
 import { ReviewView } from "./ReviewView";
@@ -105,8 +106,19 @@ function Loaded({
   name,
   sign,
 }: Omit<ReadyProps, "version"> & { result: LoadedResult }): JSX.Element {
-  const { client } = useAppContext();
+  const { client, store, isSupport } = useAppContext();
   const found = useMemo(() => (result.kind === "json" ? understand(result.json, result.paths) : undefined), [result]);
+  useEffect(() => {
+    const job = store.jobs.get(id);
+    const counted = attempt ?? (job && (job.earlier_result ?? job.attempt));
+    const isNewest = job !== undefined && counted === (job.earlier_result ?? job.attempt);
+    if (!found?.findings || counted === undefined || !isNewest || isSupport) return;
+    // The list says what was found. Without it somebody's next visit records it.
+    recordCounts(client, job, counted, found.findings).then(
+      (after) => after && store.add([after]),
+      () => undefined,
+    );
+  }, [found]);
   const places = useMemo(() => (found && isUnderstood(found) ? placesOf(found) : NO_PLACES), [found]);
   // A result that is a PDF is the document with something in it, such as recognized words.
   const isPdf = result.kind === "pdf";

@@ -143,6 +143,7 @@ fn schemas() -> Map<String, Value> {
         ResultQuery,
         ResultView,
         JobCommandRequest,
+        MarksChange,
         JobCommandResult,
         NewRetryPlan,
         RetryPlanView,
