@@ -25,7 +25,8 @@ pub use job::{
 };
 pub use pause::{NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
 pub use plan::{
-    NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
+    NewRetryPlan, PlannedJobView, RetryPlanFilter, RetryPlanJobs, RetryPlanJobsQuery,
+    RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };
 pub use support::{
     AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,

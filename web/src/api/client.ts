@@ -54,6 +54,7 @@ export class Client {
     this.send("post", "/ws-tickets", { body: tenant === undefined ? {} : { tenant } });
   plans = () => this.get("/retry-plans", {});
   plan = (id: string) => this.get("/retry-plans/{plan_id}", { id });
+  planJobs = (id: string, page: number) => this.get("/retry-plans/{plan_id}/jobs", { id, query: { page } });
   createPlan = (body: Body<paths["/retry-plans"]["post"]>["body"]) => this.send("post", "/retry-plans", { body });
   applyPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/apply", { id });
   pauses = () => this.get("/pauses", {});

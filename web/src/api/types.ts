@@ -39,6 +39,7 @@ export type ModelView = Schemas["ModelView"];
 export type AttemptView = Schemas["AttemptView"];
 
 export type RetryPlanView = Schemas["RetryPlanView"];
+export type PlannedJob = Schemas["PlannedJobView"];
 export type RetryPlanFilter = Schemas["RetryPlanFilter"];
 export type PauseView = Schemas["PauseView"];
 export type QuarantineEntry = Schemas["QuarantineEntry"];

@@ -23,18 +23,43 @@ interface Props {
   isSupport: boolean;
   /** Whether Tab reaches this row (roving tabindex). The arrow keys move to the others. */
   active: boolean;
+  /** Whether it is selected. Undefined: nothing is being selected. */
+  selected?: boolean;
+  onSelect?: () => void;
 }
 
 /** Renders again only when its own job changes: a push to a list of 1,000 rows renders one. */
 export class JobRow extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
-    const { job, unread, active, showTenant } = this.props;
-    return next.job !== job || next.unread !== unread || next.active !== active || next.showTenant !== showTenant;
+    const { job, unread, active, showTenant, selected } = this.props;
+    return (
+      next.selected !== selected ||
+      next.job !== job ||
+      next.unread !== unread ||
+      next.active !== active ||
+      next.showTenant !== showTenant
+    );
   }
 
-  override render({ job, pipeline, unread, showTenant, me, isSupport, active }: Props): JSX.Element {
+  override render({
+    job,
+    pipeline,
+    unread,
+    showTenant,
+    me,
+    isSupport,
+    active,
+    selected,
+    onSelect,
+  }: Props): JSX.Element {
     return (
       <li class={`row ${statusGroup(job.status)}`}>
+        {selected !== undefined && (
+          <label class="row-select">
+            <input type="checkbox" checked={selected} onChange={onSelect} />
+            <span class="visually-hidden">Select {job.name}</span>
+          </label>
+        )}
         <a href={jobPath(job.id)} data-id={job.id} tabIndex={active ? 0 : -1}>
           <StatusIcon job={job} />
           <span class="row-main">

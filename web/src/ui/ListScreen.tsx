@@ -1,9 +1,9 @@
 /** The list of contracts, with upload, filters and search. */
 
-import type { JSX } from "preact";
+import type { ComponentType, JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { statusGroup } from "../api/status";
-import type { StatusGroup } from "../api/types";
+import type { JobView, StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
 import { type ListRoute, listPath, type Route } from "../lib/route";
@@ -14,7 +14,7 @@ import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
 import { Found } from "./Found";
-import { ESTIMATE_REFRESH_MS, useEmitters } from "./hooks";
+import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { isSearchable } from "./ids";
 import { causeLabel, GROUP_LABELS } from "./labels";
 import { Pauses } from "./Pauses";
@@ -116,6 +116,20 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
   );
 }
 
+/** Acts on the selected rows. It is a chunk of its own. */
+function LazySelectionBar({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
+  const app = useAppContext();
+  const [chunk, reload] = useAsync<{ default: ComponentType<{ jobs: readonly JobView[]; all: readonly JobView[] }> }>(
+    "selection",
+    () => import("./SelectionBar"),
+  );
+  useEffect(() => () => app.select(), []);
+  if (chunk.state === "failed") return <ErrorMessage error={chunk.error} onRetry={reload} />;
+  if (chunk.value === undefined) return <Loading what="Loading…" />;
+  const Bar = chunk.value.default;
+  return <Bar jobs={jobs.filter((job) => app.selected?.has(job.id))} all={jobs} />;
+}
+
 /** What narrows the list besides its tabs. */
 function triageFilter({ found, reviewed, uploader, assigned, days }: ListRoute): JobFilter {
   return {
@@ -199,7 +213,7 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
 function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): JSX.Element {
   const app = useAppContext();
   const list = app.list(filter);
-  useEmitters(app.store, list);
+  useEmitters(app, app.store, list);
   const newestFirst = useMemo(
     () => visibleJobs(app.store.jobs, filter, list.horizon),
     [app.store.jobs, list, list.horizon],
@@ -228,6 +242,7 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
   }
   return (
     <>
+      {app.selected && <LazySelectionBar jobs={jobs} />}
       {jobs.length === 0 ? <NoJobs filter={filter} /> : <Rows jobs={jobs} {...(sort && { order: SORTS[sort] })} />}
       {sort && list.state !== "complete" && (
         <p class="muted small">Sorted are the {formatNumber(jobs.length)} contracts that are loaded so far.</p>

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { JobView } from "../api/types";
 import { useAppContext } from "./context";
+import { useEmitters } from "./hooks";
 import { JobRow } from "./JobRow";
 
 /**
@@ -15,6 +16,7 @@ export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[
   const [active, setActive] = useState<string>();
   const ref = useRef<HTMLUListElement>(null);
   const current = active !== undefined && jobs.some((job) => job.id === active) ? active : jobs[0]?.id;
+  useEmitters(app);
   const showTenant = app.tenant === undefined;
   // After returning from a contract, the focus goes back to its row.
   useEffect(() => {
@@ -60,6 +62,7 @@ export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[
           showTenant={showTenant}
           isSupport={app.isSupport}
           active={job.id === current}
+          {...(app.selected && { selected: app.selected.has(job.id), onSelect: () => app.toggleSelected(job.id) })}
         />
       ))}
     </ul>

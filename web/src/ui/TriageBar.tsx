@@ -5,6 +5,7 @@ import type { FoundFilter } from "../api/types";
 import { type ListRoute, listPath } from "../lib/route";
 import { isSort, SORTS } from "../live/marks";
 import { useAppContext } from "./context";
+import { useEmitters } from "./hooks";
 
 const FOUND: Record<FoundFilter, string> = {
   serious: "Serious findings",
@@ -40,7 +41,9 @@ function Choice({ label, value, any, options, onChoose }: ChoiceProps): JSX.Elem
 }
 
 export function TriageBar({ route, uploaders }: { route: ListRoute; uploaders: readonly string[] }): JSX.Element {
-  const { router, me } = useAppContext();
+  const app = useAppContext();
+  useEmitters(app);
+  const { router, me } = app;
   const go = (changes: Partial<ListRoute>): void => router.go(listPath({ ...route, ...changes }), true);
   const person = route.uploader !== undefined ? `by:${route.uploader}` : (route.assigned ?? "");
   const people: Record<string, string> = { [me.actor]: "Assigned to me", nobody: "Assigned to nobody" };
@@ -92,6 +95,14 @@ export function TriageBar({ route, uploaders }: { route: ListRoute; uploaders: r
         options={SORTS}
         onChoose={(sort) => go({ sort: isSort(sort) ? sort : undefined })}
       />
+      <button
+        type="button"
+        class="quiet filter"
+        aria-pressed={app.selected !== undefined}
+        onClick={() => (app.selected ? app.select() : app.select([]))}
+      >
+        {app.selected ? "Stop selecting" : "Select…"}
+      </button>
     </div>
   );
 }

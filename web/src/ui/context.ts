@@ -141,6 +141,21 @@ export class AppContext extends Emitter {
     );
   }
 
+  /** The selected contracts of the list. Undefined: nothing is being selected. */
+  selected: ReadonlySet<string> | undefined;
+
+  /** Without ids, the list goes back to what it was. */
+  select(ids?: Iterable<string>): void {
+    this.selected = ids && new Set(ids);
+    this.emit();
+  }
+
+  toggleSelected(id: string): void {
+    const selected = new Set(this.selected);
+    if (!selected.delete(id)) selected.add(id);
+    this.select(selected);
+  }
+
   /** Counts the findings of results that nobody has counted, one after the other. */
   countFindings(jobs: readonly JobView[]): void {
     if (this.isSupport || !jobs.some((job) => job.status === "Ready" && !countsOf(job))) return;

@@ -472,3 +472,41 @@ fn interrupted_wait_continues_without_a_second_upload() {
     assert_eq!(setup.service.state().count("PUT /s3/job-1"), 1);
     assert_eq!(setup.service.state().uploads.len(), 1);
 }
+
+#[test]
+fn existing_result_is_noticed_before_the_document_is_sent() {
+    let setup = Setup::signed_in();
+    let file = setup.file("contract.pdf", &document(1000));
+    setup.file("contract.json", b"of the first run");
+    let output = upload(&setup, &file, &["--wait"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("contract.json, which already exists"),
+        "{output:?}"
+    );
+    assert!(output.stderr.contains("--force"), "{output:?}");
+    assert!(!output.stderr.contains("\\n"), "{output:?}");
+    assert_eq!(setup.service.state().uploads.len(), 0);
+}
+
+#[test]
+fn folder_is_uploaded_without_the_files_that_the_service_would_refuse() {
+    let setup = Setup::signed_in();
+    std::fs::create_dir_all(setup.home.join("room/deep")).unwrap();
+    setup.file("room/a.pdf", &document(1000));
+    setup.file("room/deep/b.pdf", &document(1001));
+    setup.file("room/notes.txt", b"text");
+    setup.file("room/page.pdf", b"<html>");
+    let refused = setup.run(["upload", "room"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    for named in ["notes.txt", "page.pdf", "--skip-bad"] {
+        assert!(refused.stderr.contains(named), "{named}: {refused:?}");
+    }
+    assert_eq!(setup.service.state().uploads.len(), 0);
+    let output = setup.run(["upload", "room", "--skip-bad"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stderr.contains("notes.txt") && output.stderr.contains("page.pdf"));
+    assert_eq!(setup.service.state().uploads.len(), 2);
+}

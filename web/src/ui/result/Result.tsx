@@ -13,9 +13,11 @@ import { type Place, placesOf } from "../document/places";
 import { Beside, LazyViewer } from "./Beside";
 import { type Choice, ComparisonView, ResultChoice } from "./Compare";
 import { recordCounts } from "./count";
+import { JsonSearch } from "./JsonSearch";
 import { JsonView } from "./JsonView";
 import { type LoadedResult, loadResult } from "./load";
 import { ReviewView } from "./ReviewView";
+import { TakeAway } from "./Take";
 import { isUnderstood, type Understood, understand } from "./understand";
 
 /** A contract's result beside its document; without a result, only the document. */
@@ -125,21 +127,33 @@ function Loaded({
   const shown = useCallback(() => (isPdf ? client.result(id, attempt) : sign()), [isPdf, attempt, sign]);
   return (
     <Beside name={isPdf ? result.view.name : name} sign={shown} places={places}>
-      <LoadedResultView result={result} found={found} />
+      {result.kind === "json" && (
+        <TakeAway id={id} found={found && isUnderstood(found) ? found : undefined} json={result.json} />
+      )}
+      <LoadedResultView result={result} found={found} name={name} />
     </Beside>
   );
 }
 
-function LoadedResultView({ result, found }: { result: LoadedResult; found: Understood | undefined }): JSX.Element {
+function LoadedResultView({
+  result,
+  found,
+  name,
+}: {
+  result: LoadedResult;
+  found: Understood | undefined;
+  name: string;
+}): JSX.Element {
   switch (result.kind) {
     case "json": {
-      if (found && isUnderstood(found)) return <ReviewView found={found} />;
+      if (found && isUnderstood(found)) return <ReviewView found={found} name={name} />;
       return (
         <section class="card">
           <h2>Result</h2>
           <p class="muted">
             This page does not know the form of this result. It shows all of it, as the model wrote it.
           </p>
+          <JsonSearch json={result.json} />
           <JsonView value={result.json} />
         </section>
       );

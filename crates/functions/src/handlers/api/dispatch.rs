@@ -5,7 +5,8 @@ use api::ports::{JobList, MarksStore, ObjectTransfers, QuarantineStore};
 use api::types::{
     BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, MarksChange,
     NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
-    QuarantineCommandRequest, ResultQuery, ResumeRequest, SignPartsRequest, SummaryQuery,
+    QuarantineCommandRequest, ResultQuery, ResumeRequest, RetryPlanJobsQuery, SignPartsRequest,
+    SummaryQuery,
 };
 use api::{
     ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, marks,
@@ -169,6 +170,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::ListRetryPlans => to_json(&retry_plans::list(ports, principal).await?),
         Operation::GetRetryPlan => to_json(&retry_plans::show(ports, principal, plan_id()).await?),
+        Operation::ListRetryPlanJobs => {
+            let RetryPlanJobsQuery { page } = request.query()?;
+            to_json(&retry_plans::list_jobs(ports, principal, plan_id(), page).await?)
+        }
         Operation::ApplyRetryPlan => {
             to_json(&retry_plans::apply(ports, pipelines, principal, plan_id()).await?)
         }

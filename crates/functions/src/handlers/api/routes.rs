@@ -119,6 +119,8 @@ routes! {
         "Lists the newest 50 retry plans.";
     GetRetryPlan: "GET" "/retry-plans/{plan_id}", Support, None => 200 Some("RetryPlanView"),
         "Returns a retry plan with the progress of its jobs.";
+    ListRetryPlanJobs: "GET" "/retry-plans/{plan_id}/jobs", Support, Some("RetryPlanJobsQuery") => 200 Some("RetryPlanJobs"),
+        "Lists the jobs of a retry plan, each with what became of it.";
     ApplyRetryPlan: "POST" "/retry-plans/{plan_id}/apply", Support, None => 200 Some("RetryPlanView"),
         "Starts to release the jobs of a retry plan at its rate. Has no effect on a plan that is already applied.";
     ListPauses: "GET" "/pauses", AnyRole, None => 200 Some("PauseList"),

@@ -144,6 +144,8 @@ fn schemas() -> Map<String, Value> {
         ResultView,
         JobCommandRequest,
         MarksChange,
+        RetryPlanJobs,
+        RetryPlanJobsQuery,
         JobCommandResult,
         NewRetryPlan,
         RetryPlanView,
