@@ -21,6 +21,7 @@ pub mod ports;
 mod principal;
 pub mod quarantine;
 mod ready_by;
+mod retention;
 pub mod retry_plans;
 pub mod search;
 pub mod search_index;

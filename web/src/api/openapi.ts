@@ -1160,6 +1160,8 @@ export interface components {
             upload?: components["schemas"]["UploadView"];
             /** @description Who uploaded the file, if it was uploaded through this API. */
             uploaded_by?: string;
+            document_kept_until?: number;
+            result_kept_until?: number;
         };
         /** @description A page of jobs, newest first. Open jobs of all tenants are sorted by the time of their next check instead. */
         JobPage: {

@@ -1,10 +1,10 @@
 /** The screen of a contract: status, result, history and actions. */
 
 import type { ComponentChildren, ComponentType, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
-import type { JobDetail, JobView, PipelineView } from "../api/types";
+import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
 import { listPath } from "../lib/route";
@@ -22,6 +22,7 @@ import { MarksPanel } from "./Marks";
 import { OtherVersions } from "./OtherVersions";
 import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
+import { UploadCorrected } from "./UploadCorrected";
 
 export function JobScreen({ id }: { id: string }): JSX.Element {
   const app = useAppContext();
@@ -187,6 +188,7 @@ function Job({
         {app.pipelineLabel(job.pipeline)} · {formatBytes(job.bytes)}
         {showTenant && <> · {job.tenant}</>} · uploaded <Time at={job.created_at} />
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
+        {detail?.document_kept_until !== undefined && <KeptUntil detail={detail} />}
       </p>
       <Labels job={job} />
       {detail && <OtherVersions job={job} detail={detail} />}
@@ -336,6 +338,26 @@ function Job({
   );
 }
 
+/** Until when document and result are kept. */
+function KeptUntil({ detail }: { detail: JobDetail }): JSX.Element {
+  const { document_kept_until: document, result_kept_until: result } = detail;
+  return (
+    <>
+      {document !== undefined && (
+        <>
+          {" "}
+          · document {document > now() ? "kept until" : "deleted"} <Time at={document} />
+        </>
+      )}
+      {result !== undefined && (
+        <>
+          , result {result > now() ? "until" : "deleted"} <Time at={result} />
+        </>
+      )}
+    </>
+  );
+}
+
 /** What the uploader attached to the document. */
 function Labels({ job }: { job: JobView }): JSX.Element | null {
   const tags = Object.entries(job.tags ?? {}).filter(([name]) => name !== CORRECTS);
@@ -363,32 +385,6 @@ function LazyResult(props: ResultProps): JSX.Element {
   if (chunk.value === undefined) return <Loading what="Loading the result…" />;
   const Result = chunk.value.default;
   return <Result {...props} />;
-}
-
-/** Uploads another document for the same pipeline and tenant, in place of a rejected one. */
-function UploadCorrected({ pipeline, job }: { pipeline: PipelineView; job: JobView }): JSX.Element {
-  const { uploads } = useAppContext();
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <button type="button" class="primary" onClick={() => input.current?.click()}>
-        <Icon name="upload" /> Upload a corrected version
-      </button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        accept={pipeline.content_types.join(",")}
-        onChange={(event) => {
-          uploads.add([...(event.currentTarget.files ?? [])], pipeline, job.tenant, {
-            batch: job.batch,
-            corrects: job.id,
-          });
-          event.currentTarget.value = "";
-        }}
-      />
-    </>
-  );
 }
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {

@@ -1,7 +1,7 @@
 /** The queue of files to upload, a few at a time. */
 
 import type { Client } from "../api/client";
-import { ApiError, errorMessage } from "../api/errors";
+import { ApiError, errorMessage, NetworkError } from "../api/errors";
 import type { PipelineView, UploadView } from "../api/types";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
@@ -51,6 +51,11 @@ export class UploadQueue extends Emitter {
     private readonly actor: string,
   ) {
     super();
+    addEventListener("online", () => {
+      this.emit();
+      this.startNext();
+    });
+    addEventListener("offline", () => this.emit());
   }
 
   /** Uploads that an earlier page started and did not finish. */
@@ -142,6 +147,8 @@ export class UploadQueue extends Emitter {
   }
 
   private startNext(): void {
+    // What waits starts when the network is back.
+    if (!navigator.onLine) return;
     for (const item of this.items) {
       if (this.running.size >= PARALLEL_FILES) return;
       if (item.state === "queued" && !this.running.has(item.key)) void this.run(item);
@@ -185,7 +192,9 @@ export class UploadQueue extends Emitter {
       item.state = "received";
       if (item.jobId !== undefined) removeUnfinished(item.jobId);
     } catch (error) {
-      if (!control.signal.aborted) {
+      if (!control.signal.aborted && error instanceof NetworkError && !navigator.onLine) {
+        item.state = "queued";
+      } else if (!control.signal.aborted) {
         item.state = error instanceof FileUnreadable ? "refused" : "failed";
         if (error instanceof ApiError && error.status === 410 && item.jobId !== undefined) {
           // The upload session has expired: the next attempt starts from the beginning.

@@ -129,6 +129,12 @@ pub struct JobDetail {
     /// The id of the job's trace, in logs and traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// When S3 deletes the document, at the earliest. After that another attempt cannot succeed. Absent if its data was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_kept_until: Option<u64>,
+    /// When S3 deletes the newest result, at the earliest. Absent without a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_kept_until: Option<u64>,
     /// When the job's row may be deleted. Absent while the job is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
