@@ -469,6 +469,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/retry-plans/{plan_id}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the jobs of a retry plan, each with what became of it.
+         * @description Access: support.
+         */
+        get: operations["ListRetryPlanJobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/summary": {
         parameters: {
             query?: never;
@@ -743,26 +763,6 @@ export interface paths {
          * @description Access: any role.
          */
         post: operations["CreateTicket"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/retry-plans/{plan_id}/jobs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Returns a retry plan with the progress of its jobs.
-         * @description Access: support.
-         */
-        get: operations["list_retry_plan_jobs"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1144,6 +1144,11 @@ export interface components {
             attempts: components["schemas"]["AttemptView"][];
             /**
              * Format: int64
+             * @description When S3 deletes the document, at the earliest. After that another attempt cannot succeed. Absent if its data was deleted.
+             */
+            document_kept_until?: number;
+            /**
+             * Format: int64
              * @description When the job's row may be deleted. Absent while the job is open.
              */
             expires_at?: number;
@@ -1154,14 +1159,17 @@ export interface components {
             input_version?: string;
             /** @description Absent until the file is uploaded. */
             job?: components["schemas"]["JobView"];
+            /**
+             * Format: int64
+             * @description When S3 deletes the newest result, at the earliest. Absent without a result.
+             */
+            result_kept_until?: number;
             /** @description The id of the job's trace, in logs and traces. */
             trace_id?: string;
             /** @description The upload session. Present until the file is uploaded. */
             upload?: components["schemas"]["UploadView"];
             /** @description Who uploaded the file, if it was uploaded through this API. */
             uploaded_by?: string;
-            document_kept_until?: number;
-            result_kept_until?: number;
         };
         /** @description A page of jobs, newest first. Open jobs of all tenants are sorted by the time of their next check instead. */
         JobPage: {
@@ -1589,6 +1597,17 @@ export interface components {
              */
             typical_run_seconds: number;
         };
+        /** @description A job of a plan. */
+        PlannedJobView: {
+            /** @description Absent if its record no longer exists. */
+            job?: components["schemas"]["JobView"];
+            job_id: string;
+            /**
+             * @description The count of `RetryPlanOutcome` that it belongs to.
+             * @enum {string}
+             */
+            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed";
+        };
         /** @description Why a request was refused: problem details (RFC 9457), `application/problem+json`. */
         Problem: {
             /** @description What is wrong with this request, and what to do. */
@@ -1749,6 +1768,25 @@ export interface components {
              * @description Only jobs that failed, or became ready, before this time.
              */
             until?: number | null;
+        };
+        /** @description Response of `GET /retry-plans/{plan_id}/jobs`. */
+        RetryPlanJobs: {
+            /** @description In the order in which they are started. */
+            jobs: components["schemas"]["PlannedJobView"][];
+            /**
+             * Format: int32
+             * @description How many pages there are.
+             */
+            pages: number;
+        };
+        /** @description Query parameters of `GET /retry-plans/{plan_id}/jobs`. */
+        RetryPlanJobsQuery: {
+            /**
+             * Format: int32
+             * @description The page, from 0. A page has up to 100 jobs.
+             * @default 0
+             */
+            page?: number;
         };
         /** @description Response of `GET /retry-plans`. */
         RetryPlanList: {
@@ -2070,22 +2108,6 @@ export interface components {
              * @description How many events wait to be sent again after a failure.
              */
             waiting: number;
-        };
-        /** @description A job of a plan. */
-        PlannedJobView: {
-            /** @description Absent if its record no longer exists. */
-            job?: components["schemas"]["JobView"];
-            job_id: string;
-            /**
-             * @description The count of `RetryPlanOutcome` that it belongs to.
-             * @enum {string}
-             */
-            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed";
-        };
-        /** @description Response of `GET /retry-plans/{plan_id}/jobs`. */
-        RetryPlanJobs: {
-            jobs: components["schemas"]["PlannedJobView"][];
-            pages: number;
         };
     };
     responses: never;
@@ -4147,6 +4169,88 @@ export interface operations {
             };
         };
     };
+    ListRetryPlanJobs: {
+        parameters: {
+            query?: {
+                /** @description The page, from 0. A page has up to 100 jobs. */
+                page?: number;
+            };
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryPlanJobs"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     GetSummary: {
         parameters: {
             query?: {
@@ -5523,87 +5627,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TicketView"];
-                };
-            };
-            /** @description The token is missing, expired, or of another user pool. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_retry_plan_jobs: {
-        parameters: {
-            query?: {
-                page?: number;
-            };
-            header?: never;
-            path: {
-                plan_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetryPlanJobs"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

@@ -343,7 +343,7 @@ fn document_that_was_deleted_after_its_retention_time_is_not_tried_again() {
     let job = api.failed_job(key, 40 * DAY, Cause::ModelError);
     let reviewer = api.reviewer();
     let path = format!("/jobs/{}", job.id);
-    let detail: api::types::JobDetail = reviewer.get(&path);
+    let detail: JobDetail = reviewer.get(&path);
     let until = detail.document_kept_until.unwrap();
     assert_eq!(until % DAY, 0, "at midnight UTC");
     assert!(
@@ -373,7 +373,7 @@ fn document_that_was_deleted_after_its_retention_time_is_not_tried_again() {
     assert_eq!(code, "refused");
     assert!(text.contains("deleted"), "{text}");
     let young = api.failed_job("inbound/acme/young.pdf", DAY, Cause::ModelError);
-    let _: api::types::JobCommandResult = reviewer.post(
+    let _: JobCommandResult = reviewer.post(
         &format!("/jobs/{}/retry", young.id),
         json!({"reason": "again"}),
     );
