@@ -165,6 +165,7 @@ fn another_emulator_passes_the_conformance_suite() {
         job_store(&ports, &place, "rows");
         newest_jobs(&ports, &place, "lists");
         job_list(&ports, &place.bucket, "job-list");
+        marks_store(&ports, &place.bucket, "marks");
         job_index(&ports, &place, "index");
         key_value_store(&ports, "values");
         connections(&ports, "connections");

@@ -132,6 +132,10 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
         .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("Not a PDF.") }]);
       await at.getByText("Received").waitFor();
       await checkAxe("uploads", at);
+      await at.getByRole("button", { name: "Select…" }).click();
+      await at.getByRole("button", { name: /Select all/ }).click();
+      await at.getByRole("button", { name: "Save as ZIP" }).waitFor();
+      await checkAxe("selecting", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
         await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
         await at.getByText("History").waitFor();

@@ -8,6 +8,8 @@ import "./style/controls.css";
 import "./style/frame.css";
 import "./style/list.css";
 import "./style/job.css";
+import "./style/triage.css";
+import "./style/print.css";
 import { App } from "./ui/App";
 import { Loading } from "./ui/components";
 

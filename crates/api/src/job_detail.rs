@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::uploads::upload_view;
 use super::{ApiError, Principal, ready_by};
 use crate::explain::{Explanation, ExplanationStep, WaitingView, WaitsOn, explain};
+use crate::retention::{explain_what_is_gone, kept_until};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
 use jobs::breaker::Breaker;
@@ -70,6 +71,8 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
         ready_by: view.as_ref().and_then(|view| view.ready_by.clone()),
         ..explain(&job, ports.now())
     };
+    let kept = kept_until(&job, run.pipelines);
+    explain_what_is_gone(&mut explanation, &job, kept, ports.now());
     if job.queued_at().is_some() {
         let pauses = Pauses::load(ports, ports.now()).await?;
         let pause = pauses.holding(&job.pipeline, &job.tenant);
@@ -103,6 +106,8 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
         input_version: Some(job.input.version),
         uploaded_by: job.input.uploaded_by,
         trace_id: Some(trace.to_string()),
+        document_kept_until: kept.document,
+        result_kept_until: kept.result,
         expires_at: job.expires_at.map(|at| at.0),
     })
 }
@@ -164,6 +169,8 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         input_version: None,
         uploaded_by: Some(session.uploaded_by.clone()),
         trace_id: None,
+        document_kept_until: None,
+        result_kept_until: None,
         expires_at: None,
         upload: Some(upload_view(&session)),
     }))

@@ -20,12 +20,13 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{EventPage, EventQuery, EventView};
 pub use job::{
-    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultQuery,
-    ResultView,
+    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, MarksChange,
+    ResultQuery, ResultView,
 };
 pub use pause::{NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
 pub use plan::{
-    NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
+    NewRetryPlan, PlannedJobView, RetryPlanFilter, RetryPlanJobs, RetryPlanJobsQuery,
+    RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };
 pub use support::{
     AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,
@@ -58,6 +59,8 @@ pub struct ClientConfiguration {
 pub struct CallerView {
     /// The caller's name in job histories and in the audit log.
     pub actor: String,
+    /// The caller in `opened.by` of a job's marks.
+    pub reader_id: String,
     /// What the caller may do; several roles add up.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::Role>"))]
     pub roles: Vec<String>,

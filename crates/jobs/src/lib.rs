@@ -51,6 +51,7 @@ pub mod inventory_scan;
 mod invoke;
 pub mod job;
 pub mod labels;
+pub mod marks;
 pub mod model_version;
 pub mod observe_models;
 pub mod open_jobs;

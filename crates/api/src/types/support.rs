@@ -121,10 +121,12 @@ pub enum AuditAction {
     Resume,
     /// A tenant was created.
     CreateTenant,
+    /// Support marked a contract as reviewed, assigned it, or wrote its note.
+    Mark,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Retry,
         Self::RunAgain,
         Self::Cancel,
@@ -136,6 +138,7 @@ impl AuditAction {
         Self::Pause,
         Self::Resume,
         Self::CreateTenant,
+        Self::Mark,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -151,6 +154,7 @@ impl AuditAction {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::CreateTenant => "create-tenant",
+            Self::Mark => "mark",
         }
     }
 }

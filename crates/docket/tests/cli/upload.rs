@@ -293,3 +293,23 @@ fn refused_file_does_not_stop_the_upload_of_the_others() {
             .all(|upload| upload.object.is_some())
     );
 }
+
+#[test]
+fn folder_is_uploaded_without_the_files_that_the_service_would_refuse() {
+    let setup = Setup::signed_in();
+    std::fs::create_dir_all(setup.home.join("room/deep")).unwrap();
+    setup.file("room/a.pdf", &document(1000));
+    setup.file("room/deep/b.pdf", &document(1001));
+    setup.file("room/notes.txt", b"text");
+    setup.file("room/page.pdf", b"<html>");
+    let refused = setup.run(["upload", "room"]);
+    assert_ne!(refused.code, Some(0), "{refused:?}");
+    for named in ["notes.txt", "page.pdf", "--skip-bad"] {
+        assert!(refused.stderr.contains(named), "{named}: {refused:?}");
+    }
+    assert_eq!(setup.service.state().uploads.len(), 0);
+    let output = setup.run(["upload", "room", "--skip-bad"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stderr.contains("notes.txt") && output.stderr.contains("page.pdf"));
+    assert_eq!(setup.service.state().uploads.len(), 2);
+}

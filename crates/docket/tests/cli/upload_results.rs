@@ -184,3 +184,21 @@ fn interrupted_wait_continues_without_a_second_upload() {
     assert_eq!(setup.service.state().count("PUT /s3/job-1"), 1);
     assert_eq!(setup.service.state().uploads.len(), 1);
 }
+
+#[test]
+fn existing_result_is_noticed_before_the_document_is_sent() {
+    let setup = Setup::signed_in();
+    let file = setup.file("contract.pdf", &document(1000));
+    setup.file("contract.json", b"of the first run");
+    let output = upload(&setup, &file, &["--wait"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("contract.json, which already exists"),
+        "{output:?}"
+    );
+    assert!(output.stderr.contains("--force"), "{output:?}");
+    assert!(!output.stderr.contains("\\n"), "{output:?}");
+    assert_eq!(setup.service.state().uploads.len(), 0);
+}

@@ -10,6 +10,7 @@ mod downloads;
 mod idempotency;
 mod labels;
 mod lists;
+mod marks;
 mod pauses;
 mod plans;
 mod quarantine;

@@ -322,7 +322,12 @@ fn sync_again(frames: &[&Value]) -> Value {
             _ => "open",
         };
         let id = job["id"].as_str().unwrap();
-        known.insert(id.to_owned(), json!([id, job["version"], group]));
+        let revision = job["marks"]["revision"].as_u64();
+        let known_job = match revision {
+            Some(revision) => json!([id, job["version"], group, revision]),
+            None => json!([id, job["version"], group]),
+        };
+        known.insert(id.to_owned(), known_job);
     }
     let known: Vec<Value> = known.into_iter().map(|(_, job)| job).collect();
     let mark = frames.iter().rev().find_map(|frame| frame["mark"].as_str());
@@ -409,6 +414,25 @@ fn sync_finds_every_change_whose_push_was_lost() {
             ("new.pdf", "InProgress"),
         ]
     );
+    let again = sync(&app, &sync_again(&[&first, &answer]));
+    assert_eq!(again["jobs"], json!([]));
+}
+
+/// Marks change without a new version of the job.
+#[test]
+fn sync_finds_marks_whose_push_was_lost() {
+    let app = app();
+    upload(&app, "inbound/acme/a.pdf");
+    let first = sync(&app, &json!({"action": "sync"}));
+    let id = JobId::of_key(BUCKET, "inbound/acme/a.pdf");
+    let marks = jobs::marks::Marks {
+        revision: 1,
+        note: Some("ask about § 7".to_owned()),
+        ..Default::default()
+    };
+    app.ports.state().jobs.get_mut(&id).unwrap().marks = Some(Box::new(marks));
+    let answer = sync(&app, &sync_again(&[&first]));
+    assert_eq!(answer["jobs"][0]["marks"]["note"], "ask about § 7");
     let again = sync(&app, &sync_again(&[&first, &answer]));
     assert_eq!(again["jobs"], json!([]));
 }

@@ -72,6 +72,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   retry: "job",
   "run-again": "job",
   cancel: "job",
+  mark: "job",
   "delete-data": "job",
   plan: "plan",
   "apply-plan": "plan",
