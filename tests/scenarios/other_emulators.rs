@@ -13,7 +13,7 @@ use jobs::ports::Clock;
 use serde_json::Value;
 use testkit::conformance::{
     connections, dead_letters, folders, inventory, job_index, job_list, job_store, key_value_store,
-    newest_jobs, object_store, quarantine, quarantine_store, tickets,
+    marks_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 
 use crate::conformance::{JOBS_TABLE, Place};

@@ -83,7 +83,7 @@ pub(crate) fn check(
     let from = function.began_at.saturating_sub(MAX_CLOCK_SKEW);
     let to = env.now + MAX_CLOCK_SKEW;
     let is_submitting = |job: &Job| matches!(job.state, State::Submitting { .. });
-    let starts = is_submitting(job) && !write.before.as_ref().is_some_and(is_submitting);
+    let starts = is_submitting(job) && !write.before.as_deref().is_some_and(is_submitting);
     if starts && breakers.holds_throughout(&job.pipeline, job.id, from, to) {
         env.violation(BREAKERS, || {
             format!("{id} starts while the breaker is open, and is not the probe")
