@@ -82,7 +82,7 @@ where
     Ok(result)
 }
 
-/// Saves the change over what is there, also if somebody changes the marks at the same time.
+/// Saves the change over what is there, also if another request changes the marks at the same time.
 async fn save<P: JobStore + MarksStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,

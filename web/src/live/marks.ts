@@ -3,7 +3,7 @@
 import { statusGroup } from "../api/status";
 import type { JobView } from "../api/types";
 
-/** Older results are not new to anybody: someone who signs in for the first time would find nothing else. */
+/** Older results are new to no user: one who signs in for the first time would find nothing else. */
 const NEW_FOR_MS = 14 * 86_400_000;
 
 /** The attempt whose result is shown. */

@@ -71,7 +71,7 @@ export function TriageBar({ route, uploaders }: { route: ListRoute; uploaders: r
       <Choice
         label="People"
         value={person}
-        any="Anybody's"
+        any="All people"
         options={people}
         onChoose={(chosen) =>
           go(

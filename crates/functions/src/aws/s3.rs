@@ -40,7 +40,7 @@ impl<E: Environment> Aws<E> {
     }
 
     /// The account that must own the bucket of every request: S3 refuses if a bucket of the name is another account's.
-    /// Presigned requests have it not, since whoever sends them would have to send it, too.
+    /// Presigned requests do not have it: the client would have to send it as well.
     pub(super) fn bucket_owner(&self) -> Option<String> {
         self.config.bucket_owner.clone()
     }

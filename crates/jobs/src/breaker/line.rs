@@ -116,7 +116,7 @@ impl Breaker {
     }
 }
 
-/// Whether the line is that of the open breaker of `pipeline`, and somebody probes it. Without lists and texts of its own, as
+/// Whether the line is that of the open breaker of `pipeline`, and a job probes it. Without lists and texts of its own, as
 /// [`crate::pause::held_by`].
 pub fn held_by_breaker(line: &str, pipeline: &str, now: Timestamp) -> bool {
     let probe_at = || {

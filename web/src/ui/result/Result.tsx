@@ -115,7 +115,7 @@ function Loaded({
     const counted = attempt ?? (job && (job.earlier_result ?? job.attempt));
     const isNewest = job !== undefined && counted === (job.earlier_result ?? job.attempt);
     if (!found?.findings || counted === undefined || !isNewest || isSupport) return;
-    // The list says what was found. Without it somebody's next visit records it.
+    // The list says what was found. Otherwise the next visit of a reader records it.
     recordCounts(client, job, counted, found.findings).then(
       (after) => after && store.add([after]),
       () => undefined,
