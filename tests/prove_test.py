@@ -1,4 +1,4 @@
-"""Tests of the game day's parts: each promise can be seen broken, faults are undone after a kill, and the cost is limited.
+"""Tests of the game day's parts: each guarantee can be seen broken, faults are undone after a kill, and the cost is limited.
 
 Whole game days run on the local stack: tests/local_game_day.py.
 Run: .venv/bin/python -m unittest tests/prove_test.py
@@ -16,9 +16,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402  found by the line above
 from cli import AwsError  # noqa: E402
 from faults import Faults, Ledger  # noqa: E402
-import promises  # noqa: E402
+import guarantees  # noqa: E402
 import unknowns  # noqa: E402
-from promises import PROMISES, Promises  # noqa: E402
+from guarantees import GUARANTEES, Guarantees  # noqa: E402
 from prove import CASES, Document, Pace, Prove, notified  # noqa: E402
 
 
@@ -78,8 +78,8 @@ class Game:
         return (200, {}) if groups == "[support]" else (self.allowed_to_others, None)
 
     def broken(self):
-        Promises(self).report()
-        return [number for number in PROMISES if any(line.startswith(f"  BROKEN {number:>2}  ") for line in self.said)]
+        Guarantees(self).report()
+        return [number for number in GUARANTEES if any(line.startswith(f"  BROKEN {number:>2}  ") for line in self.said)]
 
 
 class EveryUnknown(unittest.TestCase):
@@ -138,7 +138,7 @@ class Answering:
 
 
 class Kept(unittest.TestCase):
-    def test_all_promises_can_be_kept_and_each_can_be_broken(self):
+    def test_all_guarantees_can_be_kept_and_each_can_be_broken(self):
         self.assertEqual(Game().broken(), [])
         for number, change in (
             (1, lambda game: game.listed.remove("1")),
@@ -157,7 +157,7 @@ class Kept(unittest.TestCase):
             with self.subTest(number):
                 game = Game()
                 change(game)
-                # A job that has not ended has no result either, for which promise 3 looks.
+                # A job that has not ended has no result either, for which guarantee 3 looks.
                 self.assertEqual([one for one in game.broken() if (number, one) != (2, 3)], [number])
 
     def test_a_job_that_failed_for_another_reason_is_no_expected_end(self):
@@ -166,10 +166,10 @@ class Kept(unittest.TestCase):
         self.assertEqual(game.broken(), [2])
         self.assertIn("Failed (ModelError: d) after 1 attempts, expected Failed (Superseded)", "\n".join(game.said))
 
-    def test_every_promise_has_its_check(self):
-        self.assertEqual(set(PROMISES), set(range(1, 11)))
-        self.assertTrue(all(hasattr(Promises, f"promise_{number}") for number in PROMISES))
-        self.assertLess(promises.MAX_LOST_PUSHES, 0.1)
+    def test_every_guarantee_has_its_check(self):
+        self.assertEqual(set(GUARANTEES), set(range(1, 11)))
+        self.assertTrue(all(hasattr(Guarantees, f"guarantee_{number}") for number in GUARANTEES))
+        self.assertLess(guarantees.MAX_LOST_PUSHES, 0.1)
 
 
 class Killed(BaseException):

@@ -177,7 +177,7 @@ class Deployment:
         self.say(f"The page's files: {len(sent.splitlines())} uploaded")
 
     def prove(self):
-        """Breaks things on purpose, and says which promises the service kept."""
+        """Breaks things on purpose, and says which guarantees the service kept."""
         self.check_account("A game day for")
         Prove(self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page).run()
 
