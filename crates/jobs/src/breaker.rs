@@ -29,7 +29,8 @@ const OPEN_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// If nobody has probed for this long after a probe was due, the breaker no longer holds new uploads: no job was waiting,
 /// and the next one is the probe. Longer than the longest interval of the reconciler, 15 minutes.
 pub const PROBE_OVERDUE: Duration = Duration::from_secs(20 * 60);
-/// The longest time between two probes that failed.
+/// The longest time between two probes that failed, in the first 40 minutes. Later it is a quarter of the time since the breaker
+/// opened, since a job has few attempts in its lifetime, and each probe that runs uses one up.
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(600);
 /// The longest time that a probe has before the next may start.
 const MAX_PROBE_TIME: Duration = Duration::from_secs(3600);
@@ -147,12 +148,13 @@ impl Breaker {
 }
 
 impl OpenBreaker {
-    /// The next probe is due after half of the time that the breaker has been open, within a minute and ten: the numbers of a
-    /// pipeline may say more. An outage of an hour costs about ten probes.
+    /// The next probe is due after half of the time that the breaker has been open, within `probe_seconds` and
+    /// `MAX_PROBE_INTERVAL`. An outage of an hour costs about ten probes, one of a day about 25.
     fn next_probe_at(&self, pipeline: &Pipeline, now: Timestamp) -> Timestamp {
         let least = pipeline.breaker.probe_interval();
-        let most = MAX_PROBE_INTERVAL.max(least);
-        now.plus((now.since(self.since) / 2).clamp(least, most))
+        let elapsed = now.since(self.since);
+        let most = MAX_PROBE_INTERVAL.max(least).max(elapsed / 4);
+        now.plus((elapsed / 2).clamp(least, most))
     }
 }
 

@@ -1,8 +1,9 @@
 //! Planted mistakes that take more than one service to make: they change what the product sees.
 
 use aws_lambda_events::sqs::SqsMessage;
+use jobs::event::EventKind;
 use jobs::id::{Attempt, InferenceId, Timestamp};
-use jobs::job::{AttemptRecord, Job};
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::ports::ListedVersion;
 use jobs::state::{Cause, RetryBudget, State};
 
@@ -113,9 +114,17 @@ fn still_queued(env: &SimulationEnvironment, mut job: Job) -> Job {
     if (was_held || was_probe)
         && let State::Cancelled { attempt } = job.state
     {
+        let is_held = |entry: &&HistoryEntry| {
+            let event = &entry.event;
+            matches!(
+                event,
+                EventKind::Held | EventKind::SubmitFailed | EventKind::AttemptFailed
+            )
+        };
+        let held = job.history.iter().rev().find(is_held);
         job.state = State::Queued {
             next: attempt,
-            since: job.created_at,
+            since: held.map_or(job.created_at, |entry| entry.at),
             start_by: None,
             budget: RetryBudget {
                 last_attempt: attempt,

@@ -1062,7 +1062,7 @@ export interface components {
          * @description Why an attempt or a job failed.
          * @enum {string}
          */
-        FailureCause: "InvalidInput" | "Superseded" | "ModelRejected" | "ModelError" | "TimedOut" | "Expired" | "Lost" | "PipelineGone" | "Refused" | "Unknown";
+        FailureCause: "InvalidInput" | "Superseded" | "ModelRejected" | "ModelError" | "TimedOut" | "Expired" | "Lost" | "PipelineGone" | "Refused" | "Unprocessable" | "EndpointDown" | "Unknown";
         /** @description Why a job or an attempt failed. */
         FailureView: {
             cause: components["schemas"]["FailureCause"];
@@ -1544,7 +1544,7 @@ export interface components {
         };
         /** @description Response of `GET /pauses`. */
         PauseList: {
-            /** @description For support all pauses, for others those that hold jobs of their tenants. */
+            /** @description For support all pauses, for others those that hold jobs of their tenants. Open circuit breakers are among them. */
             pauses: components["schemas"]["PauseView"][];
         };
         /**
@@ -1554,6 +1554,11 @@ export interface components {
         PauseView: {
             /** @description Who paused it. Only for support. */
             actor?: string;
+            /**
+             * @description Nobody paused it: the circuit breaker of the pipeline is open, since the endpoint refused or failed every document. It
+             *     closes by itself when a probe shows that the endpoint works.
+             */
+            breaker?: boolean;
             /** @description The pipeline; absent if the pause is about all pipelines of the tenant. */
             pipeline?: string;
             /** @description Why. Plain text. Escape it before you show it as HTML. Only for support. */
@@ -1567,7 +1572,7 @@ export interface components {
             tenant?: string;
             /**
              * Format: int64
-             * @description When it ends by itself, in milliseconds since 1970 UTC.
+             * @description When it ends by itself, in milliseconds since 1970 UTC. Of a circuit breaker: when one job probes the endpoint next.
              */
             until: number;
         };
@@ -2049,7 +2054,7 @@ export interface components {
          * @description What an open job can wait for.
          * @enum {string}
          */
-        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "stalled";
+        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "breaker" | "stalled";
         /** @description Body of `POST /webhooks/{webhook_id}`. What is absent stays as it is. */
         WebhookChange: {
             /** @description `false` pauses it. `true` goes on where it stopped, also after it was disabled because it failed. */

@@ -1,6 +1,6 @@
 //! Circuit breakers: what opens one, what probes, what closes it, and what that does to the jobs.
 
-use api::types::{JobDetail, PauseList, ResumeResult};
+use api::types::{JobCommandResult, JobDetail, PauseList, ResumeResult};
 use functions::handlers::{inference_error, inference_success, reconciler, retry, upload_trigger};
 use jobs::breaker::{Breaker, Trouble};
 use jobs::job::Job;
@@ -279,12 +279,7 @@ fn job_that_would_fail_opens_the_breaker_if_another_document_failed_and_none_suc
         assert_eq!(open_breaker(app).is_some(), attempt == 3);
         assert!(!matches!(state, State::Failed { .. }), "{state:?}");
         if attempt < 3 {
-            let (own, others) = std::mem::take(&mut app.ports.state().checks)
-                .into_iter()
-                .partition(|check| check.message.job == job(app, &key(0)).id);
-            app.ports.state().checks = own;
-            run_checks(app);
-            app.ports.state().checks = others;
+            retry_of(app, 0);
         }
     }
 }
@@ -312,7 +307,8 @@ fn refused_calls_in_a_row_open_the_breaker_and_an_accepted_call_closes_it() {
         reconcile(app);
         let began = app.ports.state().now;
         run_checks(app);
-        app.ports.state().now.0 = app.ports.state().now.0.max(began.0 + 5 * MINUTE);
+        let now = app.ports.state().now.0;
+        app.ports.state().now.0 = now.max(began.0 + 5 * MINUTE);
     }
     let probes = before - app.ports.state().refusals.len();
     assert!((5..=20).contains(&probes), "{probes} probes in an hour");
@@ -404,9 +400,9 @@ fn fail_with_words(app: &TestApp, number: usize, words: &str) -> Job {
 /// Starts the retry of a job, and of no other.
 fn retry_of(app: &TestApp, number: usize) {
     let id = job(app, &key(number)).id;
-    let (own, others) = std::mem::take(&mut app.ports.state().checks)
-        .into_iter()
-        .partition(|check| check.message.job == id);
+    let sent = std::mem::take(&mut app.ports.state().checks);
+    let (own, others): (Vec<_>, Vec<_>) =
+        sent.into_iter().partition(|check| check.message.job == id);
     app.ports.state().checks = own;
     run_checks(app);
     app.ports.state().checks.extend(others);
@@ -509,7 +505,7 @@ fn cancelled_job_does_not_probe() {
     for number in (0..FAILURES).chain([10]) {
         let path = format!("/jobs/{}/cancel", job(app, &key(number)).id);
         let body = json!({"reason": "sent by mistake"});
-        let _: serde_json::Value = api.support().post(&path, body);
+        let _: JobCommandResult = api.support().post(&path, body);
     }
     let before = app.ports.state().invocations.len();
     run_checks(app);

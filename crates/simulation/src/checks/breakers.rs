@@ -1,6 +1,7 @@
 //! A circuit breaker opens because of several documents of which none succeeds, lets one job probe, and closes.
 
 use jobs::breaker::{Breaker, Trouble, had_incident};
+use jobs::id::Attempt;
 use jobs::job::Job;
 use jobs::state::{Cause, State};
 
@@ -62,8 +63,9 @@ pub(crate) fn check(
 ) {
     let job = &write.job;
     let id = short(job.id);
-    if let State::Failed { failure, .. } = &job.state
+    if let State::Failed { attempt, failure } = &job.state
         && failure.cause == Cause::EndpointDown
+        && *attempt < Attempt::MAX
         && let Some(budget) = write
             .before
             .as_ref()
