@@ -31,6 +31,9 @@ impl KeyValueMap {
     pub fn delete(&mut self, collection: &str, key: &str) {
         if let Some(records) = self.0.get_mut(collection) {
             records.remove(key);
+            if records.is_empty() {
+                self.0.remove(collection);
+            }
         }
     }
 
