@@ -60,6 +60,7 @@ pub struct CallerView {
     /// The caller's name in job histories and in the audit log.
     pub actor: String,
     /// The caller in `opened.by` of a job's marks.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reader_id: String,
     /// What the caller may do; several roles add up.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::Role>"))]

@@ -889,7 +889,7 @@ export interface components {
             /** @description The pipelines that take uploads. */
             pipelines: components["schemas"]["PipelineView"][];
             /** @description The caller in `opened.by` of a job's marks. */
-            reader_id: string;
+            reader_id?: string;
             /** @description What the caller may do; several roles add up. */
             roles: components["schemas"]["CallerRole"][];
             /** @description The caller's tenants. Support has access to all tenants without being listed here. */

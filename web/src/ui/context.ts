@@ -127,7 +127,7 @@ export class AppContext extends Emitter {
 
   /** Whether a result or failure is new to this person. Support sees so many that only those of this visit are new. */
   isNew(job: JobView): boolean {
-    return this.isSupport ? this.store.unread.has(job.id) : isNewTo(this.me.reader_id, job, now());
+    return this.isSupport ? this.store.unread.has(job.id) : isNewTo(this.me.reader_id ?? "", job, now());
   }
 
   /** The person has opened a contract, which other devices should know too. */

@@ -43,6 +43,11 @@ struct UploadCommand<'a> {
 pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Exit> {
     // Check all files before the first one is sent: a mistyped name is reported at once, not after an hour.
     let found = files::files(&args.files);
+    let mut bad = found.bad;
+    if !args.skip_bad || found.files.is_empty() {
+        let missing = std::mem::take(&mut bad);
+        report_bad(context, missing, found.files.len(), args.skip_bad)?;
+    }
     if let Some(dir) = args.save.as_ref().filter(|dir| !dir.is_dir()) {
         return Err(CliError::usage(format!(
             "{} is not a directory",
@@ -53,7 +58,6 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
     let me: CallerView = context.client.get("/me").await?;
     let pipeline = files::choose_pipeline(&me.pipelines, args.pipeline.as_deref())?;
     let tenant = files::choose_tenant(&me, args.tenant.as_deref())?;
-    let mut bad = found.bad;
     let mut files = Vec::new();
     for file in found.files {
         match files::prepare(file, pipeline, args.content_type.as_deref()) {

@@ -238,24 +238,27 @@ fn empty_id_is_refused_in_words() {
 
 #[test]
 fn start_of_an_id_is_enough_if_only_one_job_has_it() {
+    const SEARCH: &str = "GET /jobs?search=9e70cad0";
     let setup = Setup::signed_in();
     let other = "9e70cad0-ffff-5cc5-a05e-6f9c5a981541";
     let found = |ids: &[&str]| json!({"jobs": ids.iter().map(|id| job(id)).collect::<Vec<_>>()});
-    setup.service.respond_once("GET /jobs", 200, &found(&[ID]));
+    setup.service.respond_once(SEARCH, 200, &found(&[ID]));
     serve_of(&setup, ID, "{}");
     let output = setup.run(["jobs", "result", "9E70CAD0"]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(setup.home.join("Lease.json").exists());
     setup
         .service
-        .respond_once("GET /jobs", 200, &found(&[ID, other]));
+        .respond_once(SEARCH, 200, &found(&[ID, other]));
     let output = setup.run(["jobs", "result", "9e70cad0"]);
     assert_eq!(output.code, Some(2), "{output:?}");
     assert!(
         output.stderr.contains(ID) && output.stderr.contains(other),
         "{output:?}"
     );
-    setup.service.respond_once("GET /jobs", 200, &found(&[]));
+    setup
+        .service
+        .respond_once("GET /jobs?search=9e70cad1", 200, &found(&[]));
     assert_eq!(setup.run(["jobs", "show", "9e70cad1"]).code, Some(4));
     assert!(
         setup
@@ -271,7 +274,9 @@ fn results_of_all_ready_jobs_are_saved_in_a_directory_each_under_a_name_of_its_o
     std::fs::create_dir(setup.home.join("out")).unwrap();
     let other = "11111111-2ef0-5cc5-a05e-6f9c5a981541";
     let page = json!({"jobs": [job(ID), job(other)]});
-    setup.service.respond_once("GET /jobs", 200, &page);
+    setup
+        .service
+        .respond_once("GET /jobs?batch=room&limit=100&status=ready", 200, &page);
     serve_of(&setup, ID, "1");
     serve_of(&setup, other, "2");
     let output = setup.run(["jobs", "result", "--batch", "room", "--output", "out"]);
