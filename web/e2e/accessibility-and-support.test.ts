@@ -77,7 +77,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     await page.getByRole("button", { name: "New webhook…" }).click();
     const url = "https://receiver.example/hook";
     await page.getByLabel("Address of your program").fill(url);
-    await page.getByLabel("A contract is ready").uncheck();
+    await page.getByRole("checkbox", { name: "A contract is ready" }).uncheck();
     await page.getByRole("button", { name: "Create webhook" }).click();
     const secret = page.getByLabel("Secret", { exact: true });
     assert.match(await secret.inputValue(), /^whsec_/);
