@@ -115,7 +115,7 @@ test: package cli test-web venv-check venv-supply-chain venv-clients ## run all 
 	@cd benches && ../.venv/bin/python -m unittest
 	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
-	@if [ -x target/venv-clients/bin/python ]; then cd clients/python && ../../target/venv-clients/bin/python -m unittest discover -s tests; fi
+	@if [ -x target/venv-clients/bin/python ]; then cd clients/python && PYTHONPATH=src ../../target/venv-clients/bin/python -m unittest discover -s tests; fi
 	$(call say,testing what is written in Rust)
 	@rm -f "$(DECISIONS)"
 	@DECISIONS_LOG="$(DECISIONS)" $(CARGO) test $(TESTS)

@@ -1,6 +1,6 @@
 """Verification of the feed and of webhooks, without a service.
 
-Run: python -m unittest discover -s clients/python/tests
+Run, in clients/python: PYTHONPATH=src ../../target/venv-clients/bin/python -m unittest discover -s tests
 """
 
 import copy

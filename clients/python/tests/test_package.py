@@ -1,6 +1,6 @@
 """The package as a whole: its types are those of the API, and it is checked strictly."""
 
-import importlib.util
+import importlib
 import os
 import pathlib
 import subprocess
