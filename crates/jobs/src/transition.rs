@@ -303,12 +303,12 @@ pub fn transition(
             }
             // Any of these may be the message that led here: because its evidence contained an output, or because it ended a
             // run again without a result.
-            Event::Succeeded { .. }
+            Event::Uploaded
+            | Event::Succeeded { .. }
             | Event::AttemptFailed { .. }
             | Event::CheckDue { .. }
             | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
-            Event::Uploaded
-            | Event::Accepted { .. }
+            Event::Accepted { .. }
             | Event::SubmitFailed { .. }
             | Event::Held { .. }
             | Event::Retry { .. }
