@@ -86,8 +86,9 @@ policy-files: venv-check ## write infra/policies/cloudformation-*.json after a c
 undeploy: $(if $(RELEASE),,venv) ## take that away again; refuses while jobs are open
 	@$(DEPLOYER) undeploy "$(ENVIRONMENT)"
 
-docs: ## write anew what is generated from the code: job-lifecycle.md, api.md, openapi.json, the figures of capacity.md, and how jobs are explained
+docs: ## write anew what is generated from the code: job-lifecycle.md, api.md, openapi.json, the Python package's types, the figures of capacity.md, and how jobs are explained
 	@UPDATE_DOCS=1 $(CARGO) test $(TESTS) --test lifecycle --test explain --test handlers --test capacity
+	@if [ -x target/venv-clients/bin/python ]; then cd clients/python && ../../target/venv-clients/bin/python -W ignore -m datamodel_code_generator; fi
 
 WEB := web/dist/index.html
 # The oldest version that Vite supports.
@@ -118,6 +119,7 @@ test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules
 	@cd benches && ../.venv/bin/python -m unittest
 	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
+	@if [ -x target/venv-clients/bin/python ]; then cd clients/python && PYTHONPATH=src ../../target/venv-clients/bin/python -m unittest discover -s tests; fi
 	$(call say,testing what is written in Rust)
 	@rm -f "$(DECISIONS)"
 	@DECISIONS_LOG="$(DECISIONS)" $(CARGO) test $(TESTS)

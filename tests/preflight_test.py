@@ -14,6 +14,7 @@ from unittest import mock
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import aws_models  # noqa: E402  found by the line above
+import templates  # noqa: E402
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402
 from deploy_test import program  # noqa: E402
 
@@ -215,8 +216,12 @@ class Preflights(unittest.TestCase):
         rows = {"Quotas": [{"QuotaName": name, "QuotaCode": "L-7", "Value": 8.0} for name in QUOTAS]}
         self.refuses("is 8, and MaxInstances of legal-review, ocr-batch need 9", "desired-value 18", {"service-quotas list-service-quotas": rows}, endpoints=both)
 
+    def test_reserved_concurrency_is_that_of_the_template(self):
+        mapping = templates.Project().service["Mappings"]["ReservedConcurrency"]
+        self.assertEqual(preflight.RESERVED, sum(row["standard"] for row in mapping.values()))
+
     def test_concurrent_executions_of_lambda_roles_and_the_alarm_topic(self):
-        for scale, limit, needed in (("standard", 100, 101), ("small", 9, 10)):
+        for scale, limit, needed in (("standard", 140, 141), ("small", 9, 10)):
             answers = {"lambda get-account-settings": {"AccountLimit": {"ConcurrentExecutions": limit}}}
             self.refuses(f"is {limit}, and Scale {scale} needs {needed}", "L-B99A9384", answers, service={"Scale": scale, "AlarmTopicArn": TOPIC})
         self.notes("AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint does not exist", {"iam get-role": "NoSuchEntity"})

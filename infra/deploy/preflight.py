@@ -22,6 +22,7 @@ from plan import Refusal
 MINUTES = {"service": 10, "new endpoint": 30, "endpoint": 15, "page": 10, "monitoring": 3}
 MIN_CREDENTIAL_MINUTES = 15  # less is a problem, since nothing would get far
 LAMBDA_UNRESERVED = 100  # Lambda developer guide, "Configuring reserved concurrency"
+RESERVED = 41  # mapping ReservedConcurrency of service.yaml
 AWS_TOPIC_KEY = "alias/aws/sns"  # of AWS, and the default
 SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 IMAGE_URI = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^:@\s]+?)(?::([^@\s]+))?(?:@(sha256:[0-9a-f]{64}))?")
@@ -316,7 +317,7 @@ class Preflight:
         """Whether the account's concurrent executions suffice for `Scale`."""
         limit = self.aws("lambda", "get-account-settings")["AccountLimit"]["ConcurrentExecutions"]
         scale = self.environment.given["service"].get("Scale", "standard")
-        needed = LAMBDA_UNRESERVED + 1 if scale == "standard" else 10
+        needed = LAMBDA_UNRESERVED + RESERVED if scale == "standard" else 10
         if limit < needed:
             command = f"aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000   # or \"Scale\": \"small\" in infra/environments/{self.environment.name}.json"
             yield Finding(f"Lambda's quota of concurrent executions is {limit}, and Scale {scale} needs {needed}", command)

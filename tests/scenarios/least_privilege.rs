@@ -261,6 +261,7 @@ const GRANTS: [Grants; 14] = [
             "write the state of a webhook",
             "delete the state of a webhook",
             "list deliveries",
+            "write an audit entry",
             "send to queue webhooks",
         ],
     },

@@ -69,6 +69,68 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     );
   });
 
+  test("a reviewer sets a webhook up, sees the secret once, tests it, and sends events again", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await page.getByLabel(/^Signed in as/).click();
+    await page.getByRole("link", { name: "Webhooks" }).click();
+    await page.getByText("No webhooks yet").waitFor();
+    await page.getByRole("button", { name: "New webhook…" }).click();
+    const url = "https://receiver.example/hook";
+    await page.getByLabel("Address of your program").fill(url);
+    await page.getByRole("checkbox", { name: "A contract is ready" }).uncheck();
+    await page.getByRole("button", { name: "Create webhook" }).click();
+    const secret = page.getByLabel("Secret", { exact: true });
+    assert.match(await secret.inputValue(), /^whsec_/);
+    await page.getByRole("button", { name: "I have stored it" }).click();
+    await secret.waitFor({ state: "detached" });
+    await page.getByText("Only job.failed").waitFor();
+    assert.equal(await page.content().then((html) => html.includes("whsec_")), false);
+
+    await page.getByRole("button", { name: "Send a test event" }).click();
+    await page.getByText("Delivered (200)").waitFor();
+    await page.getByText("thank you").waitFor();
+    await page.getByRole("button", { name: "Send again…" }).click();
+    await page.getByLabel("Since").fill("2026-01-02T03:04");
+    await page.getByRole("button", { name: "Send again", exact: true }).click();
+    const expected = await page.evaluate(() => new Date("2026-01-02T03:04").getTime());
+    await until("events are sent again", () => fixture.redelivered.length === 1);
+    assert.deepEqual(fixture.redelivered, [{ from: expected }]);
+
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("Paused. Nothing is sent").waitFor();
+    assert.ok(await page.getByRole("button", { name: "Send again…" }).isDisabled());
+    await page.getByRole("button", { name: "Enable" }).click();
+    await page.getByText("Sending.", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "New secret…" }).click();
+    await page.getByRole("button", { name: "Make a new secret" }).click();
+    await secret.waitFor();
+    await page.evaluate(AXE);
+    const found = await page.evaluate("axe.run()");
+    const { violations } = found as { violations: { id: string; impact: string }[] };
+    assert.deepEqual(
+      violations.filter(({ impact }) => ["serious", "critical"].includes(impact)).map(({ id }) => id),
+      [],
+    );
+    await page.getByRole("button", { name: "I have stored it" }).click();
+    await page.getByText("the previous secret is used too until").waitFor();
+    await page.getByRole("button", { name: "Delete…" }).click();
+    await page.getByRole("button", { name: "Delete webhook" }).click();
+    await page.getByText("No webhooks yet").waitFor();
+  });
+
+  test("customers have no webhooks, and support chooses a tenant first", async () => {
+    await signIn(page, `${fixture.pageUrl}/webhooks`, "customer@acme.example");
+    await page.getByText("This page does not exist").waitFor();
+    await page.getByLabel(/^Signed in as/).click();
+    assert.equal(await page.getByRole("link", { name: "Webhooks" }).count(), 0);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await signIn(page, `${fixture.pageUrl}/webhooks`, SUPPORT);
+    await page.getByText("Choose a tenant").waitFor();
+    await page.getByLabel("Tenant; empty for all").fill("acme");
+    await page.keyboard.press("Enter");
+    await page.getByText("No webhooks yet").waitFor();
+  });
+
   test("support plans and starts a retry, redrives a quarantined message and reads the audit log", async () => {
     sample(fixture);
     await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);

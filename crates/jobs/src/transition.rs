@@ -309,13 +309,13 @@ pub fn transition(
             }
             // Any of these may be the message that led here: because its evidence contained an output, or because it ended a
             // run again without a result.
-            Event::Succeeded { .. }
+            Event::Uploaded
+            | Event::Succeeded { .. }
             | Event::AttemptFailed { .. }
             | Event::CheckDue { .. }
             | Event::Held { .. }
             | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
-            Event::Uploaded
-            | Event::Accepted { .. }
+            Event::Accepted { .. }
             | Event::SubmitFailed { .. }
             | Event::Retry { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),

@@ -67,6 +67,16 @@ export class Client {
   batch = (id: string, tenant?: string) => this.get("/batches/{batch}", { id, query: { tenant } });
   tenants = () => this.get("/tenants", {});
   createTenant = (name: string, reason: string) => this.send("post", "/tenants", { body: { name, reason } });
+  webhooks = (tenant?: string) => this.get("/webhooks", { query: { tenant } });
+  createWebhook = (body: Body<paths["/webhooks"]["post"]>["body"]) => this.send("post", "/webhooks", { body });
+  changeWebhook = (id: string, body: Body<paths["/webhooks/{webhook_id}"]["post"]>["body"]) =>
+    this.send("post", "/webhooks/{webhook_id}", { id, body });
+  deleteWebhook = (id: string) => this.send("delete", "/webhooks/{webhook_id}", { id });
+  rotateWebhookSecret = (id: string) => this.send("post", "/webhooks/{webhook_id}/secret", { id });
+  testWebhook = (id: string) => this.send("post", "/webhooks/{webhook_id}/test", { id });
+  redeliver = (id: string, body: Body<paths["/webhooks/{webhook_id}/redeliver"]["post"]>["body"]) =>
+    this.send("post", "/webhooks/{webhook_id}/redeliver", { id, body });
+  deliveries = (id: string) => this.get("/webhooks/{webhook_id}/deliveries", { id });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
 
   /** Sends a GET request, and repeats it if the failure is likely to pass. */

@@ -50,4 +50,8 @@ export type BatchView = Schemas["BatchView"];
 export type Tenant = Schemas["TenantView"];
 export type Summary = Schemas["JobSummary"];
 
+export type EventType = Schemas["EventType"];
+export type WebhookView = Schemas["WebhookView"];
+export type DeliveryView = Schemas["DeliveryView"];
+
 export type PushMessage = Schemas["PushMessage"];

@@ -32,6 +32,7 @@ export type Route =
   | { screen: "quarantined"; id: string }
   | { screen: "audit" }
   | { screen: "tenants" }
+  | { screen: "webhooks" }
   | { screen: "unknown" };
 
 export function parseRoute(path: string, search: string): Route {
@@ -51,6 +52,7 @@ export function parseRoute(path: string, search: string): Route {
     };
   }
   if (first === "jobs" && second !== undefined && third === undefined) return { screen: "job", id: second };
+  if (first === "webhooks" && second === undefined) return { screen: "webhooks" };
   if (first !== "support" || rest.length > 0) return { screen: "unknown" };
   if (second === undefined) return { screen: "support" };
   if (second === "plans") return third === undefined ? { screen: "plans" } : { screen: "plan", id: third };

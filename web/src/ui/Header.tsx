@@ -215,6 +215,11 @@ function UserMenu({ app }: { app: AppContext }): JSX.Element {
           <bdi>{me.actor}</bdi>
           <span class="muted small">{[...me.roles, ...me.tenants].join(", ")}</span>
         </p>
+        {app.readsTenant && (
+          <a href="/webhooks" onClick={(event) => event.currentTarget.closest("details")?.removeAttribute("open")}>
+            Webhooks
+          </a>
+        )}
         <button type="button" class="quiet" onClick={() => session.signOut()}>
           Sign out
         </button>

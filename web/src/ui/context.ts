@@ -77,6 +77,11 @@ export class AppContext extends Emitter {
     return this.me.roles.includes("support");
   }
 
+  /** Whether the person sees all jobs of the tenant: webhooks carry them. */
+  get readsTenant(): boolean {
+    return this.isSupport || this.me.roles.includes("reviewer");
+  }
+
   pipeline(name: string): PipelineView | undefined {
     return this.me.pipelines.find((pipeline) => pipeline.name === name);
   }

@@ -123,10 +123,20 @@ pub enum AuditAction {
     CreateTenant,
     /// Support marked a contract as reviewed, assigned it, or wrote its note.
     Mark,
+    /// A webhook was created.
+    CreateWebhook,
+    /// A webhook was changed, paused or enabled.
+    ChangeWebhook,
+    /// A webhook got a new secret.
+    RotateWebhookSecret,
+    /// A webhook was deleted.
+    DeleteWebhook,
+    /// Events were sent to a webhook again.
+    RedeliverEvents,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 17] = [
         Self::Retry,
         Self::RunAgain,
         Self::Cancel,
@@ -139,6 +149,11 @@ impl AuditAction {
         Self::Resume,
         Self::CreateTenant,
         Self::Mark,
+        Self::CreateWebhook,
+        Self::ChangeWebhook,
+        Self::RotateWebhookSecret,
+        Self::DeleteWebhook,
+        Self::RedeliverEvents,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -155,6 +170,11 @@ impl AuditAction {
             Self::Resume => "resume",
             Self::CreateTenant => "create-tenant",
             Self::Mark => "mark",
+            Self::CreateWebhook => "create-webhook",
+            Self::ChangeWebhook => "change-webhook",
+            Self::RotateWebhookSecret => "rotate-webhook-secret",
+            Self::DeleteWebhook => "delete-webhook",
+            Self::RedeliverEvents => "redeliver-events",
         }
     }
 }
@@ -169,12 +189,12 @@ pub struct AuditEntry {
     pub actor: String,
     #[cfg_attr(feature = "schema", schemars(with = "AuditAction"))]
     pub action: String,
-    /// The id of a job, a retry plan or a message in quarantine, or the name of a tenant.
+    /// The id of a job, a retry plan, a message in quarantine or a webhook, or the name of a tenant.
     pub target: String,
     /// The tenant of the target, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The actor's reason. Plain text. Escape it before you show it as HTML.
+    /// The actor's reason; empty for changes of webhooks, which need none. Plain text. Escape it before you show it as HTML.
     pub reason: String,
     /// The outcome. Absent if it could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
