@@ -34,6 +34,7 @@ mod job_detail;
 mod job_list;
 mod model_check;
 mod paging;
+mod password;
 mod pauses;
 mod pipelines;
 mod plan;
@@ -184,6 +185,8 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Login(args) => account::login(context, args).await,
         Command::Logout => account::logout(context).await,
         Command::Whoami => account::whoami(context).await,
+        Command::Password(command) => password::run(context, command).await,
+        Command::Authenticator(command) => password::authenticator(context, command).await,
         Command::Upload(args) => upload::run(context, args).await,
         Command::Jobs(command) => run_jobs(context, command).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
