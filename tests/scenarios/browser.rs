@@ -138,7 +138,8 @@ async fn run_in_browser(stack: &Stack, file: &str, settings: &[(&str, &str)]) ->
 /// Says what is skipped, also when the test passes: the harness captures only what is printed with `eprintln!`.
 fn report_skipped(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what}");
-    writeln!(std::io::stderr(), "skipped: {what}").unwrap();
+    let line = format!("skipped: {what}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 /// Alone, because the browser and the functions need both cores.
