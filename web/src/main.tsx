@@ -5,6 +5,7 @@ import { backoff, pause } from "./lib/backoff";
 import { Router } from "./lib/route";
 import "./style/base.css";
 import "./style/controls.css";
+import "./style/account.css";
 import "./style/frame.css";
 import "./style/list.css";
 import "./style/job.css";

@@ -30,6 +30,7 @@ Environment:
   DOCKET_API       address of the service, like --api
   DOCKET_EMAIL     e-mail address for `docket login`, like --email
   DOCKET_PASSWORD  password for `docket login`
+  DOCKET_CODE      code of the authenticator app, or from the e-mail of `docket password forgot`
   NO_COLOR         turn colors off
   SSL_CERT_FILE    certificates to trust instead of the system's";
 
@@ -68,6 +69,12 @@ pub(crate) enum Command {
     Logout,
     /// Show who is signed in and what they may do
     Whoami,
+    /// Change your password, or replace one that you forgot
+    #[command(subcommand)]
+    Password(PasswordCommand),
+    /// Sign in with a code of an authenticator app besides the password
+    #[command(subcommand)]
+    Authenticator(AuthenticatorCommand),
     /// Upload documents; with --wait, also save their results
     ///
     /// Large files are uploaded in parts. To resume an interrupted upload, run the same command again. With --json, each
@@ -144,6 +151,22 @@ pub(crate) struct LoginArgs {
     /// E-mail address of the user [default: ask]
     #[arg(long, short, env = "DOCKET_EMAIL", hide_env_values = true)]
     pub(crate) email: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PasswordCommand {
+    /// Replace the password, which must be known
+    Change(LoginArgs),
+    /// Have a code sent to your e-mail address, and set a new password with it
+    Forgot(LoginArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthenticatorCommand {
+    /// Show a key for the app; sign-in asks for its code from then on
+    On(LoginArgs),
+    /// Sign in with the password alone again
+    Off(LoginArgs),
 }
 
 #[derive(Clone, Debug, Args)]

@@ -36,6 +36,7 @@ mod job_list;
 mod marks;
 mod model_check;
 mod paging;
+mod password;
 mod pauses;
 mod pipelines;
 mod plan;
@@ -188,6 +189,8 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Login(args) => account::login(context, args).await,
         Command::Logout => account::logout(context).await,
         Command::Whoami => account::whoami(context).await,
+        Command::Password(command) => password::run(context, command).await,
+        Command::Authenticator(command) => password::authenticator(context, command).await,
         Command::Upload(args) => upload::run(context, args).await,
         Command::Jobs(command) => run_jobs(context, command).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
