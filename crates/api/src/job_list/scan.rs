@@ -107,7 +107,7 @@ impl JobScan {
         let is_open = matches!(self.lists.first(), Some(JobListKey::Open(_)));
         let is_all_tenants = is_open || matches!(self.lists.first(), Some(JobListKey::Failed(_)));
         let is_second = is_open && job.queued_at().is_some_and(|at| at != entry.at);
-        !(is_all_tenants && job.tenant.is_probe()) && !is_second
+        !(is_second || is_all_tenants && job.tenant.is_probe())
     }
 
     /// The next entries in order, and whether there are more after them.
