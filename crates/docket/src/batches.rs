@@ -7,7 +7,7 @@ use crate::cli::{BatchArgs, JobCommandArgs};
 use crate::client::{path_segment, query_string};
 use crate::error::{CliError, Exit, Result};
 use crate::job_commands;
-use crate::job_list::all_ids;
+use crate::job_ids::all_ids;
 use crate::print::{Printer, counts};
 
 pub(crate) async fn run(context: &CommandContext, args: BatchArgs) -> Result<Exit> {

@@ -16,24 +16,6 @@ const MAX_PAGES: usize = 10;
 /// `docket jobs find` stops after this many jobs.
 const MAX_FOUND: usize = 200;
 
-/// The ids of all jobs that a query finds, however many pages they fill.
-pub(crate) async fn all_ids(context: &CommandContext, query: JobQuery) -> Result<Vec<String>> {
-    let mut query = JobQuery {
-        limit: Some(MAX_PAGE_SIZE),
-        ..query
-    };
-    let mut ids = Vec::new();
-    loop {
-        let path = format!("/jobs{}", query_string(&query));
-        let page: JobPage = context.client.get(&path).await?;
-        ids.extend(page.jobs.into_iter().map(|job| job.id));
-        query.cursor = page.cursor;
-        if query.cursor.is_none() {
-            return Ok(ids);
-        }
-    }
-}
-
 pub(crate) async fn list(context: &CommandContext, args: JobListArgs) -> Result<Exit> {
     let page = fetch_jobs(context, &args).await?;
     let printer = &context.printer;

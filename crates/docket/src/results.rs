@@ -9,8 +9,7 @@ use clap::Args;
 use crate::CommandContext;
 use crate::download::{self, Download};
 use crate::error::{CliError, CombinedExit, Exit, Result};
-use crate::job_ids::{job_id, whole_ids};
-use crate::job_list::all_ids;
+use crate::job_ids::{all_ids, job_id, whole_ids};
 use crate::print::{byte_size, sanitize};
 
 #[derive(Clone, Debug, Args)]
