@@ -21,15 +21,16 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 import cost
-from outcomes import FAILED, READY, SUPERSEDED, Row, Totals, classify, sum_by_side, table
-from scenarios import SCENARIOS, THROTTLED, Uploads
+from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, Row, Totals, classify, sum_by_side, table
+from scenarios import CANCELLED_IN_QUEUE, PAUSED, SCENARIOS, THROTTLED, Scenario, Uploads
 from proxies import job_of
 from testbed import BASELINE, DOCKET, DURABLE, RECONCILER, SIDES, TARGET, Testbed, say, step
 
 MINUTE, HOUR = 60, 3600
 # Jumps of the clock. They are short at first, when most happens. After each jump, everything that became due happens.
 BEFORE_THROTTLING = [MINUTE] * 5 + [5 * MINUTE] * 11 + [10 * MINUTE] * 6
-DURING_THROTTLING = [10 * MINUTE] * 6
+# While the function is throttled, and then while the pipeline is paused.
+FOR_AN_HOUR = [10 * MINUTE] * 6
 # Short again when a request without a notification becomes overdue (6 h 32 min), then past Docket's job deadline
 # (job_deadline_seconds of legal-review, 23 h) of the last upload.
 AFTER_THROTTLING = [20 * MINUTE] * 3 + [30 * MINUTE] * 5 + [5 * MINUTE] * 12 + [2 * HOUR] * 9
@@ -50,7 +51,7 @@ class Comparison:
     def run(self) -> None:
         """Runs all scenarios, and lets more than a day pass."""
         for number, scenario in enumerate(self.scenarios):
-            if scenario is THROTTLED:
+            if scenario in (THROTTLED, PAUSED, CANCELLED_IN_QUEUE):
                 continue
             step(scenario.title)
             self.uploads.run(number, scenario)
@@ -61,13 +62,30 @@ class Comparison:
         self.jump(BEFORE_THROTTLING)
         if THROTTLED in self.scenarios:
             step(THROTTLED.title)
-            self.uploads.run(len(SCENARIOS) - 1, THROTTLED)
-        self.jump(DURING_THROTTLING)
+            self.uploads.run(SCENARIOS.index(THROTTLED), THROTTLED)
+        self.jump(FOR_AN_HOUR)
         for side in SIDES:
             self.testbed.throttle(side, False)
         self.uploads.redeliver_events()
+        self.settle()
+        self.paused_hour([it for it in (PAUSED, CANCELLED_IN_QUEUE) if it in self.scenarios])
         step("a day passes")
         self.jump(AFTER_THROTTLING)
+
+    def paused_hour(self, scenarios: list[Scenario]) -> None:
+        """Uploads while everything is paused, and cancels some of it. Docket's pause ends by itself, the others' by hand."""
+        if not scenarios:
+            return
+        step(PAUSED.title)
+        self.testbed.pause(until=self.testbed.clock.now() + HOUR)
+        for scenario in scenarios:
+            self.uploads.run(SCENARIOS.index(scenario), scenario)
+        self.settle()
+        if CANCELLED_IN_QUEUE in scenarios:
+            self.uploads.cancel(CANCELLED_IN_QUEUE)
+        self.jump(FOR_AN_HOUR)
+        for side in SIDES:
+            self.testbed.throttle(side, False)
 
     def jump(self, steps: list[int]) -> None:
         """Advances the clock step by step. After each step, waits until everything that became due has happened."""
@@ -130,7 +148,7 @@ def docket_row(item: dict[str, Any]) -> Row:
     """A row of Docket's job table."""
     state = item["state"]["M"]
     status = item["status"]["S"]
-    known = {"Ready": READY, "Failed": FAILED}.get(status, "open")
+    known = {"Ready": READY, "Failed": FAILED, "Cancelled": CANCELLED}.get(status, "open")
     if status == "Failed" and state["cause"]["S"] == "Superseded":
         known = SUPERSEDED
     attempts = [attempt["M"] for attempt in item["attempts"]["L"]]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-READY, FAILED, SUPERSEDED = "ready", "failed", "superseded"
+READY, FAILED, SUPERSEDED, CANCELLED = "ready", "failed", "superseded", "cancelled"
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Document:
     tag: str
     key: str
     etag: str
-    expected: str  # READY, FAILED, or SUPERSEDED if a newer version replaces it
+    expected: str  # READY, FAILED, SUPERSEDED if a newer version replaces it, or CANCELLED before it runs
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Row:
 
     job: str
     etag: str
-    state: str  # READY, FAILED, SUPERSEDED or "open"
+    state: str  # READY, FAILED, SUPERSEDED, CANCELLED or "open"
     output: str | None  # key of the output
     updated_at: float
 
@@ -59,6 +59,8 @@ def classify(document: Document, rows: list[Row], runs: list[int], results: set[
         outcome.wrong, outcome.problem = 1, "ready without an output"
     elif row.state == READY and document.expected != READY:
         outcome.wrong, outcome.problem = 1, "ready with the result of a replaced version" if document.expected == SUPERSEDED else "ready although the document is invalid"
+    elif document.expected == CANCELLED and runs:
+        outcome.wrong, outcome.problem = 1, "the model ran although it was cancelled before"
     elif row.state != READY and document.expected == READY and has_output:
         outcome.wrong, outcome.problem = 1, f"{row.state} although an output exists"
     elif row.state != READY and document.expected == READY:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import hashlib
 import json
 
-from outcomes import FAILED, READY, SUPERSEDED, Document
+from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, Document
 from proxies import Fault
-from testbed import ROOT, SIDES, Testbed
+from testbed import DOCKET, ROOT, SIDES, Testbed
 
 HOUR = 3600
 CONTRACT = (ROOT / "samples" / "contracts" / "NDA Halden-Brightwater.pdf").read_bytes()
@@ -123,7 +123,10 @@ SCENARIOS = [
 ]
 # In an hour of its own, so that no other scenario is throttled.
 THROTTLED = Scenario("Lambda throttles the function for 1 h", plain(3), before=lambda testbed, side: testbed.throttle(side, True))
-SCENARIOS.append(THROTTLED)
+# In an hour of their own: Docket pauses the pipeline, the others have nothing but a concurrency of zero.
+PAUSED = Scenario("the operator pauses for 1 h", plain(3))
+CANCELLED_IN_QUEUE = Scenario("cancelled while it is paused", plain(3), expected=CANCELLED)
+SCENARIOS += [THROTTLED, PAUSED, CANCELLED_IN_QUEUE]
 
 
 class Uploads:
@@ -186,6 +189,17 @@ class Uploads:
         """Uploads an object."""
         self.uploaded_at[side, etag(content)] = self.testbed.clock.now()
         self.testbed.s3.put_object(Bucket=self.testbed.bucket(side), Key=key, Body=content, ContentType="application/pdf")
+
+    def cancel(self, scenario: Scenario) -> None:
+        """Cancels the documents of a scenario. Without a command for it, a customer can only delete the object."""
+        for document in self.documents:
+            if document.scenario != scenario.title:
+                continue
+            for side in SIDES:
+                if side == DOCKET:
+                    self.testbed.cancel(document.etag)
+                else:
+                    self.testbed.s3.delete_object(Bucket=self.testbed.bucket(side), Key=document.key)
 
     def redeliver_events(self) -> None:
         """Delivers the late copies of S3 events."""

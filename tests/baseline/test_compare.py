@@ -4,7 +4,7 @@ import unittest
 
 import compare
 import cost
-from outcomes import FAILED, READY, SUPERSEDED, Document, Row, Totals, classify, format_duration, table
+from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, Document, Row, Totals, classify, format_duration, table
 from fault_injection import point_of_write
 from proxies import Exchange, Fault, Faults, Traffic, job_in, job_of, notification_of, operation, tag_in
 
@@ -47,6 +47,12 @@ class ClassifyTest(unittest.TestCase):
             outcome = self.classify(expected, [row(found)], [200], objects)
             self.assertEqual((outcome.wrong, outcome.given_up, outcome.seconds), (1, 0, None), f"{expected} {found}")
         self.assertEqual(self.classify(READY, [row(READY), row(READY)], [200], {"out/1"}).wrong, 1)
+
+    def test_cancelled_document_is_right_if_the_model_never_ran(self):
+        for found in (CANCELLED, FAILED):
+            self.assertEqual(self.classify(CANCELLED, [row(found, None)], [], set()).seconds, 7.0)
+            self.assertEqual(self.classify(CANCELLED, [row(found, None)], [200], {"out/1"}).wrong, 1)
+        self.assertEqual(self.classify(CANCELLED, [row(READY)], [200], {"out/1"}).wrong, 1)
 
     def test_failure_without_another_try_is_given_up(self):
         outcome = self.classify(READY, [row(FAILED, None)], [500], set())

@@ -273,6 +273,31 @@ class Testbed:
         else:
             self.functions.delete_function_concurrency(FunctionName=name)
 
+    def pause(self, until: float) -> None:
+        """Pauses all work on new uploads: Docket's pipeline through its API, the others by a concurrency of zero."""
+        for side in SIDES:
+            if side == DOCKET:
+                self._api("POST", "/pauses", {"pipeline": "legal-review", "until": round(until * 1000), "reason": "the comparison pauses"})
+            else:
+                self.throttle(side, True)
+
+    def cancel(self, etag: str) -> None:
+        """Cancels Docket's job of a document through the API."""
+        job = next(row["job_id"]["S"] for row in self.rows(DOCKET) if row["input"]["M"]["etag"]["S"].strip('"') == etag)
+        self._api("POST", f"/jobs/{job}/cancel", {"reason": "the comparison cancels"})
+
+    def _api(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Calls the API as support: the function, with the event that the gateway makes of a request with a valid token."""
+        event = json.loads((ROOT / "events" / "support-api" / "get-me.json").read_text())
+        event |= {"routeKey": f"{method} /{{proxy+}}", "rawPath": path, "body": json.dumps(body)}
+        event["headers"]["content-type"] = "application/json"
+        event["requestContext"]["http"] |= {"method": method, "path": path}
+        event["requestContext"]["authorizer"]["jwt"]["claims"]["cognito:groups"] = "[support]"
+        answer = json.load(self.functions.invoke(FunctionName="docket-support-api", Payload=json.dumps(event))["Payload"])
+        if answer.get("statusCode", 500) >= 300:
+            raise RuntimeError(f"{method} {path} answered {answer}")
+        return json.loads(answer["body"])
+
     def set_notification_queue(self, side: str, queue: str) -> None:
         """Sends the S3 events of a bucket to another queue."""
         bucket = self.bucket(side)
