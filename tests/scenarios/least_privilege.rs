@@ -99,7 +99,17 @@ const GRANTS: [Grants; 14] = [
     Grants {
         function: "retry",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
-        own: &["receive checks", "read a failure", "read the pauses"],
+        own: &[
+            "receive checks",
+            "read a failure",
+            "list open jobs",
+            "list queued jobs",
+            "read the pauses",
+            "write the pauses",
+            "read whose turn it is",
+            "write whose turn it is",
+            "read the scan checkpoint",
+        ],
     },
     Grants {
         function: "reconciler",
@@ -139,6 +149,10 @@ const GRANTS: [Grants; 14] = [
         own: &[
             "read a job",
             "list open jobs",
+            "list queued jobs",
+            "read the pauses",
+            "write the pauses",
+            "send a check",
             "read what was observed of instances",
             "write what was observed of instances",
             "read the served models",

@@ -1,21 +1,16 @@
 //! One job with its attempts and explanation.
 
-use std::time::Duration;
-
 use super::uploads::upload_view;
-use super::{ApiError, Principal, ready_by};
+use super::{ApiError, Principal, queue_turn, ready_by};
 use crate::explain::{Explanation, ExplanationStep, WaitingView, WaitsOn, explain};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
-use jobs::id::{InferenceId, JobId, Timestamp};
+use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
-use jobs::ports::{Clock, JobStore, KeyValueStore};
+use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView, ModelView};
-
-/// The reconciler releases queued jobs every five minutes.
-const RELEASED_WITHIN: Duration = Duration::from_secs(360);
 
 /// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.
 ///
@@ -46,7 +41,7 @@ fn no_job(id: &str) -> ApiError {
 ///
 /// # Errors
 /// If there is no such job or the principal may not see it.
-pub async fn show<P: JobStore + KeyValueStore + Clock>(
+pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
@@ -71,8 +66,10 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
     };
     if job.queued_at().is_some() {
         let pauses = Pauses::load(ports, ports.now()).await?;
-        let pause = pauses.holding(&job.pipeline, &job.tenant);
-        add_pause(&mut explanation, pause, principal.is_support(), ports.now());
+        match pauses.holding(&job.pipeline, &job.tenant) {
+            Some(pause) => add_pause(&mut explanation, pause, principal.is_support()),
+            None => add_turn(&mut explanation, queue_turn::turn(ports, &job).await?),
+        }
     }
     Ok(JobDetail {
         job: view,
@@ -145,6 +142,7 @@ async fn pending_upload<P: KeyValueStore + Clock>(
             waiting: Some(WaitingView {
                 on: WaitsOn::Upload,
                 since: session.created_at.0,
+                turn: None,
             }),
             ready_by: None,
             next: vec![],
@@ -161,25 +159,29 @@ async fn pending_upload<P: KeyValueStore + Clock>(
     }))
 }
 
+/// Its place in the queue.
+fn add_turn(explanation: &mut Explanation, turn: Option<String>) {
+    if let Some(turn) = &turn {
+        explanation.summary = format!("{}: {turn}", explanation.summary);
+    }
+    if let Some(waiting) = &mut explanation.waiting {
+        waiting.turn = turn;
+    }
+}
+
 /// What holds a queued job, and what happens next. Who paused it and why is for support.
-fn add_pause(
-    explanation: &mut Explanation,
-    pause: Option<&Pause>,
-    is_support: bool,
-    now: Timestamp,
-) {
+fn add_pause(explanation: &mut Explanation, pause: &Pause, is_support: bool) {
     let step = |at: u64, what: &str| ExplanationStep {
         at,
         what: what.to_owned(),
         actor: None,
         reason: None,
     };
-    let Some(pause) = pause else {
-        explanation.summary = "the pause has ended; the job starts in a moment".to_owned();
-        let latest = now.plus(RELEASED_WITHIN).0;
-        explanation.next = vec![step(latest, "the job is sent to the endpoint")];
-        return;
-    };
+    if let Some(waiting) = &mut explanation.waiting {
+        waiting.on = WaitsOn::Pause;
+    }
+    explanation.summary =
+        "paused: nothing of it is at the endpoint, and it is sent there after the pause".to_owned();
     let what = match pause.scope {
         PauseScope::Pipeline(_) => "the pipeline is paused",
         PauseScope::Tenant(_) => "the tenant is paused",
@@ -194,6 +196,6 @@ fn add_pause(
     explanation.timeline.sort_by_key(|step| step.at);
     explanation.next = vec![step(
         details.until.0,
-        "the pause ends, and the job is sent to the endpoint",
+        "the pause ends, and the job waits for its turn",
     )];
 }

@@ -19,6 +19,7 @@ pub mod pauses;
 pub mod ports;
 mod principal;
 pub mod quarantine;
+mod queue_turn;
 mod ready_by;
 pub mod retry_plans;
 pub mod search;

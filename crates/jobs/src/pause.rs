@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::id::{Tenant, Timestamp};
 use crate::ports::{KeyValueStore, Record, Unavailable};
+use crate::window::{KnownWindow, is_full, is_window_line};
 
 const COLLECTION: &str = "pauses";
 const KEY: &str = "now";
@@ -124,9 +125,12 @@ impl Pause {
     }
 }
 
-/// All pauses at one time.
+/// All pauses at one time, and what is known of the windows ([`crate::window`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pauses(Vec<Pause>);
+pub struct Pauses {
+    pauses: Vec<Pause>,
+    windows: Vec<KnownWindow>,
+}
 
 impl Pauses {
     /// Those that have not ended, in one consistent read.
@@ -138,15 +142,21 @@ impl Pauses {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Pause> {
-        self.0.iter()
+        self.pauses.iter()
     }
 
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.pauses.len()
     }
 
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pauses.is_empty()
+    }
+
+    /// What is known of the pipeline's window.
+    pub fn window(&self, pipeline: &str) -> Option<&KnownWindow> {
+        let mut windows = self.windows.iter();
+        windows.find(|known| known.pipeline == pipeline)
     }
 
     /// Of the pauses that hold jobs of `tenant` in `pipeline`, the one that ends last.
@@ -156,8 +166,54 @@ impl Pauses {
     }
 }
 
-/// Whether a pause holds the jobs of `tenant` in `pipeline` now. A record that cannot be read holds every job: nobody knows
-/// what is paused. Without lists and texts of its own, since every start of an attempt comes here.
+/// Why a job is not sent to the endpoint now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// Nothing, and it is not known how many attempts its endpoint should get.
+    None,
+    /// Nothing: the window of its pipeline has places.
+    Place,
+    /// The window of its pipeline is full: it waits for its turn.
+    Turn,
+    Pause,
+}
+
+/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read is a pause of every job: nobody knows what
+/// is paused. Without lists and texts of its own, since every start of an attempt comes here.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn hold<P: KeyValueStore>(
+    ports: &P,
+    pipeline: &str,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<Hold, Unavailable> {
+    let Some(record) = ports.get(COLLECTION, KEY).await? else {
+        return Ok(Hold::None);
+    };
+    let is = |named: &str, own: &str| named == EVERY || named == own;
+    let mut hold = Hold::None;
+    for line in record.body.lines() {
+        if is_window_line(line) {
+            match is_full(line, pipeline, now) {
+                Some(true) => hold = Hold::Turn,
+                Some(false) => hold = Hold::Place,
+                None => {}
+            }
+            continue;
+        }
+        let is_held = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
+            is(on_pipeline, pipeline) && is(on_tenant, tenant.as_str()) && until > now
+        });
+        if is_held {
+            return Ok(Hold::Pause);
+        }
+    }
+    Ok(hold)
+}
+
+/// Whether a pause holds the jobs of `tenant` in `pipeline` now. See [`hold`].
 ///
 /// # Errors
 /// If the store does not answer.
@@ -167,19 +223,7 @@ pub async fn is_held<P: KeyValueStore>(
     tenant: &Tenant,
     now: Timestamp,
 ) -> Result<bool, Unavailable> {
-    let Some(record) = ports.get(COLLECTION, KEY).await? else {
-        return Ok(false);
-    };
-    let is = |named: &str, own: &str| named == EVERY || named == own;
-    for line in record.body.lines() {
-        let is_held = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
-            is(on_pipeline, pipeline) && is(on_tenant, tenant.as_str()) && until > now
-        });
-        if is_held {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(hold(ports, pipeline, tenant, now).await? == Hold::Pause)
 }
 
 /// The first columns of a line: the pipeline, the tenant, and until when they are paused.
@@ -211,7 +255,7 @@ pub async fn store<P: KeyValueStore>(
     pause: &Pause,
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
-    change(ports, &pause.scope, Some(pause), now).await
+    change_pause(ports, &pause.scope, Some(pause), now).await
 }
 
 /// Removes the pause of exactly this scope.
@@ -223,43 +267,86 @@ pub async fn remove<P: KeyValueStore>(
     scope: &PauseScope,
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
-    change(ports, scope, None, now).await
+    change_pause(ports, scope, None, now).await
+}
+
+/// Stores what is known of the window of a pipeline.
+///
+/// # Errors
+/// See [`Pauses::load`].
+pub(crate) async fn store_window<P: KeyValueStore>(
+    ports: &P,
+    known: &KnownWindow,
+    now: Timestamp,
+) -> Result<(), Unavailable> {
+    let set = |pauses: &mut Pauses| {
+        let windows = &mut pauses.windows;
+        windows.retain(|window| window.pipeline != known.pipeline);
+        windows.push(known.clone());
+        PauseChange::Done
+    };
+    // If others changed the record several times, the next evaluation says it.
+    change(ports, now, set).await.map(drop)
 }
 
 async fn read<P: KeyValueStore>(ports: &P, now: Timestamp) -> Result<(Pauses, u64), Unavailable> {
+    let mut found = Pauses::default();
     let Some(record) = ports.get(COLLECTION, KEY).await? else {
-        return Ok((Pauses::default(), 0));
+        return Ok((found, 0));
     };
-    let mut pauses = Vec::new();
     for line in record.body.lines() {
+        if is_window_line(line) {
+            let known = KnownWindow::from_line(line).filter(|known| known.until > now);
+            found.windows.extend(known);
+            continue;
+        }
         let pause = Pause::from_line(line).ok_or_else(|| Unavailable {
             what: "the record of pauses",
             source: "a line cannot be read".into(),
         })?;
         if pause.details.until > now {
-            pauses.push(pause);
+            found.pauses.push(pause);
         }
     }
-    Ok((Pauses(pauses), record.revision))
+    Ok((found, record.revision))
 }
 
-async fn change<P: KeyValueStore>(
+async fn change_pause<P: KeyValueStore>(
     ports: &P,
     scope: &PauseScope,
     new: Option<&Pause>,
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
-    for _ in 0..MAX_CONFLICTS {
-        let (Pauses(mut pauses), revision) = read(ports, now).await?;
+    let set = |found: &mut Pauses| {
+        let pauses = &mut found.pauses;
         let before = pauses.len();
         pauses.retain(|pause| pause.scope != *scope);
         match new {
-            None if pauses.len() == before => return Ok(PauseChange::NotPaused),
-            Some(_) if pauses.len() >= MAX_PAUSES => return Ok(PauseChange::TooMany),
+            None if pauses.len() == before => return PauseChange::NotPaused,
+            Some(_) if pauses.len() >= MAX_PAUSES => return PauseChange::TooMany,
             None | Some(_) => pauses.extend(new.cloned()),
         }
-        let lines: Vec<String> = pauses.iter().map(Pause::to_line).collect();
-        let last = pauses.iter().map(|pause| pause.details.until).max();
+        PauseChange::Done
+    };
+    change(ports, now, set).await
+}
+
+async fn change<P: KeyValueStore>(
+    ports: &P,
+    now: Timestamp,
+    set: impl Fn(&mut Pauses) -> PauseChange,
+) -> Result<PauseChange, Unavailable> {
+    for _ in 0..MAX_CONFLICTS {
+        let (mut found, revision) = read(ports, now).await?;
+        let change = set(&mut found);
+        if change != PauseChange::Done {
+            return Ok(change);
+        }
+        let Pauses { pauses, windows } = &found;
+        let mut lines: Vec<String> = pauses.iter().map(Pause::to_line).collect();
+        lines.extend(windows.iter().map(KnownWindow::to_line));
+        let ends = pauses.iter().map(|pause| pause.details.until);
+        let last = ends.chain(windows.iter().map(|known| known.until)).max();
         let record = Record {
             body: lines.join("\n"),
             revision: revision + 1,

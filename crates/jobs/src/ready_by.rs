@@ -68,8 +68,8 @@ pub enum Basis {
 pub enum NoEstimate {
     /// The job is final.
     Final,
-    /// The job is paused: it starts when the pause ends, and others may then be before it.
-    Paused,
+    /// The job is queued: it waits for its turn among the tenants, or for a pause to end.
+    Queued,
     /// The queue was not counted within [`MAX_SNAPSHOT_AGE`].
     NotCounted,
     /// The job should have been ready some time ago.
@@ -88,7 +88,7 @@ pub struct Queued {
 }
 
 impl Queued {
-    /// `None` if the job is final or paused.
+    /// `None` if the job is final or not sent yet.
     pub fn of(job: &Job) -> Option<Self> {
         let sent = |attempt: Attempt| {
             let record = job.attempt(attempt);
@@ -123,7 +123,7 @@ pub fn estimate(
     now: Timestamp,
 ) -> Result<Estimate, NoEstimate> {
     let not_sent = if job.queued_at().is_some() {
-        NoEstimate::Paused
+        NoEstimate::Queued
     } else {
         NoEstimate::Final
     };

@@ -1,20 +1,23 @@
-//! Releases queued jobs: sends a check for each that no pause holds, oldest first.
+//! Releases the queued jobs of pipelines without a window: sends a check for each that no pause holds, tenant by tenant. For
+//! a pipeline with a window it asks for a release ([`crate::release_window`]), which knows how many places there are.
 //!
 //! It reads and writes no row. The function that receives a check starts the attempt, unless the job is paused again. The index of
 //! queued jobs and the pauses say what to do, so a run that dies is repeated by the next one, two runs at once are harmless,
 //! and a resume needs no message of its own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tracing::{info, warn};
 
 use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
+use crate::pipeline::Pipelines;
 use crate::ports::{
     CheckQueue, CheckRequest, Clock, DelayedMessage, JobIndex, KeyValueStore, QueuePosition,
     QueuedJob, Unavailable,
 };
+use crate::window::has_window;
 
 /// Index entries of a shard read per query.
 const PAGE: u16 = 100;
@@ -25,7 +28,7 @@ const DELAY_MARGIN_SECONDS: u64 = 2;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReleaseReport {
-    /// Jobs for which a check was sent.
+    /// Jobs for which a check was sent, or that wait for their turn only.
     pub released: u64,
     /// Queued jobs by pipeline, those for which a check was sent among them. Not of all pipelines if `incomplete`.
     pub queued: BTreeMap<String, u64>,
@@ -35,12 +38,12 @@ pub struct ReleaseReport {
 
 /// Sends a check for every queued job that no pause holds. A job whose pause ends before the next run, an `interval` after
 /// this one, gets a check that arrives when the pause has ended. Stops at `until`.
-pub async fn release_queued<P>(ports: &P, interval: Duration, until: Timestamp) -> ReleaseReport
+pub async fn release_queued<P>(ports: &P, pipelines: &Pipelines, until: Timestamp) -> ReleaseReport
 where
     P: JobIndex + CheckQueue + KeyValueStore + Clock,
 {
     let mut report = ReleaseReport::default();
-    if let Err(error) = release(ports, interval, until, &mut report).await {
+    if let Err(error) = release(ports, pipelines, until, &mut report).await {
         warn!(error = %error, "not all queued jobs were released");
         report.incomplete = true;
     }
@@ -49,7 +52,7 @@ where
 
 async fn release<P>(
     ports: &P,
-    interval: Duration,
+    pipelines: &Pipelines,
     until: Timestamp,
     report: &mut ReleaseReport,
 ) -> Result<(), Unavailable>
@@ -59,6 +62,9 @@ where
     let mut queue = QueuedJobs::new();
     let mut pauses = None;
     let mut batch = Vec::with_capacity(BATCH);
+    // Pipelines with a window, and in how many seconds to ask for a release.
+    let mut windows: BTreeSet<(String, u32)> = BTreeSet::new();
+    let interval = pipelines.reconcile_interval();
     while let Some(queued) = queue.next(ports).await? {
         if ports.now() >= until {
             info!("time is up, the next run continues");
@@ -74,12 +80,13 @@ where
         let Some(delay_seconds) = delay::<P>(pauses, &queued, interval, ports.now()) else {
             continue;
         };
+        if pipelines.get(&queued.pipeline).is_some_and(has_window) {
+            report.released += 1;
+            windows.insert((queued.pipeline, delay_seconds));
+            continue;
+        }
         batch.push(DelayedMessage {
-            message: CheckRequest {
-                job: queued.position.job,
-                attempt: queued.attempt,
-                due: Some(queued.position.queued_at),
-            },
+            message: queued.check(),
             delay_seconds,
         });
         if batch.len() == BATCH {
@@ -88,6 +95,16 @@ where
         }
     }
     send(ports, &batch, report).await;
+    let requests = windows
+        .into_iter()
+        .map(|(message, delay_seconds)| DelayedMessage {
+            message,
+            delay_seconds,
+        });
+    let requests: Vec<DelayedMessage<String>> = requests.collect();
+    if !requests.is_empty() {
+        report.incomplete |= !ports.request_releases(&requests).await.is_empty();
+    }
     Ok(())
 }
 
@@ -130,7 +147,7 @@ async fn send<P: CheckQueue>(
     }
 }
 
-/// The queued jobs of all shards, oldest first.
+/// The queued jobs of all shards, in the order of their positions.
 struct QueuedJobs {
     shards: Vec<QueuedShard>,
 }
@@ -159,7 +176,7 @@ impl QueuedJobs {
     async fn next<P: JobIndex>(&mut self, ports: &P) -> Result<Option<QueuedJob>, Unavailable> {
         for shard in &mut self.shards {
             while shard.page.is_empty() && shard.has_more {
-                let page = ports.queued_jobs(shard.shard, shard.after, PAGE).await?;
+                let page = ports.queued_jobs(shard.shard, 0, shard.after, PAGE).await?;
                 shard.page.extend(page.items);
                 shard.after = page.next;
                 shard.has_more = page.next.is_some();

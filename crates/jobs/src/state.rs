@@ -9,8 +9,8 @@ use crate::id::{Attempt, LeaseToken, Timestamp};
 /// deleted. `Erased` is never left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Its pipeline or its tenant is paused ([`crate::pause`]), so nothing is sent to the endpoint. Left by the check that
-    /// starts `next` once neither is paused.
+    /// It waits for its turn, because as many attempts are at the endpoint as it can work on ([`crate::window`]), or because
+    /// its pipeline or its tenant is paused ([`crate::pause`]). Left by the check that starts `next`.
     Queued {
         /// The attempt to start.
         next: Attempt,

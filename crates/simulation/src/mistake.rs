@@ -115,6 +115,12 @@ mistakes! {
     ReleasedTwice,
     /// The pause of a tenant holds the jobs of every tenant.
     PauseOfEveryTenant,
+    /// Nobody asks to release the jobs that wait for a place at the endpoint.
+    WindowNeverRefilled,
+    /// An attempt keeps its place at the endpoint although it has ended.
+    PlaceLeaked,
+    /// Queued jobs are released in the order of their arrival, whatever their tenant.
+    TenantsByArrival,
     /// Function `capacity` sees only jobs of which a run is on an instance.
     OnlyRunningJobsCounted,
     /// Function `capacity` does not see jobs that wait for a retry.
@@ -151,6 +157,9 @@ impl Mistake {
                 | Self::StopsWhileOpen
                 | Self::LostAttemptsTakenForAlive
                 | Self::OldReadingUsed
+                | Self::WindowNeverRefilled
+                | Self::PlaceLeaked
+                | Self::TenantsByArrival
         )
     }
 
@@ -159,6 +168,8 @@ impl Mistake {
         // A segment is full.
         if self == Self::FeedSegmentNotWritten {
             40
+        } else if self == Self::TenantsByArrival {
+            30
         } else {
             12
         }
@@ -223,9 +234,12 @@ impl Mistake {
                 none.with(FaultKind::NotificationLost, 1_000_000)
                     .with(FaultKind::OutputDeleted, 700_000),
             ),
-            Self::OnlyRunningJobsCounted | Self::StopsWhileOpen | Self::OldReadingUsed => {
-                Some(none)
-            }
+            Self::OnlyRunningJobsCounted
+            | Self::StopsWhileOpen
+            | Self::OldReadingUsed
+            | Self::WindowNeverRefilled
+            | Self::PlaceLeaked
+            | Self::TenantsByArrival => Some(none),
             Self::PausedJobsReleased => Some(none.with(FaultKind::ModelBroken, 500_000)),
             Self::ErasedJobReopened => Some(
                 none.with(FaultKind::ModelBroken, 500_000)

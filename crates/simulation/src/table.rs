@@ -8,6 +8,7 @@ use jobs::job::Job;
 use jobs::ports::Listing;
 use jobs::ports::NewestJobs;
 use jobs::ports::{OpenJob, QueuePosition, QueuedJob, SaveError, ScheduledCheck};
+use jobs::queue_position;
 use jobs::state::{State, StatusGroup};
 
 use crate::environment::SimulationEnvironment;
@@ -69,7 +70,7 @@ pub(crate) struct JobTable {
     by_input: BTreeMap<(String, String), JobId>,
     /// The index of open jobs by their next check.
     by_next_check: BTreeSet<(u64, JobId)>,
-    /// The index of queued jobs, oldest first.
+    /// The index of queued jobs by their positions.
     by_queue: BTreeSet<(u64, JobId)>,
 }
 
@@ -173,11 +174,11 @@ impl JobTable {
     fn move_in_queue(&mut self, env: &SimulationEnvironment, before: Option<&Job>, job: &Job) {
         let is_kept =
             env.has(Mistake::CancelledJobReleased) && matches!(job.state, State::Cancelled { .. });
-        if let Some(from) = before.and_then(Job::queued_at).filter(|_| !is_kept) {
-            self.by_queue.remove(&(from.0, job.id));
+        if let Some(from) = before.and_then(Job::queue_position).filter(|_| !is_kept) {
+            self.by_queue.remove(&(from, job.id));
         }
-        if let Some(to) = job.queued_at() {
-            self.by_queue.insert((to.0, job.id));
+        if let Some(to) = job.queue_position() {
+            self.by_queue.insert((to, job.id));
         }
     }
 
@@ -304,30 +305,58 @@ impl JobTable {
         }
     }
 
+    /// For [`Mistake::PlaceLeaked`]: the jobs that have ended, as if their attempts were at the endpoint.
+    pub(crate) fn ended_in(&self, shard: u8, now: Timestamp) -> impl Iterator<Item = OpenJob> {
+        let is_ended = move |row: &&TableRow| {
+            let state = &row.job.state;
+            row.job.id.shard() == shard && state.status_group() != StatusGroup::Open
+        };
+        self.rows().filter(is_ended).map(move |row| OpenJob {
+            sent_at: Some(now),
+            ..OpenJob::from(&row.job)
+        })
+    }
+
     /// A page of the queued jobs of a shard. The index may lag behind the rows: it lacks those that were saved just now.
     pub(crate) fn queued_jobs(
         &self,
         env: &mut SimulationEnvironment,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Listing<QueuedJob, QueuePosition> {
         let known_at = env.now.saturating_sub(env.index_lag());
         let is_forgotten = env.has(Mistake::ReleaseForgotten);
-        let position = |(at, job): &(u64, JobId)| QueuePosition {
-            queued_at: Timestamp(*at),
-            job: *job,
-        };
-        let entries = self.by_queue.iter().filter(|_| !is_forgotten).map(position);
+        // All tenants are in the same queue then, in which the oldest job is first.
+        let by_arrival = env.has(Mistake::TenantsByArrival);
+        let mut entries: Vec<QueuePosition> = self
+            .by_queue
+            .iter()
+            .filter(|_| !is_forgotten)
+            .map(|(position, job)| QueuePosition {
+                position: if by_arrival {
+                    queue_position::queued_at(*position).0
+                } else {
+                    *position
+                },
+                job: *job,
+            })
+            .collect();
+        entries.sort_unstable();
         let mut rest = entries
-            .filter(|it| it.job.shard() == shard && after.is_none_or(|after| *it > after))
+            .into_iter()
+            .filter(|it| it.position >= from)
+            .filter(|it| after.is_none_or(|after| *it > after))
             .filter_map(|position| {
                 let row = self.rows.get(&position.job)?;
-                (row.saved_at <= known_at).then(|| QueuedJob {
+                let is_of_shard = queue_position::shard(&row.job.pipeline) == shard;
+                (is_of_shard && row.saved_at <= known_at).then(|| QueuedJob {
                     position,
                     attempt: row.job.state.attempt(),
                     pipeline: row.job.pipeline.clone(),
                     tenant: row.job.tenant.clone(),
+                    bytes: row.job.input.bytes,
                 })
             })
             .peekable();

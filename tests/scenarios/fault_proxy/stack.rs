@@ -118,6 +118,15 @@ impl FaultStack {
         let none = json!({"ReservedConcurrentExecutions": 0});
         let set = self.call_lambda(Method::PUT, path, &none.to_string()).await;
         assert_eq!(set, none);
+        // What it has written about windows would hold uploads for minutes.
+        let delete = self.stack.cloud.dynamodb.delete_item();
+        delete
+            .table_name(&self.stack.outputs.records_table_name)
+            .key("pk", AttributeValue::S("pauses".to_owned()))
+            .key("sk", AttributeValue::S("now".to_owned()))
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Invokes the reconciler. Returns its answer, or the error text if it was killed.

@@ -39,13 +39,16 @@ impl JobScan {
         Self { lists, range }
     }
 
-    /// The open jobs of all tenants: queued ones by the time they were queued, then the others by the time of their next
-    /// check.
+    /// The open jobs of all tenants: first by the time of their next check, then the queued ones by tenant, oldest first.
     pub fn open() -> Self {
         let lists_of = |shard| [JobListKey::Open(shard), JobListKey::Queued(shard)];
         Self {
             lists: (0..JobId::SHARDS).flat_map(lists_of).collect(),
-            range: TimeRange::ALL,
+            // The positions of queued jobs are larger than any time.
+            range: TimeRange {
+                to: Timestamp(u64::MAX),
+                ..TimeRange::ALL
+            },
         }
     }
 

@@ -20,6 +20,9 @@ pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not of the ten: what a pause holds, and that it holds nothing else.
 pub(crate) const PAUSES: &str = "While a pipeline or a tenant is paused no attempt of its jobs starts, and every other job goes on.";
+/// Not of the ten: the order of releases.
+pub(crate) const TURNS: &str =
+    "Tenants whose jobs wait take turns: how long one waits does not depend on what others queued.";
 /// Not of the ten: the feeds of the tenants.
 pub(crate) const FEED: &str = "Every published event is in the feed of its tenant, and nothing appears before an event that a reader has seen.";
 /// Not of the ten: webhooks.
