@@ -497,7 +497,7 @@ fn single_document_waits_for_one_window_at_most_beside_a_thousand_of_another_ten
 
 /// What the endpoint is not handed yet must not leave its instances without work.
 #[test]
-fn window_leaves_instances_no_more_idle_than_two_percent() {
+fn window_leaves_instances_no_more_idle_than_three_percent() {
     for scenario in Scenario::ALL {
         let without =
             options(scenario).scaled_by_docket(objective_of(scenario.pipeline()).unwrap());
@@ -507,7 +507,7 @@ fn window_leaves_instances_no_more_idle_than_two_percent() {
         };
         let [without, with] = [without, with].map(|options| Figures::of(&day(&options)));
         let added = (with.idle as f64 - without.idle as f64) / 3_600_000.0 / without.hours();
-        assert!(added <= 0.02, "{}: {added:.4}", scenario.name());
+        assert!(added <= 0.03, "{}: {added:.4}", scenario.name());
         assert_eq!(with.ready, without.ready, "{}", scenario.name());
     }
 }
