@@ -14,6 +14,7 @@ from unittest import mock
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import aws_models  # noqa: E402  found by the line above
+import templates  # noqa: E402
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402
 from deploy_test import program  # noqa: E402
 
@@ -158,9 +159,14 @@ class Preflights(unittest.TestCase):
 
         self.refuses(f"bucket {code} .* another account owns it", "list-buckets", {"s3api head-bucket": squatted})
         self.refuses("is in us-east-1; Lambda takes zips", "EDITOR", {"s3api head-bucket": lambda a: {"BucketRegion": "us-east-1"} if code in a else GOOD["s3api head-bucket"]})
-        jobs = f"docket-jobs-{ACCOUNT}-{REGION}"
+        jobs = f"docket-jobs-{ACCOUNT}-{REGION}-an"
         self.refuses(f"bucket {jobs} of an earlier docket still exists", "docs/deploy.md", {"s3api head-bucket": lambda a: {"BucketRegion": REGION} if jobs in a else GOOD["s3api head-bucket"]})
         self.refuses("of the new stack docket belongs to another account", "another ServiceName", {"s3api head-bucket": lambda a: "(403) Forbidden" if jobs in a else GOOD["s3api head-bucket"]})
+        existing = {"ServiceName": "docket", "BucketName": "acme-documents", "CreateBucket": "false"}
+        there = {"s3api head-bucket": lambda a: {"BucketRegion": REGION} if "acme-documents" in a else GOOD["s3api head-bucket"], "s3api get-bucket-versioning": {"Status": "Suspended"}}
+        self.refuses("bucket acme-documents keeps no versions", "put-bucket-versioning", there, service=existing)
+        self.refuses("bucket acme-documents does not exist", "BucketName", service=existing)
+        self.assertTrue(self.found({**there, "s3api get-bucket-versioning": {"Status": "Enabled"}}, service=existing)[0])
         owners = [a for a in self.found()[2] if a[1] == "head-bucket"]
         self.assertTrue(all(a[-2:] == ("--expected-bucket-owner", ACCOUNT) for a in owners), owners)
 
@@ -210,8 +216,12 @@ class Preflights(unittest.TestCase):
         rows = {"Quotas": [{"QuotaName": name, "QuotaCode": "L-7", "Value": 8.0} for name in QUOTAS]}
         self.refuses("is 8, and MaxInstances of legal-review, ocr-batch need 9", "desired-value 18", {"service-quotas list-service-quotas": rows}, endpoints=both)
 
+    def test_reserved_concurrency_is_that_of_the_template(self):
+        mapping = templates.Project().service["Mappings"]["ReservedConcurrency"]
+        self.assertEqual(preflight.RESERVED, sum(row["standard"] for row in mapping.values()))
+
     def test_concurrent_executions_of_lambda_roles_and_the_alarm_topic(self):
-        for scale, limit, needed in (("standard", 100, 101), ("small", 9, 10)):
+        for scale, limit, needed in (("standard", 140, 141), ("small", 9, 10)):
             answers = {"lambda get-account-settings": {"AccountLimit": {"ConcurrentExecutions": limit}}}
             self.refuses(f"is {limit}, and Scale {scale} needs {needed}", "L-B99A9384", answers, service={"Scale": scale, "AlarmTopicArn": TOPIC})
         self.notes("AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint does not exist", {"iam get-role": "NoSuchEntity"})

@@ -7,6 +7,7 @@ mod generated_client;
 mod labels;
 mod operations;
 mod pauses;
+mod python_client;
 mod tenants;
 mod upload_sessions;
 

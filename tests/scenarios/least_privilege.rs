@@ -50,6 +50,15 @@ const SUBMITS_DOCUMENTS: &[&str] = &[
     "invoke an endpoint",
 ];
 
+/// Shared by the functions that count failures and close circuit breakers.
+const JUDGES_FAILURES: &[&str] = &[
+    "read the pauses",
+    "write the pauses",
+    "read jobs in a batch",
+    "list a tenant's jobs",
+    "list all jobs",
+];
+
 /// The actions of a function.
 struct Grants {
     function: &'static str,
@@ -81,7 +90,7 @@ const GRANTS: [Grants; 14] = [
     },
     Grants {
         function: "inference-success",
-        shared: &[CHANGES_JOBS],
+        shared: &[CHANGES_JOBS, JUDGES_FAILURES],
         own: &[
             "receive success notifications",
             "delete a version of an output",
@@ -89,7 +98,7 @@ const GRANTS: [Grants; 14] = [
     },
     Grants {
         function: "inference-error",
-        shared: &[CHANGES_JOBS],
+        shared: &[CHANGES_JOBS, JUDGES_FAILURES],
         own: &[
             "receive error notifications",
             "read a failure",
@@ -98,17 +107,14 @@ const GRANTS: [Grants; 14] = [
     },
     Grants {
         function: "retry",
-        shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
+        shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS, JUDGES_FAILURES],
         own: &[
             "receive checks",
             "read a failure",
             "list open jobs",
             "list queued jobs",
-            "read the pauses",
-            "write the pauses",
             "read whose turn it is",
             "write whose turn it is",
-            "read the scan checkpoint",
         ],
     },
     Grants {
@@ -266,6 +272,7 @@ const GRANTS: [Grants; 14] = [
             "write the state of a webhook",
             "delete the state of a webhook",
             "list deliveries",
+            "write an audit entry",
             "send to queue webhooks",
         ],
     },

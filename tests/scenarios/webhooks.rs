@@ -292,6 +292,8 @@ fn event_reaches_the_feed_and_every_receiver_that_takes_it() {
         )
         .await;
         assert_eq!(none["count"], 0);
+        let path = format!("/events?tenant=hooks&since={cursor}&wait=1");
+        assert_eq!(api(stack, "GET", &path, None).await["count"], 0);
         let path = format!("/events?tenant=acme&since={cursor}");
         assert_eq!(
             call_as(stack, SUPPORT, "GET", &path, None).await.status,
@@ -338,10 +340,25 @@ fn event_reaches_the_feed_and_every_receiver_that_takes_it() {
             (view["sequence"].as_u64() >= Some(end)).then_some(())
         })
         .await;
+        let deleted = webhooks.len();
         for webhook in webhooks.values() {
             let path = format!("/webhooks/{}", webhook["id"].as_str().unwrap());
             let deleted = call_as(stack, SUPPORT, "DELETE", &path, None).await;
             assert_eq!(deleted.status, 204);
         }
+        let audit = api(stack, "GET", "/audit", None).await;
+        let of = |action: &str| {
+            let entries = audit["entries"].as_array().unwrap().iter();
+            let entries = entries.filter(|entry| entry["tenant"] == "hooks");
+            entries.filter(|entry| entry["action"] == action).count()
+        };
+        let counts = [
+            "create-webhook",
+            "rotate-webhook-secret",
+            "redeliver-events",
+            "delete-webhook",
+        ]
+        .map(of);
+        assert_eq!(counts, [deleted, 1, 1, deleted]);
     });
 }

@@ -17,7 +17,7 @@ const DEFAULT_RETENTION_DAYS: u16 = 365;
 /// What an audited action is about.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AuditTarget<'a> {
-    /// The id of a job, a retry plan or a message in quarantine.
+    /// The id of a job, a retry plan, a message in quarantine or a webhook.
     pub id: &'a str,
     pub tenant: Option<&'a Tenant>,
     /// Decides how long the entry is kept. Without a pipeline the longest retention of all pipelines applies.
@@ -70,6 +70,31 @@ pub async fn begin<P: KeyValueStore + Clock>(
             "give a reason of 1 to {MAX_REASON_CHARS} characters that can be seen"
         ))
     })?;
+    record(ports, pipelines, principal, action, target, reason).await
+}
+
+/// As [`begin`], for what people do with settings of their own tenant, for which they need give no reason.
+///
+/// # Errors
+/// If the store does not answer. The action must not be carried out then.
+pub async fn begin_without_reason<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    action: AuditAction,
+    target: AuditTarget<'_>,
+) -> Result<PendingAudit, ApiError> {
+    record(ports, pipelines, principal, action, target, "").await
+}
+
+async fn record<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    action: AuditAction,
+    target: AuditTarget<'_>,
+    reason: &str,
+) -> Result<PendingAudit, ApiError> {
     let now = ports.now();
     let pipeline = target.pipeline.and_then(|name| pipelines.get(name));
     let retention_days = match pipeline {

@@ -1,11 +1,18 @@
 //! The feed of events, for programs.
 
 use jobs::id::{Tenant, Timestamp};
-use jobs::ports::{Clock, KeyValueStore};
+use jobs::ports::{Clock, KeyValueStore, Sleep};
+use std::time::Duration;
 
 use super::{ApiError, Principal};
 use crate::feed::{self, FeedError, FeedEvent, FeedPosition, MAX_EVENTS_PER_PAGE, RETENTION_DAYS};
 use crate::types::{EventPage, EventQuery, EventView};
+
+/// How long a request may wait for an event. API Gateway gives up after 30 s (its quotas, "HTTP API integration timeout"), the
+/// function after 29, and the last read of the feed may take 8.
+pub const MAX_WAIT_SECONDS: u16 = 20;
+/// How often a waiting request reads the head of the feed: five read units in [`MAX_WAIT_SECONDS`], the first read included.
+const READ_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The tenant whose feed a query reads.
 ///
@@ -21,11 +28,12 @@ pub fn tenant(principal: &Principal, named: Option<&str>) -> Result<Tenant, ApiE
     principal.tenant(named)
 }
 
-/// The events after a position, or from a time on. The caller adds the cursor, of the returned position.
+/// The events after a position, or from a time on. Waits for an event if the query says so and there is none. The caller adds
+/// the cursor, of the returned position.
 ///
 /// # Errors
 /// [`ApiError::Gone`] if events after the position have expired.
-pub async fn list<P: KeyValueStore + Clock>(
+pub async fn list<P: KeyValueStore + Clock + Sleep>(
     ports: &P,
     tenant: &Tenant,
     query: &EventQuery,
@@ -35,6 +43,12 @@ pub async fn list<P: KeyValueStore + Clock>(
     if !(1..=MAX_EVENTS_PER_PAGE).contains(&limit) {
         return Err(ApiError::BadRequest(format!(
             "limit: 1 to {MAX_EVENTS_PER_PAGE}"
+        )));
+    }
+    let wait = query.wait.unwrap_or(0);
+    if wait > MAX_WAIT_SECONDS {
+        return Err(ApiError::BadRequest(format!(
+            "wait: at most {MAX_WAIT_SECONDS} seconds"
         )));
     }
     if since.is_some() && query.from.is_some() {
@@ -49,7 +63,14 @@ pub async fn list<P: KeyValueStore + Clock>(
             feed::position_at(ports, tenant, from).await?
         }
     };
-    let page = feed::read(ports, tenant, &after, limit).await?;
+    let mut page = feed::read(ports, tenant, &after, limit).await?;
+    let mut left = Duration::from_secs(wait.into());
+    while page.events.is_empty() && !left.is_zero() {
+        let pause = READ_INTERVAL.min(left);
+        ports.sleep(pause).await;
+        left -= pause;
+        page = feed::read(ports, tenant, &after, limit).await?;
+    }
     let last = page.events.last().map(FeedPosition::from);
     let last = last.unwrap_or_else(|| after.clone());
     let view = EventPage {

@@ -70,6 +70,8 @@ pub enum WaitsOn {
     Pause,
     /// As many documents are at the endpoint as it can work on, and others are queued: it waits for its turn.
     Turn,
+    /// The circuit breaker of the pipeline is open, or was until a moment ago: the endpoint refused or failed every document.
+    Breaker,
     /// The job's check is more than 15 minutes overdue.
     Stalled,
 }
@@ -166,14 +168,26 @@ fn summary(job: &Job, now: Timestamp) -> String {
     }
 }
 
+/// Of a queued job that nothing holds but those before it.
+pub(crate) fn summary_of_turn(next: Attempt) -> String {
+    format!(
+        "waits in the service's queue: attempt {next} is sent to the endpoint when it is its turn; nothing of it is running"
+    )
+}
+
 fn summary_of_state(job: &Job, now: Timestamp) -> String {
     if is_stalled(&job.state, now) {
         return "stalled: the job's next check is overdue".to_owned();
     }
     match &job.state {
-        State::Queued { next, .. } => format!(
-            "waits in the service's queue: attempt {next} is sent to the endpoint when it is its turn; nothing of it is running"
+        State::Queued {
+            next,
+            start_by: Some(_),
+            ..
+        } => format!(
+            "waiting: attempt {next} is sent to the endpoint when the endpoint works again; nothing of it is queued or running"
         ),
+        State::Queued { next, .. } => summary_of_turn(*next),
         State::Submitting { attempt, .. } => {
             format!("attempt {attempt} is being sent to the endpoint")
         }
@@ -259,6 +273,10 @@ fn describe(failure: &Failure) -> String {
         }
         Cause::PipelineGone => "the pipeline is no longer configured",
         Cause::Refused => "the endpoint refused the request",
+        Cause::Unprocessable => {
+            "the model failed on this document twice in the same way, and not on others"
+        }
+        Cause::EndpointDown => "the endpoint failed every document, so this one used up no attempt",
         Cause::Unknown => "the endpoint reported an unknown failure",
     };
     if failure.detail.is_empty() {
@@ -270,6 +288,11 @@ fn describe(failure: &Failure) -> String {
 
 fn waiting(job: &Job, now: Timestamp) -> Option<WaitingView> {
     let (on, since) = match &job.state {
+        State::Queued {
+            since,
+            start_by: Some(_),
+            ..
+        } => (WaitsOn::Breaker, *since),
         State::Queued { since, .. } => (WaitsOn::Turn, *since),
         State::Submitting { .. } => (WaitsOn::Submission, job.updated_at),
         State::InProgress { .. } => (WaitsOn::Endpoint, job.updated_at),
@@ -352,6 +375,21 @@ fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
             deadline,
             budget,
         } => vec![last_check(*deadline, budget, *attempt)],
+        State::Queued {
+            next,
+            start_by: Some(start_by),
+            budget,
+            ..
+        } => vec![
+            step(
+                *start_by,
+                format!("attempt {next} is sent to the endpoint by this time, or not at all"),
+            ),
+            step(
+                budget.expires_at,
+                "the job's deadline: it is final by this time".to_owned(),
+            ),
+        ],
         // Only the caller knows what is paused, and the place in the queue.
         State::Queued { next, since, .. } => vec![step(
             since.plus(MAX_PAUSE),

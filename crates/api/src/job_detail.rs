@@ -2,9 +2,13 @@
 
 use super::uploads::upload_view;
 use super::{ApiError, Principal, queue_turn, ready_by};
-use crate::explain::{Explanation, ExplanationStep, WaitingView, WaitsOn, explain};
+use crate::explain::{
+    Explanation, ExplanationStep, WaitingView, WaitsOn, explain, summary_of_turn,
+};
+use crate::retention::{explain_what_is_gone, kept_until};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
+use jobs::breaker::Breaker;
 use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
@@ -64,11 +68,22 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
         ready_by: view.as_ref().and_then(|view| view.ready_by.clone()),
         ..explain(&job, ports.now())
     };
+    let kept = kept_until(&job, run.pipelines);
+    explain_what_is_gone(&mut explanation, &job, kept, ports.now());
     if job.queued_at().is_some() {
         let pauses = Pauses::load(ports, ports.now()).await?;
-        match pauses.holding(&job.pipeline, &job.tenant) {
-            Some(pause) => add_pause(&mut explanation, pause, principal.is_support()),
-            None => add_turn(&mut explanation, queue_turn::turn(ports, &job).await?),
+        match (
+            pauses.holding(&job.pipeline, &job.tenant),
+            pauses.open_breaker(&job.pipeline),
+        ) {
+            (Some(pause), _) => add_pause(&mut explanation, pause, principal.is_support()),
+            (None, Some(breaker)) => {
+                add_breaker(&mut explanation, breaker, principal.is_support());
+            }
+            (None, None) => {
+                let turn = queue_turn::turn(ports, &job).await?;
+                add_turn(&mut explanation, &job, turn);
+            }
         }
     }
     Ok(JobDetail {
@@ -92,6 +107,8 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
         input_version: Some(job.input.version),
         uploaded_by: job.input.uploaded_by,
         trace_id: Some(trace.to_string()),
+        document_kept_until: kept.document,
+        result_kept_until: kept.result,
         expires_at: job.expires_at.map(|at| at.0),
     })
 }
@@ -154,19 +171,53 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         input_version: None,
         uploaded_by: Some(session.uploaded_by.clone()),
         trace_id: None,
+        document_kept_until: None,
+        result_kept_until: None,
         expires_at: None,
         upload: Some(upload_view(&session)),
     }))
 }
 
-/// Its place in the queue.
-fn add_turn(explanation: &mut Explanation, turn: Option<String>) {
+/// That nothing holds it but those before it, and its place among them.
+fn add_turn(explanation: &mut Explanation, job: &Job, turn: Option<String>) {
+    explanation.summary = summary_of_turn(job.state.attempt());
     if let Some(turn) = &turn {
         explanation.summary = format!("{}: {turn}", explanation.summary);
     }
     if let Some(waiting) = &mut explanation.waiting {
+        waiting.on = WaitsOn::Turn;
         waiting.turn = turn;
     }
+}
+
+/// That the circuit breaker holds a queued job. Why is for support.
+fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: bool) {
+    let Some(open) = &breaker.open else { return };
+    let step = |at: u64, what: &str| ExplanationStep {
+        at,
+        what: what.to_owned(),
+        actor: None,
+        reason: None,
+    };
+    if let Some(waiting) = &mut explanation.waiting {
+        waiting.on = WaitsOn::Breaker;
+    }
+    explanation.summary =
+        "waiting: nothing of it is at the endpoint, and it is sent there when the endpoint works again"
+            .to_owned();
+    explanation.timeline.push(ExplanationStep {
+        reason: is_support.then(|| open.reason.clone()),
+        ..step(
+            open.since.0,
+            "the circuit breaker of the pipeline opened: the endpoint refused or failed every document",
+        )
+    });
+    explanation.timeline.sort_by_key(|step| step.at);
+    let probe = step(
+        open.probe_at.0,
+        "one job probes the endpoint; if it works, the others follow within minutes",
+    );
+    explanation.next.insert(0, probe);
 }
 
 /// What holds a queued job, and what happens next. Who paused it and why is for support.

@@ -58,6 +58,11 @@ fn ready_by(job: &Job, snapshot: Option<&QueueSnapshot>, now: Timestamp) -> Opti
                 "It has not been sent to the model yet: it waits for its turn, or for a pause to end.",
             );
         }
+        Err(NoEstimate::EndpointDown) => {
+            return unknown(
+                "Its model does not work at the moment; it is sent as soon as it does.",
+            );
+        }
         Err(NoEstimate::NotCounted) => {
             return unknown("The waiting jobs have not been counted yet.");
         }

@@ -5,6 +5,7 @@
 //! once, whatever is lost, and a receiver that does not answer costs a few requests, however many events there are.
 
 pub mod address;
+mod commands;
 mod deliver;
 mod endpoint;
 mod instruction;
@@ -20,10 +21,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::feed::EventType;
 
+pub use commands::{change, create, delete, redeliver, rotate_secret, send_test};
 pub use deliver::{DeliveryReport, DeliveryTimes, deliver};
-pub use endpoint::{
-    change, create, delete, deliveries, list, notify, redeliver, rotate_secret, send_test, show,
-};
+pub use endpoint::{deliveries, list, notify, show};
 pub use instruction::Instruction;
 pub use state::{DeliveryState, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
 pub use url::{ReceiverUrl, check_addresses};

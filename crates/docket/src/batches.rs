@@ -1,7 +1,7 @@
 //! `docket jobs batch`.
 
-use api::types::{BatchView, JobPage, JobQuery};
-use serde::Serialize;
+use api::job_list::MAX_PAGE_SIZE;
+use api::types::{BatchQuery, BatchView, JobPage, JobQuery};
 
 use crate::CommandContext;
 use crate::cli::{BatchArgs, JobCommandArgs};
@@ -10,19 +10,11 @@ use crate::error::{CliError, Exit, Result};
 use crate::job_commands;
 use crate::print::{Printer, counts};
 
-/// The API returns at most this many jobs per page (`api::types::JobQuery`).
-const PAGE_SIZE: u16 = 100;
-
-#[derive(Debug, Serialize)]
-struct TenantQuery {
-    tenant: Option<String>,
-}
-
 pub(crate) async fn run(context: &CommandContext, args: BatchArgs) -> Result<Exit> {
     if let Some(reason) = args.retry {
         return retry(context, args.name, args.tenant, reason).await;
     }
-    let query = query_string(&TenantQuery {
+    let query = query_string(&BatchQuery {
         tenant: args.tenant,
     });
     let path = format!("/batches/{}{query}", path_segment(&args.name));
@@ -71,7 +63,7 @@ async fn retry(
         tenant,
         batch: Some(name),
         status: Some("failed".to_owned()),
-        limit: Some(PAGE_SIZE),
+        limit: Some(MAX_PAGE_SIZE),
         ..JobQuery::default()
     };
     let mut ids = Vec::new();

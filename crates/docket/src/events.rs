@@ -24,6 +24,7 @@ pub(crate) async fn run(context: &CommandContext, args: EventsArgs) -> Result<Ex
         since: args.since.clone(),
         from: args.from,
         limit: None,
+        wait: None,
     };
     let printer = &context.printer;
     let mut chain: Option<(u64, String)> = None;

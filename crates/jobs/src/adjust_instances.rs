@@ -146,7 +146,7 @@ where
         let name = &self.pipeline.name;
         let endpoint = &self.pipeline.endpoint;
         let Some(found) = self.ports.instances(endpoint).await? else {
-            // An environment need not have an endpoint for every pipeline; without open jobs nobody misses it.
+            // An environment need not have an endpoint for every pipeline; without open jobs it needs none.
             if self.reading.of(name).open > 0 {
                 warn!(
                     pipeline = name,
@@ -169,7 +169,7 @@ where
         stored
             .observations
             .observe(now, &jobs, &found, limits, timeout);
-        let queued = QueuedWork::read(self.ports, name).await?;
+        let queued = QueuedWork::read(self.ports, name, jobs.jobs).await?;
         let oldest = jobs.oldest.into_iter().chain(queued.times()).min();
         let newest = jobs.newest.into_iter().chain(queued.times()).max();
         let mut open = OpenWork {
@@ -224,7 +224,7 @@ where
         tended.await?;
         let again = decision.check_again_in.into_iter();
         let again = again
-            .chain((queued.count() > 0).then_some(QUEUED_INTERVAL))
+            .chain(queued.has_turn(name).then_some(QUEUED_INTERVAL))
             .min();
         let done = PipelineInstances {
             pipeline: name.clone(),

@@ -1,22 +1,24 @@
 //! Pauses: while a pipeline or a tenant is paused, its jobs wait in the table instead of in the endpoint's queue.
 //!
-//! The pauses are one record. Whoever is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
+//! The pauses are one record. A function that is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
 //! once no pause holds it. An attempt that was started before the pause continues.
 
 use std::time::Duration;
 
+use crate::breaker::{Breaker, held_by_breaker};
+use crate::event::HeldBy;
 use crate::id::{Tenant, Timestamp};
 use crate::ports::{KeyValueStore, Record, Unavailable};
 use crate::window::{KnownWindow, is_full, is_window_line};
 
-const COLLECTION: &str = "pauses";
-const KEY: &str = "now";
+pub(crate) const COLLECTION: &str = "pauses";
+pub(crate) const KEY: &str = "now";
 /// Maximum number of pauses at a time. Every job reads all of them, so the record must be small: up to half a kilobyte each.
 pub const MAX_PAUSES: usize = 50;
 /// The longest pause. It ends by itself, so that no job waits for a person who has forgotten it.
 pub const MAX_PAUSE: Duration = Duration::from_secs(7 * 86_400);
 /// How long the record stays after the end of its last pause.
-const RECORD_KEPT: Duration = Duration::from_secs(3600);
+pub(crate) const RECORD_KEPT: Duration = Duration::from_secs(3600);
 /// How often a change is repeated after another one at the same moment.
 const MAX_CONFLICTS: u8 = 5;
 /// Stands for every pipeline or every tenant in the first column of a line.
@@ -110,6 +112,10 @@ impl Pause {
 
     /// Reads a line of the record.
     pub fn from_line(line: &str) -> Option<Self> {
+        // The first column of a breaker's line names no pipeline.
+        if line.starts_with('!') {
+            return None;
+        }
         let mut columns = line.splitn(5, '\t');
         let mut column = || columns.next();
         let scope = PauseScope::from_key(column()?)?;
@@ -125,10 +131,12 @@ impl Pause {
     }
 }
 
-/// All pauses at one time, and what is known of the windows ([`crate::window`]).
+/// All pauses at one time, and what else is in the same record: the circuit breakers ([`crate::breaker`]), and what is known of
+/// the windows ([`crate::window`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pauses {
     pauses: Vec<Pause>,
+    breakers: Vec<Breaker>,
     windows: Vec<KnownWindow>,
 }
 
@@ -143,6 +151,15 @@ impl Pauses {
 
     pub fn iter(&self) -> impl Iterator<Item = &Pause> {
         self.pauses.iter()
+    }
+
+    /// The breaker of a pipeline, if it is open.
+    pub fn open_breaker(&self, pipeline: &str) -> Option<&Breaker> {
+        self.open_breakers().find(|it| it.pipeline == pipeline)
+    }
+
+    pub fn open_breakers(&self) -> impl Iterator<Item = &Breaker> {
+        self.breakers.iter().filter(|it| it.open.is_some())
     }
 
     pub const fn len(&self) -> usize {
@@ -164,18 +181,44 @@ impl Pauses {
         let holding = self.iter().filter(|it| it.scope.holds(pipeline, tenant));
         holding.max_by_key(|pause| pause.details.until)
     }
+
+    /// The same pauses, with another breaker of its pipeline.
+    pub(crate) fn with_breaker(mut self, pipeline: &str, breaker: Option<Breaker>) -> Self {
+        self.breakers.retain(|it| it.pipeline != pipeline);
+        self.breakers.extend(breaker);
+        self
+    }
+
+    pub(crate) fn breaker(&self, pipeline: &str) -> Option<&Breaker> {
+        self.breakers.iter().find(|it| it.pipeline == pipeline)
+    }
+
+    /// As stored, as the record after `revision`.
+    pub(crate) fn to_record(&self, revision: u64, now: Timestamp) -> Record {
+        let pauses = self.pauses.iter().map(Pause::to_line);
+        let breakers = self.breakers.iter().map(Breaker::to_line);
+        let windows = self.windows.iter().map(KnownWindow::to_line);
+        let lines: Vec<String> = pauses.chain(breakers).chain(windows).collect();
+        let ends = self.pauses.iter().map(|pause| pause.details.until);
+        let kept = self.breakers.iter().map(Breaker::kept_until);
+        let known = self.windows.iter().map(|known| known.until);
+        let last = ends.chain(kept).chain(known).max();
+        Record {
+            body: lines.join("\n"),
+            revision: revision + 1,
+            expires_at: Some(last.unwrap_or(now).plus(RECORD_KEPT)),
+        }
+    }
 }
 
-/// Why a job is not sent to the endpoint now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What the record says about a job that is about to be sent to the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
-    /// Nothing, and it is not known how many attempts its endpoint should get.
+    /// Nothing holds it, and it is not known how many attempts its endpoint should get.
     None,
-    /// Nothing: the window of its pipeline has places.
+    /// Nothing holds it: the window of its pipeline has places.
     Place,
-    /// The window of its pipeline is full: it waits for its turn.
-    Turn,
-    Pause,
+    By(HeldBy),
 }
 
 /// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read is a pause of every job: nobody knows what
@@ -197,33 +240,40 @@ pub async fn hold<P: KeyValueStore>(
     for line in record.body.lines() {
         if is_window_line(line) {
             match is_full(line, pipeline, now) {
-                Some(true) => hold = Hold::Turn,
+                Some(_) if hold == Hold::By(HeldBy::Breaker) => {}
+                Some(true) => hold = Hold::By(HeldBy::Turn),
                 Some(false) => hold = Hold::Place,
                 None => {}
             }
             continue;
         }
-        let is_held = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
+        let is_paused = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
             is(on_pipeline, pipeline) && is(on_tenant, tenant.as_str()) && until > now
         });
-        if is_held {
-            return Ok(Hold::Pause);
+        if is_paused {
+            return Ok(Hold::By(HeldBy::Pause));
+        }
+        if held_by_breaker(line, pipeline, now) {
+            hold = Hold::By(HeldBy::Breaker);
         }
     }
     Ok(hold)
 }
 
-/// Whether a pause holds the jobs of `tenant` in `pipeline` now. See [`hold`].
+/// What holds an attempt whose turn it is, and a retry that is due: a pause or a breaker. See [`hold`].
 ///
 /// # Errors
 /// If the store does not answer.
-pub async fn is_held<P: KeyValueStore>(
+pub async fn held_by<P: KeyValueStore>(
     ports: &P,
     pipeline: &str,
     tenant: &Tenant,
     now: Timestamp,
-) -> Result<bool, Unavailable> {
-    Ok(hold(ports, pipeline, tenant, now).await? == Hold::Pause)
+) -> Result<Option<HeldBy>, Unavailable> {
+    Ok(match hold(ports, pipeline, tenant, now).await? {
+        Hold::By(by @ (HeldBy::Pause | HeldBy::Breaker)) => Some(by),
+        Hold::By(HeldBy::Turn) | Hold::None | Hold::Place => None,
+    })
 }
 
 /// The first columns of a line: the pipeline, the tenant, and until when they are paused.
@@ -289,7 +339,10 @@ pub(crate) async fn store_window<P: KeyValueStore>(
     change(ports, now, set).await.map(drop)
 }
 
-async fn read<P: KeyValueStore>(ports: &P, now: Timestamp) -> Result<(Pauses, u64), Unavailable> {
+pub(crate) async fn read<P: KeyValueStore>(
+    ports: &P,
+    now: Timestamp,
+) -> Result<(Pauses, u64), Unavailable> {
     let mut found = Pauses::default();
     let Some(record) = ports.get(COLLECTION, KEY).await? else {
         return Ok((found, 0));
@@ -300,6 +353,10 @@ async fn read<P: KeyValueStore>(ports: &P, now: Timestamp) -> Result<(Pauses, u6
             found.windows.extend(known);
             continue;
         }
+        if line.starts_with('!') {
+            found.breakers.extend(Breaker::from_line(line));
+            continue;
+        }
         let pause = Pause::from_line(line).ok_or_else(|| Unavailable {
             what: "the record of pauses",
             source: "a line cannot be read".into(),
@@ -308,6 +365,7 @@ async fn read<P: KeyValueStore>(ports: &P, now: Timestamp) -> Result<(Pauses, u6
             found.pauses.push(pause);
         }
     }
+    found.breakers.retain(|it| it.kept_until() > now);
     Ok((found, record.revision))
 }
 
@@ -318,13 +376,18 @@ async fn change_pause<P: KeyValueStore>(
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
     let set = |found: &mut Pauses| {
-        let pauses = &mut found.pauses;
-        let before = pauses.len();
-        pauses.retain(|pause| pause.scope != *scope);
+        let before = found.pauses.len();
+        found.pauses.retain(|pause| pause.scope != *scope);
+        // Who resumes a pipeline also closes its breaker.
+        let mut is_closed = false;
+        if let (None, PauseScope::Pipeline(pipeline)) = (new, scope) {
+            is_closed = found.open_breaker(pipeline).is_some();
+            found.breakers.retain(|it| it.pipeline != *pipeline);
+        }
         match new {
-            None if pauses.len() == before => return PauseChange::NotPaused,
-            Some(_) if pauses.len() >= MAX_PAUSES => return PauseChange::TooMany,
-            None | Some(_) => pauses.extend(new.cloned()),
+            None if found.pauses.len() == before && !is_closed => return PauseChange::NotPaused,
+            Some(_) if found.pauses.len() >= MAX_PAUSES => return PauseChange::TooMany,
+            None | Some(_) => found.pauses.extend(new.cloned()),
         }
         PauseChange::Done
     };
@@ -342,16 +405,7 @@ async fn change<P: KeyValueStore>(
         if change != PauseChange::Done {
             return Ok(change);
         }
-        let Pauses { pauses, windows } = &found;
-        let mut lines: Vec<String> = pauses.iter().map(Pause::to_line).collect();
-        lines.extend(windows.iter().map(KnownWindow::to_line));
-        let ends = pauses.iter().map(|pause| pause.details.until);
-        let last = ends.chain(windows.iter().map(|known| known.until)).max();
-        let record = Record {
-            body: lines.join("\n"),
-            revision: revision + 1,
-            expires_at: Some(last.unwrap_or(now).plus(RECORD_KEPT)),
-        };
+        let record = found.to_record(revision, now);
         if ports.put(COLLECTION, KEY, &record).await? {
             return Ok(PauseChange::Done);
         }

@@ -16,7 +16,9 @@ use crate::id::{Attempt, Timestamp};
 use crate::job::Job;
 use crate::state::State;
 
-pub use queue::{Expected, Instances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT};
+pub use queue::{
+    Expected, KnownInstances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT,
+};
 pub use record::{load, store};
 
 /// An older snapshot says nothing: the function that takes them has failed at least twice.
@@ -68,8 +70,10 @@ pub enum Basis {
 pub enum NoEstimate {
     /// The job is final.
     Final,
-    /// The job is queued: it waits for its turn among the tenants, or for a pause to end.
+    /// It waits for its turn among the tenants, or for a pause to end.
     Queued,
+    /// The circuit breaker of its pipeline holds it, or did when it was last checked.
+    EndpointDown,
     /// The queue was not counted within [`MAX_SNAPSHOT_AGE`].
     NotCounted,
     /// The job should have been ready some time ago.
@@ -122,10 +126,10 @@ pub fn estimate(
     snapshot: Option<&QueueSnapshot>,
     now: Timestamp,
 ) -> Result<Estimate, NoEstimate> {
-    let not_sent = if job.queued_at().is_some() {
-        NoEstimate::Queued
-    } else {
-        NoEstimate::Final
+    let not_sent = match job.queued_at() {
+        Some(_) if job.next_check_at().is_some() => NoEstimate::EndpointDown,
+        Some(_) => NoEstimate::Queued,
+        None => NoEstimate::Final,
     };
     let queued = Queued::of(job).ok_or(not_sent)?;
     estimate_queued(&queued, snapshot, now)

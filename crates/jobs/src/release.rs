@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::breaker::OpenBreaker;
 use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
 use crate::pipeline::Pipelines;
@@ -23,6 +24,10 @@ use crate::window::has_window;
 const PAGE: u16 = 100;
 /// Jobs whose checks are sent together.
 const BATCH: usize = 100;
+/// The time between the checks of two jobs that may probe.
+const PROBE_SPACING: Duration = Duration::from_secs(60);
+/// Jobs of a pipeline that get such a check in a run: more are not due before the next run, at most 15 minutes later.
+const MAX_PROBES: usize = 16;
 /// Added to the delay of a check, so that clock differences do not let it arrive before the pause has ended.
 const DELAY_MARGIN_SECONDS: u64 = 2;
 
@@ -32,12 +37,15 @@ pub struct ReleaseReport {
     pub released: u64,
     /// Queued jobs by pipeline, those for which a check was sent among them. Not of all pipelines if `incomplete`.
     pub queued: BTreeMap<String, u64>,
+    /// The pipelines whose circuit breaker is open.
+    pub open_breakers: Vec<String>,
     /// A call failed or the time was up; the next run does the rest.
     pub incomplete: bool,
 }
 
-/// Sends a check for every queued job that no pause holds. A job whose pause ends before the next run, an `interval` after
-/// this one, gets a check that arrives when the pause has ended. Stops at `until`.
+/// Sends a check for every queued job that nothing holds. A job whose pause ends before the next run, an `interval` after
+/// this one, gets a check that arrives when the pause has ended. While the circuit breaker of a pipeline is open, its oldest jobs
+/// get checks that arrive when probes are due, one at a time. Stops at `until`.
 pub async fn release_queued<P>(ports: &P, pipelines: &Pipelines, until: Timestamp) -> ReleaseReport
 where
     P: JobIndex + CheckQueue + KeyValueStore + Clock,
@@ -60,7 +68,10 @@ where
     P: JobIndex + CheckQueue + KeyValueStore + Clock,
 {
     let mut queue = QueuedJobs::new();
-    let mut pauses = None;
+    let pauses = Pauses::load(ports, ports.now()).await?;
+    let names = pauses.open_breakers().map(|it| it.pipeline.clone());
+    report.open_breakers = names.collect();
+    let mut probes: BTreeMap<String, Probes> = BTreeMap::new();
     let mut batch = Vec::with_capacity(BATCH);
     // Pipelines with a window, and in how many seconds to ask for a release.
     let mut windows: BTreeSet<(String, u32)> = BTreeSet::new();
@@ -72,15 +83,27 @@ where
             break;
         }
         *report.queued.entry(queued.pipeline.clone()).or_default() += 1;
-        // Only now: without a queued job it does not matter what is paused.
-        let pauses = match &mut pauses {
-            Some(pauses) => pauses,
-            none => none.insert(Pauses::load(ports, ports.now()).await?),
+        let is_paused = pauses.holding(&queued.pipeline, &queued.tenant).is_some();
+        let breaker = pauses.open_breaker(&queued.pipeline);
+        let breaker = breaker.and_then(|it| it.open.as_ref());
+        let breaker = breaker.filter(|_| !is_paused);
+        if breaker.is_some_and(|open| queued.queued_at() >= open.since) {
+            let of_pipeline = probes.entry(queued.pipeline.clone()).or_default();
+            of_pipeline.insert((queued.queued_at(), queued.position.job), queued);
+            if of_pipeline.len() > MAX_PROBES {
+                of_pipeline.pop_last();
+            }
+            continue;
+        }
+        let delay_seconds = match breaker {
+            // It was queued for another reason. Its check makes it wait for the breaker.
+            Some(_) => Some(0),
+            None => delay::<P>(&pauses, &queued, interval, ports.now()),
         };
-        let Some(delay_seconds) = delay::<P>(pauses, &queued, interval, ports.now()) else {
+        let Some(delay_seconds) = delay_seconds else {
             continue;
         };
-        if pipelines.get(&queued.pipeline).is_some_and(has_window) {
+        if breaker.is_none() && pipelines.get(&queued.pipeline).is_some_and(has_window) {
             report.released += 1;
             windows.insert((queued.pipeline, delay_seconds));
             continue;
@@ -93,6 +116,11 @@ where
             send(ports, &batch, report).await;
             batch.clear();
         }
+    }
+    for breaker in pauses.open_breakers() {
+        let Some(open) = &breaker.open else { continue };
+        let probes = probes.remove(&breaker.pipeline).unwrap_or_default();
+        batch.extend(probe_checks::<P>(open, probes, interval, ports.now()));
     }
     send(ports, &batch, report).await;
     let requests = windows
@@ -126,6 +154,36 @@ fn delay<P: CheckQueue>(
     u32::try_from(seconds)
         .ok()
         .filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS)
+}
+
+/// The jobs of a pipeline that wait for its circuit breaker, oldest first: a probe that failed queues behind the others, whatever
+/// its tenant.
+type Probes = BTreeMap<(Timestamp, JobId), QueuedJob>;
+
+/// Checks of jobs that probe, a minute apart, for the time until the next run. Those that come before the next probe is due are
+/// held again.
+fn probe_checks<P: CheckQueue>(
+    open: &OpenBreaker,
+    probes: Probes,
+    interval: Duration,
+    now: Timestamp,
+) -> Vec<DelayedMessage<CheckRequest>> {
+    let mut checks = Vec::new();
+    let mut delay = open.probe_at.since(now);
+    for job in probes.into_values() {
+        let seconds = delay.as_millis().div_ceil(1000) as u64 + DELAY_MARGIN_SECONDS;
+        let seconds = u32::try_from(seconds).ok();
+        let seconds = seconds.filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS);
+        let Some(delay_seconds) = seconds.filter(|_| delay <= interval) else {
+            break;
+        };
+        checks.push(DelayedMessage {
+            message: job.check(),
+            delay_seconds,
+        });
+        delay += PROBE_SPACING;
+    }
+    checks
 }
 
 /// A job that is no longer queued ignores its check: the index may lag behind the rows.

@@ -2,7 +2,7 @@
 //! order of [`crate::fair_queue`].
 //!
 //! A release is asked for by whoever sees that there may be a place: the functions that record how an attempt ended, function
-//! `capacity` every 30 seconds, the reconciler, a resume, and uploads in a burst. It is level-triggered: it reads the open jobs,
+//! `capacity` every 30 seconds, the reconciler, a resume, a circuit breaker that closes, and uploads in a burst. It is level-triggered: it reads the open jobs,
 //! the queues and the pauses, and sends checks. It stores no row. Two at once choose the same jobs, and a job that has started
 //! ignores a second check. Where several tenants wait, whose turn it is is stored under a revision, and of two releases at
 //! once one does nothing.
@@ -44,6 +44,10 @@ where
 {
     let now = ports.now();
     let pauses = Pauses::load(ports, now).await?;
+    if pauses.open_breaker(&pipeline.name).is_some() {
+        // Only a probe starts, and the reconciler sends its check. A release follows when the breaker has closed.
+        return Ok(0);
+    }
     let Some(known) = pauses.window(&pipeline.name) else {
         return release_all(ports, pipeline, &pauses).await;
     };

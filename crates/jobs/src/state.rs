@@ -10,12 +10,17 @@ use crate::id::{Attempt, LeaseToken, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
     /// It waits for its turn, because as many attempts are at the endpoint as it can work on ([`crate::window`]), or because
-    /// its pipeline or its tenant is paused ([`crate::pause`]). Left by the check that starts `next`.
+    /// its pipeline or its tenant is paused ([`crate::pause`]) or its endpoint is down ([`crate::breaker`]). Nothing is sent to
+    /// the endpoint. Left by the check that starts `next`.
     Queued {
         /// The attempt to start.
         next: Attempt,
-        /// When it was queued. The time since then does not count toward the job's deadline.
+        /// When it was queued.
         since: Timestamp,
+        /// The last time at which the attempt can start, if the time in the queue counts toward the job's deadline: while the
+        /// circuit breaker holds it. `None` while people have paused it, and while it waits for its turn: that time does not
+        /// count.
+        start_by: Option<Timestamp>,
         budget: RetryBudget,
     },
     /// The decision to call the endpoint is saved; the call may or may not have been made yet.
@@ -127,6 +132,10 @@ pub enum Cause {
     PipelineGone,
     /// The endpoint refused the request: throttled, out of service, or misconfigured.
     Refused,
+    /// The model failed on this document twice in the same way, and not on others: another attempt does not help.
+    Unprocessable,
+    /// The attempt failed while the endpoint failed or refused every document, so it says nothing about this one.
+    EndpointDown,
     /// The endpoint reported a failure that this service does not know.
     Unknown,
 }
@@ -144,7 +153,7 @@ pub enum Retryability {
 }
 
 impl Cause {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidInput,
         Self::Superseded,
         Self::ModelRejected,
@@ -154,17 +163,21 @@ impl Cause {
         Self::Lost,
         Self::PipelineGone,
         Self::Refused,
+        Self::Unprocessable,
+        Self::EndpointDown,
         Self::Unknown,
     ];
 
     pub const fn retryability(self) -> Retryability {
         match self {
-            Self::InvalidInput | Self::Superseded | Self::ModelRejected | Self::PipelineGone => {
-                Retryability::Permanent
-            }
+            Self::InvalidInput
+            | Self::Superseded
+            | Self::ModelRejected
+            | Self::PipelineGone
+            | Self::Unprocessable => Retryability::Permanent,
             Self::ModelError | Self::TimedOut | Self::Lost => Retryability::Retry,
             Self::Unknown => Retryability::RetryOnce,
-            Self::Expired | Self::Refused => Retryability::Wait,
+            Self::Expired | Self::Refused | Self::EndpointDown => Retryability::Wait,
         }
     }
 
@@ -180,6 +193,8 @@ impl Cause {
             Self::Lost => "Lost",
             Self::PipelineGone => "PipelineGone",
             Self::Refused => "Refused",
+            Self::Unprocessable => "Unprocessable",
+            Self::EndpointDown => "EndpointDown",
             Self::Unknown => "Unknown",
         }
     }

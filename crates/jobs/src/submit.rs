@@ -12,7 +12,7 @@ use crate::input::{
     Input, InputProblem, check_contents, check_key, is_folder_marker, is_folder_type,
 };
 pub use crate::invoke::IfDenied;
-use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current};
+use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current, refused};
 use crate::job::{Job, NewJob};
 use crate::labels::Labels;
 use crate::pause::{self, Hold};
@@ -134,7 +134,7 @@ where
             if hold == Hold::Place {
                 notice_burst(ports, pipeline).await;
             }
-            invoke_endpoint(ports, run, job, if_denied).await?
+            invoke_endpoint(ports, run, job, if_denied, refused).await?
         }
         JobRow::Existing(job) => {
             let was_replaced = matches!(upload_check.validity, UploadValidity::Superseded);
@@ -145,7 +145,7 @@ where
             };
             match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
                 (job, Change::Advanced) => {
-                    invoke_if_input_is_current(ports, run, job, if_denied).await?
+                    invoke_if_input_is_current(ports, run, job, if_denied, refused).await?
                 }
                 (_, Change::Ignored(IgnoreReason::Leased)) => return Err(MessageError::Leased),
                 (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => vec![job],
@@ -274,7 +274,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
     };
     let state = match &upload_check.validity {
         UploadValidity::Valid => match hold {
-            Hold::Pause | Hold::Turn => first_queued(context.now, &policy),
+            Hold::By(by) => first_queued(by, context.now, &policy),
             Hold::None | Hold::Place => first(&context, &policy),
         },
         UploadValidity::Superseded => failed(Failure::new(

@@ -5,11 +5,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jobs::event::HeldBy;
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pause::{Hold, Pause, PauseDetails, PauseScope, hold, store};
 use jobs::pipeline::{Pipeline, Pipelines};
-use jobs::ports::Record;
+use jobs::ports::{Clock, Record};
 use jobs::release::release_queued;
 use jobs::release_window::release_window;
 use jobs::state::{RetryBudget, State};
@@ -90,6 +91,7 @@ impl Scene {
         let queued = State::Queued {
             next: Attempt::FIRST,
             since,
+            start_by: None,
             budget: BUDGET,
         };
         (0..jobs)
@@ -232,7 +234,7 @@ fn window_that_is_found_full_queues_uploads_until_its_mark_ends() {
     };
     assert_eq!(held(&scene), Hold::Place);
     scene.release();
-    assert_eq!(held(&scene), Hold::Turn);
+    assert_eq!(held(&scene), Hold::By(HeldBy::Turn));
     scene.memory.state().now.0 += 180_000;
     assert_eq!(held(&scene), Hold::None);
 }
@@ -294,4 +296,73 @@ fn attempt_whose_outcome_is_lost_gives_its_place_back() {
     let timeout = u64::from(pipeline().invocation_timeout_seconds);
     scene.pass((u64::from(MIN_WINDOW) + 1) * timeout);
     assert_eq!(scene.release().len(), WINDOW);
+}
+
+impl Scene {
+    /// The endpoint has failed every document for a minute.
+    fn open_breaker(&self) {
+        let mut state = self.memory.state();
+        let (since, probe_at) = (state.now, state.now.plus(Duration::from_secs(60)));
+        let mut record = state.records.get("pauses", "now").unwrap();
+        record.body.push_str(&format!(
+            "\n!{PIPELINE}:*\t{}\t{}\t-\tfails\t-\tthe endpoint is down",
+            probe_at.0, since.0
+        ));
+        record.revision += 1;
+        state.records.put("pauses", "now", &record);
+    }
+
+    /// The jobs for which the reconciler sends checks, and in how many seconds these arrive.
+    fn checks_of_reconciler(&self) -> Vec<(JobId, u32)> {
+        let all = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+        let until = self.memory.now().plus(Duration::from_secs(600));
+        wait(release_queued(&self.memory, &all, until));
+        let checks = std::mem::take(&mut self.memory.state().checks);
+        let checks = checks.iter();
+        checks
+            .map(|check| (check.message.job, check.delay_seconds))
+            .collect()
+    }
+}
+
+/// Only a probe starts, and it is the oldest job, whatever its tenant: a document that fails every probe queues behind the others.
+#[test]
+fn while_a_breaker_is_open_nothing_is_released_and_the_oldest_job_probes() {
+    for tenants in [["acme", "globex"], ["globex", "acme"]] {
+        let mut scene = Scene::new();
+        scene.pass(1);
+        let before = scene.queue(tenants[1], 1);
+        scene.pass(1);
+        scene.open_breaker();
+        let mut held = Vec::new();
+        for tenant in [tenants[0], tenants[1], tenants[1], tenants[0]] {
+            scene.memory.state().now.0 += 1000;
+            held.extend(scene.queue(tenant, 1));
+        }
+        assert_eq!(scene.release(), [], "{tenants:?}");
+        // The check of the first job makes it wait for the breaker, too: it was queued for its turn.
+        let checks = scene.checks_of_reconciler();
+        let delays = [0, 58, 118, 178, 238];
+        let expected: Vec<(JobId, u32)> = before.iter().chain(&held).copied().zip(delays).collect();
+        assert_eq!(checks, expected, "{tenants:?}");
+        assert_eq!(scene.memory.state().release_requests, []);
+        // The breaker has closed.
+        scene.pass(60);
+        assert_eq!(scene.release().len(), WINDOW, "{tenants:?}");
+        scene.checks_of_reconciler();
+        assert_eq!(scene.memory.state().release_requests.len(), 1);
+    }
+}
+
+#[test]
+fn breaker_holds_uploads_whatever_the_window_is() {
+    for jobs in [0, WINDOW] {
+        let mut scene = Scene::new();
+        scene.at_endpoint("acme", jobs);
+        scene.release();
+        scene.open_breaker();
+        let acme: Tenant = "acme".parse().unwrap();
+        let held = wait(hold(&scene.memory, PIPELINE, &acme, scene.memory.now())).unwrap();
+        assert_eq!(held, Hold::By(HeldBy::Breaker), "{jobs} at the endpoint");
+    }
 }

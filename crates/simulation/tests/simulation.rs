@@ -93,6 +93,31 @@ fn every_upload_is_run_once_without_faults() {
     }
 }
 
+/// No document is lost although the model fails every run for hours, each run with its own luck, or the endpoint refuses calls.
+#[test]
+fn every_document_becomes_ready_on_endpoints_that_are_down_for_hours_or_flaky() {
+    let none = FaultProfile::NONE;
+    for (faults, seeds) in [
+        (none.clone().with(FaultKind::ModelDown, 1_000_000), 40),
+        (none.clone().with(FaultKind::InvokeRefused, 400_000), 20),
+        (none.with(FaultKind::ModelBroken, 30_000), 20),
+    ] {
+        let mut lost = 0;
+        let mut ready = 0;
+        for seed in 1..=seeds {
+            let report = history(&HistoryOptions {
+                faults: Some(faults.clone()),
+                uploads: 30,
+                ..options(seed)
+            });
+            assert_eq!(report.violations, [""; 0], "seed {seed}");
+            lost += report.failed;
+            ready += report.ready;
+        }
+        assert_eq!(lost, 0, "{ready} ready with {faults:?}");
+    }
+}
+
 #[test]
 fn same_bytes_again_are_run_once() {
     let mut again = 0;

@@ -765,7 +765,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant";
+        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -778,9 +778,9 @@ export interface components {
             at: number;
             /** @description The outcome. Absent if it could not be recorded. */
             detail?: string;
-            /** @description The actor's reason. Plain text. Escape it before you show it as HTML. */
+            /** @description The actor's reason; empty for changes of webhooks, which need none. Plain text. Escape it before you show it as HTML. */
             reason: string;
-            /** @description The id of a job, a retry plan or a message in quarantine, or the name of a tenant. */
+            /** @description The id of a job, a retry plan, a message in quarantine or a webhook, or the name of a tenant. */
             target: string;
             /** @description The tenant of the target, if it has one. */
             tenant?: string;
@@ -954,6 +954,12 @@ export interface components {
             since?: string;
             /** @description The tenant. Support must name one, and so must a caller of several tenants. */
             tenant?: string;
+            /**
+             * Format: int32
+             * @description If there is no event after the position yet, wait for one, at most so many seconds. The response comes up to 5 seconds
+             *     after the event, and without events if there is none. The default is 0: the response comes at once.
+             */
+            wait?: number;
         };
         /**
          * @description What happened to a job.
@@ -2193,6 +2199,11 @@ export interface operations {
                 since?: string;
                 /** @description The tenant. Support must name one, and so must a caller of several tenants. */
                 tenant?: string;
+                /**
+                 * @description If there is no event after the position yet, wait for one, at most so many seconds. The response comes up to 5 seconds
+                 *     after the event, and without events if there is none. The default is 0: the response comes at once.
+                 */
+                wait?: number;
             };
             header?: never;
             path?: never;

@@ -144,6 +144,7 @@ const TITLES: Record<Route["screen"], string> = {
   quarantined: "Quarantine",
   audit: "Audit",
   tenants: "Tenants",
+  webhooks: "Webhooks",
   unknown: "Not found",
 };
 
@@ -160,10 +161,12 @@ function Screen({ app }: { app: AppContext }): JSX.Element {
       return <ListScreen route={route} />;
     case "job":
       return <JobScreen key={route.id} id={route.id} />;
+    case "webhooks":
+      return app.readsTenant ? <LaterScreen name="webhooks" route={route} load={loadWebhooks} /> : <NotFound />;
     case "unknown":
       return <NotFound />;
     default:
-      return app.isSupport ? <SupportScreens route={route} /> : <NotFound />;
+      return app.isSupport ? <LaterScreen name="support" route={route} load={loadSupport} /> : <NotFound />;
   }
 }
 
@@ -178,22 +181,24 @@ function NotFound(): JSX.Element {
   );
 }
 
-/** The support screens. They are a separate chunk, loaded on first use. */
-function SupportScreens({ route }: { route: Route }): JSX.Element {
-  const [support, reload] = useAsync<{ default: ComponentType<{ route: Route }> }>(
-    "support",
-    () => import("./support/Support"),
-  );
-  if (support.state === "failed")
+type Chunk = { default: ComponentType<{ route: Route }> };
+
+const loadSupport = (): Promise<Chunk> => import("./support/Support");
+const loadWebhooks = (): Promise<Chunk> => import("./webhooks/Webhooks");
+
+/** A screen that is a separate chunk, loaded on first use. */
+function LaterScreen({ name, route, load }: { name: string; route: Route; load: () => Promise<Chunk> }): JSX.Element {
+  const [chunk, reload] = useAsync<Chunk>(name, load);
+  if (chunk.state === "failed")
     return (
       <ErrorMessage
         error={new Error("This screen could not be loaded. Try again, or reload the page.")}
         onRetry={reload}
       />
     );
-  if (support.value === undefined) return <Loading what="Loading…" />;
-  const Support = support.value.default;
-  return <Support key={"id" in route ? route.id : route.screen} route={route} />;
+  if (chunk.value === undefined) return <Loading what="Loading…" />;
+  const Loaded = chunk.value.default;
+  return <Loaded key={"id" in route ? route.id : route.screen} route={route} />;
 }
 
 /** Contains an error to the screen that threw it. */

@@ -25,9 +25,14 @@ pub struct EventQuery {
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::feed::MAX_EVENTS_PER_PAGE)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u16>,
+    /// If there is no event after the position yet, wait for one, at most so many seconds. The response comes up to 5 seconds
+    /// after the event, and without events if there is none. The default is 0: the response comes at once.
+    #[cfg_attr(feature = "schema", schemars(range(max = crate::events::MAX_WAIT_SECONDS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wait: Option<u16>,
 }
 
-/// A page of the feed. `hash` is the hash of the last of `events`; whoever computes the hashes of all events from
+/// A page of the feed. `hash` is the hash of the last of `events`; a reader that computes the hashes of all events from
 /// `previous_hash` on and arrives at `hash` has received each of them unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

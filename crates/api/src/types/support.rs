@@ -121,10 +121,22 @@ pub enum AuditAction {
     Resume,
     /// A tenant was created.
     CreateTenant,
+    /// Support marked a contract as reviewed, assigned it, or wrote its note.
+    Mark,
+    /// A webhook was created.
+    CreateWebhook,
+    /// A webhook was changed, paused or enabled.
+    ChangeWebhook,
+    /// A webhook got a new secret.
+    RotateWebhookSecret,
+    /// A webhook was deleted.
+    DeleteWebhook,
+    /// Events were sent to a webhook again.
+    RedeliverEvents,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 17] = [
         Self::Retry,
         Self::RunAgain,
         Self::Cancel,
@@ -136,6 +148,12 @@ impl AuditAction {
         Self::Pause,
         Self::Resume,
         Self::CreateTenant,
+        Self::Mark,
+        Self::CreateWebhook,
+        Self::ChangeWebhook,
+        Self::RotateWebhookSecret,
+        Self::DeleteWebhook,
+        Self::RedeliverEvents,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -151,6 +169,12 @@ impl AuditAction {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::CreateTenant => "create-tenant",
+            Self::Mark => "mark",
+            Self::CreateWebhook => "create-webhook",
+            Self::ChangeWebhook => "change-webhook",
+            Self::RotateWebhookSecret => "rotate-webhook-secret",
+            Self::DeleteWebhook => "delete-webhook",
+            Self::RedeliverEvents => "redeliver-events",
         }
     }
 }
@@ -165,12 +189,12 @@ pub struct AuditEntry {
     pub actor: String,
     #[cfg_attr(feature = "schema", schemars(with = "AuditAction"))]
     pub action: String,
-    /// The id of a job, a retry plan or a message in quarantine, or the name of a tenant.
+    /// The id of a job, a retry plan, a message in quarantine or a webhook, or the name of a tenant.
     pub target: String,
     /// The tenant of the target, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The actor's reason. Plain text. Escape it before you show it as HTML.
+    /// The actor's reason; empty for changes of webhooks, which need none. Plain text. Escape it before you show it as HTML.
     pub reason: String,
     /// The outcome. Absent if it could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]

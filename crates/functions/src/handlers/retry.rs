@@ -7,7 +7,7 @@ use jobs::error::MessageError;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
     CheckQueue, CheckRequest, Clock, InferenceEndpoint, JobIndex, JobStore, KeyValueStore,
-    ObjectStore, Queue, RetryCommand,
+    ObjectStore, Queue, RecentJobs, RetryCommand,
 };
 use jobs::release_window::release_window;
 use jobs::retry::{retry, run_command};
@@ -115,7 +115,13 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: BatchPorts + JobStore + JobIndex + ObjectStore + InferenceEndpoint + KeyValueStore,
+    P: BatchPorts
+        + JobStore
+        + JobIndex
+        + ObjectStore
+        + InferenceEndpoint
+        + KeyValueStore
+        + RecentJobs,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
@@ -123,7 +129,14 @@ where
 
 async fn process<P>(ports: &P, run: &RunContext<'_>, message: &SqsMessage) -> MessageResult
 where
-    P: JobStore + JobIndex + ObjectStore + InferenceEndpoint + KeyValueStore + CheckQueue + Clock,
+    P: JobStore
+        + JobIndex
+        + ObjectStore
+        + InferenceEndpoint
+        + KeyValueStore
+        + RecentJobs
+        + CheckQueue
+        + Clock,
 {
     let redelivered = message.receive_count() > 1;
     match serde_json::from_str(message.text()) {

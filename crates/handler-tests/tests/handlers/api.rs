@@ -10,11 +10,13 @@ mod downloads;
 mod idempotency;
 mod labels;
 mod lists;
+mod marks;
 mod pauses;
 mod plans;
 mod quarantine;
 mod run_again;
 mod search;
+mod summary;
 mod tenants;
 mod uploads;
 

@@ -49,6 +49,10 @@ impl Programs {
     }
 
     fn send(&self, groups: &str, method: &str, query: &str) -> HttpResponse {
+        run(self.request(groups, method, query))
+    }
+
+    async fn request(&self, groups: &str, method: &str, query: &str) -> HttpResponse {
         let now = self.api.app.ports.state().now.0;
         let mut claims = claims("p@acme.example", groups);
         claims["exp"] = json!((now / 1000 + 3600).to_string());
@@ -60,7 +64,8 @@ impl Programs {
         let event: HttpEvent = serde_json::from_value(event).unwrap();
         let mut context = Context::default();
         context.deadline = NOW.0 + 29_000;
-        run(events::handle(&self.api, LambdaEvent::new(event, context))).unwrap()
+        let event = LambdaEvent::new(event, context);
+        events::handle(&self.api, event).await.unwrap()
     }
 
     fn page(&self, query: &str) -> EventPage {
@@ -232,6 +237,48 @@ fn feed_is_for_those_who_see_all_jobs_of_the_tenant() {
     assert_eq!(support.status_code, 200);
     let method = programs.send("[reviewer tenant:acme]", "POST", "");
     assert_eq!(method.status_code, 405);
+}
+
+#[test]
+fn waiting_program_gets_an_event_as_soon_as_the_feed_is_read_again() {
+    let app = app();
+    record_events(&app, 0..3);
+    let programs = Programs::new(app);
+    let cursor = programs.page("").cursor;
+    let body = bus_event("acme", 3, 3, "JobReady");
+    let query = format!("since={cursor}&wait=20");
+    let request = programs.request("[reviewer tenant:acme]", "GET", &query);
+    let arrives = async {
+        // While the request waits.
+        let messages = batch(programs.app(), &[body], 1);
+        handle(programs.app(), messages).await.unwrap()
+    };
+    let (response, _) = run(async { tokio::join!(request, arrives) });
+    let page: EventPage = serde_json::from_str(&response.body).unwrap();
+    assert_eq!((page.count, page.sequence), (1, 4));
+    assert_eq!(programs.app().ports.state().now.0, NOW.0 + 5_000);
+}
+
+#[test]
+fn program_that_waits_in_vain_gets_an_empty_page_for_a_few_reads() {
+    let app = app();
+    record_events(&app, 0..13);
+    let programs = Programs::new(app);
+    let cursor = programs.page("").cursor;
+    let reads = || programs.app().ports.state().calls["get_record"];
+    let before = reads();
+    let page = programs.page(&format!("since={cursor}&wait=20"));
+    assert_eq!((page.count, reads() - before), (0, 5));
+    assert_eq!(programs.app().ports.state().now.0, NOW.0 + 20_000);
+    assert_eq!(programs.page(&format!("since={}", page.cursor)).count, 0);
+    let at_once = programs.page("limit=1&wait=20");
+    assert_eq!(at_once.count, 1);
+    assert_eq!(programs.app().ports.state().now.0, NOW.0 + 20_000);
+    for wait in ["21", "-1", "1.5", "x"] {
+        let query = format!("since={cursor}&wait={wait}");
+        let groups = "[reviewer tenant:acme]";
+        assert_eq!(programs.problem(groups, &query), "bad-request", "{wait}");
+    }
 }
 
 #[test]

@@ -388,6 +388,34 @@ fn invocation_without_a_response_may_have_taken_effect() {
     assert_eq!(app.ports.state().events[0].0, "JobReady");
 }
 
+/// Guarantee 10, also if the result was found by the upload event itself.
+#[test]
+fn result_that_an_upload_event_found_is_published_when_the_first_publication_failed() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    let body = upload_event(key, &version);
+    app.ports.state().fail_after.insert("invoke", 1);
+    assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
+    let id = job(&app, key).id;
+    let output = format!("outbound/legal-review/{id}/a1/x.out");
+    app.ports.put(BUCKET, &output, b"{}");
+    // Refused, and so late that no further attempt could end by the job's deadline.
+    crate::fixtures::advance(&app, 70_000_000);
+    let mut state = app.ports.state();
+    state
+        .refusals
+        .push_back("ServiceUnavailable: no".to_owned());
+    state.fail_before.insert("publish", 1);
+    drop(state);
+    assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
+    assert!(matches!(job(&app, key).state, State::Ready { .. }));
+    assert!(app.ports.state().events.is_empty());
+    assert!(upload(&app, &[body]).is_empty());
+    assert_eq!(app.ports.state().events[0].0, "JobReady");
+    assert_eq!(app.ports.state().invocations.len(), 1);
+}
+
 #[test]
 fn name_set_in_s3_is_cleaned_before_it_is_stored() {
     for (metadata, stored) in [

@@ -1,6 +1,6 @@
 //! Webhooks: what customers configure through `events-api`, and what function `webhooks` sends.
 
-use api::types::{DeliveryList, WebhookList, WebhookView};
+use api::types::{AuditEntry, DeliveryList, WebhookList, WebhookView};
 use api::webhooks::{MAX_FAILING_MS, RETRY_DELAYS_SECONDS};
 use functions::handlers::api::events::{self, EventsApi};
 use functions::handlers::api::{HttpEvent, HttpResponse};
@@ -177,6 +177,101 @@ fn is_signed(request: &ReceivedWebhook, secret: &str, now: u64) -> bool {
     let expected = signer.sign(id, timestamp, request.body.as_bytes()).unwrap();
     let signatures = request.header("webhook-signature");
     signatures.split(' ').any(|signature| signature == expected)
+}
+
+#[test]
+fn every_change_of_a_webhook_is_in_the_audit_log_without_secrets() {
+    let service = Service::new();
+    let secret_path = "https://receiver.example/hook/token?key=value";
+    let webhook = service.create(secret_path);
+    let path = format!("/webhooks/{}", webhook.id);
+    service.record(1, "JobReady");
+    let change = |body: Value| {
+        service.ok::<WebhookView>("POST", &path, Some(body));
+    };
+    change(json!({"url": "https://other.example/x", "include_details": true}));
+    change(json!({"enabled": false, "event_types": ["job.failed"]}));
+    let redeliver = format!("{path}/redeliver");
+    let refused = service.problem(REVIEWER, "POST", &redeliver, Some(json!({"sequence": 1})));
+    assert_eq!(refused, "refused");
+    change(json!({"enabled": true}));
+    let rotated: WebhookView = service.ok("POST", &format!("{path}/secret"), None);
+    service.ok::<Value>("POST", &redeliver, Some(json!({"sequence": 1})));
+    service.ok::<Value>("DELETE", &path, None);
+
+    let state = service.ports().state();
+    let entries: Vec<AuditEntry> = state
+        .records
+        .iter()
+        .filter(|(collection, ..)| *collection == "audit")
+        .map(|(_, _, record)| {
+            let secrets = [&webhook.secret, &rotated.secret];
+            let secrets = secrets.map(|secret| secret.as_deref().unwrap());
+            let hidden = [secrets[0], secrets[1], "token", "key=value"];
+            assert!(
+                hidden.iter().all(|word| !record.body.contains(word)),
+                "{}",
+                record.body
+            );
+            serde_json::from_str(&record.body).unwrap()
+        })
+        .collect();
+    let mut outcomes: Vec<(&str, &str)> = entries
+        .iter()
+        .map(|entry| (entry.action.as_str(), entry.detail.as_deref().unwrap()))
+        .collect();
+    outcomes.sort_unstable();
+    assert_eq!(
+        outcomes,
+        [
+            ("change-webhook", "enabled"),
+            ("change-webhook", "job.failed; paused"),
+            (
+                "change-webhook",
+                "url from https://receiver.example to https://other.example; with details"
+            ),
+            (
+                "create-webhook",
+                "created: https://receiver.example, all events"
+            ),
+            (
+                "delete-webhook",
+                "deleted: https://other.example, job.failed, with details"
+            ),
+            ("redeliver-events", "event 1"),
+            (
+                "rotate-webhook-secret",
+                "the previous secret is used for 24 h more"
+            ),
+        ]
+    );
+    let who = |entry: &AuditEntry| (entry.target.clone(), entry.tenant.clone());
+    assert!(
+        entries
+            .iter()
+            .all(|entry| who(entry) == (webhook.id.clone(), Some("acme".to_owned())))
+    );
+    assert!(entries.iter().all(|entry| entry.actor == "p@acme.example"));
+}
+
+#[test]
+fn webhook_is_not_changed_if_the_audit_log_does_not_answer() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let path = format!("/webhooks/{}", webhook.id);
+    let put_fails = || service.ports().state().fail_before.insert("put_record", 1);
+    put_fails();
+    let change = Some(json!({"enabled": false}));
+    assert_eq!(
+        service.problem(REVIEWER, "POST", &path, change),
+        "unavailable"
+    );
+    put_fails();
+    assert_eq!(
+        service.problem(REVIEWER, "DELETE", &path, None),
+        "unavailable"
+    );
+    assert!(service.view(&webhook).enabled);
 }
 
 #[test]

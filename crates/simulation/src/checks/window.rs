@@ -7,6 +7,7 @@ use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 
 use super::guarantees::TURNS;
+use crate::breakers::BreakerLedger;
 use crate::environment::SimulationEnvironment;
 use crate::ids::short;
 use crate::pauses::PauseLedger;
@@ -43,7 +44,7 @@ impl TurnLedger {
     pub(crate) fn observe(
         &mut self,
         env: &mut SimulationEnvironment,
-        pauses: &PauseLedger,
+        held_by: (&PauseLedger, &BreakerLedger),
         write: &Write,
     ) {
         let Write { before, job, .. } = write;
@@ -54,7 +55,7 @@ impl TurnLedger {
         } else if was_queued && !is_queued {
             self.waiting.remove(&job.id);
             if job.sent_at().is_some() {
-                self.released(env, pauses, job);
+                self.released(env, held_by, job);
             }
         }
     }
@@ -71,7 +72,12 @@ impl TurnLedger {
         self.waiting.insert(job.id, waiting);
     }
 
-    fn released(&mut self, env: &mut SimulationEnvironment, pauses: &PauseLedger, job: &Job) {
+    fn released(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        (pauses, breakers): (&PauseLedger, &BreakerLedger),
+        job: &Job,
+    ) {
         let work = expected_work(job.input.bytes);
         self.last
             .insert((job.pipeline.clone(), job.tenant.clone()), work);
@@ -87,8 +93,10 @@ impl TurnLedger {
                 continue;
             }
             let since = waiting.since + SEEN_AFTER;
+            // The oldest job probes, whatever its tenant.
             let is_held =
-                pauses.held_tenant_within(&waiting.pipeline, &waiting.tenant, waiting.since, now);
+                pauses.held_tenant_within(&waiting.pipeline, &waiting.tenant, waiting.since, now)
+                    || breakers.open_within(&waiting.pipeline, waiting.since, now);
             if now < since || is_held {
                 continue;
             }

@@ -17,7 +17,7 @@ impl Simulation {
     pub(crate) fn tend_window(&mut self, pipeline: &str, window: Window) -> bool {
         let wall = self.env.wall();
         let rows = || self.table.rows().filter(|row| row.job.pipeline == pipeline);
-        let open: Vec<OpenJob> = rows().map(|row| OpenJob::from(&row.job)).collect();
+        let open: Vec<OpenJob> = rows().map(|row| OpenJob::from(&*row.job)).collect();
         let at_endpoint = window.count(&open, wall);
         let is_queued = rows().any(|row| row.job.queued_at().is_some());
         let is_full = is_queued || at_endpoint >= window.attempts;

@@ -20,12 +20,12 @@ export function Audit(): JSX.Element {
       {page.entries.length === 0 && page.state === "loading" && <Loading what="Loading the audit log…" />}
       {page.entries.length === 0 && page.state === "complete" && (
         <EmptyState icon="inbox" title="No actions yet">
-          Retries, cancellations and deletions appear here with their user and reason.
+          Retries, cancellations and deletions appear here with their user and reason, and changes of webhooks.
         </EmptyState>
       )}
       {page.entries.length > 0 && (
         <section class="card scroll-x" tabIndex={0} aria-label="Audit log">
-          <table>
+          <table class="stacks">
             <thead>
               <tr>
                 <th>Time</th>
@@ -68,10 +68,11 @@ export function Audit(): JSX.Element {
   );
 }
 
-const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope" | "tenant"> = {
+const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope" | "tenant" | "webhook"> = {
   retry: "job",
   "run-again": "job",
   cancel: "job",
+  mark: "job",
   "delete-data": "job",
   plan: "plan",
   "apply-plan": "plan",
@@ -80,6 +81,11 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   pause: "scope",
   resume: "scope",
   "create-tenant": "tenant",
+  "create-webhook": "webhook",
+  "change-webhook": "webhook",
+  "rotate-webhook-secret": "webhook",
+  "delete-webhook": "webhook",
+  "redeliver-events": "webhook",
 };
 
 function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {

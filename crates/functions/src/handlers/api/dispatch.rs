@@ -1,15 +1,16 @@
 //! Calls the use case of a route: decodes the request, and encodes the response.
 
 use api::downloads::{self, Stored};
-use api::ports::{JobList, ObjectTransfers, QuarantineStore};
+use api::ports::{JobList, MarksStore, ObjectTransfers, QuarantineStore};
 use api::types::{
-    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewPause,
-    NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
-    QuarantineCommandRequest, ResultQuery, ResumeRequest, SignPartsRequest, SummaryQuery,
+    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, MarksChange,
+    NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
+    QuarantineCommandRequest, ResultQuery, ResumeRequest, RetryPlanJobsQuery, SignPartsRequest,
+    SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, pauses,
-    quarantine, retry_plans, search, summary, tenants, tickets, uploads,
+    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, marks,
+    pauses, quarantine, retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -40,6 +41,7 @@ api_ports!(
     JobStore,
     JobIndex,
     JobList,
+    MarksStore,
     ObjectStore,
     ObjectDeletion,
     ObjectTransfers,
@@ -143,6 +145,11 @@ pub(super) async fn dispatch<P: ApiPorts>(
             let until = api_request.push_until;
             to_json(&commands::cancel(ports, run, principal, job_id(), &command, until).await?)
         }
+        Operation::MarkJob => {
+            let change: MarksChange = request.json()?;
+            let until = api_request.push_until;
+            to_json(&marks::change(ports, run, principal, job_id(), &change, until).await?)
+        }
         Operation::DeleteJobData => {
             let command: JobCommandRequest = request.json()?;
             let until = api_request.push_until;
@@ -163,6 +170,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::ListRetryPlans => to_json(&retry_plans::list(ports, principal).await?),
         Operation::GetRetryPlan => to_json(&retry_plans::show(ports, principal, plan_id()).await?),
+        Operation::ListRetryPlanJobs => {
+            let RetryPlanJobsQuery { page } = request.query()?;
+            to_json(&retry_plans::list_jobs(ports, principal, plan_id(), page).await?)
+        }
         Operation::ApplyRetryPlan => {
             to_json(&retry_plans::apply(ports, pipelines, principal, plan_id()).await?)
         }
@@ -257,6 +268,7 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
     };
     CallerView {
         actor: principal.actor.clone(),
+        reader_id: marks::reader_id(&principal.actor),
         roles: principal
             .roles
             .iter()

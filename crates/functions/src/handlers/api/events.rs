@@ -7,7 +7,7 @@ use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
 use api::{ApiError, Principal, events, webhooks};
 use jobs::id::Tenant;
-use jobs::ports::{Clock, KeyValueStore};
+use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
 use tracing::{Instrument, info, info_span};
@@ -19,12 +19,12 @@ use super::problem::HttpError;
 use super::routes::{self, Operation, find_route};
 use super::{claims, problem_response, success_response};
 use crate::bootstrap::App;
-use crate::config::{Has, variable};
+use crate::config::{Has, HasPipelines, variable};
 use crate::environment;
 
 environment! {
     /// The configuration of the function `events-api`.
-    pub struct Environment {
+    pub struct Environment with pipelines {
         records_table: RecordsTable,
         webhooks_queue_url: WebhooksQueueUrl,
         webhook_receivers: WebhookReceivers,
@@ -32,9 +32,9 @@ environment! {
 }
 
 /// The ports of these paths.
-pub trait EventsApiPorts: Clock + KeyValueStore + NameResolver + WebhookQueue {}
+pub trait EventsApiPorts: Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue {}
 
-impl<P: Clock + KeyValueStore + NameResolver + WebhookQueue> EventsApiPorts for P {}
+impl<P: Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue> EventsApiPorts for P {}
 
 /// State of one instance of the function.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl<P, E> EventsApi<P, E> {
 ///
 /// # Errors
 /// None: errors are in the response.
-pub async fn handle<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
+pub async fn handle<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookReceivers>>(
     api: &EventsApi<P, E>,
     event: LambdaEvent<HttpEvent>,
 ) -> Result<HttpResponse, Error> {
@@ -89,7 +89,7 @@ pub async fn handle<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
     Ok(work.instrument(span).await)
 }
 
-async fn dispatch<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
+async fn dispatch<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookReceivers>>(
     api: &EventsApi<P, E>,
     request: &HttpEvent,
     principal: Option<&Principal>,
@@ -104,6 +104,7 @@ async fn dispatch<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
     principal.check(ports.now())?;
     let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
     let allowed = AllowedReceivers::from_setting(setting);
+    let pipelines = api.app.environment.pipelines();
     let id = || path.get("webhook_id");
     let body = match route.operation {
         Operation::ListEvents => list_events(api, request, principal).await?,
@@ -112,26 +113,26 @@ async fn dispatch<P: EventsApiPorts, E: Has<variable::WebhookReceivers>>(
             to_json(&webhooks::list(ports, principal, tenant.as_deref()).await?)
         }
         Operation::CreateWebhook => {
-            to_json(&webhooks::create(ports, principal, request.json()?, allowed).await?)
+            to_json(&webhooks::create(ports, pipelines, principal, request.json()?, allowed).await?)
         }
         Operation::GetWebhook => to_json(&webhooks::show(ports, principal, id()).await?),
         Operation::ChangeWebhook => {
             let change = request.json()?;
-            to_json(&webhooks::change(ports, principal, id(), change, allowed).await?)
+            to_json(&webhooks::change(ports, pipelines, principal, id(), change, allowed).await?)
         }
         Operation::DeleteWebhook => {
-            webhooks::delete(ports, principal, id()).await?;
+            webhooks::delete(ports, pipelines, principal, id()).await?;
             String::new()
         }
         Operation::RotateWebhookSecret => {
-            to_json(&webhooks::rotate_secret(ports, principal, id()).await?)
+            to_json(&webhooks::rotate_secret(ports, pipelines, principal, id()).await?)
         }
         Operation::SendTestEvent => {
             webhooks::send_test(ports, principal, id()).await?;
             String::new()
         }
         Operation::RedeliverEvents => {
-            webhooks::redeliver(ports, principal, id(), request.json()?).await?;
+            webhooks::redeliver(ports, pipelines, principal, id(), request.json()?).await?;
             String::new()
         }
         Operation::ListDeliveries => to_json(&webhooks::deliveries(ports, principal, id()).await?),

@@ -143,6 +143,9 @@ fn schemas() -> Map<String, Value> {
         ResultQuery,
         ResultView,
         JobCommandRequest,
+        MarksChange,
+        RetryPlanJobs,
+        RetryPlanJobsQuery,
         JobCommandResult,
         NewRetryPlan,
         RetryPlanView,
@@ -625,7 +628,10 @@ const EVENTS: &str = "
 It needs the role `reviewer` or `support`, since it has the events of all users of the tenant. An event names its job; `GET /jobs/{job_id}` returns the job with its reference and its failure.
 
 **Reading.** Start without parameters, or with `from`. Then pass the `cursor` of each response as `since` of the next request; an empty page means that there is nothing new yet.
-A cursor belongs to its tenant and does not expire with the sign-in. With another tenant it is refused as `bad-cursor`. Ask at most once a second.
+A cursor belongs to its tenant and does not expire with the sign-in. With another tenant it is refused as `bad-cursor`. Ask at most once a second, or wait:
+
+**Waiting.** With `wait=20` a request at the feed's end waits up to 20 seconds for an event, and looks for one every 5 seconds, which costs five read units in 20 seconds.
+An answer without events is no error: ask again. Set your client's time limit to 35 seconds. About 40 programs can wait at a time (parameter `Scale`); beyond that requests are answered with 503, and you repeat them after some seconds. Webhooks are faster.
 
 **Order.** An event that is added later has a higher `sequence`. Nothing is ever added before an event that has been returned.
 The sequence is the order in which events were recorded, usually within seconds of the job's change. Of two events of one job, the one with the higher `version` is newer, whatever their order.

@@ -1,0 +1,83 @@
+"""How a program signs in."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from ._errors import NotSignedIn
+from ._flow import Flow, Request, send_patiently
+from .types import ClientConfiguration
+
+#: A token is replaced so long before it expires, in seconds.
+RENEW_BEFORE_SECONDS = 60.0
+
+
+class Credentials(Protocol):
+    """Where ID tokens come from."""
+
+    def token(self, configuration: ClientConfiguration, refused: str | None) -> Flow[str]:
+        """A token; not the one that the service has just refused."""
+        ...
+
+
+class Token:
+    """A token that the program gets elsewhere: itself, or a function that returns a fresh one."""
+
+    def __init__(self, token: str | Callable[[], str]) -> None:
+        self._token = token
+
+    def token(self, configuration: ClientConfiguration, refused: str | None) -> Flow[str]:
+        token = self._token if isinstance(self._token, str) else self._token()
+        if token == refused:
+            raise NotSignedIn("the service refused the token; it has probably expired")
+        return token
+        yield  # a flow of no steps
+
+
+class Password:
+    """Signs in at the service's user pool, and again when the tokens have expired."""
+
+    def __init__(self, email: str, password: str) -> None:
+        self._email = email
+        self._password = password
+        self._id_token: str | None = None
+        self._refresh_token: str | None = None
+        self._expires_at = 0.0
+
+    def token(self, configuration: ClientConfiguration, refused: str | None) -> Flow[str]:
+        is_fresh = time.time() < self._expires_at - RENEW_BEFORE_SECONDS
+        if self._id_token is not None and self._id_token != refused and is_fresh:
+            return self._id_token
+        if self._refresh_token is not None:
+            try:
+                return (yield from self._sign_in(configuration, "REFRESH_TOKEN_AUTH"))
+            except NotSignedIn:
+                self._refresh_token = None
+        return (yield from self._sign_in(configuration, "USER_PASSWORD_AUTH"))
+
+    def _sign_in(self, configuration: ClientConfiguration, auth_flow: str) -> Flow[str]:
+        # Amazon Cognito user pools API reference, "InitiateAuth".
+        if auth_flow == "REFRESH_TOKEN_AUTH":
+            parameters = {"REFRESH_TOKEN": self._refresh_token}
+        else:
+            parameters = {"USERNAME": self._email, "PASSWORD": self._password}
+        body = {"AuthFlow": auth_flow, "ClientId": configuration["client_id"], "AuthParameters": parameters}
+        headers = {
+            "content-type": "application/x-amz-json-1.1",
+            "x-amz-target": "AWSCognitoIdentityProviderService.InitiateAuth",
+        }
+        request = Request("POST", configuration["sign_in_url"], headers, json.dumps(body).encode())
+        response = yield from send_patiently(request)
+        answer = cast("dict[str, object]", json.loads(response.body or b"{}"))
+        if not response.is_success:
+            raise NotSignedIn(f"{answer.get('message', 'the user pool refused the sign-in')}")
+        result = cast("dict[str, object] | None", answer.get("AuthenticationResult"))
+        if result is None:
+            raise NotSignedIn(f"the user pool asks for {answer.get('ChallengeName')}: sign in once with `docket login`")
+        self._id_token = str(result["IdToken"])
+        refresh = result.get("RefreshToken")
+        if refresh is not None:
+            self._refresh_token = str(refresh)
+        self._expires_at = time.time() + float(str(result["ExpiresIn"]))
+        return self._id_token
