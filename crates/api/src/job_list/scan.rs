@@ -109,7 +109,8 @@ impl JobScan {
     fn includes(&self, entry: &JobListEntry, job: &Job) -> bool {
         let is_open = matches!(self.lists.first(), Some(JobListKey::Open(_)));
         let is_all_tenants = is_open || matches!(self.lists.first(), Some(JobListKey::Failed(_)));
-        let is_second = is_open && job.queued_at().is_some_and(|at| at != entry.at);
+        let is_queued_elsewhere = |position| position != entry.at.0;
+        let is_second = is_open && job.queue_position().is_some_and(is_queued_elsewhere);
         !(is_all_tenants && job.tenant.is_probe()) && !is_second
     }
 
