@@ -314,7 +314,7 @@ impl JobTable {
                 at: Timestamp(*at),
                 job: *id,
             })
-            .take(limit + 1)
+            .take(limit.saturating_add(1))
             .collect();
         let more = items.len() > limit;
         items.truncate(limit);
