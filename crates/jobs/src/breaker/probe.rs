@@ -3,7 +3,9 @@
 use tracing::{info, warn};
 
 use super::judge::put;
-use super::{MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, Trouble, probe_time};
+use super::{
+    Breaker, MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, RecentFailure, Trouble, probe_time,
+};
 use crate::event::EventKind;
 use crate::id::Attempt;
 use crate::job::Job;
@@ -57,7 +59,8 @@ pub async fn close_after_accepted<P: KeyValueStore + CheckQueue + Clock>(ports: 
     close(ports, job, Trouble::Refuses).await;
 }
 
-/// A job with incidents has a result. That closes the breaker of its pipeline.
+/// A job with incidents has a result. That closes the breaker of its pipeline. If it is closed, the failures before do not count
+/// any more: such a job ends later than others of its age, so it may not be among those that the next failure looks at.
 pub async fn close_after_result<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job) {
     close(ports, job, Trouble::Fails).await;
 }
@@ -89,9 +92,17 @@ async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
     for _ in 0..MAX_CONFLICTS {
         let now = ports.now();
         let (all, revision) = pause::read(ports, now).await?;
-        let breaker = all.open_breaker(&job.pipeline);
-        let Some(open) = breaker.and_then(|breaker| breaker.open.as_ref()) else {
+        let Some(breaker) = all.breaker(&job.pipeline) else {
             return Ok(());
+        };
+        let Some(open) = &breaker.open else {
+            let Some(breaker) = breaker.after_result(job, worked) else {
+                return Ok(());
+            };
+            if put(ports, all, revision, breaker, now).await? {
+                return Ok(());
+            }
+            continue;
         };
         let attempt = match job.state {
             State::Ready { attempt } | State::InProgress { attempt, .. } => job.attempt(attempt),
@@ -122,4 +133,19 @@ async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
         }
     }
     Ok(())
+}
+
+impl Breaker {
+    /// The closed breaker after a result of the job, as a failure that finds the result leaves it; `None` if it remembers no
+    /// failed run before.
+    fn after_result(&self, job: &Job, worked: Trouble) -> Option<Self> {
+        let is_before = |failure: &RecentFailure| failure.at < job.updated_at;
+        let is_contradicted = worked == Trouble::Fails
+            && matches!(job.state, State::Ready { .. })
+            && self.in_a_row(Trouble::Fails).any(is_before);
+        is_contradicted.then(|| Self {
+            counted_since: job.updated_at,
+            ..self.clone()
+        })
+    }
 }
