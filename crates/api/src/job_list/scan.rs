@@ -111,7 +111,7 @@ impl JobScan {
         let is_all_tenants = is_open || matches!(self.lists.first(), Some(JobListKey::Failed(_)));
         let is_queued_elsewhere = |position| position != entry.at.0;
         let is_second = is_open && job.queue_position().is_some_and(is_queued_elsewhere);
-        !(is_all_tenants && job.tenant.is_probe()) && !is_second
+        !(is_second || is_all_tenants && job.tenant.is_probe())
     }
 
     /// The next entries in order, and whether there are more after them.
