@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use api::job_list::MAX_PAGE_SIZE;
 use api::types::{JobPage, JobQuery};
 
 use crate::CommandContext;
@@ -30,6 +31,24 @@ pub(crate) fn job_id(text: &str) -> Result<String, String> {
 fn is_prefix(text: &str) -> bool {
     let is_digit = |c: char| c.is_ascii_hexdigit() || c == '-';
     text.len() < ID_CHARS && text.chars().all(is_digit)
+}
+
+/// The ids of all jobs that a query finds, however many pages they fill.
+pub(crate) async fn all_ids(context: &CommandContext, query: JobQuery) -> Result<Vec<String>> {
+    let mut query = JobQuery {
+        limit: Some(MAX_PAGE_SIZE),
+        ..query
+    };
+    let mut ids = Vec::new();
+    loop {
+        let path = format!("/jobs{}", query_string(&query));
+        let page: JobPage = context.client.get(&path).await?;
+        ids.extend(page.jobs.into_iter().map(|job| job.id));
+        query.cursor = page.cursor;
+        if query.cursor.is_none() {
+            return Ok(ids);
+        }
+    }
 }
 
 /// The whole id of the only job whose id begins with the text. Other texts are left to the service.

@@ -3,14 +3,13 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use api::types::{JobPage, JobQuery};
+use api::types::JobQuery;
 use clap::Args;
 
 use crate::CommandContext;
-use crate::client::query_string;
 use crate::download::{self, Download};
 use crate::error::{CliError, CombinedExit, Exit, Result};
-use crate::job_ids::{job_id, whole_ids};
+use crate::job_ids::{all_ids, job_id, whole_ids};
 use crate::print::{byte_size, sanitize};
 
 #[derive(Clone, Debug, Args)]
@@ -82,23 +81,13 @@ async fn ready_jobs(
     batch: Option<String>,
     tenant: Option<String>,
 ) -> Result<Vec<String>> {
-    let mut query = JobQuery {
+    let query = JobQuery {
         tenant,
         batch,
         status: Some("ready".to_owned()),
-        limit: Some(100),
         ..JobQuery::default()
     };
-    let mut ids = Vec::new();
-    loop {
-        let path = format!("/jobs{}", query_string(&query));
-        let page: JobPage = context.client.get(&path).await?;
-        ids.extend(page.jobs.into_iter().map(|job| job.id));
-        query.cursor = page.cursor;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
+    let ids = all_ids(context, query).await?;
     if ids.is_empty() {
         return Err(CliError::new(
             Exit::NotFound,

@@ -4,7 +4,7 @@
 //! A breaker is a line of the record of pauses ([`crate::pause`]), which every start of an attempt reads anyway. Only what
 //! fails writes it: the failures of late, and once they are too many in a row, since when the breaker is open and when the
 //! next probe is due. A success writes nothing. Whether there was one in between is read from the rows, when it matters
-//! ([`evidence`]). So nothing is counted up and down, and a job without incident costs nothing.
+//! (`evidence`). So nothing is counted up and down, and a job without incident costs nothing.
 
 mod evidence;
 mod judge;

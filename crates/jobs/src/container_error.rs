@@ -222,8 +222,6 @@ fn without_java_frames(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use super::text::MAX_REASON_BYTES;
     use super::*;
 

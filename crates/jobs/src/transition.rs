@@ -8,12 +8,14 @@
 
 mod outcomes;
 mod queue;
+mod states;
 
 use outcomes::{
-    Age, advance, after_failure, after_loss, after_refusal, age, cancelled, check_before_start,
-    erased, failed_before, retried, start, submitting, succeeded, superseded, take_over,
+    Age, after_failure, after_loss, after_refusal, age, cancelled, check_before_start,
+    failed_before, retried, succeeded, superseded, take_over,
 };
 use queue::{held, queue, release, still_held};
+use states::{advance, erased, start, submitting};
 
 use crate::id::{Attempt, Timestamp};
 use crate::state::{Cause, RetryBudget, State};

@@ -1,7 +1,5 @@
 //! How many jobs fit into one push message.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use jobs::job::Job;
 use jobs::view::{JobView, MAX_PUSH_BYTES, PushMessage};
 use testkit::conformance::one_in_every_state;

@@ -1,7 +1,5 @@
 //! The list of known tenants.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use jobs::id::Timestamp;
 use jobs::tenants;
 use testkit::memory::Memory;

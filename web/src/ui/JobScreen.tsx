@@ -7,7 +7,7 @@ import { statusGroup } from "../api/status";
 import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
-import { listPath } from "../lib/route";
+import { listPath, type Route } from "../lib/route";
 import { CORRECTS } from "../upload/queue";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
@@ -24,7 +24,8 @@ import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
 import { UploadCorrected } from "./UploadCorrected";
 
-export function JobScreen({ id }: { id: string }): JSX.Element {
+export default function JobScreen({ route }: { route: Route }): JSX.Element {
+  const id = "id" in route ? route.id : "";
   const app = useAppContext();
   useEmitters(app.store);
   const pushed = app.store.jobs.get(id);

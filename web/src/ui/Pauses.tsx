@@ -30,13 +30,13 @@ export function Pauses(): JSX.Element | null {
             {pause.breaker ? (
               <>
                 {" "}
-                does not answer at the moment. You can upload; what waits starts by itself as soon as it works again, which is
-                tried <Time at={pause.until} />.
+                does not answer at the moment. You can upload; what waits starts by itself as soon as it works again,
+                which is tried <Time at={pause.until} />.
               </>
             ) : (
               <>
-                {pause.pipeline === undefined ? " are" : " is"} paused. You can upload; what waits starts by itself, at the
-                latest <Time at={pause.until} />.
+                {pause.pipeline === undefined ? " are" : " is"} paused. You can upload; what waits starts by itself, at
+                the latest <Time at={pause.until} />.
               </>
             )}
             {pause.reason !== undefined && (

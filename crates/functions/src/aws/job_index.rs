@@ -89,7 +89,9 @@ impl<E: Has<variable::JobsTable>> RecentJobs for Aws<E> {
             .query()
             .table_name(self.name::<variable::JobsTable>())
             .index_name("by_created")
-            .key_condition_expression("shard = :shard")
+            // "shard" is a reserved word of DynamoDB.
+            .key_condition_expression("#shard = :shard")
+            .expression_attribute_names("#shard", "shard")
             .expression_attribute_values(":shard", n(shard))
             .scan_index_forward(false)
             .limit(i32::from(limit))

@@ -11,6 +11,7 @@ use crate::policy::Policy;
 use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
 
 use super::queue::queue_after_failure;
+use super::states::{advance, ended, start};
 
 /// Whether an event is about the newest attempt or an older one.
 pub(super) enum Age {
@@ -27,10 +28,6 @@ pub(super) fn age(got: Attempt, newest: Attempt) -> Result<Age, TransitionError>
     } else {
         Age::Older
     })
-}
-
-pub(super) const fn advance(state: State, attempts: AttemptChange) -> Decision {
-    Decision::Advance(Advance { state, attempts })
 }
 
 /// A success of any attempt counts, since the work was done. While a job is run again, one that is not newer than the result
@@ -109,43 +106,6 @@ pub(super) fn retried(newest: Attempt, budget: RetryBudget, now: Timestamp) -> D
         budget,
     };
     advance(state, AttemptChange::Unchanged)
-}
-
-/// The job ends with this failure, or with the result that it had before it was run again.
-pub(super) fn ended(attempt: Attempt, failure: Failure, budget: RetryBudget) -> State {
-    match budget.earlier_result {
-        Attempt::NONE => State::Failed { attempt, failure },
-        earlier => State::Ready { attempt: earlier },
-    }
-}
-
-pub(super) const fn erased(attempt: Attempt) -> Decision {
-    advance(State::Erased { attempt }, AttemptChange::Erased)
-}
-
-pub(super) fn submitting(
-    attempt: Attempt,
-    budget: RetryBudget,
-    context: &DecisionContext,
-    policy: &Policy,
-) -> State {
-    State::Submitting {
-        attempt,
-        lease_token: context.lease_token,
-        lease_expires_at: context.lease_expires_at,
-        deadline: policy.deadline(context.now),
-        budget,
-    }
-}
-
-pub(super) fn start(
-    attempt: Attempt,
-    budget: RetryBudget,
-    context: &DecisionContext,
-    policy: &Policy,
-) -> Decision {
-    let state = submitting(attempt, budget, context, policy);
-    advance(state, AttemptChange::Started(attempt))
 }
 
 /// Restarts the attempt with a full deadline: a redriven message may make the call long after the first decision.

@@ -1,6 +1,6 @@
 //! The decisions about queued jobs.
 
-use super::outcomes::{advance, ended, start};
+use super::states::{advance, ended, start};
 use crate::decision::{AttemptChange, Decision, DecisionContext, IgnoreReason};
 use crate::event::HeldBy;
 use crate::id::{Attempt, Timestamp};

@@ -11,11 +11,13 @@ const MANY = "5-everything-has-failed";
 const SECTIONS: Record<Cause, string> = {
   InvalidInput: FILE,
   ModelRejected: FILE,
+  Unprocessable: FILE,
   ModelError: MODEL,
   TimedOut: MODEL,
   Expired: MANY,
   Lost: MANY,
   PipelineGone: MANY,
+  EndpointDown: MANY,
   Refused: MANY,
   Unknown: MANY,
   Superseded: "1-where-is-my-document",

@@ -82,7 +82,7 @@ fn result_is_new_to_a_reader_until_that_reader_opens_it_and_again_after_another_
     let both = mark(&api.customer(), &job, json!({"opened": true}));
     let same = mark(&rita, &job, json!({"opened": true}));
     let readers = |answer: JobCommandResult| answer.job.marks.unwrap().opened.unwrap();
-    assert_eq!(readers(first).by, [me.reader_id.clone()]);
+    assert_eq!(readers(first).by, std::slice::from_ref(&me.reader_id));
     assert_eq!(readers(both).by, [me.reader_id.clone(), carla.reader_id]);
     assert_eq!(same.job.marks.unwrap().revision, 2);
     let mut state = api.ports().state();
