@@ -14,7 +14,8 @@ use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
 use testkit::conformance::{
     TestEnvironment, connections, dead_letters, folders, inventory, job_index, job_list, job_store,
-    key_value_store, marks_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
+    key_value_store, marks_store, newest_jobs, object_store, quarantine, quarantine_store,
+    recent_jobs, recent_starts, tickets,
 };
 
 use crate::support::{aws_of, run, run_alone};
@@ -248,6 +249,19 @@ fn job_table_indexes_conform() {
         )
         .await
     });
+    run_alone(async |stack| {
+        recent_jobs(
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await,
+            "conformance-recent",
+        )
+        .await
+    });
+}
+
+#[test]
+fn counts_of_starts_conform() {
+    run(async |stack| recent_starts(&Place::of(stack).await.ports(), "conformance"));
 }
 
 #[test]

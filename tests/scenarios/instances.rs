@@ -1,17 +1,14 @@
 //! Function `capacity` sets the number of instances of a pipeline whose scaling is `docket`.
 
-use std::path::Path;
-use std::process::Command;
-
 use async_endpoint::server::EndpointEventKind;
 use async_endpoint::{EndpointParameters, ScaleIn, Settings};
 use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::Stack;
-use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 use serde_json::Value;
 
 use crate::support::{
-    EndpointFaults, PAST_MS, TestTenant, contract, reconcile, text, until, update_row,
+    EndpointFaults, PAST_MS, TestTenant, aws, contract, deploy_shipped, deploy_with_settings,
+    reconcile, text, until, update_row,
 };
 
 const PIPELINE: &str = "ocr-batch";
@@ -19,49 +16,6 @@ const ENDPOINT: &str = "docket-ocr-batch";
 /// As many as its endpoint's `MaxInstances`: a request for the maximum does not wait for further uploads.
 const BURST: u32 = 4;
 const FUNCTION: &str = "capacity";
-
-/// Runs the AWS CLI of the local stack.
-fn aws(stack: &Stack, arguments: &[&str]) -> String {
-    let done = Command::new(devstack::venv_python().unwrap())
-        .args(["-m", "awscli"])
-        .args(arguments)
-        .env_clear()
-        .envs([
-            ("AWS_ENDPOINT_URL", stack.cloud.url.as_str()),
-            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
-            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
-            ("AWS_DEFAULT_REGION", REGION),
-        ])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
-    assert!(done.status.success(), "{arguments:?}: {text}");
-    text
-}
-
-/// A zip that ships, with another `pipelines.toml`.
-fn repackage(zip: &Path, pipelines: &str, to: &Path) {
-    const PROGRAM: &str = "
-import sys, zipfile
-source, pipelines, target = sys.argv[1:]
-with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, 'w', zipfile.ZIP_DEFLATED) as new:
-    for entry in old.infolist():
-        new.writestr(entry, pipelines if entry.filename == 'pipelines.toml' else old.read(entry))
-";
-    let done = Command::new(devstack::venv_python().unwrap())
-        .args(["-c", PROGRAM])
-        .args([zip.as_os_str(), pipelines.as_ref(), to.as_os_str()])
-        .status()
-        .unwrap();
-    assert!(done.success());
-}
-
-fn deploy(stack: &Stack, zip: &Path) {
-    let code = format!("fileb://{}", zip.display());
-    let name = format!("docket-{FUNCTION}");
-    let arguments = ["lambda", "update-function-code", "--function-name", &name];
-    aws(stack, &[&arguments[..], &["--zip-file", &code]].concat());
-}
 
 /// Only the function scales the endpoint, until this is dropped: the endpoint has no policies. Its objective is one that a
 /// test can wait for.
@@ -71,13 +25,7 @@ struct ScaledByDocket {
 
 impl ScaledByDocket {
     fn begin(stack: &'static Stack) -> Self {
-        let shipped = include_str!("../../infra/pipelines.toml");
-        let pipelines = shipped.replace(
-            "[ocr-batch]\n",
-            "[ocr-batch]\n\
-             capacity = { drain_within_seconds = 1, idle_seconds = 3600, typical_cold_start_seconds = 1 }\n",
-        );
-        assert_ne!(pipelines, shipped);
+        let capacity = "capacity = { drain_within_seconds = 1, idle_seconds = 3600, typical_cold_start_seconds = 1 }";
         let policies = Settings {
             scale_from_zero_datapoints: u32::MAX,
             scale_out_datapoints: u32::MAX,
@@ -85,10 +33,7 @@ impl ScaledByDocket {
             ..Settings::default()
         };
         stack.endpoints.set_scaling(ENDPOINT, &policies).unwrap();
-        let zip = std::env::temp_dir().join(format!("{FUNCTION}-{}.zip", std::process::id()));
-        repackage(&shipped_zip(), &pipelines, &zip);
-        deploy(stack, &zip);
-        std::fs::remove_file(zip).unwrap();
+        deploy_with_settings(stack, FUNCTION, PIPELINE, capacity);
         let timeout = ["--function-name", "docket-capacity", "--timeout", "12"];
         // One evaluation per run.
         aws(
@@ -129,17 +74,13 @@ impl ScaledByDocket {
 
 impl Drop for ScaledByDocket {
     fn drop(&mut self) {
-        deploy(self.stack, &shipped_zip());
+        deploy_shipped(self.stack, FUNCTION);
         let file = include_str!("../../infra/endpoints/ocr-batch.json");
         let settings = EndpointParameters::parse(file).unwrap().settings;
         let endpoints = &self.stack.endpoints;
         let settings = settings.scaled_by_aws();
         endpoints.set_scaling(ENDPOINT, &settings).unwrap();
     }
-}
-
-fn shipped_zip() -> std::path::PathBuf {
-    devstack::repo_file(&format!("target/lambda/{FUNCTION}.zip"))
 }
 
 /// The number of instances that have started since the receiver was made.

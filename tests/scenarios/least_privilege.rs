@@ -108,7 +108,14 @@ const GRANTS: [Grants; 14] = [
     Grants {
         function: "retry",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS, JUDGES_FAILURES],
-        own: &["receive checks", "read a failure"],
+        own: &[
+            "receive checks",
+            "read a failure",
+            "list open jobs",
+            "list queued jobs",
+            "read whose turn it is",
+            "write whose turn it is",
+        ],
     },
     Grants {
         function: "reconciler",
@@ -148,6 +155,10 @@ const GRANTS: [Grants; 14] = [
         own: &[
             "read a job",
             "list open jobs",
+            "list queued jobs",
+            "read the pauses",
+            "write the pauses",
+            "send a check",
             "read what was observed of instances",
             "write what was observed of instances",
             "read the served models",

@@ -1,6 +1,7 @@
 //! The stack that scenarios share, and common steps of scenarios.
 
 mod event_listener;
+mod function_code;
 pub(crate) mod json_call;
 mod notifications;
 mod shared_stack;
@@ -23,6 +24,7 @@ use functions::config::{AwsConfig, Environment};
 use serde_json::Value;
 
 pub(crate) use event_listener::EventListener;
+pub(crate) use function_code::{aws, deploy_shipped, deploy_with_settings};
 pub(crate) use notifications::{
     DOC_UNDERSTANDING, EndpointFaults, LEGAL_REVIEW, RunResult, UnreportedJob, publish_success,
     success_notification,

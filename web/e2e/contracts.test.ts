@@ -47,7 +47,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
       await signIn(page, fixture.pageUrl, REVIEWER);
       await page.getByText("Contract review is paused").waitFor();
       assert.equal(await page.getByText("the quota is used up").count(), 0);
-      await row("Waiting.pdf").getByText("Paused", { exact: true }).waitFor();
+      await row("Waiting.pdf").getByText("Queued", { exact: true }).waitFor();
       await row("Waiting.pdf").locator("a").click();
       await page.getByText("This one starts by itself when the pause ends.").waitFor();
       await page.getByRole("button", { name: "Stop the review" }).click();

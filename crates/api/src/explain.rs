@@ -47,6 +47,10 @@ pub struct WaitingView {
     pub on: WaitsOn,
     /// When the job began to wait for it.
     pub since: u64,
+    /// Its place among the queued jobs of its tenant, in words, such as `12th of 40 in its organisation's turn`. Tenants take turns,
+    /// so it does not depend on what others queued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<String>,
 }
 
 /// What an open job can wait for.
@@ -62,8 +66,10 @@ pub enum WaitsOn {
     Endpoint,
     /// The next attempt is scheduled.
     Retry,
-    /// The pipeline or the tenant is paused, or was until a moment ago.
+    /// The pipeline or the tenant is paused.
     Pause,
+    /// As many documents are at the endpoint as it can work on, and others are queued: it waits for its turn.
+    Turn,
     /// The circuit breaker of the pipeline is open, or was until a moment ago: the endpoint refused or failed every document.
     Breaker,
     /// The job's check is more than 15 minutes overdue.
@@ -144,7 +150,7 @@ fn timeline(job: &Job) -> Vec<ExplanationStep> {
     steps
 }
 
-/// Whether a job's check is overdue by more than 15 minutes. A queued job waits for a pause to end.
+/// Whether a job's check is overdue by more than 15 minutes. A queued job waits for its turn, or for a pause to end.
 pub fn is_stalled(state: &State, now: Timestamp) -> bool {
     !matches!(state, State::Queued { .. })
         && state
@@ -162,6 +168,13 @@ fn summary(job: &Job, now: Timestamp) -> String {
     }
 }
 
+/// Of a queued job that nothing holds but those before it.
+pub(crate) fn summary_of_turn(next: Attempt) -> String {
+    format!(
+        "waits in the service's queue: attempt {next} is sent to the endpoint when it is its turn; nothing of it is running"
+    )
+}
+
 fn summary_of_state(job: &Job, now: Timestamp) -> String {
     if is_stalled(&job.state, now) {
         return "stalled: the job's next check is overdue".to_owned();
@@ -174,9 +187,7 @@ fn summary_of_state(job: &Job, now: Timestamp) -> String {
         } => format!(
             "waiting: attempt {next} is sent to the endpoint when the endpoint works again; nothing of it is queued or running"
         ),
-        State::Queued { next, .. } => format!(
-            "paused: attempt {next} is sent to the endpoint when the pause ends; nothing of it is queued or running"
-        ),
+        State::Queued { next, .. } => summary_of_turn(*next),
         State::Submitting { attempt, .. } => {
             format!("attempt {attempt} is being sent to the endpoint")
         }
@@ -282,7 +293,7 @@ fn waiting(job: &Job, now: Timestamp) -> Option<WaitingView> {
             start_by: Some(_),
             ..
         } => (WaitsOn::Breaker, *since),
-        State::Queued { since, .. } => (WaitsOn::Pause, *since),
+        State::Queued { since, .. } => (WaitsOn::Turn, *since),
         State::Submitting { .. } => (WaitsOn::Submission, job.updated_at),
         State::InProgress { .. } => (WaitsOn::Endpoint, job.updated_at),
         State::RetryScheduled { .. } => (WaitsOn::Retry, job.updated_at),
@@ -299,8 +310,13 @@ fn waiting(job: &Job, now: Timestamp) -> Option<WaitingView> {
         Some(next_check_at) => WaitingView {
             on: WaitsOn::Stalled,
             since: next_check_at.0,
+            turn: None,
         },
-        None => WaitingView { on, since: since.0 },
+        None => WaitingView {
+            on,
+            since: since.0,
+            turn: None,
+        },
     })
 }
 
@@ -367,19 +383,17 @@ fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
         } => vec![
             step(
                 *start_by,
-                format!(
-                    "attempt {next} is sent to the endpoint as soon as a probe shows that the endpoint works, or is the probe"
-                ),
+                format!("attempt {next} is sent to the endpoint by this time, or not at all"),
             ),
             step(
                 budget.expires_at,
                 "the job's deadline: it is final by this time".to_owned(),
             ),
         ],
-        // The row does not know the pause; the caller who does says when it ends.
+        // Only the caller knows what is paused, and the place in the queue.
         State::Queued { next, since, .. } => vec![step(
             since.plus(MAX_PAUSE),
-            format!("attempt {next} is sent to the endpoint, unless the pause is extended"),
+            format!("attempt {next} is sent to the endpoint, unless a pause is extended"),
         )],
         State::RetryScheduled { next, due, budget } => vec![
             step(*due, format!("attempt {next} is sent to the endpoint")),

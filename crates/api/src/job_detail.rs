@@ -1,23 +1,20 @@
 //! One job with its attempts and explanation.
 
-use std::time::Duration;
-
 use super::uploads::upload_view;
-use super::{ApiError, Principal, ready_by};
-use crate::explain::{Explanation, ExplanationStep, WaitingView, WaitsOn, explain};
+use super::{ApiError, Principal, queue_turn, ready_by};
+use crate::explain::{
+    Explanation, ExplanationStep, WaitingView, WaitsOn, explain, summary_of_turn,
+};
 use crate::retention::{explain_what_is_gone, kept_until};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
 use jobs::breaker::Breaker;
-use jobs::id::{InferenceId, JobId, Timestamp};
+use jobs::id::{InferenceId, JobId};
 use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
-use jobs::ports::{Clock, JobStore, KeyValueStore};
+use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView, ModelView};
-
-/// The reconciler releases queued jobs every five minutes.
-const RELEASED_WITHIN: Duration = Duration::from_secs(360);
 
 /// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.
 ///
@@ -48,7 +45,7 @@ fn no_job(id: &str) -> ApiError {
 ///
 /// # Errors
 /// If there is no such job or the principal may not see it.
-pub async fn show<P: JobStore + KeyValueStore + Clock>(
+pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
@@ -75,13 +72,17 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
     explain_what_is_gone(&mut explanation, &job, kept, ports.now());
     if job.queued_at().is_some() {
         let pauses = Pauses::load(ports, ports.now()).await?;
-        let pause = pauses.holding(&job.pipeline, &job.tenant);
-        match pauses.open_breaker(&job.pipeline) {
-            Some(breaker) if pause.is_none() => {
+        match (
+            pauses.holding(&job.pipeline, &job.tenant),
+            pauses.open_breaker(&job.pipeline),
+        ) {
+            (Some(pause), _) => add_pause(&mut explanation, pause, principal.is_support()),
+            (None, Some(breaker)) => {
                 add_breaker(&mut explanation, breaker, principal.is_support());
             }
-            Some(_) | None => {
-                add_pause(&mut explanation, pause, principal.is_support(), ports.now());
+            (None, None) => {
+                let turn = queue_turn::turn(ports, &job).await?;
+                add_turn(&mut explanation, &job, turn);
             }
         }
     }
@@ -158,6 +159,7 @@ async fn pending_upload<P: KeyValueStore + Clock>(
             waiting: Some(WaitingView {
                 on: WaitsOn::Upload,
                 since: session.created_at.0,
+                turn: None,
             }),
             ready_by: None,
             next: vec![],
@@ -176,6 +178,18 @@ async fn pending_upload<P: KeyValueStore + Clock>(
     }))
 }
 
+/// That nothing holds it but those before it, and its place among them.
+fn add_turn(explanation: &mut Explanation, job: &Job, turn: Option<String>) {
+    explanation.summary = summary_of_turn(job.state.attempt());
+    if let Some(turn) = &turn {
+        explanation.summary = format!("{}: {turn}", explanation.summary);
+    }
+    if let Some(waiting) = &mut explanation.waiting {
+        waiting.on = WaitsOn::Turn;
+        waiting.turn = turn;
+    }
+}
+
 /// That the circuit breaker holds a queued job. Why is for support.
 fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: bool) {
     let Some(open) = &breaker.open else { return };
@@ -185,6 +199,12 @@ fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: boo
         actor: None,
         reason: None,
     };
+    if let Some(waiting) = &mut explanation.waiting {
+        waiting.on = WaitsOn::Breaker;
+    }
+    explanation.summary =
+        "waiting: nothing of it is at the endpoint, and it is sent there when the endpoint works again"
+            .to_owned();
     explanation.timeline.push(ExplanationStep {
         reason: is_support.then(|| open.reason.clone()),
         ..step(
@@ -201,24 +221,18 @@ fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: boo
 }
 
 /// What holds a queued job, and what happens next. Who paused it and why is for support.
-fn add_pause(
-    explanation: &mut Explanation,
-    pause: Option<&Pause>,
-    is_support: bool,
-    now: Timestamp,
-) {
+fn add_pause(explanation: &mut Explanation, pause: &Pause, is_support: bool) {
     let step = |at: u64, what: &str| ExplanationStep {
         at,
         what: what.to_owned(),
         actor: None,
         reason: None,
     };
-    let Some(pause) = pause else {
-        explanation.summary = "nothing holds the job any more; it starts in a moment".to_owned();
-        let latest = now.plus(RELEASED_WITHIN).0;
-        explanation.next = vec![step(latest, "the job is sent to the endpoint")];
-        return;
-    };
+    if let Some(waiting) = &mut explanation.waiting {
+        waiting.on = WaitsOn::Pause;
+    }
+    explanation.summary =
+        "paused: nothing of it is at the endpoint, and it is sent there after the pause".to_owned();
     let what = match pause.scope {
         PauseScope::Pipeline(_) => "the pipeline is paused",
         PauseScope::Tenant(_) => "the tenant is paused",
@@ -233,6 +247,6 @@ fn add_pause(
     explanation.timeline.sort_by_key(|step| step.at);
     explanation.next = vec![step(
         details.until.0,
-        "the pause ends, and the job is sent to the endpoint",
+        "the pause ends, and the job waits for its turn",
     )];
 }

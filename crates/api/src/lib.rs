@@ -20,6 +20,7 @@ pub mod pauses;
 pub mod ports;
 mod principal;
 pub mod quarantine;
+mod queue_turn;
 mod ready_by;
 mod retention;
 pub mod retry_plans;

@@ -155,8 +155,7 @@ where
         return Err(audit.refuse(ports, error).await);
     }
     audit.finish(ports, "resumed").await;
-    let interval = pipelines.reconcile_interval();
-    let report = release_queued(ports, interval, release_until).await;
+    let report = release_queued(ports, pipelines, release_until).await;
     Ok(ResumeResult {
         released: report.released,
         more: report.incomplete,

@@ -53,8 +53,10 @@ fn ready_by(job: &Job, snapshot: Option<&QueueSnapshot>, now: Timestamp) -> Opti
     let found = match estimate(job, snapshot, now) {
         Ok(found) => found,
         Err(NoEstimate::Final) => return None,
-        Err(NoEstimate::Paused) => {
-            return unknown("It is paused; it is sent to the model when the pause ends.");
+        Err(NoEstimate::Queued) => {
+            return unknown(
+                "It has not been sent to the model yet: it waits for its turn, or for a pause to end.",
+            );
         }
         Err(NoEstimate::EndpointDown) => {
             return unknown(

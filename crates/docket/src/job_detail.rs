@@ -250,6 +250,7 @@ const fn waits_on(on: WaitsOn) -> &'static str {
         WaitsOn::Endpoint => "the endpoint",
         WaitsOn::Retry => "its next attempt",
         WaitsOn::Pause => "the end of a pause",
+        WaitsOn::Turn => "its turn",
         WaitsOn::Breaker => "the endpoint to work again",
         WaitsOn::Stalled => "an overdue check by the service (stalled)",
     }

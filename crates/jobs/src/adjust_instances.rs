@@ -12,6 +12,7 @@
 
 mod observations;
 mod open_work;
+mod queued_work;
 mod signs_of_life;
 
 use std::time::Duration;
@@ -19,21 +20,25 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::capacity::{
-    CapacityDecision, CapacityInput, InstanceLimits, Instances, OpenWork, decide,
+    CapacityDecision, CapacityInput, InstanceLimits, Instances, OpenWork, decide, expected_run,
 };
 use crate::id::Timestamp;
 use crate::open_jobs::count_open_jobs;
 use crate::pipeline::{Pipeline, Pipelines, Scaling};
 use crate::ports::{
-    Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobStore,
+    CheckQueue, Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobStore,
     KeyValueStore, Unavailable,
 };
 use crate::ready_by::{self, QueueSnapshot};
+use crate::window::Window;
 use observations::StoredObservations;
 use open_work::{OpenJobsReading, PipelineOpenJobs, read_open_jobs};
+use queued_work::QueuedWork;
 
 pub use open_work::{MAX_ENTRIES_PER_SHARD, record_open_jobs};
 
+/// While jobs are queued, the next evaluation comes after this time: their release may have been missed.
+const QUEUED_INTERVAL: Duration = Duration::from_secs(10);
 /// A number does not fall on an older reading of the open jobs.
 pub const MAX_READING_AGE: Duration = Duration::from_secs(5);
 
@@ -65,7 +70,7 @@ pub struct AdjustReport {
 /// Decides the number of instances of every pipeline whose scaling is `docket`, and asks for it. Stops at `until`.
 pub async fn adjust_instances<P>(ports: &P, pipelines: &Pipelines, until: Timestamp) -> AdjustReport
 where
-    P: JobIndex + JobStore + KeyValueStore + InstanceControl + Clock,
+    P: JobIndex + JobStore + KeyValueStore + CheckQueue + InstanceControl + Clock,
 {
     let mut report = AdjustReport::default();
     let managed = pipelines.iter().filter(|it| it.scaling == Scaling::Docket);
@@ -134,7 +139,7 @@ struct Run<'a, P> {
 
 impl<P> Run<'_, P>
 where
-    P: JobIndex + JobStore + KeyValueStore + InstanceControl + Clock,
+    P: JobIndex + JobStore + KeyValueStore + CheckQueue + InstanceControl + Clock,
 {
     /// `None` if nothing can be decided: there is no endpoint, or its limits do not fit.
     async fn adjust(&self) -> Result<Option<(PipelineInstances, Option<Duration>)>, Unavailable> {
@@ -164,13 +169,17 @@ where
         stored
             .observations
             .observe(now, &jobs, &found, limits, timeout);
+        let queued = QueuedWork::read(self.ports, name, jobs.jobs).await?;
+        let oldest = jobs.oldest.into_iter().chain(queued.times()).min();
+        let newest = jobs.newest.into_iter().chain(queued.times()).max();
         let mut open = OpenWork {
-            alive: jobs.open,
+            alive: jobs.open.saturating_add(queued.count()),
             past_signs_of_life: 0,
-            oldest_age: jobs.oldest.map(|at| now.since(at)).unwrap_or_default(),
+            oldest_age: oldest.map(|at| now.since(at)).unwrap_or_default(),
         };
         let known = &stored.observations;
         if jobs.complete
+            && queued.count() == 0
             && signs_of_life::all_past(self.ports, jobs.jobs, known, &found, timeout).await?
         {
             open = OpenWork {
@@ -192,17 +201,34 @@ where
             runs: known.runs(),
             cold_starts: known.cold_starts(),
             typical_run: Duration::from_secs(self.pipeline.typical_run_seconds.into()),
-            since_last_upload: jobs.newest.map(|at| now.since(at)),
+            since_last_upload: newest.map(|at| now.since(at)),
             since_last_open: known.last_open_at().map(|at| now.since(at)),
         };
         let decision = decide(&input);
         let starting_since = known.starting_since();
         let changed = self.carry_out(&input, &decision, &found, stored).await?;
-        self.describe_queue(now, &jobs, &input, starting_since)
+        self.describe_queue(now, &jobs, &queued, &input, starting_since)
             .await;
+        let asked_for = if changed { decision.instances } else { 0 };
+        let (run, _) = expected_run(&input);
+        let instances = &input.instances;
+        let window = Window::new(
+            instances.count().max(asked_for),
+            instances.in_service,
+            instances.concurrent_runs,
+            run,
+            timeout,
+        );
+        let at_endpoint = window.count(jobs.jobs, now);
+        let tended = queued.tend_window(self.ports, name, window, at_endpoint, jobs.complete);
+        tended.await?;
+        let again = decision.check_again_in.into_iter();
+        let again = again
+            .chain(queued.has_turn(name).then_some(QUEUED_INTERVAL))
+            .min();
         let done = PipelineInstances {
             pipeline: name.clone(),
-            open: jobs.open,
+            open: jobs.open.saturating_add(queued.count()),
             in_service: found.in_service,
             starting: found.starting(),
             desired: if changed {
@@ -213,7 +239,7 @@ where
             reason: decision.reason,
             changed,
         };
-        Ok(Some((done, decision.check_again_in)))
+        Ok(Some((done, again)))
     }
 
     /// Stores what estimates of when a job is ready start from ([`ready_by`]). A partial reading gives none: the reconciler then
@@ -222,15 +248,17 @@ where
         &self,
         now: Timestamp,
         jobs: &PipelineOpenJobs<'_>,
+        queued: &QueuedWork,
         input: &CapacityInput,
         starting_since: Option<Timestamp>,
     ) {
-        if !jobs.complete || jobs.jobs.is_empty() {
+        if !jobs.complete || input.open.alive == 0 && jobs.jobs.is_empty() {
             return;
         }
         let name = &self.pipeline.name;
         // The index does not have the time of an attempt.
-        let sent_at = jobs.jobs.iter().map(|job| job.created_at).collect();
+        let sent_at = jobs.jobs.iter().map(|job| job.created_at);
+        let sent_at = sent_at.chain(queued.times()).collect();
         let stored = async {
             let earlier = ready_by::load(self.ports, name).await?;
             let earlier =

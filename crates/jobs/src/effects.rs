@@ -14,6 +14,7 @@ use crate::ports::{
     Pusher,
 };
 use crate::random::split_mix_64;
+use crate::release_window;
 use crate::state::{Effect, State};
 use crate::view::{JobView, PushMessage};
 
@@ -68,8 +69,29 @@ where
     report
         .undelivered
         .extend(publish_events(ports, pending).await);
+    request_releases(ports, pending).await;
     push(ports, pending, push_until, &mut report).await;
     report
+}
+
+/// An attempt that had waited has ended: others may wait for its place at the endpoint. Without this, function `capacity` asks.
+async fn request_releases<P: CheckQueue>(ports: &P, pending: &[PendingEffects]) {
+    let has_left = |job: &&Job| {
+        let is_closed = match job.state {
+            State::Ready { .. } | State::Failed { .. } | State::RetryScheduled { .. } => true,
+            State::Queued { .. }
+            | State::Submitting { .. }
+            | State::InProgress { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. } => false,
+        };
+        is_closed && job.has_waited()
+    };
+    let jobs = pending.iter().map(|pending| &pending.job).filter(has_left);
+    let pipelines: BTreeSet<&str> = jobs.map(|job| job.pipeline.as_str()).collect();
+    for pipeline in pipelines {
+        release_window::request(ports, pipeline).await;
+    }
 }
 
 /// Runs the effects of a user's command once, without redelivery. A command leads to a retry or to a cancelled job, never

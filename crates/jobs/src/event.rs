@@ -69,6 +69,17 @@ pub enum HeldBy {
     Pause,
     /// The circuit breaker of its pipeline. The time counts.
     Breaker,
+    /// The window of its pipeline is full: it waits for its turn. The time does not count.
+    Turn,
+}
+
+impl HeldBy {
+    pub const fn counts_toward_deadline(self) -> bool {
+        match self {
+            Self::Breaker => true,
+            Self::Pause | Self::Turn => false,
+        }
+    }
 }
 
 /// What S3 shows about an attempt.

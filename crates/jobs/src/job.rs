@@ -12,6 +12,7 @@ use crate::marks::Marks;
 use crate::model_version::AttemptModel;
 use crate::pipeline::output_prefix;
 use crate::policy::Policy;
+use crate::queue_position;
 use crate::state::{Failure, State};
 
 /// One row of the job table.
@@ -369,6 +370,40 @@ impl Job {
             | State::Cancelled { .. }
             | State::Erased { .. } => None,
         }
+    }
+
+    /// Its place among the queued jobs of its pipeline's shard ([`crate::queue_position`]); `None` in every other state.
+    pub fn queue_position(&self) -> Option<u64> {
+        let queued_at = self.queued_at()?;
+        Some(queue_position::position(
+            &self.pipeline,
+            &self.tenant,
+            queued_at,
+        ))
+    }
+
+    /// When the current attempt was sent to the endpoint; `None` while no attempt is there. The same for `Submitting` and
+    /// `InProgress`, so that advancing between them writes no index entry.
+    pub fn sent_at(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Submitting { attempt, .. } | State::InProgress { attempt, .. } => {
+                let record = self.attempt(attempt);
+                Some(record.map_or(self.created_at, |record| record.started_at))
+            }
+            State::Queued { .. }
+            | State::RetryScheduled { .. }
+            | State::Ready { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. } => None,
+        }
+    }
+
+    /// Whether its newest attempt waited before it was sent: in the queue, or for a retry. When such an attempt ends, others
+    /// may be waiting for its place at the endpoint.
+    pub fn has_waited(&self) -> bool {
+        let newest = self.attempt(self.newest_attempt());
+        newest.is_some_and(|record| record.started_at > self.created_at)
     }
 
     /// Whether it was cancelled before the endpoint had a request for it, or after every request had ended: nothing runs.

@@ -149,7 +149,7 @@ async fn at_risk<P: JobStore>(
         count += u64::from(row.is_none_or(|job| {
             let estimate = ready_by::estimate(&job, Some(snapshot), now);
             // The index may lag behind the row.
-            !matches!(estimate, Err(NoEstimate::Final | NoEstimate::Paused))
+            !matches!(estimate, Err(NoEstimate::Final | NoEstimate::Queued))
                 && is_at_risk(job.submitted_at(), slo, estimate.ok().as_ref(), now)
         }));
     }

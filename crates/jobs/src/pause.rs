@@ -9,6 +9,7 @@ use crate::breaker::{Breaker, held_by_breaker};
 use crate::event::HeldBy;
 use crate::id::{Tenant, Timestamp};
 use crate::ports::{KeyValueStore, Record, Unavailable};
+use crate::window::{KnownWindow, is_full, is_window_line};
 
 pub(crate) const COLLECTION: &str = "pauses";
 pub(crate) const KEY: &str = "now";
@@ -130,11 +131,13 @@ impl Pause {
     }
 }
 
-/// All pauses at one time, and the circuit breakers, which are in the same record.
+/// All pauses at one time, and what else is in the same record: the circuit breakers ([`crate::breaker`]), and what is known of
+/// the windows ([`crate::window`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pauses {
     pauses: Vec<Pause>,
     breakers: Vec<Breaker>,
+    windows: Vec<KnownWindow>,
 }
 
 impl Pauses {
@@ -167,6 +170,12 @@ impl Pauses {
         self.pauses.is_empty()
     }
 
+    /// What is known of the pipeline's window.
+    pub fn window(&self, pipeline: &str) -> Option<&KnownWindow> {
+        let mut windows = self.windows.iter();
+        windows.find(|known| known.pipeline == pipeline)
+    }
+
     /// Of the pauses that hold jobs of `tenant` in `pipeline`, the one that ends last.
     pub fn holding(&self, pipeline: &str, tenant: &Tenant) -> Option<&Pause> {
         let holding = self.iter().filter(|it| it.scope.holds(pipeline, tenant));
@@ -188,10 +197,12 @@ impl Pauses {
     pub(crate) fn to_record(&self, revision: u64, now: Timestamp) -> Record {
         let pauses = self.pauses.iter().map(Pause::to_line);
         let breakers = self.breakers.iter().map(Breaker::to_line);
-        let lines: Vec<String> = pauses.chain(breakers).collect();
+        let windows = self.windows.iter().map(KnownWindow::to_line);
+        let lines: Vec<String> = pauses.chain(breakers).chain(windows).collect();
         let ends = self.pauses.iter().map(|pause| pause.details.until);
         let kept = self.breakers.iter().map(Breaker::kept_until);
-        let last = ends.chain(kept).max();
+        let known = self.windows.iter().map(|known| known.until);
+        let last = ends.chain(kept).chain(known).max();
         Record {
             body: lines.join("\n"),
             revision: revision + 1,
@@ -200,8 +211,56 @@ impl Pauses {
     }
 }
 
-/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read holds every job: nobody knows
-/// what is paused. Without lists and texts of its own, since every start of an attempt comes here.
+/// What the record says about a job that is about to be sent to the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Nothing holds it, and it is not known how many attempts its endpoint should get.
+    None,
+    /// Nothing holds it: the window of its pipeline has places.
+    Place,
+    By(HeldBy),
+}
+
+/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read is a pause of every job: nobody knows what
+/// is paused. Without lists and texts of its own, since every start of an attempt comes here.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn hold<P: KeyValueStore>(
+    ports: &P,
+    pipeline: &str,
+    tenant: &Tenant,
+    now: Timestamp,
+) -> Result<Hold, Unavailable> {
+    let Some(record) = ports.get(COLLECTION, KEY).await? else {
+        return Ok(Hold::None);
+    };
+    let is = |named: &str, own: &str| named == EVERY || named == own;
+    let mut hold = Hold::None;
+    for line in record.body.lines() {
+        if is_window_line(line) {
+            match is_full(line, pipeline, now) {
+                Some(_) if hold == Hold::By(HeldBy::Breaker) => {}
+                Some(true) => hold = Hold::By(HeldBy::Turn),
+                Some(false) => hold = Hold::Place,
+                None => {}
+            }
+            continue;
+        }
+        let is_paused = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
+            is(on_pipeline, pipeline) && is(on_tenant, tenant.as_str()) && until > now
+        });
+        if is_paused {
+            return Ok(Hold::By(HeldBy::Pause));
+        }
+        if held_by_breaker(line, pipeline, now) {
+            hold = Hold::By(HeldBy::Breaker);
+        }
+    }
+    Ok(hold)
+}
+
+/// What holds an attempt whose turn it is, and a retry that is due: a pause or a breaker. See [`hold`].
 ///
 /// # Errors
 /// If the store does not answer.
@@ -211,23 +270,10 @@ pub async fn held_by<P: KeyValueStore>(
     tenant: &Tenant,
     now: Timestamp,
 ) -> Result<Option<HeldBy>, Unavailable> {
-    let Some(record) = ports.get(COLLECTION, KEY).await? else {
-        return Ok(None);
-    };
-    let is = |named: &str, own: &str| named == EVERY || named == own;
-    let mut held = None;
-    for line in record.body.lines() {
-        let is_paused = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
-            is(on_pipeline, pipeline) && is(on_tenant, tenant.as_str()) && until > now
-        });
-        if is_paused {
-            return Ok(Some(HeldBy::Pause));
-        }
-        if held_by_breaker(line, pipeline, now) {
-            held = Some(HeldBy::Breaker);
-        }
-    }
-    Ok(held)
+    Ok(match hold(ports, pipeline, tenant, now).await? {
+        Hold::By(by @ (HeldBy::Pause | HeldBy::Breaker)) => Some(by),
+        Hold::By(HeldBy::Turn) | Hold::None | Hold::Place => None,
+    })
 }
 
 /// The first columns of a line: the pipeline, the tenant, and until when they are paused.
@@ -259,7 +305,7 @@ pub async fn store<P: KeyValueStore>(
     pause: &Pause,
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
-    change(ports, &pause.scope, Some(pause), now).await
+    change_pause(ports, &pause.scope, Some(pause), now).await
 }
 
 /// Removes the pause of exactly this scope.
@@ -271,20 +317,44 @@ pub async fn remove<P: KeyValueStore>(
     scope: &PauseScope,
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
-    change(ports, scope, None, now).await
+    change_pause(ports, scope, None, now).await
+}
+
+/// Stores what is known of the window of a pipeline.
+///
+/// # Errors
+/// See [`Pauses::load`].
+pub(crate) async fn store_window<P: KeyValueStore>(
+    ports: &P,
+    known: &KnownWindow,
+    now: Timestamp,
+) -> Result<(), Unavailable> {
+    let set = |pauses: &mut Pauses| {
+        let windows = &mut pauses.windows;
+        windows.retain(|window| window.pipeline != known.pipeline);
+        windows.push(known.clone());
+        PauseChange::Done
+    };
+    // If others changed the record several times, the next evaluation says it.
+    change(ports, now, set).await.map(drop)
 }
 
 pub(crate) async fn read<P: KeyValueStore>(
     ports: &P,
     now: Timestamp,
 ) -> Result<(Pauses, u64), Unavailable> {
+    let mut found = Pauses::default();
     let Some(record) = ports.get(COLLECTION, KEY).await? else {
-        return Ok((Pauses::default(), 0));
+        return Ok((found, 0));
     };
-    let mut all = Pauses::default();
     for line in record.body.lines() {
+        if is_window_line(line) {
+            let known = KnownWindow::from_line(line).filter(|known| known.until > now);
+            found.windows.extend(known);
+            continue;
+        }
         if line.starts_with('!') {
-            all.breakers.extend(Breaker::from_line(line));
+            found.breakers.extend(Breaker::from_line(line));
             continue;
         }
         let pause = Pause::from_line(line).ok_or_else(|| Unavailable {
@@ -292,35 +362,50 @@ pub(crate) async fn read<P: KeyValueStore>(
             source: "a line cannot be read".into(),
         })?;
         if pause.details.until > now {
-            all.pauses.push(pause);
+            found.pauses.push(pause);
         }
     }
-    all.breakers.retain(|it| it.kept_until() > now);
-    Ok((all, record.revision))
+    found.breakers.retain(|it| it.kept_until() > now);
+    Ok((found, record.revision))
 }
 
-async fn change<P: KeyValueStore>(
+async fn change_pause<P: KeyValueStore>(
     ports: &P,
     scope: &PauseScope,
     new: Option<&Pause>,
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
-    for _ in 0..MAX_CONFLICTS {
-        let (mut all, revision) = read(ports, now).await?;
-        let before = all.len();
-        all.pauses.retain(|pause| pause.scope != *scope);
+    let set = |found: &mut Pauses| {
+        let before = found.pauses.len();
+        found.pauses.retain(|pause| pause.scope != *scope);
         // Who resumes a pipeline also closes its breaker.
         let mut is_closed = false;
         if let (None, PauseScope::Pipeline(pipeline)) = (new, scope) {
-            is_closed = all.open_breaker(pipeline).is_some();
-            all.breakers.retain(|it| it.pipeline != *pipeline);
+            is_closed = found.open_breaker(pipeline).is_some();
+            found.breakers.retain(|it| it.pipeline != *pipeline);
         }
         match new {
-            None if all.len() == before && !is_closed => return Ok(PauseChange::NotPaused),
-            Some(_) if all.len() >= MAX_PAUSES => return Ok(PauseChange::TooMany),
-            None | Some(_) => all.pauses.extend(new.cloned()),
+            None if found.pauses.len() == before && !is_closed => return PauseChange::NotPaused,
+            Some(_) if found.pauses.len() >= MAX_PAUSES => return PauseChange::TooMany,
+            None | Some(_) => found.pauses.extend(new.cloned()),
         }
-        let record = all.to_record(revision, now);
+        PauseChange::Done
+    };
+    change(ports, now, set).await
+}
+
+async fn change<P: KeyValueStore>(
+    ports: &P,
+    now: Timestamp,
+    set: impl Fn(&mut Pauses) -> PauseChange,
+) -> Result<PauseChange, Unavailable> {
+    for _ in 0..MAX_CONFLICTS {
+        let (mut found, revision) = read(ports, now).await?;
+        let change = set(&mut found);
+        if change != PauseChange::Done {
+            return Ok(change);
+        }
+        let record = found.to_record(revision, now);
         if ports.put(COLLECTION, KEY, &record).await? {
             return Ok(PauseChange::Done);
         }

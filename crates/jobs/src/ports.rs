@@ -261,6 +261,15 @@ pub trait CheckQueue {
     /// The maximum delay of a message (Amazon SQS API reference, `DelaySeconds`).
     const MAX_DELAY_SECONDS: u32 = 900;
     async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries;
+    /// Asks to release queued jobs of these pipelines ([`crate::release_window`]).
+    async fn request_releases(&self, pipelines: &[DelayedMessage<String>]) -> FailedEntries;
+}
+
+/// Counts what an execution environment of a function does, in its memory: what it says is lost with the environment.
+pub trait RecentStarts {
+    /// Counts one more attempt of a pipeline that was sent to its endpoint without waiting. Returns how many there were in this
+    /// minute.
+    fn count_start(&self, pipeline: &str) -> u32;
 }
 
 /// The event bus for downstream programs.

@@ -70,9 +70,9 @@ pub enum Basis {
 pub enum NoEstimate {
     /// The job is final.
     Final,
-    /// The job is paused: it starts when the pause ends, and others may then be before it.
-    Paused,
-    /// The circuit breaker of its pipeline holds it.
+    /// It waits for its turn among the tenants, or for a pause to end.
+    Queued,
+    /// The circuit breaker of its pipeline holds it, or did when it was last checked.
     EndpointDown,
     /// The queue was not counted within [`MAX_SNAPSHOT_AGE`].
     NotCounted,
@@ -92,7 +92,7 @@ pub struct Queued {
 }
 
 impl Queued {
-    /// `None` if the job is final or paused.
+    /// `None` if the job is final or not sent yet.
     pub fn of(job: &Job) -> Option<Self> {
         let sent = |attempt: Attempt| {
             let record = job.attempt(attempt);
@@ -128,7 +128,7 @@ pub fn estimate(
 ) -> Result<Estimate, NoEstimate> {
     let not_sent = match job.queued_at() {
         Some(_) if job.next_check_at().is_some() => NoEstimate::EndpointDown,
-        Some(_) => NoEstimate::Paused,
+        Some(_) => NoEstimate::Queued,
         None => NoEstimate::Final,
     };
     let queued = Queued::of(job).ok_or(not_sent)?;

@@ -13,7 +13,8 @@ use crate::id::{InferenceId, Location};
 use crate::job::Job;
 use crate::pipeline::output_prefix;
 use crate::ports::{
-    Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, RecentJobs, Unavailable,
+    CheckQueue, Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, RecentJobs,
+    Unavailable,
 };
 use crate::state::{Cause, Failure, State};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transition};
@@ -40,7 +41,7 @@ pub async fn record_outcome<P>(
     outcome: &AttemptOutcome,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs + Clock,
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs + CheckQueue + Clock,
 {
     let id = outcome.inference_id.job;
     let job = ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?;

@@ -1,21 +1,24 @@
-//! Releases queued jobs: sends a check for each that no pause holds, oldest first.
+//! Releases the queued jobs of pipelines without a window: sends a check for each that no pause holds, tenant by tenant. For
+//! a pipeline with a window it asks for a release ([`crate::release_window`]), which knows how many places there are.
 //!
 //! It reads and writes no row. The function that receives a check starts the attempt, unless the job is paused again. The index of
 //! queued jobs and the pauses say what to do, so a run that dies is repeated by the next one, two runs at once are harmless,
 //! and a resume needs no message of its own.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::breaker::Breaker;
+use crate::breaker::OpenBreaker;
 use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
+use crate::pipeline::Pipelines;
 use crate::ports::{
     CheckQueue, CheckRequest, Clock, DelayedMessage, JobIndex, KeyValueStore, QueuePosition,
     QueuedJob, Unavailable,
 };
+use crate::window::has_window;
 
 /// Index entries of a shard read per query.
 const PAGE: u16 = 100;
@@ -23,12 +26,14 @@ const PAGE: u16 = 100;
 const BATCH: usize = 100;
 /// The time between the checks of two jobs that may probe.
 const PROBE_SPACING: Duration = Duration::from_secs(60);
+/// Jobs of a pipeline that get such a check in a run: more are not due before the next run, at most 15 minutes later.
+const MAX_PROBES: usize = 16;
 /// Added to the delay of a check, so that clock differences do not let it arrive before the pause has ended.
 const DELAY_MARGIN_SECONDS: u64 = 2;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReleaseReport {
-    /// Jobs for which a check was sent.
+    /// Jobs for which a check was sent, or that wait for their turn only.
     pub released: u64,
     /// Queued jobs by pipeline, those for which a check was sent among them. Not of all pipelines if `incomplete`.
     pub queued: BTreeMap<String, u64>,
@@ -41,12 +46,12 @@ pub struct ReleaseReport {
 /// Sends a check for every queued job that nothing holds. A job whose pause ends before the next run, an `interval` after
 /// this one, gets a check that arrives when the pause has ended. While the circuit breaker of a pipeline is open, its oldest jobs
 /// get checks that arrive when probes are due, one at a time. Stops at `until`.
-pub async fn release_queued<P>(ports: &P, interval: Duration, until: Timestamp) -> ReleaseReport
+pub async fn release_queued<P>(ports: &P, pipelines: &Pipelines, until: Timestamp) -> ReleaseReport
 where
     P: JobIndex + CheckQueue + KeyValueStore + Clock,
 {
     let mut report = ReleaseReport::default();
-    if let Err(error) = release(ports, interval, until, &mut report).await {
+    if let Err(error) = release(ports, pipelines, until, &mut report).await {
         warn!(error = %error, "not all queued jobs were released");
         report.incomplete = true;
     }
@@ -55,7 +60,7 @@ where
 
 async fn release<P>(
     ports: &P,
-    interval: Duration,
+    pipelines: &Pipelines,
     until: Timestamp,
     report: &mut ReleaseReport,
 ) -> Result<(), Unavailable>
@@ -66,8 +71,11 @@ where
     let pauses = Pauses::load(ports, ports.now()).await?;
     let names = pauses.open_breakers().map(|it| it.pipeline.clone());
     report.open_breakers = names.collect();
-    let mut probes = BTreeMap::new();
+    let mut probes: BTreeMap<String, Probes> = BTreeMap::new();
     let mut batch = Vec::with_capacity(BATCH);
+    // Pipelines with a window, and in how many seconds to ask for a release.
+    let mut windows: BTreeSet<(String, u32)> = BTreeSet::new();
+    let interval = pipelines.reconcile_interval();
     while let Some(queued) = queue.next(ports).await? {
         if ports.now() >= until {
             info!("time is up, the next run continues");
@@ -75,22 +83,33 @@ where
             break;
         }
         *report.queued.entry(queued.pipeline.clone()).or_default() += 1;
-        let delay_seconds = match pauses.open_breaker(&queued.pipeline) {
-            Some(breaker) if pauses.holding(&queued.pipeline, &queued.tenant).is_none() => {
-                let probes = probes.entry(queued.pipeline.clone()).or_default();
-                probe_delay::<P>(breaker, probes, &queued, interval, ports.now())
+        let is_paused = pauses.holding(&queued.pipeline, &queued.tenant).is_some();
+        let breaker = pauses.open_breaker(&queued.pipeline);
+        let breaker = breaker.and_then(|it| it.open.as_ref());
+        let breaker = breaker.filter(|_| !is_paused);
+        if breaker.is_some_and(|open| queued.queued_at() >= open.since) {
+            let of_pipeline = probes.entry(queued.pipeline.clone()).or_default();
+            of_pipeline.insert((queued.queued_at(), queued.position.job), queued);
+            if of_pipeline.len() > MAX_PROBES {
+                of_pipeline.pop_last();
             }
-            Some(_) | None => delay::<P>(&pauses, &queued, interval, ports.now()),
+            continue;
+        }
+        let delay_seconds = match breaker {
+            // It was queued for another reason. Its check makes it wait for the breaker.
+            Some(_) => Some(0),
+            None => delay::<P>(&pauses, &queued, interval, ports.now()),
         };
         let Some(delay_seconds) = delay_seconds else {
             continue;
         };
+        if breaker.is_none() && pipelines.get(&queued.pipeline).is_some_and(has_window) {
+            report.released += 1;
+            windows.insert((queued.pipeline, delay_seconds));
+            continue;
+        }
         batch.push(DelayedMessage {
-            message: CheckRequest {
-                job: queued.position.job,
-                attempt: queued.attempt,
-                due: Some(queued.position.queued_at),
-            },
+            message: queued.check(),
             delay_seconds,
         });
         if batch.len() == BATCH {
@@ -98,7 +117,22 @@ where
             batch.clear();
         }
     }
+    for breaker in pauses.open_breakers() {
+        let Some(open) = &breaker.open else { continue };
+        let probes = probes.remove(&breaker.pipeline).unwrap_or_default();
+        batch.extend(probe_checks::<P>(open, probes, interval, ports.now()));
+    }
     send(ports, &batch, report).await;
+    let requests = windows
+        .into_iter()
+        .map(|(message, delay_seconds)| DelayedMessage {
+            message,
+            delay_seconds,
+        });
+    let requests: Vec<DelayedMessage<String>> = requests.collect();
+    if !requests.is_empty() {
+        report.incomplete |= !ports.request_releases(&requests).await.is_empty();
+    }
     Ok(())
 }
 
@@ -122,29 +156,34 @@ fn delay<P: CheckQueue>(
         .filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS)
 }
 
-/// In how many seconds the job probes; `None` if the jobs before it are enough until the next run. `probes` counts the jobs
-/// that were chosen, a minute apart. Those that come before the next probe is due are held again.
-fn probe_delay<P: CheckQueue>(
-    breaker: &Breaker,
-    probes: &mut u32,
-    queued: &QueuedJob,
+/// The jobs of a pipeline that wait for its circuit breaker, oldest first: a probe that failed queues behind the others, whatever
+/// its tenant.
+type Probes = BTreeMap<(Timestamp, JobId), QueuedJob>;
+
+/// Checks of jobs that probe, a minute apart, for the time until the next run. Those that come before the next probe is due are
+/// held again.
+fn probe_checks<P: CheckQueue>(
+    open: &OpenBreaker,
+    probes: Probes,
     interval: Duration,
     now: Timestamp,
-) -> Option<u32> {
-    let open = breaker.open.as_ref()?;
-    // It was queued for another reason, which is over. Its check makes it wait for the breaker.
-    if queued.position.queued_at < open.since {
-        return Some(0);
+) -> Vec<DelayedMessage<CheckRequest>> {
+    let mut checks = Vec::new();
+    let mut delay = open.probe_at.since(now);
+    for job in probes.into_values() {
+        let seconds = delay.as_millis().div_ceil(1000) as u64 + DELAY_MARGIN_SECONDS;
+        let seconds = u32::try_from(seconds).ok();
+        let seconds = seconds.filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS);
+        let Some(delay_seconds) = seconds.filter(|_| delay <= interval) else {
+            break;
+        };
+        checks.push(DelayedMessage {
+            message: job.check(),
+            delay_seconds,
+        });
+        delay += PROBE_SPACING;
     }
-    let delay = open.probe_at.since(now) + PROBE_SPACING * *probes;
-    if delay > interval {
-        return None;
-    }
-    *probes += 1;
-    let seconds = delay.as_millis().div_ceil(1000) as u64 + DELAY_MARGIN_SECONDS;
-    u32::try_from(seconds)
-        .ok()
-        .filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS)
+    checks
 }
 
 /// A job that is no longer queued ignores its check: the index may lag behind the rows.
@@ -166,7 +205,7 @@ async fn send<P: CheckQueue>(
     }
 }
 
-/// The queued jobs of all shards, oldest first.
+/// The queued jobs of all shards, in the order of their positions.
 struct QueuedJobs {
     shards: Vec<QueuedShard>,
 }
@@ -195,7 +234,7 @@ impl QueuedJobs {
     async fn next<P: JobIndex>(&mut self, ports: &P) -> Result<Option<QueuedJob>, Unavailable> {
         for shard in &mut self.shards {
             while shard.page.is_empty() && shard.has_more {
-                let page = ports.queued_jobs(shard.shard, shard.after, PAGE).await?;
+                let page = ports.queued_jobs(shard.shard, 0, shard.after, PAGE).await?;
                 shard.page.extend(page.items);
                 shard.after = page.next;
                 shard.has_more = page.next.is_some();

@@ -14,8 +14,8 @@ use crate::invoke::{IfDenied, invoke_if_input_is_current};
 use crate::job::Job;
 use crate::pause::held_by;
 use crate::ports::{
-    CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, RecentJobs,
-    Unavailable,
+    CheckQueue, CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore,
+    RecentJobs, Unavailable,
 };
 use crate::state::{Cause, Failure, State};
 use crate::transition::{DecisionContext, Event, Evidence, HeldBy, IgnoreReason, transition};
@@ -35,7 +35,7 @@ pub async fn retry<P>(
     redelivered: bool,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + CheckQueue + Clock,
 {
     let job = ports
         .load(check.job)
@@ -117,7 +117,7 @@ pub async fn run_command<P>(
     redelivered: bool,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + CheckQueue + Clock,
 {
     match retry_job(ports, run, command).await {
         Ok(RetryResult::Scheduled(job)) => Ok(vec![job]),

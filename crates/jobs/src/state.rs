@@ -9,15 +9,17 @@ use crate::id::{Attempt, LeaseToken, Timestamp};
 /// deleted. `Erased` is never left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Its pipeline or its tenant is paused ([`crate::pause`]), or its endpoint is down ([`crate::breaker`]), so nothing is
-    /// sent to the endpoint. Left by the check that starts `next` once nothing holds it.
+    /// It waits for its turn, because as many attempts are at the endpoint as it can work on ([`crate::window`]), or because
+    /// its pipeline or its tenant is paused ([`crate::pause`]) or its endpoint is down ([`crate::breaker`]). Nothing is sent to
+    /// the endpoint. Left by the check that starts `next`.
     Queued {
         /// The attempt to start.
         next: Attempt,
         /// When it was queued.
         since: Timestamp,
         /// The last time at which the attempt can start, if the time in the queue counts toward the job's deadline: while the
-        /// circuit breaker holds it. `None` while people have paused it: that time does not count.
+        /// circuit breaker holds it. `None` while people have paused it, and while it waits for its turn: that time does not
+        /// count.
         start_by: Option<Timestamp>,
         budget: RetryBudget,
     },

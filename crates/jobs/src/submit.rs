@@ -15,12 +15,13 @@ pub use crate::invoke::IfDenied;
 use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current, refused};
 use crate::job::{Job, NewJob};
 use crate::labels::Labels;
-use crate::pause::held_by;
+use crate::pause::{self, Hold};
 use crate::pipeline::Pipeline;
 use crate::ports::{
-    Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ListedVersion, ObjectHead,
-    ObjectStore, SaveError,
+    CheckQueue, Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ListedVersion,
+    ObjectHead, ObjectStore, RecentStarts, SaveError,
 };
+use crate::release_window;
 use crate::same_bytes::SameBytes;
 use crate::state::{Cause, Failure, State};
 use crate::transition::{Event, IgnoreReason, first, first_queued};
@@ -55,7 +56,13 @@ pub async fn submit<P>(
     if_denied: IfDenied,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
+    P: JobStore
+        + ObjectStore
+        + InferenceEndpoint
+        + KeyValueStore
+        + CheckQueue
+        + RecentStarts
+        + Clock,
 {
     if upload.bucket != run.bucket {
         return Err(MessageError::NotOurs(format!(
@@ -123,7 +130,12 @@ where
     (run.on_job_found)(row.job());
 
     let mut pending = match row {
-        JobRow::Created(job) => invoke_endpoint(ports, run, job, if_denied, refused).await?,
+        JobRow::Created { job, hold } => {
+            if hold == Hold::Place {
+                notice_burst(ports, pipeline).await;
+            }
+            invoke_endpoint(ports, run, job, if_denied, refused).await?
+        }
         JobRow::Existing(job) => {
             let was_replaced = matches!(upload_check.validity, UploadValidity::Superseded);
             let event = if was_replaced {
@@ -147,6 +159,18 @@ where
         pending.extend(close_older(ports, run, upload, versions, &version, created_at).await?);
     }
     Ok(pending)
+}
+
+/// So many uploads in a minute are no burst, in one execution environment.
+const UNNOTICED_STARTS: u32 = 4;
+
+/// Asks to look whether the window is full when an execution environment has sent 4, 8, 16 … uploads within a minute: a burst
+/// begins between two evaluations of function `capacity`, and the first uploads of it find no full window.
+async fn notice_burst<P: RecentStarts + CheckQueue>(ports: &P, pipeline: &Pipeline) {
+    let starts = ports.count_start(&pipeline.name);
+    if starts >= UNNOTICED_STARTS && starts.is_power_of_two() {
+        release_window::request(ports, &pipeline.name).await;
+    }
 }
 
 /// What reading the object showed.
@@ -199,14 +223,18 @@ impl UploadCheck {
 }
 
 enum JobRow {
-    Created(Job),
+    Created {
+        job: Job,
+        /// What held it, if it is to be processed at all.
+        hold: Hold,
+    },
     Existing(Job),
 }
 
 impl JobRow {
     const fn job(&self) -> &Job {
         match self {
-            Self::Created(job) | Self::Existing(job) => job,
+            Self::Created { job, .. } | Self::Existing(job) => job,
         }
     }
 }
@@ -240,13 +268,15 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         attempt: Attempt::NONE,
         failure,
     };
+    let hold = match &upload_check.validity {
+        UploadValidity::Valid => pause::hold(ports, &pipeline.name, &tenant, context.now).await?,
+        UploadValidity::Superseded | UploadValidity::Invalid(_) => Hold::None,
+    };
     let state = match &upload_check.validity {
-        UploadValidity::Valid => {
-            match held_by(ports, &pipeline.name, &tenant, context.now).await? {
-                Some(by) => first_queued(by, context.now, &policy),
-                None => first(&context, &policy),
-            }
-        }
+        UploadValidity::Valid => match hold {
+            Hold::By(by) => first_queued(by, context.now, &policy),
+            Hold::None | Hold::Place => first(&context, &policy),
+        },
         UploadValidity::Superseded => failed(Failure::new(
             Cause::Superseded,
             "a newer version had already replaced this one when its upload event was processed",
@@ -266,7 +296,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         created_at: context.now,
     });
     let of_key = match create_or_load(ports, &job, upload).await? {
-        None => return Ok(JobRow::Created(job)),
+        None => return Ok(JobRow::Created { job, hold }),
         Some(row) if row.input.version == upload_check.version => {
             return Ok(JobRow::Existing(row));
         }
@@ -286,7 +316,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
     }
     job.id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
     match create_or_load(ports, &job, upload).await? {
-        None => Ok(JobRow::Created(job)),
+        None => Ok(JobRow::Created { job, hold }),
         Some(row) if row.input.version == upload_check.version => Ok(JobRow::Existing(row)),
         Some(row) => Err(MessageError::Contradiction(format!(
             "job {} is about another version",

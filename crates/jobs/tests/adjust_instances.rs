@@ -11,14 +11,17 @@ use jobs::adjust_instances::{
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::open_jobs::count_open_jobs;
+use jobs::pause::{Pause, PauseDetails, PauseScope, Pauses, store};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Clock, EndpointInstances, InstanceControl, InstancesResponse, JobIndex, JobInput, JobStore,
-    KeyValueStore, Listing, LoadError, NewestJobs, OpenJob, QueuePosition, QueuedJob, Record,
-    SaveError, ScheduledCheck, Unavailable,
+    CheckQueue, CheckRequest, Clock, DelayedMessage, EndpointInstances, FailedEntries,
+    InstanceControl, InstancesResponse, JobIndex, JobInput, JobStore, KeyValueStore, Listing,
+    LoadError, NewestJobs, OpenJob, QueuePosition, QueuedJob, Record, SaveError, ScheduledCheck,
+    Unavailable,
 };
 use jobs::save_request::SaveRequest;
-use jobs::state::StatusGroup;
+use jobs::state::{State, StatusGroup};
+use jobs::window::MIN_WINDOW;
 use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;
 
@@ -133,7 +136,7 @@ impl Scene {
 
     fn run_over<P>(&self, ports: &P) -> AdjustReport
     where
-        P: JobIndex + JobStore + KeyValueStore + InstanceControl + Clock,
+        P: JobIndex + JobStore + KeyValueStore + CheckQueue + InstanceControl + Clock,
     {
         let until = self.memory.now().plus(10 * MINUTE);
         wait(adjust_instances(ports, &self.pipelines, until))
@@ -371,10 +374,14 @@ impl JobIndex for Interrupted<'_> {
     async fn queued_jobs(
         &self,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
-        self.scene.memory.queued_jobs(shard, after, limit).await
+        self.scene
+            .memory
+            .queued_jobs(shard, from, after, limit)
+            .await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.scene.memory.postpone(due, until).await
@@ -384,6 +391,15 @@ impl JobIndex for Interrupted<'_> {
         ids: &[JobId],
     ) -> Result<std::collections::BTreeMap<JobId, JobInput>, Unavailable> {
         self.scene.memory.inputs_of(ids).await
+    }
+}
+
+impl CheckQueue for Interrupted<'_> {
+    async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
+        self.scene.memory.send_checks(checks).await
+    }
+    async fn request_releases(&self, pipelines: &[DelayedMessage<String>]) -> FailedEntries {
+        self.scene.memory.request_releases(pipelines).await
     }
 }
 
@@ -592,27 +608,30 @@ fn assumed_figures_are_named_until_enough_was_measured() {
     assert!(reason.contains("only 0 of 3 needed ones"), "{reason}");
 }
 
-/// While nothing is open and nothing runs, a run writes nothing.
+/// While nothing is open and nothing runs, a run writes nothing but the window, once in 90 seconds.
 /// What docs/capacity.md says that an evaluation costs.
 #[test]
-fn evaluation_makes_18_calls_while_nothing_is_open_and_four_more_while_something_is() {
+fn evaluation_makes_20_calls_while_nothing_is_open_and_four_more_while_something_is() {
     let calls = |scene: &Scene| {
         scene.memory.state().calls.clear();
         scene.decided();
         let calls = scene.memory.state().calls.clone();
-        let [shards, reads, writes, instances] =
-            ["open_jobs", "get_record", "put_record", "instances"]
-                .map(|name| calls.get(name).copied().unwrap_or(0));
-        assert_eq!(
-            shards + reads + writes + instances,
-            calls.values().sum::<u32>()
-        );
-        [shards, reads, writes, instances]
+        let names = [
+            "open_jobs",
+            "queued_jobs",
+            "get_record",
+            "put_record",
+            "instances",
+        ];
+        let found = names.map(|name| calls.get(name).copied().unwrap_or(0));
+        assert_eq!(found.iter().sum::<u32>(), calls.values().sum::<u32>());
+        found
     };
     let scene = Scene::new(0);
-    assert_eq!(calls(&scene), [16, 1, 0, 1]);
+    assert_eq!(calls(&scene), [16, 1, 3, 1, 1], "the window is stored");
+    assert_eq!(calls(&scene), [16, 1, 2, 0, 1]);
     scene.add(PIPELINE, "InProgress", 1);
-    assert_eq!(calls(&scene), [16, 3, 2, 1]);
+    assert_eq!(calls(&scene), [16, 1, 4, 2, 1]);
 }
 
 #[test]
@@ -630,4 +649,49 @@ fn quiet_pipeline_costs_no_writes() {
             .get("capacity", PIPELINE)
             .is_none()
     );
+}
+
+/// A queued job that only waits for its turn needs an instance as much as one at the endpoint. One that a pause holds needs none.
+#[test]
+fn queued_jobs_count_as_open_work_unless_they_are_paused() {
+    let scene = Scene::new(1);
+    let running = scene.add(PIPELINE, "InProgress", 2);
+    let queued = scene.add(PIPELINE, "Queued", 30);
+    for id in &queued {
+        let mut state = scene.memory.state();
+        let now = state.now;
+        if let State::Queued { since, .. } = &mut state.jobs.get_mut(id).unwrap().state {
+            *since = now;
+        }
+    }
+    let full = || {
+        let pauses = wait(Pauses::load(&scene.memory, scene.memory.now())).unwrap();
+        let known = pauses.window(PIPELINE).filter(|known| known.is_full);
+        known.map(|known| known.window.attempts)
+    };
+    assert_eq!(full(), None);
+    let found = scene.run();
+    assert_eq!(found.pipelines[0].open, 32);
+    assert_eq!(found.check_again_in, Some(Duration::from_secs(10)));
+    assert_eq!(full(), Some(MIN_WINDOW));
+    let requests = scene.memory.state().release_requests.clone();
+    assert!(requests.iter().all(|request| request.message == PIPELINE));
+    assert_eq!(requests.len(), 1);
+
+    let now = scene.memory.now();
+    let paused = Pause {
+        scope: PauseScope::Pipeline(PIPELINE.to_owned()),
+        details: PauseDetails {
+            actor: "sam@docket.example".to_owned(),
+            reason: "the model is replaced".to_owned(),
+            since: now,
+            until: now.plus(10 * MINUTE),
+        },
+    };
+    wait(store(&scene.memory, &paused, now)).unwrap();
+    assert_eq!(scene.decided().open, 2);
+    assert_eq!(full(), None, "nothing waits for a place");
+    assert_eq!(scene.memory.state().release_requests.len(), 1);
+    scene.end(&running);
+    assert_eq!(scene.decided().open, 0);
 }

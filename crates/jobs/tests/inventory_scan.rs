@@ -219,10 +219,11 @@ impl JobIndex for LargeBucket {
     async fn queued_jobs(
         &self,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
-        self.memory.queued_jobs(shard, after, limit).await
+        self.memory.queued_jobs(shard, from, after, limit).await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await

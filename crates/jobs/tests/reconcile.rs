@@ -165,10 +165,11 @@ impl JobIndex for Damaged {
     async fn queued_jobs(
         &self,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
-        self.memory.queued_jobs(shard, after, limit).await
+        self.memory.queued_jobs(shard, from, after, limit).await
     }
     async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
         self.memory.postpone(due, until).await
@@ -181,6 +182,9 @@ impl JobIndex for Damaged {
 impl CheckQueue for Damaged {
     async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
         self.memory.send_checks(checks).await
+    }
+    async fn request_releases(&self, pipelines: &[DelayedMessage<String>]) -> FailedEntries {
+        self.memory.request_releases(pipelines).await
     }
 }
 

@@ -10,9 +10,9 @@ use jobs::job::Job;
 use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Accepted, CheckRequest, Clock, CopyError, HeadError, InferenceEndpoint, Invocation,
-    InvokeError, JobStore, KeyValueStore, ListedVersion, LoadError, NewestJobs, ObjectHead,
-    ObjectStore, Queue, RecentJobs, Record, SaveError, Unavailable,
+    Accepted, CheckQueue, CheckRequest, Clock, CopyError, DelayedMessage, FailedEntries, HeadError,
+    InferenceEndpoint, Invocation, InvokeError, JobStore, KeyValueStore, ListedVersion, LoadError,
+    NewestJobs, ObjectHead, ObjectStore, Queue, RecentJobs, Record, SaveError, Unavailable,
 };
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
@@ -381,6 +381,15 @@ impl ObjectStore for Overwritten {
     }
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         self.0.versions(bucket, key).await
+    }
+}
+
+impl CheckQueue for Overwritten {
+    async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
+        self.0.send_checks(checks).await
+    }
+    async fn request_releases(&self, pipelines: &[DelayedMessage<String>]) -> FailedEntries {
+        self.0.request_releases(pipelines).await
     }
 }
 

@@ -12,6 +12,7 @@ use jobs::capacity::Objective;
 use crate::calibration::{CALIBRATION_DAYS, Calibration, day_with_faults};
 use crate::compare::{table, variants};
 use crate::day::{Day, Excerpt, ReplayOptions};
+use crate::hog::hog;
 use crate::live::{live_excerpt, live_plan};
 use crate::parameters::{with, with_warm_hours};
 use crate::picture::picture;
@@ -43,6 +44,9 @@ planner replay deal-day|tuesday|ordinary|busy|continuous [OPTION]...
                           the controller's objective, instead of the one in infra/pipelines.toml
     --compare             print what each setting does to the day, as a Markdown table
 
+planner hog [--seed N]
+    replays a day on which one tenant uploads a thousand documents, and another one a single document; the last line is JSON
+
 planner bench-ready-by [--seed N] [--seeds N]
     replays days with faults and measures how well the estimates of when jobs are ready hold; the last line is JSON
 
@@ -58,6 +62,9 @@ const WORKER: &str = "--worker";
 
 enum CliCommand {
     Replay(Box<ReplayCommand>),
+    Hog {
+        seed: u64,
+    },
     BenchReadyBy {
         seeds: std::ops::Range<u64>,
     },
@@ -141,6 +148,11 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
             }
             Ok((text, day.violations.is_empty()))
         }
+        CliCommand::Hog { seed } => {
+            let day = hog(seed).map_err(|error| error.to_string())?;
+            let json = serde_json::to_string(&day).map_err(|error| error.to_string())?;
+            Ok((format!("{json}\n"), true))
+        }
         CliCommand::BenchPlan { seeds } => bench_plan(seeds).map(|text| (text, true)),
         CliCommand::BenchReadyBy { seeds } => bench_ready_by(&seeds).map(|text| (text, true)),
         CliCommand::LivePlan { options, output } => {
@@ -183,6 +195,10 @@ fn write(file: &Path, text: &str) -> Result<(), String> {
 fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     let mut words = arguments.iter();
     let command = words.next().map_or("", String::as_str);
+    if command == "hog" {
+        let seeds = parse_seeds(command, words, 1..2)?;
+        return Ok(CliCommand::Hog { seed: seeds.start });
+    }
     if command == "bench-ready-by" {
         return parse_seeds(command, words, 1..201).map(|seeds| CliCommand::BenchReadyBy { seeds });
     }

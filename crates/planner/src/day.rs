@@ -21,6 +21,9 @@ pub struct ReplayOptions {
     pub endpoint: EndpointParameters,
     /// If present, Docket's controller sets the number of instances; otherwise the endpoint's scaling policies do.
     pub objective: Option<Objective>,
+    /// With Docket's controller: the endpoint is handed only as many documents as its window has places for. Without it, all at
+    /// once.
+    pub window: bool,
     /// Faults of the service's surroundings.
     pub faults: FaultProfile,
     /// Replay only a part of the day.
@@ -43,6 +46,7 @@ impl ReplayOptions {
             run_seconds: scenario.shape().run_seconds,
             endpoint,
             objective: None,
+            window: false,
             faults: FaultProfile::NONE,
             excerpt: None,
         })

@@ -5,7 +5,7 @@ use std::process::Command;
 use async_endpoint::{Days, EndpointParameters, Millis, ScaleIn, WarmHours};
 use planner::{
     Burst, Day, EndpointSample, Excerpt, Figures, LivePlan, ReplayOptions, ReplayedDocument,
-    Scenario, baseline_file, bursts, live_plan, objective_of, picture, replay, report,
+    Scenario, baseline_file, bursts, hog, live_plan, objective_of, picture, replay, report,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -483,5 +483,32 @@ fn plain(text: &str) {
     for after in text.split('&').skip(1) {
         let entity = after.split(';').next().unwrap_or_default();
         assert!(["amp", "lt", "gt", "quot"].contains(&entity), "&{after}");
+    }
+}
+
+/// A tenant's single document must not wait behind a thousand of another tenant: at most its wait alone, and one window.
+#[test]
+fn single_document_waits_for_one_window_at_most_beside_a_thousand_of_another_tenant() {
+    for seed in 1..=3 {
+        let day = hog(seed).unwrap();
+        assert!(day.b_wait_s <= day.b_alone_s + day.window_s, "{day:?}");
+        assert!(day.b_wait_without_window_s > 10.0 * day.b_wait_s, "{day:?}");
+    }
+}
+
+/// What the endpoint is not handed yet must not leave its instances without work.
+#[test]
+fn window_leaves_instances_no_more_idle_than_three_percent() {
+    for scenario in Scenario::ALL {
+        let without =
+            options(scenario).scaled_by_docket(objective_of(scenario.pipeline()).unwrap());
+        let with = ReplayOptions {
+            window: true,
+            ..without.clone()
+        };
+        let [without, with] = [without, with].map(|options| Figures::of(&day(&options)));
+        let added = (with.idle as f64 - without.idle as f64) / 3_600_000.0 / without.hours();
+        assert!(added <= 0.03, "{}: {added:.4}", scenario.name());
+        assert_eq!(with.ready, without.ready, "{}", scenario.name());
     }
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 use async_endpoint::{Endpoint, InstanceStatus};
 use jobs::capacity::{
     CapacityInput, InstanceLimits, Instances, MIN_MEASURED_RUNS, Measured, Objective, OpenWork,
-    decide,
+    decide, expected_run,
 };
 use jobs::id::Timestamp;
 use jobs::open_jobs::is_at_risk;
 use jobs::pipeline::Pipeline;
 use jobs::ready_by::{MAX_SNAPSHOT_AGE, QueueSnapshot, Queued, estimate};
 use jobs::state::{State, StatusGroup};
+use jobs::window::{Window, has_window};
 
 use crate::ledger::Ledger;
 use crate::table::{JobTable, TableRow};
@@ -71,6 +72,8 @@ pub(crate) struct CapacityController {
     /// The queue when the reconciler last counted it, as it describes the queue if no controller runs.
     inferred: Option<QueueSnapshot>,
     pipeline_settings: Pipeline,
+    /// When it last ran.
+    window: Option<Window>,
     /// The estimates that readers got, by the documents' keys.
     pub(crate) readings: BTreeMap<String, Vec<Reading>>,
 }
@@ -115,6 +118,7 @@ impl CapacityController {
             snapshot: None,
             inferred: None,
             pipeline_settings: pipeline.clone(),
+            window: None,
             readings: BTreeMap::new(),
         }
     }
@@ -194,6 +198,13 @@ impl CapacityController {
         self.read_estimates(now, wall, table, ReadAt::OldSnapshot);
         let (input, deviation_percent) = self.input(now, wall, (table, ledger), endpoint);
         let decision = decide(&input);
+        self.window = Some(Window::new(
+            input.instances.count().max(decision.instances),
+            input.instances.in_service,
+            self.concurrent_runs,
+            expected_run(&input).0,
+            Duration::from_secs(self.pipeline_settings.invocation_timeout_seconds.into()),
+        ));
         if decision.instances > input.instances.count() {
             self.starts.since = Some(now);
         }
@@ -215,6 +226,19 @@ impl CapacityController {
         (decision.instances, delay)
     }
 
+    /// The pipeline and its window when it last ran; `None` if the pipeline has no window.
+    pub(crate) fn window(&self) -> Option<(String, Window)> {
+        let window = self
+            .window
+            .filter(|_| has_window(&self.pipeline_settings))?;
+        Some((self.pipeline.clone(), window))
+    }
+
+    /// Runs next at this time.
+    pub(crate) const fn run_next_at(&mut self, at: u64) {
+        self.next_at = at;
+    }
+
     /// Describes the queue, with the instances that were just asked for.
     fn take_snapshot(
         &mut self,
@@ -231,9 +255,11 @@ impl CapacityController {
             input.instances.updating = true;
         }
         let rows = table.rows().filter(|row| row.job.pipeline == self.pipeline);
-        let sent_at = rows
-            .filter_map(|row| Queued::of(&row.job))
-            .map(|queued| queued.since);
+        let waits_since = |row: &TableRow| {
+            let sent = Queued::of(&row.job).map(|queued| queued.since);
+            sent.or_else(|| row.job.queued_at())
+        };
+        let sent_at = rows.filter_map(waits_since);
         let since = self
             .starts
             .since

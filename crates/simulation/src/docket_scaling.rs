@@ -25,8 +25,8 @@ pub(crate) struct DocketScaling {
     /// Complete runs in a row that left a pipeline with old open jobs without an instance, by endpoint.
     pub(crate) unanswered: BTreeMap<usize, u32>,
     /// Since when nothing waits or runs at an endpoint although jobs of its pipeline are in progress, and how many complete
-    /// runs in a row have left it several instances for too long.
-    pub(crate) lost_since: BTreeMap<usize, (u64, u32)>,
+    /// runs in a row have left it several instances for too long. The last number is that of the jobs.
+    pub(crate) lost_since: BTreeMap<usize, (u64, u32, usize)>,
     pub(crate) active_until: u64,
     pub(crate) extra_uploads: u32,
     /// For [`crate::mistake::Mistake::OldReadingUsed`]: earlier pages, by shard and position.

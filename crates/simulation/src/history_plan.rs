@@ -5,6 +5,7 @@ use std::rc::Rc;
 use api::types::NewUpload;
 use api::uploads::MAX_SINGLE_PUT_BYTES;
 use jobs::pipeline::{Pipeline, Pipelines};
+use jobs::window::has_window;
 
 use crate::call::{CALLS, CAPACITY_CALLS, Outage};
 use crate::environment::SimulationEnvironment;
@@ -71,6 +72,9 @@ impl HistoryPlan {
         plan.plan_support(env, uploads, window);
         plan.plan_junk(env, uploads, window);
         plan.plan_pauses(env, pipelines, window);
+        if pipelines.iter().any(has_window) {
+            plan.plan_hog(env, pipelines, uploads, window);
+        }
         plan.plan_endpoints(env, endpoints, window);
         plan.plan_outages(env, window);
         if env.strikes(FaultKind::ReleaseMixed) {
@@ -227,6 +231,34 @@ impl HistoryPlan {
                 resumed_after,
             };
             self.add(at, PlannedEvent::Action(pause));
+        }
+    }
+
+    /// In one history of two a tenant uploads many documents at once, and another one few after that.
+    fn plan_hog(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        pipelines: &Pipelines,
+        uploads: u32,
+        window: u64,
+    ) {
+        if env.rng.up_to(1) == 0 {
+            return;
+        }
+        let all: Vec<&Pipeline> = pipelines.iter().collect();
+        let prefix = env.pick(&all).prefix.clone();
+        let at = env.between(0, window);
+        let [hog, other, _] = TENANTS;
+        for number in 0..uploads + 2 {
+            let (tenant, after) = if number < uploads {
+                (hog, env.between(0, 20 * SECOND))
+            } else {
+                (other, env.between(40 * SECOND, 90 * SECOND))
+            };
+            let key = format!("{prefix}{tenant}/hog {number}.pdf");
+            let poisoned = false;
+            let upload = UserAction::Upload { key, poisoned };
+            self.add(at + after, PlannedEvent::Action(upload));
         }
     }
 

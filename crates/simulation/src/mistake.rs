@@ -115,6 +115,12 @@ mistakes! {
     ReleasedTwice,
     /// The pause of a tenant holds the jobs of every tenant.
     PauseOfEveryTenant,
+    /// Nobody asks to release the jobs that wait for a place at the endpoint.
+    WindowNeverRefilled,
+    /// An attempt keeps its place at the endpoint although it has ended.
+    PlaceLeaked,
+    /// Queued jobs are released in the order of their arrival, whatever their tenant.
+    TenantsByArrival,
     /// A circuit breaker is never closed.
     BreakerNeverCloses,
     /// Every failure of a document counts as that of another document.
@@ -161,6 +167,9 @@ impl Mistake {
                 | Self::StopsWhileOpen
                 | Self::LostAttemptsTakenForAlive
                 | Self::OldReadingUsed
+                | Self::WindowNeverRefilled
+                | Self::PlaceLeaked
+                | Self::TenantsByArrival
         )
     }
 
@@ -169,6 +178,8 @@ impl Mistake {
         // A segment is full.
         if self == Self::FeedSegmentNotWritten {
             40
+        } else if self == Self::TenantsByArrival {
+            30
         } else {
             12
         }
@@ -233,9 +244,12 @@ impl Mistake {
                 none.with(FaultKind::NotificationLost, 1_000_000)
                     .with(FaultKind::OutputDeleted, 700_000),
             ),
-            Self::OnlyRunningJobsCounted | Self::StopsWhileOpen | Self::OldReadingUsed => {
-                Some(none)
-            }
+            Self::OnlyRunningJobsCounted
+            | Self::StopsWhileOpen
+            | Self::OldReadingUsed
+            | Self::WindowNeverRefilled
+            | Self::PlaceLeaked
+            | Self::TenantsByArrival => Some(none),
             Self::BreakerNeverCloses => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::CancelledJobProbed => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::BreakerOpensOnOneDocument => Some(none.with(FaultKind::ModelBroken, 600_000)),

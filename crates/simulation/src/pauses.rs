@@ -1,7 +1,9 @@
 //! What a history remembers about pauses, for the checks: when each was in force.
 
+use jobs::id::Tenant;
 use jobs::job::Job;
 use jobs::pause::Pause;
+use jobs::window::KnownWindow;
 
 use crate::time::START;
 
@@ -26,11 +28,20 @@ impl PauseSpan {
 #[derive(Debug, Default)]
 pub(crate) struct PauseLedger {
     spans: Vec<PauseSpan>,
+    /// The pipelines whose windows were full, from when until when.
+    full: Vec<(String, u64, u64)>,
 }
 
 impl PauseLedger {
     /// The record was stored. Returns the new pauses.
     pub(crate) fn stored(&mut self, now: u64, body: &str) -> Vec<Pause> {
+        for (_, _, until) in &mut self.full {
+            *until = now.min(*until);
+        }
+        let full = body.lines().filter_map(KnownWindow::from_line);
+        let full = full.filter(|known| known.is_full);
+        let full = full.map(|it| (it.pipeline, now, it.until.0.saturating_sub(START)));
+        self.full.extend(full);
         let mut stored: Vec<Pause> = body.lines().filter_map(Pause::from_line).collect();
         for span in &mut self.spans {
             if span.removed_at.is_none() && !stored.contains(&span.pause) {
@@ -67,6 +78,29 @@ impl PauseLedger {
                 && span.removed_at.is_none_or(|at| at >= from)
         };
         self.of(job).any(within)
+    }
+
+    /// As [`held_within`](Self::held_within), for any job of a tenant in a pipeline.
+    pub(crate) fn held_tenant_within(
+        &self,
+        pipeline: &str,
+        tenant: &Tenant,
+        from: u64,
+        to: u64,
+    ) -> bool {
+        self.spans.iter().any(|span| {
+            span.pause.scope.holds(pipeline, tenant)
+                && span.stored_at <= to
+                && span.until() >= from
+                && span.removed_at.is_none_or(|at| at >= from)
+        })
+    }
+
+    /// Whether the window of the job's pipeline was full at any time between two times.
+    pub(crate) fn was_full_within(&self, job: &Job, from: u64, to: u64) -> bool {
+        self.full.iter().any(|(pipeline, since, until)| {
+            *pipeline == job.pipeline && *since <= to && *until >= from
+        })
     }
 
     fn of<'a>(&'a self, job: &'a Job) -> impl Iterator<Item = &'a PauseSpan> {

@@ -4,6 +4,7 @@
 mod instances;
 mod pausing;
 mod people;
+mod window;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
 use crate::capacity::CapacityController;
 use crate::checks;
+use crate::checks::window::TurnLedger;
 use crate::docket_scaling::DocketScaling;
 use crate::endpoint::Endpoints;
 use crate::environment::SimulationEnvironment;
@@ -67,6 +69,7 @@ pub(crate) struct Simulation {
     pub(crate) multipart: MultipartUploads,
     pub(crate) people: People,
     pub(crate) pauses: PauseLedger,
+    pub(crate) turns: TurnLedger,
     pub(crate) breakers: BreakerLedger,
     pub(crate) functions: Functions,
     pub(crate) calls: Calls,
@@ -75,6 +78,8 @@ pub(crate) struct Simulation {
     pub(crate) capacity: Option<CapacityController>,
     /// Of function `capacity`.
     pub(crate) docket: DocketScaling,
+    /// The function that last sent uploads at once, and how many of each pipeline.
+    pub(crate) starts: (FunctionId, BTreeMap<String, u32>),
     /// User actions that have not happened yet.
     actions_left: usize,
     /// Only one release runs.
@@ -99,12 +104,14 @@ impl Simulation {
             multipart: MultipartUploads::default(),
             people: People::default(),
             pauses: PauseLedger::default(),
+            turns: TurnLedger::default(),
             breakers: BreakerLedger::default(),
             functions: Functions::default(),
             calls: Calls::default(),
             ledger: Ledger::default(),
             capacity: None,
             docket: DocketScaling::default(),
+            starts: (FunctionId(0), BTreeMap::new()),
             actions_left: 0,
             released: true,
         }
@@ -328,8 +335,25 @@ impl Simulation {
         let model = endpoints.model(ENDPOINT);
         let (instances, delay) = controller.check(env.now, env.wall(), (table, ledger), model);
         let events = endpoints.update_instance_count(env, bucket, ENDPOINT, instances);
+        let tended = controller.window();
         self.plan(events);
+        let mut delay = delay;
+        if let Some((pipeline, window)) = tended
+            && self.tend_window(&pipeline, window)
+        {
+            delay = self.capacity_again_within(delay);
+        }
         self.plan([After::new(delay, TimelineEvent::CapacityCheck)]);
+    }
+
+    /// While jobs are queued, the controller runs every ten seconds, as function `capacity` does.
+    fn capacity_again_within(&mut self, delay: u64) -> u64 {
+        let now = self.env.now;
+        let delay = delay.min(10 * SECOND);
+        if let Some(controller) = &mut self.capacity {
+            controller.run_next_at(now + delay);
+        }
+        delay
     }
 
     /// A job was made.
@@ -377,6 +401,7 @@ impl Simulation {
             let held_by = (&self.pauses, &self.breakers);
             checks::pauses::check(&mut self.env, held_by, &self.functions, &write);
             checks::breakers::check(&mut self.env, &self.breakers, &self.functions, &write);
+            self.turns.observe(&mut self.env, held_by, &write);
             self.ledger.record_write(self.env.now, &write.job);
             self.docket.observe(self.env.now, &write);
         }

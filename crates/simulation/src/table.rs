@@ -9,6 +9,7 @@ use jobs::job::Job;
 use jobs::ports::Listing;
 use jobs::ports::NewestJobs;
 use jobs::ports::{OpenJob, QueuePosition, QueuedJob, SaveError, ScheduledCheck};
+use jobs::queue_position;
 use jobs::state::{State, StatusGroup};
 
 use crate::environment::SimulationEnvironment;
@@ -64,7 +65,7 @@ pub(crate) struct Write {
     pub(crate) duplicate_of: Option<JobId>,
 }
 
-/// An index whose partitions are the shards, sorted by time.
+/// An index whose partitions are the shards, sorted by a time or a position.
 #[derive(Debug, Default)]
 struct ShardedIndex([BTreeSet<(u64, JobId)>; JobId::SHARDS as usize]);
 
@@ -77,12 +78,12 @@ impl ShardedIndex {
         self.0.iter().all(BTreeSet::is_empty)
     }
 
-    fn remove(&mut self, at: u64, id: JobId) {
-        self.0[usize::from(id.shard())].remove(&(at, id));
+    fn remove(&mut self, shard: u8, at: u64, id: JobId) {
+        self.0[usize::from(shard)].remove(&(at, id));
     }
 
-    fn insert(&mut self, at: u64, id: JobId) {
-        self.0[usize::from(id.shard())].insert((at, id));
+    fn insert(&mut self, shard: u8, at: u64, id: JobId) {
+        self.0[usize::from(shard)].insert((at, id));
     }
 }
 
@@ -92,7 +93,7 @@ pub(crate) struct JobTable {
     by_input: BTreeMap<(String, String), JobId>,
     /// The index of open jobs by their next check.
     by_next_check: ShardedIndex,
-    /// The index of queued jobs, oldest first.
+    /// The index of queued jobs by their positions. Its partitions are those of the pipelines.
     by_queue: ShardedIndex,
     /// The index of all jobs by their creation.
     by_created: ShardedIndex,
@@ -174,9 +175,11 @@ impl JobTable {
         self.move_in_index(job.id, indexed, next_check_at);
         self.move_in_queue(env, job_before, &job);
         if let Some(before) = job_before {
-            self.by_created.remove(before.created_at.0, job.id);
+            self.by_created
+                .remove(job.id.shard(), before.created_at.0, job.id);
         }
-        self.by_created.insert(job.created_at.0, job.id);
+        self.by_created
+            .insert(job.id.shard(), job.created_at.0, job.id);
         let row = TableRow {
             saved_at: env.now,
             group_before: before.as_ref().map(|row| row.job.state.status_group()),
@@ -194,21 +197,23 @@ impl JobTable {
 
     fn move_in_index(&mut self, id: JobId, from: Option<u64>, to: Option<u64>) {
         if let Some(from) = from {
-            self.by_next_check.remove(from, id);
+            self.by_next_check.remove(id.shard(), from, id);
         }
         if let Some(to) = to {
-            self.by_next_check.insert(to, id);
+            self.by_next_check.insert(id.shard(), to, id);
         }
     }
 
     fn move_in_queue(&mut self, env: &SimulationEnvironment, before: Option<&Job>, job: &Job) {
         let is_kept =
             env.has(Mistake::CancelledJobReleased) && matches!(job.state, State::Cancelled { .. });
-        if let Some(from) = before.and_then(Job::queued_at).filter(|_| !is_kept) {
-            self.by_queue.remove(from.0, job.id);
+        if let Some(from) = before.and_then(Job::queue_position).filter(|_| !is_kept) {
+            let shard = queue_position::shard(&job.pipeline);
+            self.by_queue.remove(shard, from, job.id);
         }
-        if let Some(to) = job.queued_at() {
-            self.by_queue.insert(to.0, job.id);
+        if let Some(to) = job.queue_position() {
+            let shard = queue_position::shard(&job.pipeline);
+            self.by_queue.insert(shard, to, job.id);
         }
     }
 
@@ -338,23 +343,47 @@ impl JobTable {
         }
     }
 
+    /// For [`Mistake::PlaceLeaked`]: the jobs that have ended, as if their attempts were at the endpoint.
+    pub(crate) fn ended_in(&self, shard: u8, now: Timestamp) -> impl Iterator<Item = OpenJob> {
+        let is_ended = move |row: &&TableRow| {
+            let state = &row.job.state;
+            row.job.id.shard() == shard && state.status_group() != StatusGroup::Open
+        };
+        self.rows().filter(is_ended).map(move |row| OpenJob {
+            sent_at: Some(now),
+            ..OpenJob::from(&*row.job)
+        })
+    }
+
     /// A page of the queued jobs of a shard. The index may lag behind the rows: it lacks those that were saved just now.
     pub(crate) fn queued_jobs(
         &self,
         env: &mut SimulationEnvironment,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Listing<QueuedJob, QueuePosition> {
         let known_at = env.now.saturating_sub(env.index_lag());
         let is_forgotten = env.has(Mistake::ReleaseForgotten);
-        let position = |(at, job): &(u64, JobId)| QueuePosition {
-            queued_at: Timestamp(*at),
+        // All tenants are in the same queue then, in which the oldest job is first.
+        let by_arrival = env.has(Mistake::TenantsByArrival);
+        let position = |(position, job): &(u64, JobId)| QueuePosition {
+            position: if by_arrival {
+                queue_position::queued_at(*position).0
+            } else {
+                *position
+            },
             job: *job,
         };
         let entries = self.by_queue.shard(shard).filter(|_| !is_forgotten);
+        let mut entries: Vec<QueuePosition> = entries.map(position).collect();
+        if by_arrival {
+            entries.sort_unstable();
+        }
         let mut rest = entries
-            .map(position)
+            .into_iter()
+            .filter(|it| it.position >= from)
             .filter(|it| after.is_none_or(|after| *it > after))
             .filter_map(|position| {
                 let row = self.rows.get(&position.job)?;
@@ -363,6 +392,7 @@ impl JobTable {
                     attempt: row.job.state.attempt(),
                     pipeline: row.job.pipeline.clone(),
                     tenant: row.job.tenant.clone(),
+                    bytes: row.job.input.bytes,
                 })
             })
             .peekable();

@@ -18,6 +18,7 @@ mod fixtures;
 mod job_store;
 mod object_store;
 mod quarantine;
+mod recent;
 mod reconcile;
 
 pub use api::{job_list, key_value_store, marks_store};
@@ -26,6 +27,7 @@ pub use fixtures::{full_job, one_in_every_state};
 pub use job_store::{job_store, newest_jobs};
 pub use object_store::object_store;
 pub use quarantine::{quarantine, quarantine_store};
+pub use recent::{recent_jobs, recent_starts};
 pub use reconcile::{dead_letters, folders, inventory, job_index};
 
 /// What the suite does outside the ports: the actions of customers, of SQS and of other releases.

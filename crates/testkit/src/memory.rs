@@ -47,6 +47,10 @@ pub struct MemoryState {
     pub refusals: VecDeque<String>,
     /// Checks that were sent, with their delays in seconds.
     pub checks: Vec<DelayedMessage<CheckRequest>>,
+    /// Pipelines for which a release was asked for, with the delays in seconds.
+    pub release_requests: Vec<DelayedMessage<String>>,
+    /// Uploads that were sent at once, by minute and pipeline.
+    pub starts: BTreeMap<(u64, String), u32>,
     /// Events that were published: detail type and job.
     pub events: Vec<(&'static str, Job)>,
     pub connections: Vec<Connection>,

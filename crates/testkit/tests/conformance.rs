@@ -6,7 +6,8 @@ use jobs::id::Timestamp;
 use jobs::ports::Clock;
 use testkit::conformance::{
     connections, dead_letters, folders, inventory, job_index, job_list, job_store, key_value_store,
-    marks_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
+    marks_store, newest_jobs, object_store, quarantine, quarantine_store, recent_jobs,
+    recent_starts, tickets,
 };
 use testkit::memory::Memory;
 
@@ -29,6 +30,12 @@ fn job_table_conforms() {
 #[test]
 fn indexes_of_the_job_table_conform() {
     check(async |memory| job_index(memory, memory, "acme").await);
+    check(async |memory| recent_jobs(memory, memory, "acme").await);
+}
+
+#[test]
+fn counts_of_starts_conform() {
+    check(async |memory| recent_starts(memory, "acme"));
 }
 
 #[test]

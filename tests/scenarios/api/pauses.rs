@@ -42,7 +42,7 @@ fn uploads_of_a_paused_tenant_wait_and_start_at_the_resume() {
             paused.wait_for_status(id, "Queued").await;
             let row = row(stack, id).await;
             assert!(!row.contains_key("next_check_at"));
-            assert!(row.contains_key("queued_at"));
+            assert!(row.contains_key("queue_position"));
             assert_eq!(row["attempts"].as_l().unwrap().len(), 0);
         }
         // The reconciler releases what no pause holds, and leaves these.

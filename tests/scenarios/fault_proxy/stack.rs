@@ -20,8 +20,8 @@ use serde_json::{Value, json};
 
 use super::{FaultProxy, Upstreams};
 use crate::support::{
-    EventListener, Item, SharedStack, messages, queues, set_visibility_timeout, start_stack, text,
-    until,
+    EventListener, Item, SharedStack, deploy_with_settings, messages, queues,
+    set_visibility_timeout, start_stack, text, until,
 };
 
 /// Visibility timeout of all queues, so that a message that failed returns soon. Twice this is more than a lease lasts
@@ -88,6 +88,14 @@ impl FaultStack {
             events: Arc::default(),
             notifications: tokio::sync::Mutex::default(),
         };
+        // Many documents fail at once, in a row. An open circuit breaker would let them probe one by one, for an hour.
+        let no_breaker = "breaker = { failures = 0 }";
+        deploy_with_settings(
+            &stack.stack,
+            "inference-error",
+            "doc-understanding",
+            no_breaker,
+        );
         stack.set_batch_size(1).await;
         stack.stop_capacity().await;
         stack.record_events().await;
@@ -118,6 +126,15 @@ impl FaultStack {
         let none = json!({"ReservedConcurrentExecutions": 0});
         let set = self.call_lambda(Method::PUT, path, &none.to_string()).await;
         assert_eq!(set, none);
+        // What it has written about windows would hold uploads for minutes.
+        let delete = self.stack.cloud.dynamodb.delete_item();
+        delete
+            .table_name(&self.stack.outputs.records_table_name)
+            .key("pk", AttributeValue::S("pauses".to_owned()))
+            .key("sk", AttributeValue::S("now".to_owned()))
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Invokes the reconciler. Returns its answer, or the error text if it was killed.

@@ -225,6 +225,8 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         list("list retry plans", "plan-active"),
         get("read the pauses", "pauses"),
         put("write the pauses", "pauses"),
+        get("read whose turn it is", "turns"),
+        put("write whose turn it is", "turns"),
         put("write a quarantine entry", "quarantine"),
         get("read a quarantine entry", "quarantine"),
         list("list quarantine entries", "quarantine"),

@@ -2055,12 +2055,17 @@ export interface components {
              * @description When the job began to wait for it.
              */
             since: number;
+            /**
+             * @description Its place among the queued jobs of its tenant, in words, such as `12th of 40 in its organisation's turn`. Tenants take turns,
+             *     so it does not depend on what others queued.
+             */
+            turn?: string;
         };
         /**
          * @description What an open job can wait for.
          * @enum {string}
          */
-        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "breaker" | "stalled";
+        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "turn" | "breaker" | "stalled";
         /** @description Body of `POST /webhooks/{webhook_id}`. What is absent stays as it is. */
         WebhookChange: {
             /** @description `false` pauses it. `true` goes on where it stopped, also after it was disabled because it failed. */

@@ -15,7 +15,7 @@ import { formatMoment, humanize, roughDuration } from "../lib/format";
 import type { IconName } from "./components";
 
 const STATUS_LABELS: Record<JobStatus, (job: JobView) => string> = {
-  Queued: () => "Paused",
+  Queued: () => "Queued",
   Submitting: () => "Submitting",
   // SageMaker does not report whether the request is queued or running.
   InProgress: (job) => (job.attempt > 1 ? `Processing, attempt ${job.attempt}` : "Processing"),

@@ -50,7 +50,7 @@ export function waitingWords(job: JobView, detail: JobDetail | undefined): strin
     return "Reviews of this kind do not work at the moment. This one starts by itself as soon as they do.";
   switch (job.status) {
     case "Queued":
-      return "Reviews are paused at the moment. This one starts by itself when the pause ends.";
+      return queuedWords(detail);
     case "Submitting":
       return "The document has arrived. Its review starts in a moment.";
     case "RetryScheduled":
@@ -60,4 +60,12 @@ export function waitingWords(job: JobView, detail: JobDetail | undefined): strin
         ? "A first try failed. The review was started again and is waiting or running."
         : "The review is waiting for its turn or running.";
   }
+}
+
+function queuedWords(detail: JobDetail | undefined): string {
+  const waiting = detail?.explanation.waiting;
+  if (waiting?.on === "pause")
+    return "Reviews are paused at the moment. This one starts by itself when the pause ends.";
+  const place = waiting?.turn === undefined ? "" : `, ${waiting.turn}`;
+  return `The document waits for its turn${place}. Its review starts by itself.`;
 }

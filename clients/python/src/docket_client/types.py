@@ -377,7 +377,7 @@ class UploadView(TypedDict):
     uploaded: NotRequired[bool]
 
 
-WaitsOn: TypeAlias = Literal['upload', 'submission', 'endpoint', 'retry', 'pause', 'breaker', 'stalled']
+WaitsOn: TypeAlias = Literal['upload', 'submission', 'endpoint', 'retry', 'pause', 'turn', 'breaker', 'stalled']
 
 
 class WebhookChange(TypedDict, closed=True):
@@ -537,6 +537,7 @@ class TenantList(TypedDict):
 class WaitingView(TypedDict):
     on: WaitsOn
     since: int
+    turn: NotRequired[str]
 
 
 class WebhookList(TypedDict):

@@ -39,13 +39,16 @@ impl JobScan {
         Self { lists, range }
     }
 
-    /// The open jobs of all tenants: queued ones by the time they were queued, then the others by the time of their next
-    /// check.
+    /// The open jobs of all tenants: first by the time of their next check, then the queued ones by tenant, oldest first.
     pub fn open() -> Self {
         let lists_of = |shard| [JobListKey::Open(shard), JobListKey::Queued(shard)];
         Self {
             lists: (0..JobId::SHARDS).flat_map(lists_of).collect(),
-            range: TimeRange::ALL,
+            // The positions of queued jobs are larger than any time.
+            range: TimeRange {
+                to: Timestamp(u64::MAX),
+                ..TimeRange::ALL
+            },
         }
     }
 
@@ -106,7 +109,8 @@ impl JobScan {
     fn includes(&self, entry: &JobListEntry, job: &Job) -> bool {
         let is_open = matches!(self.lists.first(), Some(JobListKey::Open(_)));
         let is_all_tenants = is_open || matches!(self.lists.first(), Some(JobListKey::Failed(_)));
-        let is_second = is_open && job.queued_at().is_some_and(|at| at != entry.at);
+        let is_queued_elsewhere = |position| position != entry.at.0;
+        let is_second = is_open && job.queue_position().is_some_and(is_queued_elsewhere);
         !(is_second || is_all_tenants && job.tenant.is_probe())
     }
 

@@ -59,13 +59,14 @@ fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
         id: row.parsed("job_id")?,
         pipeline: row.text("pipeline")?.to_owned(),
         created_at: row.time("created_at")?,
+        sent_at: row.optional("sent_at", Reader::time)?,
     })
 }
 
 fn position(item: &Item) -> Result<QueuePosition, BadRow> {
     let row = Reader { item, path: "" };
     Ok(QueuePosition {
-        queued_at: row.time("queued_at")?,
+        position: row.number("queue_position")?,
         job: row.parsed("job_id")?,
     })
 }
@@ -77,6 +78,7 @@ fn queued_job(item: &Item) -> Result<QueuedJob, BadRow> {
         attempt: Attempt(row.number("queued_attempt")?),
         pipeline: row.text("pipeline")?.to_owned(),
         tenant: row.parsed("tenant")?,
+        bytes: row.number("queued_bytes")?,
     })
 }
 
@@ -155,13 +157,14 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
     async fn queued_jobs(
         &self,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
         let start = after.map(|after| {
             let mut start = key(after.job);
             start.insert("queue_shard".to_owned(), n(shard));
-            start.insert("queued_at".to_owned(), n(after.queued_at.0));
+            start.insert("queue_position".to_owned(), n(after.position));
             start
         });
         let response = self
@@ -169,8 +172,9 @@ impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {
             .query()
             .table_name(self.name::<variable::JobsTable>())
             .index_name("by_queue")
-            .key_condition_expression("queue_shard = :shard")
+            .key_condition_expression("queue_shard = :shard AND queue_position >= :from")
             .expression_attribute_values(":shard", n(shard))
+            .expression_attribute_values(":from", n(from))
             .set_exclusive_start_key(start)
             .limit(i32::from(limit))
             .send()

@@ -33,7 +33,7 @@ fn index(list: &JobListKey) -> (&'static str, &'static str, &'static str, Attrib
         }
         JobListKey::Failed(shard) => ("by_failed", "failed_shard", "failed_at", n(shard)),
         JobListKey::Open(shard) => ("by_next_check", "check_shard", "next_check_at", n(shard)),
-        JobListKey::Queued(shard) => ("by_queue", "queue_shard", "queued_at", n(shard)),
+        JobListKey::Queued(shard) => ("by_queue", "queue_shard", "queue_position", n(shard)),
     }
 }
 

@@ -17,6 +17,7 @@ mod models;
 mod quarantine;
 #[cfg(feature = "api")]
 mod quarantine_store;
+mod recent_starts;
 mod row;
 mod s3;
 mod s3_refusals;
@@ -66,6 +67,7 @@ pub struct Aws<E> {
     sqs: OnceLock<aws_sdk_sqs::Client>,
     websocket: OnceLock<aws_sdk_apigatewaymanagement::Client>,
     models: Mutex<models::CachedModels>,
+    starts: Mutex<recent_starts::Starts>,
 }
 
 /// The configuration that all clients share. A macro, since each service has its own `Config` type.
@@ -100,6 +102,7 @@ impl<E: Environment> Aws<E> {
             sqs: OnceLock::new(),
             websocket: OnceLock::new(),
             models: Mutex::default(),
+            starts: Mutex::default(),
         }
     }
 

@@ -14,7 +14,7 @@ use jobs::submit::UploadEvent;
 
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, QueueUrls, variable};
-use crate::handlers::retry::{CheckMessage, RetryCommandMessage};
+use crate::handlers::retry::{CheckMessage, ReleaseMessage, RetryCommandMessage};
 use crate::handlers::s3_event::event_body;
 use crate::handlers::sqs_message::{FIRST_MESSAGE_ID, TRACE_ID};
 
@@ -99,6 +99,12 @@ impl<E: Environment> Aws<E> {
 impl<E: Has<variable::ChecksQueueUrl>> CheckQueue for Aws<E> {
     async fn send_checks(&self, checks: &[DelayedMessage<CheckRequest>]) -> FailedEntries {
         let bodies = delayed_bodies(checks, |check| CheckMessage::from(check));
+        self.send_all(self.name::<variable::ChecksQueueUrl>(), &bodies)
+            .await
+    }
+
+    async fn request_releases(&self, pipelines: &[DelayedMessage<String>]) -> FailedEntries {
+        let bodies = delayed_bodies(pipelines, |pipeline| ReleaseMessage::from(pipeline));
         self.send_all(self.name::<variable::ChecksQueueUrl>(), &bodies)
             .await
     }

@@ -7,7 +7,7 @@ use jobs::adjust_instances::{AdjustReport, adjust_instances};
 use jobs::id::Timestamp;
 use jobs::observe_models;
 use jobs::ports::{
-    Clock, InstanceControl, JobIndex, JobStore, KeyValueStore, ModelDescription, Sleep,
+    CheckQueue, Clock, InstanceControl, JobIndex, JobStore, KeyValueStore, ModelDescription, Sleep,
 };
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,7 @@ environment! {
     pub struct Environment with pipelines {
         jobs_table: JobsTable,
         records_table: RecordsTable,
+        checks_queue_url: ChecksQueueUrl,
         sagemaker_url: SageMakerUrl,
         auto_scaling_url: AutoScalingUrl,
         service_name: ServiceName,
@@ -67,7 +68,14 @@ pub struct Adjusted {
 /// None: failures are in the response.
 pub async fn handle<P, E>(app: &App<P, E>, event: LambdaEvent<Call>) -> Result<Adjusted, Error>
 where
-    P: Clock + Sleep + JobStore + JobIndex + KeyValueStore + InstanceControl + ModelDescription,
+    P: Clock
+        + Sleep
+        + JobStore
+        + JobIndex
+        + KeyValueStore
+        + CheckQueue
+        + InstanceControl
+        + ModelDescription,
     E: HasPipelines + Has<variable::ServiceName>,
 {
     let ports = &app.ports;

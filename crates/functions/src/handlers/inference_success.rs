@@ -2,7 +2,9 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
-use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Queue, RecentJobs};
+use jobs::ports::{
+    CheckQueue, Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Queue, RecentJobs,
+};
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
 
@@ -45,7 +47,7 @@ pub(super) async fn process<P>(
     message: &SqsMessage,
 ) -> MessageResult
 where
-    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs + Clock,
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs + CheckQueue + Clock,
 {
     let last_call = message.receive_count() > MAX_REDELIVERIES;
     match outcome(message.text(), last_call) {

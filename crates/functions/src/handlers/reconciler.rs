@@ -92,7 +92,8 @@ pub struct Reconciled {
     pub checks_sent: u64,
     /// Open jobs whose rows cannot be read.
     pub unreadable: u64,
-    /// Queued jobs that no pause holds, or whose pause ends before the next run: a check was sent for each.
+    /// Queued jobs that no pause holds, or whose pause ends before the next run: a check was sent for each, or a release was
+    /// asked for if their pipeline has a window.
     pub queued_released: u64,
     /// Dead letters that were redriven to their queues.
     pub redriven: u64,
@@ -152,7 +153,7 @@ where
         warn!(error = %error, "the jobs of retry plans were not all released");
     });
     let checks_sent = check_overdue(ports, pipelines.reconcile_interval(), until(1)).await;
-    let queued = release_queued(ports, pipelines.reconcile_interval(), until(1)).await;
+    let queued = release_queued(ports, pipelines, until(1)).await;
     let letters = Queue::ALL.map(|queue| redrive(ports, queue, until(2)));
     let letters: Vec<RedriveReport> = join_all(letters).await;
     let open = count_open_jobs(ports, pipelines, until(3)).await;

@@ -1,14 +1,17 @@
-//! Function `retry`: starts attempts that are due and checks on those that are overdue.
+//! Function `retry`: starts attempts that are due, checks on those that are overdue, and releases queued jobs.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
 use jobs::commands;
+use jobs::error::MessageError;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
-    CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, Queue,
-    RecentJobs, RetryCommand,
+    CheckQueue, CheckRequest, Clock, InferenceEndpoint, JobIndex, JobStore, KeyValueStore,
+    ObjectStore, Queue, RecentJobs, RetryCommand,
 };
+use jobs::release_window::release_window;
 use jobs::retry::{retry, run_command};
+use jobs::window::has_window;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::{Deserialize, Serialize};
 
@@ -64,9 +67,25 @@ impl From<&RetryCommand> for RetryCommandMessage {
     }
 }
 
+/// A request to release queued jobs as a message of queue `checks`.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct ReleaseMessage {
+    /// The pipeline.
+    release: String,
+}
+
+impl From<&String> for ReleaseMessage {
+    fn from(pipeline: &String) -> Self {
+        Self {
+            release: pipeline.clone(),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum ChecksMessage {
+    Release(ReleaseMessage),
     RetryCommand(RetryCommandMessage),
     Check(CheckMessage),
 }
@@ -84,7 +103,8 @@ impl From<&CheckRequest> for CheckMessage {
 /// Starts the attempts that are due, and checks on those that are overdue.
 ///
 /// - **Input**: a batch of `{"job_id":"…","attempt":2,"due":1767607442118}`, and of commands of a retry plan,
-///   `{"job_id":"…","retry":{"expected_version":7,"actor":"…","reason":"…"}}`.
+///   `{"job_id":"…","retry":{"expected_version":7,"actor":"…","reason":"…"}}`, and requests to release queued jobs,
+///   `{"release":"legal-review"}`.
 /// - **On bad input**: quarantined.
 /// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
@@ -95,7 +115,13 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs,
+    P: BatchPorts
+        + JobStore
+        + JobIndex
+        + ObjectStore
+        + InferenceEndpoint
+        + KeyValueStore
+        + RecentJobs,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
@@ -103,10 +129,26 @@ where
 
 async fn process<P>(ports: &P, run: &RunContext<'_>, message: &SqsMessage) -> MessageResult
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + Clock,
+    P: JobStore
+        + JobIndex
+        + ObjectStore
+        + InferenceEndpoint
+        + KeyValueStore
+        + RecentJobs
+        + CheckQueue
+        + Clock,
 {
     let redelivered = message.receive_count() > 1;
     match serde_json::from_str(message.text()) {
+        Ok(ChecksMessage::Release(ReleaseMessage { release })) => {
+            // A pipeline that has no window any more: the reconciler releases its jobs.
+            let pipeline = run.pipelines.get(&release).filter(|it| has_window(it));
+            let Some(pipeline) = pipeline else {
+                return MessageResult::default();
+            };
+            let released = release_window(ports, pipeline).await;
+            released.map(|_| vec![]).map_err(MessageError::from).into()
+        }
         Ok(ChecksMessage::Check(message)) => match check(&message) {
             Ok(check) => {
                 traces::about_id(check.job);

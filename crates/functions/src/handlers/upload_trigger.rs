@@ -3,7 +3,9 @@
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
 use jobs::id::JobId;
-use jobs::ports::{Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, Queue};
+use jobs::ports::{
+    CheckQueue, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, Queue, RecentStarts,
+};
 use jobs::submit::{IfDenied, submit};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
@@ -36,7 +38,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint + KeyValueStore,
+    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentStarts,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
@@ -44,7 +46,13 @@ where
 
 async fn process<P>(ports: &P, run: &RunContext<'_>, message: &SqsMessage) -> MessageResult
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
+    P: JobStore
+        + ObjectStore
+        + InferenceEndpoint
+        + KeyValueStore
+        + CheckQueue
+        + RecentStarts
+        + Clock,
 {
     let uploads = match uploads(message.text(), message.trace_id()) {
         Ok(uploads) => uploads,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::open_work::PipelineOpenJobs;
 use crate::capacity::{InstanceLimits, Measured};
 use crate::id::Timestamp;
-use crate::ports::{EndpointInstances, KeyValueStore, Record, Unavailable};
+use crate::ports::{EndpointInstances, KeyValueStore, OpenJob, Record, Unavailable};
 
 const COLLECTION: &str = "capacity";
 /// `last_open_at` is not written more often than this.
@@ -45,7 +45,7 @@ pub(super) struct Observations {
 struct SeenReading {
     at: Timestamp,
     open: u32,
-    /// When the newest open job was made.
+    /// When the newest of them was sent to the endpoint, or made if it is not there.
     newest: Timestamp,
     /// Runs that the instances in service do at the same time.
     slots: u32,
@@ -151,7 +151,8 @@ impl Observations {
             self.busy_ms = 0;
             return;
         }
-        self.seen = jobs.newest.map(|newest| SeenReading {
+        let newest = jobs.jobs.iter().map(begins_to_wait).max();
+        self.seen = newest.map(|newest| SeenReading {
             at: now,
             open: jobs.open,
             newest,
@@ -164,7 +165,7 @@ impl Observations {
         let made_before = jobs
             .jobs
             .iter()
-            .filter(|job| job.created_at <= before.newest);
+            .filter(|job| begins_to_wait(job) <= before.newest);
         let left = u32::try_from(made_before.count()).unwrap_or(u32::MAX);
         let ended = before.open.saturating_sub(left);
         if ended > 0 {
@@ -216,6 +217,11 @@ impl Observations {
             last_updating_at: now,
         });
     }
+}
+
+/// A job that was queued was made long before it came to the endpoint.
+fn begins_to_wait(job: &OpenJob) -> Timestamp {
+    job.sent_at.unwrap_or(job.created_at)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -13,9 +13,9 @@ use crate::id::{JobId, Timestamp};
 use crate::open_jobs::OpenJobsByPipeline;
 use crate::ports::{Clock, JobIndex, KeyValueStore, OpenJob, Record, Unavailable};
 
-/// Index entries read per shard. An entry is at most 142 bytes long, so these are one read unit (8 KB, eventually consistent).
+/// Index entries read per shard. An entry is at most 157 bytes long, so these are one read unit (8 KB, eventually consistent).
 /// A reading takes 8 units if few jobs are open, and at most 17 however many are, with the reconciler's count.
-pub const MAX_ENTRIES_PER_SHARD: u16 = 56;
+pub const MAX_ENTRIES_PER_SHARD: u16 = 52;
 /// An older count of the reconciler is not used. It counts every five minutes.
 const MAX_COUNT_AGE: Duration = Duration::from_secs(15 * 60);
 /// Where the reconciler's count is stored: beside the observations. No pipeline has such a name.

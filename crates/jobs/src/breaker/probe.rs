@@ -3,13 +3,16 @@
 use tracing::{info, warn};
 
 use super::judge::put;
-use super::{MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, Trouble, probe_time};
+use super::{
+    Breaker, MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, RecentFailure, Trouble, probe_time,
+};
 use crate::event::EventKind;
 use crate::id::Attempt;
 use crate::job::Job;
 use crate::pause::{self, COLLECTION, KEY};
 use crate::pipeline::Pipeline;
-use crate::ports::{Clock, KeyValueStore, Unavailable};
+use crate::ports::{CheckQueue, Clock, KeyValueStore, Unavailable};
+use crate::release_window;
 use crate::state::State;
 
 /// Whether the job may start its attempt although the breaker of its pipeline was open a moment ago: as the probe, or because
@@ -52,12 +55,13 @@ pub async fn may_probe<P: KeyValueStore + Clock>(
 
 /// The endpoint accepted the request of a job that was held or refused before. That closes a breaker that opened because of
 /// refused calls.
-pub async fn close_after_accepted<P: KeyValueStore + Clock>(ports: &P, job: &Job) {
+pub async fn close_after_accepted<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job) {
     close(ports, job, Trouble::Refuses).await;
 }
 
-/// A job with incidents has a result. That closes the breaker of its pipeline.
-pub async fn close_after_result<P: KeyValueStore + Clock>(ports: &P, job: &Job) {
+/// A job with incidents has a result. That closes the breaker of its pipeline. If it is closed, the failures before do not count
+/// any more: such a job ends later than others of its age, so it may not be among those that the next failure looks at.
+pub async fn close_after_result<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job) {
     close(ports, job, Trouble::Fails).await;
 }
 
@@ -74,13 +78,13 @@ pub fn had_incident(job: &Job) -> bool {
 }
 
 /// If it cannot be closed, the next probe does it.
-async fn close<P: KeyValueStore + Clock>(ports: &P, job: &Job, worked: Trouble) {
+async fn close<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job, worked: Trouble) {
     if let Err(error) = try_close(ports, job, worked).await {
         warn!(pipeline = job.pipeline, job.id = %job.id, error = %error, "the circuit breaker stays open until the next probe");
     }
 }
 
-async fn try_close<P: KeyValueStore + Clock>(
+async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
     ports: &P,
     job: &Job,
     worked: Trouble,
@@ -88,9 +92,17 @@ async fn try_close<P: KeyValueStore + Clock>(
     for _ in 0..MAX_CONFLICTS {
         let now = ports.now();
         let (all, revision) = pause::read(ports, now).await?;
-        let breaker = all.open_breaker(&job.pipeline);
-        let Some(open) = breaker.and_then(|breaker| breaker.open.as_ref()) else {
+        let Some(breaker) = all.breaker(&job.pipeline) else {
             return Ok(());
+        };
+        let Some(open) = &breaker.open else {
+            let Some(breaker) = breaker.after_result(job, worked) else {
+                return Ok(());
+            };
+            if put(ports, all, revision, breaker, now).await? {
+                return Ok(());
+            }
+            continue;
         };
         let attempt = match job.state {
             State::Ready { attempt } | State::InProgress { attempt, .. } => job.attempt(attempt),
@@ -115,8 +127,25 @@ async fn try_close<P: KeyValueStore + Clock>(
         let record = record.to_record(revision, now);
         if ports.put(COLLECTION, KEY, &record).await? {
             info!(pipeline = job.pipeline, job.id = %job.id, "circuit breaker closed");
+            // The jobs that it held take their turns. Those of a pipeline without a window are released by the reconciler.
+            release_window::request(ports, &job.pipeline).await;
             return Ok(());
         }
     }
     Ok(())
+}
+
+impl Breaker {
+    /// The closed breaker after a result of the job, as a failure that finds the result leaves it; `None` if it remembers no
+    /// failed run before.
+    fn after_result(&self, job: &Job, worked: Trouble) -> Option<Self> {
+        let is_before = |failure: &RecentFailure| failure.at < job.updated_at;
+        let is_contradicted = worked == Trouble::Fails
+            && matches!(job.state, State::Ready { .. })
+            && self.in_a_row(Trouble::Fails).any(is_before);
+        is_contradicted.then(|| Self {
+            counted_since: job.updated_at,
+            ..self.clone()
+        })
+    }
 }

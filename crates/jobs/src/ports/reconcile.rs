@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailedEntries, ListedVersion, Listing, Unavailable};
+use super::{CheckRequest, FailedEntries, ListedVersion, Listing, Unavailable};
 use crate::id::TraceId;
 use crate::id::{Attempt, JobId, Tenant, Timestamp};
 use crate::job::Job;
+use crate::queue_position;
 use crate::state::StatusGroup;
 use crate::submit::UploadEvent;
 
@@ -24,6 +25,8 @@ pub struct OpenJob {
     pub id: JobId,
     pub pipeline: String,
     pub created_at: Timestamp,
+    /// When its attempt was sent to the endpoint; `None` while no attempt is there.
+    pub sent_at: Option<Timestamp>,
 }
 
 impl From<&Job> for OpenJob {
@@ -32,6 +35,7 @@ impl From<&Job> for OpenJob {
             id: job.id,
             pipeline: job.pipeline.clone(),
             created_at: job.created_at,
+            sent_at: job.sent_at(),
         }
     }
 }
@@ -39,7 +43,8 @@ impl From<&Job> for OpenJob {
 /// A place in the index of queued jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueuePosition {
-    pub queued_at: Timestamp,
+    /// See [`crate::queue_position::position`].
+    pub position: u64,
     pub job: JobId,
 }
 
@@ -51,6 +56,8 @@ pub struct QueuedJob {
     pub attempt: Attempt,
     pub pipeline: String,
     pub tenant: Tenant,
+    /// The size of its document.
+    pub bytes: u64,
 }
 
 impl QueuedJob {
@@ -58,13 +65,27 @@ impl QueuedJob {
     pub fn of(job: &Job) -> Option<Self> {
         Some(Self {
             position: QueuePosition {
-                queued_at: job.queued_at()?,
+                position: job.queue_position()?,
                 job: job.id,
             },
             attempt: job.state.attempt(),
             pipeline: job.pipeline.clone(),
             tenant: job.tenant.clone(),
+            bytes: job.input.bytes,
         })
+    }
+
+    pub const fn queued_at(&self) -> Timestamp {
+        queue_position::queued_at(self.position.position)
+    }
+
+    /// The check that starts it.
+    pub const fn check(&self) -> CheckRequest {
+        CheckRequest {
+            job: self.position.job,
+            attempt: self.attempt,
+            due: Some(self.queued_at()),
+        }
     }
 }
 
@@ -85,10 +106,12 @@ pub trait JobIndex {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable>;
-    /// A page of the queued jobs of a shard, oldest first, starting after `after`.
+    /// A page of the queued jobs of a shard in the order of their positions, from position `from` on and starting after
+    /// `after`.
     async fn queued_jobs(
         &self,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable>;

@@ -17,10 +17,7 @@ pub(super) fn queue(
     now: Timestamp,
     policy: &Policy,
 ) -> State {
-    let start_by = match by {
-        HeldBy::Pause => None,
-        HeldBy::Breaker => Some(policy.start_by(budget)),
-    };
+    let start_by = by.counts_toward_deadline().then(|| policy.start_by(budget));
     State::Queued {
         next,
         since: now,
@@ -37,7 +34,7 @@ pub(super) fn held(
     now: Timestamp,
     policy: &Policy,
 ) -> Decision {
-    if by == HeldBy::Breaker && now > policy.start_by(budget) {
+    if by.counts_toward_deadline() && now > policy.start_by(budget) {
         return too_late(next, budget);
     }
     let state = queue(next, by, budget, now, policy);
@@ -53,12 +50,9 @@ pub(super) fn still_held(
     now: Timestamp,
     policy: &Policy,
 ) -> Decision {
-    let counted_by = match times.1 {
-        Some(_) => HeldBy::Breaker,
-        None => HeldBy::Pause,
-    };
+    let has_counted = times.1.is_some();
     let is_late = times.1.is_some_and(|start_by| now > start_by);
-    if by == counted_by && !is_late {
+    if by.counts_toward_deadline() == has_counted && !is_late {
         return Decision::Ignore(IgnoreReason::AlreadyApplied);
     }
     held(next, by, after_queue(times, budget, now), now, policy)

@@ -20,6 +20,9 @@ pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not of the ten: what a pause holds, and that it holds nothing else.
 pub(crate) const PAUSES: &str = "While a pipeline or a tenant is paused no attempt of its jobs starts, and every other job goes on.";
+/// Not of the ten: the order of releases.
+pub(crate) const TURNS: &str =
+    "Tenants whose jobs wait take turns: how long one waits does not depend on what others queued.";
 /// Not of the ten: what a circuit breaker does.
 pub(crate) const BREAKERS: &str = "A circuit breaker opens because of several documents of which none succeeds, one job at a time probes, and a success closes it; no job fails meanwhile before its deadline.";
 /// Not of the ten: the feeds of the tenants.

@@ -109,7 +109,13 @@ pub(crate) fn check_lost(
     }
     // The newest attempt may have begun after the last look.
     let newest = open.iter().map(|row| row.saved_at).max().unwrap_or(0);
-    let (since, runs) = docket.lost_since.entry(index).or_insert((env.now, 0));
+    let lost = docket.lost_since.entry(index);
+    let (since, runs, jobs) = lost.or_insert((env.now, 0, open.len()));
+    // A job that was cancelled has ended, and the next may have begun to run then.
+    if open.len() < *jobs {
+        *since = env.now;
+    }
+    *jobs = open.len();
     *since = newest.max(*since);
     let rounds = open.len() as u64 + 2;
     if found.desired <= found.min.max(1) || env.now < *since + rounds * timeout + LOST_MARGIN {

@@ -1,4 +1,4 @@
-//! A pause holds every job that it is about, and no other.
+//! A pause holds every job that it is about, a full window every upload of its pipeline, and nothing else is held.
 
 use jobs::job::Job;
 use jobs::state::State;
@@ -39,9 +39,14 @@ pub(crate) fn check(
     if job.queued_at().is_some()
         && !write.before.as_deref().is_some_and(was_queued)
         && !pauses.held_within(job, from, to)
+        && !pauses.was_full_within(job, from, to)
         && !breakers.open_within(&job.pipeline, from, to)
     {
-        env.violation(PAUSES, || format!("{id} is queued, and nothing is paused"));
+        env.violation(PAUSES, || {
+            format!(
+                "{id} is queued, nothing is paused, no breaker is open, and the window is not full"
+            )
+        });
     }
 }
 

@@ -1,7 +1,9 @@
 //! The ports that all functions use.
 
+use std::collections::BTreeMap;
+
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
-use functions::handlers::retry::{CheckMessage, RetryCommandMessage};
+use functions::handlers::retry::{CheckMessage, ReleaseMessage, RetryCommandMessage};
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
@@ -11,8 +13,8 @@ use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
     EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, ListedVersion,
     LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher, Quarantine,
-    QuarantinedMessage, Queue, RecentJobs, RetryCommand, RetryCommandQueue, SaveError, Ticket,
-    Tickets, Unavailable,
+    QuarantinedMessage, Queue, RecentJobs, RecentStarts, RetryCommand, RetryCommandQueue,
+    SaveError, Ticket, Tickets, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -347,6 +349,38 @@ impl CheckQueue for Ports {
             bodies.extend(bodies.iter().map(again).collect::<Vec<_>>());
         }
         self.send_later(bodies).await
+    }
+
+    async fn request_releases(&self, pipelines: &[DelayedMessage<String>]) -> FailedEntries {
+        if self
+            .simulation
+            .borrow()
+            .env
+            .has(Mistake::WindowNeverRefilled)
+        {
+            return FailedEntries::none();
+        }
+        let body =
+            |pipeline| serde_json::to_string(&ReleaseMessage::from(pipeline)).unwrap_or_default();
+        let bodies = pipelines
+            .iter()
+            .map(|request| (body(&request.message), request.delay_seconds));
+        self.send_later(bodies.collect()).await
+    }
+}
+
+/// Each invocation has an execution environment of its own, which is the worst case.
+impl RecentStarts for Ports {
+    fn count_start(&self, pipeline: &str) -> u32 {
+        let mut simulation = self.simulation.borrow_mut();
+        let current = simulation.functions.current;
+        let starts = &mut simulation.starts;
+        if starts.0 != current {
+            *starts = (current, BTreeMap::new());
+        }
+        let count = starts.1.entry(pipeline.to_owned()).or_default();
+        *count += 1;
+        *count
     }
 }
 

@@ -51,11 +51,12 @@ impl JobIndex for Ports {
     async fn queued_jobs(
         &self,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
         self.call("queued jobs", |Simulation { table, env, .. }| {
-            table.queued_jobs(env, shard, after, limit)
+            table.queued_jobs(env, shard, from, after, limit)
         })
         .await
     }

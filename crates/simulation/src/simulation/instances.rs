@@ -52,7 +52,12 @@ impl Simulation {
         limit: u16,
     ) -> OpenJobsPage {
         if !self.functions.current_is("capacity") {
-            return self.table.open_jobs(shard, after, limit);
+            let mut page = self.table.open_jobs(shard, after, limit);
+            if self.env.has(Mistake::PlaceLeaked) && page.next.is_none() {
+                page.items
+                    .extend(self.table.ended_in(shard, self.env.wall()));
+            }
+            return page;
         }
         let known_at = self.env.now.saturating_sub(self.env.index_lag());
         let mut page = self.table.open_jobs_at(known_at, shard, after, limit);

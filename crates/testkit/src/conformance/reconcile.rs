@@ -180,12 +180,12 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
 
     // Two jobs are queued, the later one first. They leave the index of open jobs.
     let own = |id: JobId| jobs.iter().any(|job| job.id == id);
-    let queued_jobs = async |limit: u16| {
+    let queued_from = async |from: u64, limit: u16| {
         let mut found = Vec::new();
         for shard in 0..JobId::SHARDS {
             let mut after = None;
             loop {
-                let page = ports.queued_jobs(shard, after, limit).await.unwrap();
+                let page = ports.queued_jobs(shard, from, after, limit).await.unwrap();
                 assert!(page.items.len() <= usize::from(limit));
                 assert!(page.items.is_sorted_by_key(|queued| queued.position));
                 found.extend(page.items);
@@ -199,6 +199,7 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
         found.sort_by_key(|queued| queued.position);
         found
     };
+    let queued_jobs = async |limit: u16| queued_from(0, limit).await;
     assert_eq!(queued_jobs(1).await, []);
     let mut expected = Vec::new();
     for (at, job) in [(20, &jobs[1]), (10, &jobs[2])] {
@@ -222,6 +223,9 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
     expected.sort_by_key(|queued| queued.position);
     assert_eq!(queued_jobs(1).await, expected);
     assert_eq!(queued_jobs(1000).await, expected);
+    let second = expected[1].position.position;
+    assert_eq!(queued_from(second, 1000).await, expected[1..]);
+    assert_eq!(queued_from(second + 1, 1000).await, []);
     let due = due_by(next_check_at(11)).await;
     assert!(
         expected

@@ -13,6 +13,7 @@ use jobs::ports::{
     DelayedMessage, FailedEntries, KeyValueStore, LoadError, Record, RetryCommand,
     RetryCommandQueue, Unavailable,
 };
+use jobs::queue_position;
 use jobs::state::State;
 
 impl KeyValueStore for Memory {
@@ -62,7 +63,10 @@ fn entry(list: &JobListKey, job: &Job) -> Option<JobListEntry> {
             && job.input.labels.batch.as_ref() == Some(batch))
         .then_some(job.created_at),
         JobListKey::Open(shard) => job.next_check_at().filter(|_| job.id.shard() == *shard),
-        JobListKey::Queued(shard) => job.queued_at().filter(|_| job.id.shard() == *shard),
+        JobListKey::Queued(shard) => {
+            let position = job.queue_position().map(Timestamp);
+            position.filter(|_| queue_position::shard(&job.pipeline) == *shard)
+        }
     };
     Some(JobListEntry {
         at: at?,

@@ -6,7 +6,7 @@ use jobs::job::Job;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Connection, Connections, DelayedMessage, EventBus,
     FailedEntries, InferenceEndpoint, Invocation, InvokeError, PushError, Pusher, Quarantine,
-    QuarantinedMessage, Ticket, Tickets, Unavailable,
+    QuarantinedMessage, RecentStarts, Ticket, Tickets, Unavailable,
 };
 use jobs::state::StatusGroup;
 
@@ -52,6 +52,29 @@ impl CheckQueue for Memory {
             Ok(()) => FailedEntries::none(),
             Err(_) => FailedEntries::all(checks.len()),
         }
+    }
+
+    async fn request_releases(&self, pipelines: &[DelayedMessage<String>]) -> FailedEntries {
+        let send = |state: &mut super::MemoryState| {
+            state.release_requests.extend_from_slice(pipelines);
+        };
+        match self.operation("request_releases", send) {
+            Ok(()) => FailedEntries::none(),
+            Err(_) => FailedEntries::all(pipelines.len()),
+        }
+    }
+}
+
+impl RecentStarts for Memory {
+    fn count_start(&self, pipeline: &str) -> u32 {
+        let mut state = self.state();
+        let minute = state.now.0 / 60_000;
+        let count = state
+            .starts
+            .entry((minute, pipeline.to_owned()))
+            .or_default();
+        *count += 1;
+        *count
     }
 }
 

@@ -10,6 +10,7 @@ use jobs::ports::{
     ListingCursor, OpenJob, Queue, QueuePosition, QueuedJob, RecentJobs, ScheduledCheck,
     Unavailable, UploadQueue,
 };
+use jobs::queue_position;
 use jobs::submit::UploadEvent;
 
 impl MemoryState {
@@ -86,6 +87,7 @@ impl JobIndex for Memory {
     async fn queued_jobs(
         &self,
         shard: u8,
+        from: u64,
         after: Option<QueuePosition>,
         limit: u16,
     ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
@@ -93,8 +95,9 @@ impl JobIndex for Memory {
             let mut queued: Vec<QueuedJob> = state
                 .jobs
                 .values()
-                .filter(|job| job.id.shard() == shard)
+                .filter(|job| queue_position::shard(&job.pipeline) == shard)
                 .filter_map(QueuedJob::of)
+                .filter(|queued| queued.position.position >= from)
                 .filter(|queued| after.is_none_or(|after| queued.position > after))
                 .collect();
             queued.sort_by_key(|queued| queued.position);

@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         self.text(name)?.parse().map_err(|_| self.wrong(name))
     }
 
-    pub(super) fn optional<T>(
+    pub(in crate::aws) fn optional<T>(
         &self,
         name: &'static str,
         read: impl Fn(&Self, &'static str) -> Result<T, BadRow>,

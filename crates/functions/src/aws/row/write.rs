@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::id::{Attempt, Location};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::queue_position;
 use jobs::state::{RetryBudget, State};
 use jobs::transition::Policy;
 
@@ -94,11 +95,13 @@ pub(in crate::aws) fn to_item(job: &Job) -> Item {
             ("next_check_at", n(next_check_at.0)),
         ]));
     }
-    if let Some(queued_at) = job.queued_at() {
+    put(&mut item, "sent_at", job.sent_at().map(|at| n(at.0)));
+    if let Some(position) = job.queue_position() {
         item.extend(map([
-            ("queue_shard", n(job.id.shard())),
-            ("queued_at", n(queued_at.0)),
+            ("queue_shard", n(queue_position::shard(&job.pipeline))),
+            ("queue_position", n(position)),
             ("queued_attempt", n(job.state.attempt())),
+            ("queued_bytes", n(job.input.bytes)),
         ]));
     }
     if matches!(job.state, State::Failed { .. }) {

@@ -6,6 +6,7 @@ use jobs::event::EventKind;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::state::State;
+use jobs::window::{KnownWindow, MIN_WINDOW, Window};
 use serde_json::{Value, json};
 
 use super::super::fixtures::{
@@ -46,19 +47,42 @@ fn upload(api: &TestApi, key: &str) -> Job {
     job(app, key)
 }
 
-/// Lets function `retry` process the checks that were sent, each after its delay, and returns their delays.
+/// Lets function `retry` process the requests for a release that were sent, each after its delay. Returns their delays.
+fn run_releases(api: &TestApi) -> Vec<u32> {
+    let app = api.handler.app();
+    let sent = std::mem::take(&mut app.ports.state().release_requests);
+    let began = app.ports.state().now;
+    for request in &sent {
+        app.ports.state().now.0 = began.0 + u64::from(request.delay_seconds) * 1000;
+        to_retry(api, &json!({"release": request.message}));
+    }
+    sent.iter().map(|request| request.delay_seconds).collect()
+}
+
+/// Lets function `retry` process the requests and the checks that were sent, each after its delay. Returns the delays of the
+/// checks.
 fn run_checks(api: &TestApi) -> Vec<u32> {
     let app = api.handler.app();
+    let before = app.ports.state().now;
+    run_releases(api);
     let sent = std::mem::take(&mut app.ports.state().checks);
     let began = app.ports.state().now;
+    let waited = u32::try_from((began.0 - before.0) / 1000).unwrap();
     for check in &sent {
         app.ports.state().now.0 = began.0 + u64::from(check.delay_seconds) * 1000;
         let message = check.message;
         let body = json!({"job_id": message.job.to_string(), "attempt": message.attempt.0, "due": message.due.map(|due| due.0)});
-        let response = run(retry::handle(app, batch(app, &[body.to_string()], 1))).unwrap();
-        assert!(response.batch_item_failures.is_empty());
+        to_retry(api, &body);
     }
-    sent.iter().map(|check| check.delay_seconds).collect()
+    sent.iter()
+        .map(|check| waited + check.delay_seconds)
+        .collect()
+}
+
+fn to_retry(api: &TestApi, body: &Value) {
+    let app = api.handler.app();
+    let response = run(retry::handle(app, batch(app, &[body.to_string()], 1))).unwrap();
+    assert!(response.batch_item_failures.is_empty());
 }
 
 fn reconcile(api: &TestApi) -> reconciler::Reconciled {
@@ -141,6 +165,8 @@ fn check_that_arrives_during_another_pause_starts_nothing() {
         .post("/pauses", pause(&pipeline(), 3 * MINUTE));
     let waiting = upload(&api, KEY);
     assert_eq!(reconcile(&api).queued_released, 1);
+    assert_eq!(run_releases(&api), [182]);
+    assert_eq!(api.ports().state().checks.len(), 1);
     let tenant = json!({"tenant": "acme"});
     let _: PauseView = api.support().post("/pauses", pause(&tenant, HOUR));
     run_checks(&api);
@@ -232,6 +258,7 @@ fn released_and_then_cancelled_it_is_not_sent() {
     let _: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
     let waiting = upload(&api, KEY);
     let _: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
+    assert_eq!(run_releases(&api), [0]);
     let path = format!("/jobs/{}/cancel", waiting.id);
     let _: JobCommandResult = api
         .reviewer()
@@ -364,24 +391,61 @@ fn upload_without_a_pause_costs_one_read_and_no_write_more() {
     assert_eq!(state.checks.len(), 0);
 }
 
+/// Function `capacity` has seen one instance in service.
+fn know_window(api: &TestApi) {
+    let seconds = std::time::Duration::from_secs;
+    let known = KnownWindow {
+        pipeline: "legal-review".to_owned(),
+        until: Timestamp(NOW.0 + 2 * HOUR),
+        window: Window::new(1, 1, 1, seconds(45), seconds(120)),
+        is_full: false,
+    };
+    let record = jobs::ports::Record {
+        body: known.to_line(),
+        revision: 1,
+        expires_at: None,
+    };
+    api.ports().state().records.put("pauses", "now", &record);
+}
+
+/// A resume does not hand everything to the endpoint at once.
 #[test]
-fn many_queued_jobs_are_released_oldest_first_within_the_time() {
+fn many_queued_jobs_are_released_as_the_window_has_places() {
     let api = TestApi::new();
     let app = api.handler.app();
+    know_window(&api);
     let _: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
     for number in 0..250 {
         upload(&api, &format!("inbound/acme/{number}.pdf"));
         advance(app, 1);
     }
     let resumed: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
-    assert_eq!(resumed.released, 250);
-    let since: Vec<Timestamp> = app
-        .ports
-        .state()
-        .checks
+    assert_eq!(resumed.released, 250, "nothing but their turn holds them");
+    let window = usize::try_from(MIN_WINDOW).unwrap();
+    assert_eq!(run_checks(&api).len(), window);
+    assert_eq!(reconcile(&api).queued_released, 250 - window as u64);
+    assert_eq!(run_checks(&api), [0; 0], "the window is full");
+    let path = format!("/jobs/{}", upload(&api, KEY).id);
+    let detail: JobDetail = api.customer().get(&path);
+    let waiting = detail.explanation.waiting.unwrap();
+    assert_eq!(waiting.on, api::explain::WaitsOn::Turn);
+    let turn = waiting.turn.unwrap();
+    assert_eq!(turn, "behind 200 in its organisation's turn");
+}
+
+/// A burst finds no full window at first. It is noticed before function `capacity` looks.
+#[test]
+fn burst_of_uploads_is_queued_once_the_window_is_full() {
+    let api = TestApi::new();
+    know_window(&api);
+    let mut states = Vec::new();
+    for number in 0..10 {
+        states.push(upload(&api, &format!("inbound/acme/{number}.pdf")).state);
+        run_checks(&api);
+    }
+    let window = usize::try_from(MIN_WINDOW).unwrap();
+    let sent = states
         .iter()
-        .filter_map(|check| check.message.due)
-        .collect();
-    assert_eq!(since.len(), 250);
-    assert!(since.is_sorted());
+        .filter(|it| matches!(it, State::InProgress { .. }));
+    assert_eq!(sent.count(), window);
 }

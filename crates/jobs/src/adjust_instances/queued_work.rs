@@ -1,0 +1,87 @@
+//! The queued jobs of a pipeline with a window, for the decision about its instances, and whether its window is full.
+
+use std::collections::BTreeSet;
+
+use crate::fair_queue::Heads;
+use crate::id::{JobId, Timestamp};
+use crate::pause::Pauses;
+use crate::ports::{CheckQueue, Clock, JobIndex, KeyValueStore, OpenJob, QueuedJob, Unavailable};
+use crate::release_window::{heads, request, store_window};
+use crate::window::Window;
+
+/// Queued jobs of a tenant that are counted. More would not change the decision: they are hours of work for any number of
+/// instances.
+const MAX_COUNTED: usize = 100;
+
+/// The queued jobs that no pause holds: their work needs instances.
+#[derive(Clone, Debug, Default)]
+pub(super) struct QueuedWork {
+    pauses: Pauses,
+    queues: Vec<Heads>,
+    /// Those of them that are not among the open jobs as well. A circuit breaker holds the others, or did.
+    others: Vec<QueuedJob>,
+}
+
+impl QueuedWork {
+    /// `open` are the open jobs that were counted before.
+    pub(super) async fn read<P>(
+        ports: &P,
+        pipeline: &str,
+        open: &[OpenJob],
+    ) -> Result<Self, Unavailable>
+    where
+        P: JobIndex + KeyValueStore + Clock,
+    {
+        let pauses = Pauses::load(ports, ports.now()).await?;
+        let queues = heads(ports, pipeline, &pauses, MAX_COUNTED).await?;
+        let counted: BTreeSet<JobId> = open.iter().map(|job| job.id).collect();
+        let is_other = |job: &&QueuedJob| !counted.contains(&job.position.job);
+        let others = queues.iter().flatten().filter(is_other).cloned().collect();
+        Ok(Self {
+            pauses,
+            queues,
+            others,
+        })
+    }
+
+    /// At least so many are queued beside the open jobs.
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.others.len()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn times(&self) -> impl Iterator<Item = Timestamp> {
+        self.others.iter().map(QueuedJob::queued_at)
+    }
+
+    /// Whether a job waits for its turn only.
+    pub(super) fn has_turn(&self, pipeline: &str) -> bool {
+        !self.queues.is_empty() && self.pauses.open_breaker(pipeline).is_none()
+    }
+
+    /// Stores the window and whether it is full, and asks for a release if there is a place for a queued job. At least `at_endpoint`
+    /// attempts have a place; no others, if that is `exact`.
+    pub(super) async fn tend_window<P>(
+        &self,
+        ports: &P,
+        pipeline: &str,
+        window: Window,
+        at_endpoint: u32,
+        exact: bool,
+    ) -> Result<(), Unavailable>
+    where
+        P: CheckQueue + KeyValueStore + Clock,
+    {
+        let now = ports.now();
+        let known = self.pauses.window(pipeline);
+        let was_full = known.is_some_and(|known| known.is_full);
+        let is_full =
+            !self.queues.is_empty() || at_endpoint >= window.attempts || was_full && !exact;
+        if !known.is_some_and(|known| known.is_current(window, is_full, now)) {
+            store_window(ports, pipeline, window, is_full, now).await?;
+        }
+        if self.has_turn(pipeline) && at_endpoint < window.attempts {
+            request(ports, pipeline).await;
+        }
+        Ok(())
+    }
+}

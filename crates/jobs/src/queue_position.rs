@@ -1,0 +1,91 @@
+//! The positions of queued jobs in the index of the job table.
+//!
+//! Each tenant has a queue of its own in each pipeline: a range of positions, oldest job first. So a job's position is known
+//! when it is queued, nothing is counted, and a release reads the heads of the queues, however many jobs they have.
+
+use crate::id::{JobId, Tenant, Timestamp};
+use crate::random::split_mix_64;
+
+/// Bits of a position that are the time in the queue, in milliseconds: enough until the year 2109.
+const TIME_BITS: u32 = 42;
+
+/// The shard of the index that has the queued jobs of a pipeline.
+pub fn shard(pipeline: &str) -> u8 {
+    u8::try_from(hash(&[pipeline]) % u64::from(JobId::SHARDS)).unwrap_or(0)
+}
+
+/// The position of a job in its shard: the number of its tenant's queue in the pipeline, then the time.
+///
+/// A queue's number is a hash of 22 bits. Two queues that share one, one pair in four million, take turns as one.
+pub fn position(pipeline: &str, tenant: &Tenant, queued_at: Timestamp) -> u64 {
+    let queue = hash(&[pipeline, tenant.as_str()]) >> TIME_BITS;
+    (queue << TIME_BITS) | (queued_at.0 & ((1 << TIME_BITS) - 1))
+}
+
+/// When the job at a position was queued.
+pub const fn queued_at(position: u64) -> Timestamp {
+    Timestamp(position & ((1 << TIME_BITS) - 1))
+}
+
+/// The first position of the queue that a position belongs to.
+pub const fn first_position(position: u64) -> u64 {
+    (position >> TIME_BITS) << TIME_BITS
+}
+
+/// The first position behind the queue that a position belongs to; `None` behind the last queue.
+pub const fn next_queue(position: u64) -> Option<u64> {
+    let next = (position >> TIME_BITS) + 1;
+    if next >> (u64::BITS - TIME_BITS) == 0 {
+        Some(next << TIME_BITS)
+    } else {
+        None
+    }
+}
+
+/// FNV-1a, with the bits mixed: positions are stored, so the function never changes.
+fn hash(parts: &[&str]) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    for byte in parts.join("\n").bytes() {
+        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    split_mix_64(&mut hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tenant(name: &str) -> Tenant {
+        name.parse().unwrap_or_else(|_| Tenant::fallback())
+    }
+
+    #[test]
+    fn position_names_the_queue_and_the_time() {
+        let (a, b, at) = (tenant("a"), tenant("b"), Timestamp(1_767_607_442_118));
+        let of_a = position("p", &a, at);
+        assert_eq!(queued_at(of_a), at);
+        assert!(position("p", &a, Timestamp(at.0 + 1)) > of_a);
+        let next = next_queue(of_a).unwrap_or(0);
+        assert!(next > position("p", &a, Timestamp(at.0 * 2)));
+        assert_eq!(queued_at(next), Timestamp(0));
+        let queues = [("p", &a), ("p", &b), ("q", &a), ("q", &b)];
+        let numbers = queues.map(|(pipeline, tenant)| position(pipeline, tenant, at) >> TIME_BITS);
+        for (at, number) in numbers.iter().enumerate() {
+            assert!(!numbers[at + 1..].contains(number));
+        }
+        assert_eq!(next_queue(u64::MAX), None);
+        assert_eq!(first_position(next), next);
+        assert_eq!(first_position(of_a), first_position(of_a + 1));
+    }
+
+    /// They are stored, so they must not change.
+    #[test]
+    fn positions_are_the_same_in_every_release() {
+        let at = Timestamp(1_767_607_442_118);
+        let found = (
+            shard("legal-review"),
+            position("legal-review", &tenant("acme"), at),
+        );
+        assert_eq!(found, (2, 4_713_806_027_976_153_798));
+    }
+}

@@ -1,0 +1,292 @@
+//! Releases queued jobs of a pipeline with a window ([`crate::window`]): as many as there are places at its endpoint, in the
+//! order of [`crate::fair_queue`].
+//!
+//! A release is asked for by whoever sees that there may be a place: the functions that record how an attempt ended, function
+//! `capacity` every 30 seconds, the reconciler, a resume, a circuit breaker that closes, and uploads in a burst. It is level-triggered: it reads the open jobs,
+//! the queues and the pauses, and sends checks. It stores no row. Two at once choose the same jobs, and a job that has started
+//! ignores a second check. Where several tenants wait, whose turn it is is stored under a revision, and of two releases at
+//! once one does nothing.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::fair_queue::{Heads, Turns};
+use crate::id::{JobId, Timestamp};
+use crate::pause::{self, Pauses};
+use crate::pipeline::Pipeline;
+use crate::ports::{
+    CheckQueue, Clock, DelayedMessage, JobIndex, KeyValueStore, QueuedJob, Record, Unavailable,
+};
+use crate::queue_position;
+use crate::window::{KNOWN_FOR, KnownWindow, Window, open_jobs_of};
+
+/// Maximum number of jobs of a release. If there is room for more, another release follows.
+const MAX_RELEASED: usize = 100;
+/// Maximum number of queues that a release reads. With more tenants that wait, each release reads others.
+const MAX_QUEUES: usize = 200;
+/// Where it is stored whose turn it is.
+const COLLECTION: &str = "turns";
+/// How long after the last release. Without the record, every tenant starts anew.
+const TURNS_KEPT: Duration = Duration::from_secs(86_400);
+/// A job that was released so recently may still be in the index of queued jobs, and not yet in that of open jobs.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
+/// The first character of a line about such a job.
+const RELEASED: char = '=';
+
+/// Releases as many queued jobs as the window of the pipeline has places for. Returns how many.
+///
+/// # Errors
+/// If a service is unavailable.
+pub async fn release_window<P>(ports: &P, pipeline: &Pipeline) -> Result<usize, Unavailable>
+where
+    P: JobIndex + CheckQueue + KeyValueStore + Clock,
+{
+    let now = ports.now();
+    let pauses = Pauses::load(ports, now).await?;
+    if pauses.open_breaker(&pipeline.name).is_some() {
+        // Only a probe starts, and the reconciler sends its check. A release follows when the breaker has closed.
+        return Ok(0);
+    }
+    let Some(known) = pauses.window(&pipeline.name) else {
+        return release_all(ports, pipeline, &pauses).await;
+    };
+    let window = known.window;
+    let open = open_jobs_of(ports, &pipeline.name).await?;
+    let sent = window.count(&open, now);
+    if !known.is_full && sent >= window.attempts {
+        store_window(ports, &pipeline.name, window, true, now).await?;
+    }
+    let places = usize::try_from(window.attempts.saturating_sub(sent)).unwrap_or(usize::MAX);
+    if places == 0 {
+        return Ok(0);
+    }
+    let count = places.min(MAX_RELEASED);
+    let queues = heads(ports, &pipeline.name, &pauses, count).await?;
+    let Some(taken) = take(ports, &pipeline.name, queues, count, &open, now).await? else {
+        info!(pipeline = pipeline.name, "another release was faster");
+        return Ok(0);
+    };
+    send(ports, &taken).await;
+    if taken.len() == MAX_RELEASED && places > MAX_RELEASED {
+        request(ports, &pipeline.name).await;
+    }
+    Ok(taken.len())
+}
+
+/// Asks for a release. If that fails, the next one does it.
+pub(crate) async fn request<P: CheckQueue>(ports: &P, pipeline: &str) {
+    let message = DelayedMessage {
+        message: pipeline.to_owned(),
+        delay_seconds: 0,
+    };
+    if !ports.request_releases(&[message]).await.is_empty() {
+        warn!(pipeline, "a release could not be asked for");
+    }
+}
+
+/// Stores a window. If it is full, uploads are queued from now on.
+///
+/// # Errors
+/// If the store does not answer.
+pub(crate) async fn store_window<P: KeyValueStore>(
+    ports: &P,
+    pipeline: &str,
+    window: Window,
+    is_full: bool,
+    now: Timestamp,
+) -> Result<(), Unavailable> {
+    let known = KnownWindow {
+        pipeline: pipeline.to_owned(),
+        until: now.plus(KNOWN_FOR),
+        window,
+        is_full,
+    };
+    if is_full {
+        info!(pipeline, window = window.attempts, "the window is full");
+    }
+    pause::store_window(ports, &known, now).await
+}
+
+/// Nothing is known of the window: function `capacity` does not run. Then the endpoint gets everything, as without a window.
+async fn release_all<P>(
+    ports: &P,
+    pipeline: &Pipeline,
+    pauses: &Pauses,
+) -> Result<usize, Unavailable>
+where
+    P: JobIndex + CheckQueue + Clock,
+{
+    let queues = heads(ports, &pipeline.name, pauses, MAX_RELEASED).await?;
+    let jobs: Vec<QueuedJob> = queues.into_iter().flatten().collect();
+    send(ports, &jobs).await;
+    if jobs.len() >= MAX_RELEASED {
+        request(ports, &pipeline.name).await;
+    }
+    Ok(jobs.len())
+}
+
+/// The heads of the queues of a pipeline that no pause holds, at most `limit` jobs of each.
+///
+/// # Errors
+/// If the index is unavailable.
+pub(crate) async fn heads<P>(
+    ports: &P,
+    pipeline: &str,
+    pauses: &Pauses,
+    limit: usize,
+) -> Result<Vec<Heads>, Unavailable>
+where
+    P: JobIndex + Clock,
+{
+    let mut reading = Reading {
+        shard: queue_position::shard(pipeline),
+        limit: u16::try_from(limit).unwrap_or(u16::MAX),
+        queues: Vec::new(),
+    };
+    reading.read(ports, 0, u64::MAX).await?;
+    if reading.queues.len() >= MAX_QUEUES {
+        // From a random queue on, so that no queue is always left out.
+        let first = ports.random();
+        reading.queues.clear();
+        reading.read(ports, first, u64::MAX).await?;
+        reading.read(ports, 0, first).await?;
+    }
+    let is_free = |job: &QueuedJob| {
+        job.pipeline == pipeline && pauses.holding(pipeline, &job.tenant).is_none()
+    };
+    let queues = reading.queues.into_iter().filter_map(|mut queue| {
+        queue.retain(is_free);
+        (!queue.is_empty()).then_some(queue)
+    });
+    Ok(queues.collect())
+}
+
+struct Reading {
+    shard: u8,
+    limit: u16,
+    queues: Vec<Heads>,
+}
+
+impl Reading {
+    /// Reads the heads of the queues that begin in a range of positions: one query for each queue, or for several short ones.
+    async fn read<P: JobIndex>(
+        &mut self,
+        ports: &P,
+        from: u64,
+        to: u64,
+    ) -> Result<(), Unavailable> {
+        let queue_of = |job: &QueuedJob| queue_position::next_queue(job.position.position);
+        let mut next = Some(from);
+        while let Some(from) = next.filter(|from| *from < to && self.queues.len() < MAX_QUEUES) {
+            let page = ports
+                .queued_jobs(self.shard, from, None, self.limit)
+                .await?;
+            let has_more = page.next.is_some();
+            let mut queues: Vec<Heads> = Vec::new();
+            for job in page.items {
+                match queues.last_mut() {
+                    Some(queue) if queue.first().map(queue_of) == Some(queue_of(&job)) => {
+                        queue.push(job);
+                    }
+                    Some(_) | None => queues.push(vec![job]),
+                }
+            }
+            // The page may have cut the last queue short. If it has others, the next page begins with that queue.
+            let is_cut = has_more && queues.len() > 1;
+            next = if is_cut {
+                let cut = queues.pop();
+                cut.and_then(|queue| queue.first().map(|job| job.position.position))
+            } else if has_more {
+                let last = queues.last().and_then(|queue| queue.first());
+                last.and_then(queue_of)
+            } else {
+                None
+            };
+            queues.retain(|queue| queue.first().is_some_and(|job| job.position.position < to));
+            self.queues.extend(queues);
+        }
+        Ok(())
+    }
+}
+
+/// Takes jobs from the queues in their order. `None` if another release did so at the same time.
+///
+/// Whose turn it is is stored only if several tenants wait: one tenant's jobs are released in their order anyway.
+async fn take<P: KeyValueStore>(
+    ports: &P,
+    pipeline: &str,
+    mut queues: Vec<Heads>,
+    count: usize,
+    open: &[crate::ports::OpenJob],
+    now: Timestamp,
+) -> Result<Option<Vec<QueuedJob>>, Unavailable> {
+    if queues.is_empty() {
+        return Ok(Some(vec![]));
+    }
+    let several = queues.len() > 1;
+    if !several {
+        let mut jobs = queues.pop().unwrap_or_default();
+        jobs.truncate(count);
+        return Ok(Some(jobs));
+    }
+    let stored = ports.get(COLLECTION, pipeline).await?;
+    let body = stored.as_ref().map_or("", |record| record.body.as_str());
+    let (released, turns): (Vec<&str>, Vec<&str>) =
+        body.lines().partition(|line| line.starts_with(RELEASED));
+    let mut turns = Turns::from_lines(&turns.join("\n"));
+    let mut released: Vec<(JobId, Timestamp)> = released
+        .into_iter()
+        .filter_map(released_job)
+        .filter(|(_, at)| now.since(*at) <= ON_ITS_WAY)
+        .collect();
+    let was_released = |id: JobId| released.iter().any(|(released, _)| *released == id);
+    for queue in &mut queues {
+        queue.retain(|job| !was_released(job.position.job));
+    }
+    let counted = |id: JobId| open.iter().any(|job| job.id == id);
+    let on_their_way = released.iter().filter(|(id, _)| !counted(*id)).count();
+    let taken = turns.take(queues, count.saturating_sub(on_their_way));
+    if taken.is_empty() {
+        return Ok(Some(taken));
+    }
+    released.extend(taken.iter().map(|job| (job.position.job, now)));
+    let mut body = turns.to_lines();
+    for (id, at) in &released {
+        body.push_str(&format!("\n{RELEASED}{id}\t{}", at.0));
+    }
+    let record = Record {
+        body,
+        revision: stored.map_or(1, |record| record.revision + 1),
+        expires_at: Some(now.plus(TURNS_KEPT)),
+    };
+    let is_first = ports.put(COLLECTION, pipeline, &record).await?;
+    Ok(is_first.then_some(taken))
+}
+
+fn released_job(line: &str) -> Option<(JobId, Timestamp)> {
+    let (id, at) = line.strip_prefix(RELEASED)?.split_once('\t')?;
+    Some((id.parse().ok()?, Timestamp(at.parse().ok()?)))
+}
+
+/// A job that is no longer queued ignores its check: the index may lag behind the rows. What is not sent is still queued.
+async fn send<P: CheckQueue>(ports: &P, jobs: &[QueuedJob]) {
+    if jobs.is_empty() {
+        return;
+    }
+    let checks: Vec<_> = jobs
+        .iter()
+        .map(|job| DelayedMessage {
+            message: job.check(),
+            delay_seconds: 0,
+        })
+        .collect();
+    let failed = ports.send_checks(&checks).await;
+    for (at, job) in jobs.iter().enumerate() {
+        if failed.contains(at) {
+            warn!(job.id = %job.position.job, "a queued job could not be released");
+        } else {
+            info!(job.id = %job.position.job, job.attempt = job.attempt.0, tenant = %job.tenant, "queued job released");
+        }
+    }
+}

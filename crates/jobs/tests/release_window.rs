@@ -1,0 +1,368 @@
+//! Releases of a pipeline with a window: how many, in whose turn, two at once, and what happens to lost attempts.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jobs::event::HeldBy;
+use jobs::id::{Attempt, JobId, Tenant, Timestamp};
+use jobs::job::Job;
+use jobs::pause::{Hold, Pause, PauseDetails, PauseScope, hold, store};
+use jobs::pipeline::{Pipeline, Pipelines};
+use jobs::ports::{Clock, Record};
+use jobs::release::release_queued;
+use jobs::release_window::release_window;
+use jobs::state::{RetryBudget, State};
+use jobs::window::{KnownWindow, MIN_WINDOW, Window};
+use testkit::conformance::one_in_every_state;
+use testkit::memory::Memory;
+
+const NOW: Timestamp = Timestamp(1_767_608_042_118);
+const PIPELINE: &str = "legal-review";
+const WINDOW: usize = MIN_WINDOW as usize;
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work)
+}
+
+fn pipeline() -> Pipeline {
+    let all = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+    all.get(PIPELINE).unwrap().clone()
+}
+
+struct Scene {
+    memory: Memory,
+    made: u128,
+}
+
+impl Scene {
+    /// An endpoint with one instance in service.
+    fn new() -> Self {
+        let scene = Self {
+            memory: Memory::at(NOW),
+            made: 0,
+        };
+        scene.know_window();
+        scene
+    }
+
+    /// Function `capacity` has looked.
+    fn know_window(&self) {
+        let mut state = self.memory.state();
+        let run = Duration::from_secs(45);
+        let timeout = Duration::from_secs(pipeline().invocation_timeout_seconds.into());
+        let known = KnownWindow {
+            pipeline: PIPELINE.to_owned(),
+            until: state.now.plus(Duration::from_secs(180)),
+            window: Window::new(1, 1, 1, run, timeout),
+            is_full: false,
+        };
+        let stored = state.records.get("pauses", "now");
+        let record = Record {
+            body: known.to_line(),
+            revision: stored.map_or(1, |stored| stored.revision + 1),
+            expires_at: None,
+        };
+        state.records.put("pauses", "now", &record);
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.memory.state().now.0 += seconds * 1000;
+        self.know_window();
+    }
+
+    fn job(&mut self, tenant: &str, state: State) -> JobId {
+        let mut job: Job = one_in_every_state("docket-jobs", tenant).swap_remove(0);
+        self.made += 1;
+        job.id = JobId::of_bits(self.made);
+        job.state = state;
+        job.attempts.clear();
+        job.created_at = self.memory.state().now;
+        self.memory.state().jobs.insert(job.id, job.clone());
+        job.id
+    }
+
+    fn queue(&mut self, tenant: &str, jobs: usize) -> Vec<JobId> {
+        let since = self.memory.state().now;
+        let queued = State::Queued {
+            next: Attempt::FIRST,
+            since,
+            start_by: None,
+            budget: BUDGET,
+        };
+        (0..jobs)
+            .map(|_| self.job(tenant, queued.clone()))
+            .collect()
+    }
+
+    fn at_endpoint(&mut self, tenant: &str, jobs: usize) -> Vec<JobId> {
+        let running = State::InProgress {
+            attempt: Attempt::FIRST,
+            deadline: NOW.plus(Duration::from_secs(86_400)),
+            budget: BUDGET,
+        };
+        (0..jobs)
+            .map(|_| self.job(tenant, running.clone()))
+            .collect()
+    }
+
+    /// Releases, and starts what was released. Returns those jobs.
+    fn release(&mut self) -> Vec<JobId> {
+        wait(release_window(&self.memory, &pipeline())).unwrap();
+        let checks = std::mem::take(&mut self.memory.state().checks);
+        let ids: Vec<JobId> = checks.iter().map(|check| check.message.job).collect();
+        for id in &ids {
+            let mut state = self.memory.state();
+            let job = state.jobs.get_mut(id).unwrap();
+            assert!(job.queued_at().is_some(), "{id} is released twice");
+            job.state = State::InProgress {
+                attempt: Attempt::FIRST,
+                deadline: NOW.plus(Duration::from_secs(86_400)),
+                budget: BUDGET,
+            };
+        }
+        ids
+    }
+
+    fn end(&mut self, id: JobId) {
+        self.memory.state().jobs.remove(&id);
+    }
+
+    fn tenant(&self, id: JobId) -> Tenant {
+        self.memory.state().jobs[&id].tenant.clone()
+    }
+}
+
+const BUDGET: RetryBudget = RetryBudget {
+    last_attempt: Attempt(3),
+    expires_at: Timestamp(u64::MAX),
+    earlier_result: Attempt::NONE,
+};
+
+#[test]
+fn as_many_jobs_are_released_as_the_window_has_places_for() {
+    for running in 0..=WINDOW + 1 {
+        let mut scene = Scene::new();
+        scene.queue("acme", 20);
+        scene.at_endpoint("acme", running);
+        let released = scene.release().len();
+        assert_eq!(released, WINDOW.saturating_sub(running), "{running}");
+        assert_eq!(scene.release().len(), 0, "the window is full");
+    }
+}
+
+/// The time that a tenant waits must not depend on how much another one has queued.
+#[test]
+fn wait_of_a_tenant_does_not_depend_on_the_size_of_another_ones_queue() {
+    let mut waits = BTreeSet::new();
+    for others in [10, 100, 1000] {
+        let mut scene = Scene::new();
+        scene.queue("acme", others);
+        let mut running = scene.release();
+        scene.pass(20);
+        let [own] = scene.queue("globex", 1)[..] else {
+            unreachable!()
+        };
+        let mut ended = 0;
+        while !running.contains(&own) {
+            scene.end(running.remove(0));
+            ended += 1;
+            running.extend(scene.release());
+        }
+        waits.insert(ended);
+    }
+    let longest = *waits.last().unwrap();
+    assert_eq!(waits.len(), 1, "{waits:?}");
+    assert!(
+        longest <= 2,
+        "{longest} runs of others ended before its turn"
+    );
+}
+
+#[test]
+fn tenants_that_wait_take_turns() {
+    let mut scene = Scene::new();
+    let names = ["acme", "globex", "initech"];
+    for name in names {
+        scene.queue(name, 50);
+    }
+    let mut running = scene.release();
+    let mut turns = Vec::new();
+    for _ in 0..18 {
+        scene.pass(20);
+        scene.end(running.remove(0));
+        let released = scene.release();
+        turns.extend(released.iter().map(|id| scene.tenant(*id)));
+        running.extend(released);
+    }
+    for name in names {
+        let count = turns.iter().filter(|of| of.as_str() == name).count();
+        assert!((5..=7).contains(&count), "{name} had {count} of 18");
+    }
+}
+
+#[test]
+fn what_a_pause_holds_is_not_released_and_holds_nobody_up() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 5);
+    let free = scene.queue("globex", 2);
+    let paused = Pause {
+        scope: PauseScope::Tenant("acme".parse().unwrap()),
+        details: PauseDetails {
+            actor: "sam@docket.example".to_owned(),
+            reason: "the wrong folder".to_owned(),
+            since: NOW,
+            until: NOW.plus(Duration::from_secs(3600)),
+        },
+    };
+    wait(store(&scene.memory, &paused, NOW)).unwrap();
+    assert_eq!(scene.release(), free);
+}
+
+#[test]
+fn window_that_is_found_full_queues_uploads_until_its_mark_ends() {
+    let mut scene = Scene::new();
+    scene.at_endpoint("acme", WINDOW);
+    let acme: Tenant = "acme".parse().unwrap();
+    let held = |scene: &Scene| {
+        let now = scene.memory.state().now;
+        wait(hold(&scene.memory, PIPELINE, &acme, now)).unwrap()
+    };
+    assert_eq!(held(&scene), Hold::Place);
+    scene.release();
+    assert_eq!(held(&scene), Hold::By(HeldBy::Turn));
+    scene.memory.state().now.0 += 180_000;
+    assert_eq!(held(&scene), Hold::None);
+}
+
+/// Function `capacity` does not run: nobody says how many instances there are.
+#[test]
+fn without_a_known_window_everything_is_released() {
+    let mut scene = Scene::new();
+    scene.memory.state().records.delete("pauses", "now");
+    let queued = scene.queue("acme", 20);
+    scene.at_endpoint("acme", WINDOW);
+    assert_eq!(scene.release(), queued);
+}
+
+/// The first release has sent its checks, and the index does not show it yet.
+#[test]
+fn second_release_at_the_same_time_releases_nothing_else() {
+    for tenants in [&["acme"][..], &["acme", "globex"]] {
+        let mut scene = Scene::new();
+        for tenant in tenants {
+            scene.queue(tenant, 10);
+        }
+        let release = || wait(release_window(&scene.memory, &pipeline())).unwrap();
+        release();
+        release();
+        let checks = scene.memory.state().checks.clone();
+        let jobs: BTreeSet<JobId> = checks.iter().map(|check| check.message.job).collect();
+        assert_eq!(jobs.len(), WINDOW, "{tenants:?}");
+    }
+}
+
+/// The policies of AWS scale by the endpoint's own queue.
+#[test]
+fn pipeline_without_a_window_gets_every_job_oldest_first() {
+    let text = include_str!("../../../infra/pipelines.toml").replace("scaling = \"docket\"\n", "");
+    let pipelines = Pipelines::parse(&text).unwrap();
+    let mut scene = Scene::new();
+    let mut expected = Vec::new();
+    for _ in 0..250 {
+        expected.extend(scene.queue("acme", 1));
+        scene.memory.state().now.0 += 1;
+    }
+    let until = NOW.plus(Duration::from_secs(600));
+    let report = wait(release_queued(&scene.memory, &pipelines, until));
+    assert_eq!((report.released, report.incomplete), (250, false));
+    let state = scene.memory.state();
+    let jobs: Vec<JobId> = state.checks.iter().map(|check| check.message.job).collect();
+    assert_eq!(jobs, expected);
+    assert_eq!(state.release_requests, []);
+}
+
+#[test]
+fn attempt_whose_outcome_is_lost_gives_its_place_back() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 20);
+    scene.at_endpoint("acme", WINDOW);
+    assert_eq!(scene.release().len(), 0);
+    // Longer than the window may need at its slowest: each of its attempts runs into the time limit.
+    let timeout = u64::from(pipeline().invocation_timeout_seconds);
+    scene.pass((u64::from(MIN_WINDOW) + 1) * timeout);
+    assert_eq!(scene.release().len(), WINDOW);
+}
+
+impl Scene {
+    /// The endpoint has failed every document for a minute.
+    fn open_breaker(&self) {
+        let mut state = self.memory.state();
+        let (since, probe_at) = (state.now, state.now.plus(Duration::from_secs(60)));
+        let mut record = state.records.get("pauses", "now").unwrap();
+        record.body.push_str(&format!(
+            "\n!{PIPELINE}:*\t{}\t{}\t-\tfails\t-\tthe endpoint is down",
+            probe_at.0, since.0
+        ));
+        record.revision += 1;
+        state.records.put("pauses", "now", &record);
+    }
+
+    /// The jobs for which the reconciler sends checks, and in how many seconds these arrive.
+    fn checks_of_reconciler(&self) -> Vec<(JobId, u32)> {
+        let all = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+        let until = self.memory.now().plus(Duration::from_secs(600));
+        wait(release_queued(&self.memory, &all, until));
+        let checks = std::mem::take(&mut self.memory.state().checks);
+        let checks = checks.iter();
+        checks
+            .map(|check| (check.message.job, check.delay_seconds))
+            .collect()
+    }
+}
+
+/// Only a probe starts, and it is the oldest job, whatever its tenant: a document that fails every probe queues behind the others.
+#[test]
+fn while_a_breaker_is_open_nothing_is_released_and_the_oldest_job_probes() {
+    for tenants in [["acme", "globex"], ["globex", "acme"]] {
+        let mut scene = Scene::new();
+        scene.pass(1);
+        let before = scene.queue(tenants[1], 1);
+        scene.pass(1);
+        scene.open_breaker();
+        let mut held = Vec::new();
+        for tenant in [tenants[0], tenants[1], tenants[1], tenants[0]] {
+            scene.memory.state().now.0 += 1000;
+            held.extend(scene.queue(tenant, 1));
+        }
+        assert_eq!(scene.release(), [], "{tenants:?}");
+        // The check of the first job makes it wait for the breaker, too: it was queued for its turn.
+        let checks = scene.checks_of_reconciler();
+        let delays = [0, 58, 118, 178, 238];
+        let expected: Vec<(JobId, u32)> = before.iter().chain(&held).copied().zip(delays).collect();
+        assert_eq!(checks, expected, "{tenants:?}");
+        assert_eq!(scene.memory.state().release_requests, []);
+        // The breaker has closed.
+        scene.pass(60);
+        assert_eq!(scene.release().len(), WINDOW, "{tenants:?}");
+        scene.checks_of_reconciler();
+        assert_eq!(scene.memory.state().release_requests.len(), 1);
+    }
+}
+
+#[test]
+fn breaker_holds_uploads_whatever_the_window_is() {
+    for jobs in [0, WINDOW] {
+        let mut scene = Scene::new();
+        scene.at_endpoint("acme", jobs);
+        scene.release();
+        scene.open_breaker();
+        let acme: Tenant = "acme".parse().unwrap();
+        let held = wait(hold(&scene.memory, PIPELINE, &acme, scene.memory.now())).unwrap();
+        assert_eq!(held, Hold::By(HeldBy::Breaker), "{jobs} at the endpoint");
+    }
+}

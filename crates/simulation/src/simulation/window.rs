@@ -1,0 +1,50 @@
+//! The window of a workload's pipeline, as function `capacity` tends it: the record of windows, and requests for a release.
+
+use functions::handlers::retry::ReleaseMessage;
+use jobs::ports::{OpenJob, Queue, Record};
+use jobs::window::{KNOWN_FOR, KnownWindow, Window};
+
+use super::Simulation;
+use crate::message::{MessageKind, QueueMessage, send};
+use crate::pauses;
+
+/// The key of the record of pauses and windows.
+const KEY: &str = "now";
+
+impl Simulation {
+    /// Stores the window and whether it is full, and asks for a release if there is a place for a queued job. Returns whether jobs are
+    /// queued.
+    pub(crate) fn tend_window(&mut self, pipeline: &str, window: Window) -> bool {
+        let wall = self.env.wall();
+        let rows = || self.table.rows().filter(|row| row.job.pipeline == pipeline);
+        let open: Vec<OpenJob> = rows().map(|row| OpenJob::from(&*row.job)).collect();
+        let at_endpoint = window.count(&open, wall);
+        let is_queued = rows().any(|row| row.job.queued_at().is_some());
+        let is_full = is_queued || at_endpoint >= window.attempts;
+        let stored = self.records.get(pauses::COLLECTION, KEY);
+        let line = stored.as_ref().map_or("", |record| record.body.as_str());
+        let known = KnownWindow::from_line(line).filter(|known| known.until > wall);
+        if !known.is_some_and(|known| known.is_current(window, is_full, wall)) {
+            let known = KnownWindow {
+                pipeline: pipeline.to_owned(),
+                until: wall.plus(KNOWN_FOR),
+                window,
+                is_full,
+            };
+            let record = Record {
+                body: known.to_line(),
+                revision: stored.map_or(1, |record| record.revision + 1),
+                expires_at: None,
+            };
+            self.records.put(pauses::COLLECTION, KEY, &record);
+            self.pauses_stored(&record);
+        }
+        if is_queued && at_endpoint < window.attempts {
+            let body = ReleaseMessage::from(&pipeline.to_owned());
+            let body = serde_json::to_string(&body).unwrap_or_default();
+            let message = QueueMessage::new(body, MessageKind::Check);
+            self.plan([send(Queue::Checks, 20, message)]);
+        }
+        is_queued
+    }
+}
