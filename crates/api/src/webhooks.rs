@@ -11,7 +11,7 @@ mod endpoint;
 mod instruction;
 mod payload;
 pub mod ports;
-mod records;
+pub(crate) mod records;
 mod signature;
 mod state;
 mod url;
