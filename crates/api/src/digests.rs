@@ -45,7 +45,7 @@ pub struct Recipient {
     pub scope: DigestScope,
     pub ready: bool,
     pub failed: bool,
-    /// Whoever has it may stop the digests, and nothing else.
+    /// Allows those who have it to stop the digests, and nothing else.
     pub token: String,
     pub enabled: bool,
     /// When digests were last switched on. Earlier events are not reported.
@@ -94,5 +94,8 @@ pub const SETTINGS_KEY: &str = "settings";
 pub fn recipient_key(username: &str) -> String {
     use sha2::{Digest, Sha256};
     let hash = Sha256::digest(username.as_bytes());
-    hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hash.iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -19,9 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use digest::{
-    DigestChange, DigestQuery, DigestView, TenantDigestChange, TenantDigestView,
-};
+pub use digest::{DigestChange, DigestQuery, DigestView, TenantDigestChange, TenantDigestView};
 pub use event::{EventPage, EventQuery, EventView};
 pub use job::{
     AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, MarksChange,

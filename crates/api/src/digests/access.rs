@@ -22,7 +22,9 @@ pub(super) async fn check<P: UserDirectory>(
     }
     let email = user.email.filter(|_| user.email_verified);
     if email.as_deref() != Some(&recipient.address) {
-        return Ok(Err("the address of your account changed, or is no longer verified"));
+        return Ok(Err(
+            "the address of your account changed, or is no longer verified",
+        ));
     }
     let groups = user.groups.iter().map(String::as_str);
     let never = Timestamp(u64::MAX);
@@ -33,7 +35,9 @@ pub(super) async fn check<P: UserDirectory>(
     }
     let sees_all = principal.only_uploads_of().is_none();
     if recipient.scope == DigestScope::Tenant && !sees_all {
-        return Ok(Err("you no longer have access to all documents of the organization"));
+        return Ok(Err(
+            "you no longer have access to all documents of the organization",
+        ));
     }
     Ok(Ok(()))
 }

@@ -75,7 +75,13 @@ pub async fn show<P: KeyValueStore>(
     let stored = read(ports, &recipient_collection(&tenant), &key).await?;
     let recipient: Option<Recipient> = stored.map(|(recipient, _)| recipient);
     let settings = tenant_settings(ports, &tenant).await?;
-    Ok(view(&tenant, account, recipient.as_ref(), settings, is_available))
+    Ok(view(
+        &tenant,
+        account,
+        recipient.as_ref(),
+        settings,
+        is_available,
+    ))
 }
 
 /// Changes the caller's settings.
@@ -91,7 +97,10 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
     is_available: bool,
 ) -> Result<DigestView, ApiError> {
     let tenant = principal.tenant(change.tenant.as_deref())?;
-    let (collection, key) = (recipient_collection(&tenant), recipient_key(&account.username));
+    let (collection, key) = (
+        recipient_collection(&tenant),
+        recipient_key(&account.username),
+    );
     let stored = read::<_, Recipient>(ports, &collection, &key).await?;
     let revision = stored.as_ref().map_or(0, |(_, revision)| *revision);
     let before = stored.map(|(recipient, _)| recipient);
@@ -100,7 +109,9 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
     let is_on = change.enabled.unwrap_or(was_on);
     let address = match (&account.verified_email, is_on) {
         (_, true) if !is_available => {
-            return Err(ApiError::Refused("this deployment sends no e-mail".to_owned()));
+            return Err(ApiError::Refused(
+                "this deployment sends no e-mail".to_owned(),
+            ));
         }
         (None, true) => {
             return Err(ApiError::Refused(
@@ -108,7 +119,9 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
             ));
         }
         (Some(address), _) => address.clone(),
-        (None, false) => before.as_ref().map_or_else(String::new, |it| it.address.clone()),
+        (None, false) => before
+            .as_ref()
+            .map_or_else(String::new, |it| it.address.clone()),
     };
     let new = before.is_none();
     let mut recipient = before.unwrap_or_else(|| Recipient {
@@ -133,7 +146,8 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
     }
     if recipient.scope == DigestScope::Tenant && principal.only_uploads_of().is_some() {
         return Err(ApiError::Forbidden(
-            "only reviewers and support may get digests of all documents; use the scope own".to_owned(),
+            "only reviewers and support may get digests of all documents; use the scope own"
+                .to_owned(),
         ));
     }
     if is_on && !was_on {
@@ -166,7 +180,9 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
 
 async fn must_have_place<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result<(), ApiError> {
     let collection = recipient_collection(tenant);
-    let all = ports.list_descending(&collection, None, MAX_RECIPIENTS).await?;
+    let all = ports
+        .list_descending(&collection, None, MAX_RECIPIENTS)
+        .await?;
     if all.len() >= usize::from(MAX_RECIPIENTS) {
         return Err(ApiError::Refused(format!(
             "{MAX_RECIPIENTS} users of {tenant} have settings for digests, which is the most"
@@ -178,7 +194,10 @@ async fn must_have_place<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result
 /// The first recipient of a tenant: its digests begin with the feed's next event.
 async fn begin<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result<(), ApiError> {
     let states = state_collection(tenant);
-    if read::<_, DigestState>(ports, &states, STATE_KEY).await?.is_none() {
+    if read::<_, DigestState>(ports, &states, STATE_KEY)
+        .await?
+        .is_none()
+    {
         let end = feed::end(ports, tenant).await?;
         // Another recipient's request may have been first.
         _ = write(ports, &states, STATE_KEY, &DigestState::new(end), 1).await?;
@@ -215,13 +234,19 @@ pub async fn change_tenant<P: KeyValueStore + Clock>(
             include_names: change.include_names,
         };
         if !write(ports, &collection, SETTINGS_KEY, &settings, revision + 1).await? {
-            return Err(ApiError::Changed("another request changed it; try again".to_owned()));
+            return Err(ApiError::Changed(
+                "another request changed it; try again".to_owned(),
+            ));
         }
         Ok(())
     };
     match work.await {
         Ok(()) => {
-            let word = if change.include_names { "with" } else { "without" };
+            let word = if change.include_names {
+                "with"
+            } else {
+                "without"
+            };
             pending.finish(ports, format!("digests {word} names")).await;
             Ok(TenantDigestView {
                 tenant: tenant.to_string(),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use jobs::id::Tenant;
 use jobs::state::StatusGroup;
 
-use super::contents::{Contents, Outcome};
+use super::contents::{Contents, ReportedDocument};
 use super::{DigestScope, Recipient, TenantSettings, UnsubscribeLink};
 
 /// How many names of a kind a mail lists.
@@ -62,8 +62,8 @@ pub(super) fn render(
         body.link(list, &format!("{page}/"));
     }
     if allowed.include_names {
-        body.names("Ready", &contents.outcomes, StatusGroup::Ready);
-        body.names("Failed", &contents.outcomes, StatusGroup::Failed);
+        body.names("Ready", &contents.documents, StatusGroup::Ready);
+        body.names("Failed", &contents.documents, StatusGroup::Failed);
     }
     body.paragraph(
         "You get this mail because you switched on e-mail digests. Your account page changes or stops them. The next link stops them without signing in:",
@@ -120,7 +120,11 @@ fn sentence(
                 "one batch".to_owned()
             };
             let is_open = contents.count(StatusGroup::Open) > 0;
-            let end = if is_open { "after a day" } else { "now that it is complete" };
+            let end = if is_open {
+                "after a day"
+            } else {
+                "now that it is complete"
+            };
             format!("{whose} {tenant}, {named}, {end}: {counts}{more}.")
         }
         None => format!("{whose} {tenant}: {counts}{more}."),
@@ -129,9 +133,15 @@ fn sentence(
 
 /// A name on one line. Names of files were cleaned already (`jobs::file_name::clean`).
 fn visible(name: &str) -> String {
-    let mut shown = name.chars().map(|it| if it.is_control() { ' ' } else { it });
+    let mut shown = name
+        .chars()
+        .map(|it| if it.is_control() { ' ' } else { it });
     let short: String = shown.by_ref().take(MAX_NAME_CHARS).collect();
-    if shown.next().is_some() { format!("{short}…") } else { short }
+    if shown.next().is_some() {
+        format!("{short}…")
+    } else {
+        short
+    }
 }
 
 /// The same body as text and as HTML.
@@ -153,8 +163,8 @@ impl Body {
         _ = write!(self.html, "<p><a href=\"{url}\">{}</a></p>", escaped(words));
     }
 
-    fn names(&mut self, title: &str, outcomes: &[Outcome], status_group: StatusGroup) {
-        let names: Vec<String> = outcomes
+    fn names(&mut self, title: &str, documents: &[ReportedDocument], status_group: StatusGroup) {
+        let names: Vec<String> = documents
             .iter()
             .filter(|it| it.status_group == status_group && !it.name.is_empty())
             .map(|it| visible(&it.name))

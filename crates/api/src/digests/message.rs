@@ -34,7 +34,7 @@ struct ContinueBody {
 /// An event of EventBridge with the event of SES in it (SES developer guide, "Examples of event data"), with the fields that
 /// are used.
 #[derive(Debug, Deserialize)]
-struct BusEvent {
+struct SesBusEvent {
     detail: SesEvent,
 }
 
@@ -50,12 +50,12 @@ struct SesEvent {
 #[derive(Debug, Deserialize)]
 struct SesMail {
     #[serde(default)]
-    tags: Tags,
+    tags: MailTags,
 }
 
 /// The tags that every digest has ([`super::Mail`]). SES sends them as lists.
 #[derive(Debug, Default, Deserialize)]
-struct Tags {
+struct MailTags {
     #[serde(default)]
     tenant: Vec<String>,
     #[serde(default)]
@@ -90,10 +90,12 @@ impl DigestMessage {
     /// Says what is wrong with it.
     pub fn parse(body: &str) -> Result<Option<Self>, String> {
         if let Ok(ContinueBody { tenant }) = serde_json::from_str(body) {
-            let tenant = tenant.parse().map_err(|_| format!("{tenant:?} is not a tenant"))?;
+            let tenant = tenant
+                .parse()
+                .map_err(|_| format!("{tenant:?} is not a tenant"))?;
             return Ok(Some(Self::Continue(tenant)));
         }
-        let event: BusEvent = serde_json::from_str(body)
+        let event: SesBusEvent = serde_json::from_str(body)
             .map_err(|error| format!("neither an instruction nor an event of SES: {error}"))?;
         let SesEvent {
             event_type,
@@ -106,9 +108,10 @@ impl DigestMessage {
                 (bounce.bounced_recipients, "mail to your address came back")
             }
             ("Bounce", Some(_), _) => return Ok(None),
-            ("Complaint", _, Some(complaint)) => {
-                (complaint.complained_recipients, "a mail was reported as spam")
-            }
+            ("Complaint", _, Some(complaint)) => (
+                complaint.complained_recipients,
+                "a mail was reported as spam",
+            ),
             (other, ..) => return Err(format!("not a bounce and not a complaint: {other:?}")),
         };
         let Some((tenant, recipient)) = mail.tags.tenant.first().zip(mail.tags.recipient.first())
@@ -116,7 +119,9 @@ impl DigestMessage {
             return Err("the mail has no tags tenant and recipient".to_owned());
         };
         Ok(Some(Self::Feedback(Feedback {
-            tenant: tenant.parse().map_err(|_| format!("{tenant:?} is not a tenant"))?,
+            tenant: tenant
+                .parse()
+                .map_err(|_| format!("{tenant:?} is not a tenant"))?,
             recipient: recipient.clone(),
             addresses: recipients.into_iter().map(|it| it.email_address).collect(),
             reason,
@@ -146,7 +151,11 @@ pub async fn notify<P: KeyValueStore + DigestQueue>(
     tenant: &Tenant,
 ) -> Result<(), Unavailable> {
     let collection = recipient_collection(tenant);
-    if ports.list_descending(&collection, None, 1).await?.is_empty() {
+    if ports
+        .list_descending(&collection, None, 1)
+        .await?
+        .is_empty()
+    {
         return Ok(());
     }
     send_continue(ports, tenant, 0).await
@@ -178,7 +187,10 @@ mod tests {
                 panic!("{body}");
             };
             assert_eq!(feedback.tenant.as_str(), "acme");
-            assert_eq!((feedback.recipient.as_str(), feedback.addresses.as_slice()), ("00ff", &["a@x.example".to_owned()][..]));
+            assert_eq!(
+                (feedback.recipient.as_str(), feedback.addresses.as_slice()),
+                ("00ff", &["a@x.example".to_owned()][..])
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jobs::id::{Tenant, Timestamp};
-use jobs::ports::{Clock, KeyValueStore, Unavailable};
+use jobs::ports::{Clock, JobStore, KeyValueStore, Unavailable};
 use jobs::state::StatusGroup;
 use tracing::{info, warn};
 
@@ -13,13 +13,13 @@ use super::feedback::switch_off;
 use super::mail::render;
 use super::message::send_continue;
 use super::ports::{DigestQueue, MailError, Mailer, UserDirectory};
-use super::state::Lease;
 use super::{
     DigestState, MAX_RECIPIENTS, MailSettings, QUIET_MS, Recipient, STATE_KEY, access,
     recipient_collection, state_collection,
 };
 use crate::feed::{self, FeedError, FeedPage, MAX_EVENTS_PER_PAGE};
 use crate::ports::JobList;
+use crate::webhooks::Lease;
 use crate::webhooks::records::{read, write};
 
 /// When a message is tried again because another function works on the same tenant, in seconds.
@@ -50,7 +50,7 @@ pub struct DigestTimes {
 /// The record was not written: the lease expired, and another function has it.
 struct LeaseLost;
 
-struct Turn<'a, P> {
+struct DigestTurn<'a, P> {
     ports: &'a P,
     tenant: &'a Tenant,
     settings: MailSettings<'a>,
@@ -74,7 +74,7 @@ pub async fn send_due<P>(
     times: DigestTimes,
 ) -> Result<DigestReport, FeedError>
 where
-    P: KeyValueStore + Clock + JobList + Mailer + UserDirectory + DigestQueue,
+    P: KeyValueStore + Clock + JobList + JobStore + Mailer + UserDirectory + DigestQueue,
 {
     let now = ports.now();
     let states = state_collection(tenant);
@@ -93,7 +93,10 @@ where
     }
     let mut recipients = BTreeMap::new();
     let collection = recipient_collection(tenant);
-    for (key, record) in ports.list_descending(&collection, None, MAX_RECIPIENTS).await? {
+    for (key, record) in ports
+        .list_descending(&collection, None, MAX_RECIPIENTS)
+        .await?
+    {
         match serde_json::from_str::<Recipient>(&record.body) {
             Ok(recipient) if recipient.enabled => {
                 recipients.insert(key, (recipient, record.revision));
@@ -111,7 +114,7 @@ where
         send_continue(ports, tenant, BUSY_DELAY_SECONDS).await?;
         return Ok(DigestReport::default());
     }
-    let mut turn = Turn {
+    let mut turn = DigestTurn {
         ports,
         tenant,
         settings,
@@ -129,9 +132,9 @@ where
     done.map(|_| report)
 }
 
-impl<P> Turn<'_, P>
+impl<P> DigestTurn<'_, P>
 where
-    P: KeyValueStore + Clock + JobList + Mailer + UserDirectory + DigestQueue,
+    P: KeyValueStore + Clock + JobList + JobStore + Mailer + UserDirectory + DigestQueue,
 {
     async fn work(&mut self) -> Result<Result<(), LeaseLost>, FeedError> {
         if self.recipients.is_empty() {

@@ -6,6 +6,7 @@ use jobs::id::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::feed::{FeedEvent, FeedPosition};
+use crate::webhooks::Lease;
 
 /// A digest of documents without a batch covers the events of so much time, in milliseconds.
 pub const WINDOW_MS: u64 = 900_000;
@@ -25,16 +26,9 @@ const MAX_BATCHES: usize = 100;
 /// How much earlier a message may arrive than its time, by the clock of the function that gets it.
 const MAX_CLOCK_DIFFERENCE_MS: u64 = 4_000;
 
-/// Which function works on the record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    pub token: u64,
-    pub expires_at: u64,
-}
-
 /// Events that the next digest of documents without a batch reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
+pub struct EventWindow {
     /// The position before the first.
     pub from: FeedPosition,
     /// When the first was recorded.
@@ -84,7 +78,10 @@ pub struct PendingDigest {
 impl PendingDigest {
     /// Whether this recipient still has to get its mail.
     pub fn is_for(&self, key: &str) -> bool {
-        let is_named = self.only.as_ref().is_none_or(|only| only.iter().any(|it| it == key));
+        let is_named = self
+            .only
+            .as_ref()
+            .is_none_or(|only| only.iter().any(|it| it == key));
         is_named && self.before.as_deref().is_none_or(|before| key < before)
     }
 
@@ -101,7 +98,7 @@ impl PendingDigest {
 pub struct DigestState {
     /// All events up to here are in `window`, `batches` or `digests`, or were reported.
     pub position: FeedPosition,
-    pub window: Option<Window>,
+    pub window: Option<EventWindow>,
     pub batches: BTreeMap<String, OpenBatch>,
     pub digests: Vec<PendingDigest>,
     /// When the next message to continue arrives, if one was sent.
@@ -153,7 +150,7 @@ impl DigestState {
                     return false;
                 }
                 let from = &self.position;
-                self.window.get_or_insert_with(|| Window {
+                self.window.get_or_insert_with(|| EventWindow {
                     from: from.clone(),
                     since: at,
                 });
@@ -253,9 +250,18 @@ impl DigestState {
         0
     }
 
+    /// Whether all events up to this sequence were reported and no digest waits.
+    pub fn is_idle_at(&self, sequence: u64) -> bool {
+        let waits = self.window.is_some() || !self.batches.is_empty() || !self.digests.is_empty();
+        self.position.sequence == sequence && !waits
+    }
+
     /// How long the lease of another function lasts, if it is working: at most 890 seconds, so that a message can wait for it.
     pub fn leased_for_seconds(&self, now: Timestamp) -> Option<u32> {
-        let lease = self.lease.as_ref().filter(|lease| lease.expires_at > now.0)?;
+        let lease = self
+            .lease
+            .as_ref()
+            .filter(|lease| lease.expires_at > now.0)?;
         let seconds = (lease.expires_at - now.0).div_ceil(1000).min(890);
         u32::try_from(seconds).ok()
     }
@@ -273,7 +279,11 @@ impl DigestState {
         let window = self.window.as_ref().map(|window| window.since + WINDOW_MS);
         let batches = self.batches.values().map(|batch| {
             let late = batch.since + MAX_BATCH_MS;
-            if batch.is_checked { late } else { late.min(batch.last_event_at + QUIET_MS) }
+            if batch.is_checked {
+                late
+            } else {
+                late.min(batch.last_event_at + QUIET_MS)
+            }
         });
         let waiting = window.into_iter().chain(batches).filter(|_| !is_full);
         digests.chain(waiting).min().map(|due| due.max(now.0))
@@ -309,7 +319,10 @@ mod tests {
         assert_eq!(state.next_due(Timestamp(500_000)), Some(901_000));
         state.close_window(Timestamp(901_000));
         let from = FeedPosition::start();
-        assert_eq!(state.digests[0].subject, DigestSubject::Events { from, to: 2 });
+        assert_eq!(
+            state.digests[0].subject,
+            DigestSubject::Events { from, to: 2 }
+        );
         assert_eq!(state.window, None);
         // The next event begins the next one.
         state.take(&event(3, 901_001), None);

@@ -24,15 +24,15 @@ impl std::str::FromStr for UnsubscribeLink {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let bad = || "this link is not complete; use the one in the mail".to_owned();
-        let is_hex = |part: &&str| {
-            part.len() == 32 && part.bytes().all(|byte| byte.is_ascii_hexdigit())
-        };
+        let is_hex =
+            |part: &&str| part.len() == 32 && part.bytes().all(|byte| byte.is_ascii_hexdigit());
         let mut parts = text.split('.');
         let tenant = parts.next().and_then(|tenant| tenant.parse().ok());
         let recipient = parts.next().filter(is_hex);
         let token = parts.next().filter(is_hex);
         let end = parts.next().is_none().then_some(());
-        let (Some(tenant), Some(recipient), Some(token), Some(())) = (tenant, recipient, token, end)
+        let (Some(tenant), Some(recipient), Some(token), Some(())) =
+            (tenant, recipient, token, end)
         else {
             return Err(bad());
         };
@@ -52,7 +52,10 @@ impl std::fmt::Display for UnsubscribeLink {
 
 /// Whether two tokens are equal, in a time that does not depend on where they differ.
 fn is_equal(a: &str, b: &str) -> bool {
-    let differences = a.bytes().zip(b.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    let differences = a
+        .bytes()
+        .zip(b.bytes())
+        .fold(0, |all, (a, b)| all | (a ^ b));
     a.len() == b.len() && differences == 0
 }
 
@@ -76,7 +79,15 @@ pub async fn unsubscribe<P: KeyValueStore>(ports: &P, link: &str) -> Result<(), 
         }
         recipient.enabled = false;
         recipient.off_reason = Some("you unsubscribed by the link in a mail".to_owned());
-        if write(ports, &collection, &link.recipient, &recipient, revision + 1).await? {
+        if write(
+            ports,
+            &collection,
+            &link.recipient,
+            &recipient,
+            revision + 1,
+        )
+        .await?
+        {
             info!(tenant = %link.tenant, recipient = link.recipient, "digests were unsubscribed");
             return Ok(());
         }

@@ -168,7 +168,8 @@ where
             let page: Result<GroupPage, JsonError> = self
                 .call_json(COGNITO, url, "AdminListGroupsForUser", &input)
                 .await;
-            let page = page.map_err(|error| unavailable("Cognito AdminListGroupsForUser", error))?;
+            let page =
+                page.map_err(|error| unavailable("Cognito AdminListGroupsForUser", error))?;
             groups.extend(page.groups.into_iter().map(|group| group.group_name));
             next_token = page.next_token;
             if next_token.is_none() {

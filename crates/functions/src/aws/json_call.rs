@@ -136,11 +136,7 @@ impl<E: Environment> Aws<E> {
     }
 }
 
-fn request(
-    service: JsonService,
-    operation: &str,
-    body: String,
-) -> Result<HttpRequest, HttpError> {
+fn request(service: JsonService, operation: &str, body: String) -> Result<HttpRequest, HttpError> {
     let mut request = post_request("/", "application/x-amz-json-1.1", body)?;
     let target = format!("{}.{operation}", service.target);
     request.headers_mut().try_insert("x-amz-target", target)?;

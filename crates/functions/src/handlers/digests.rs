@@ -7,7 +7,7 @@ use api::digests::{
 use api::ports::JobList;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jobs::id::Timestamp;
-use jobs::ports::{Clock, KeyValueStore, Quarantine, Queue};
+use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::warn;
 
@@ -72,7 +72,14 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: Clock + KeyValueStore + Quarantine + JobList + Mailer + UserDirectory + DigestQueue,
+    P: Clock
+        + KeyValueStore
+        + Quarantine
+        + JobList
+        + JobStore
+        + Mailer
+        + UserDirectory
+        + DigestQueue,
     E: DigestSettings,
 {
     let ports = &app.ports;
@@ -122,7 +129,7 @@ async fn process<P, E>(
     deadline: u64,
 ) -> Result<DigestReport, String>
 where
-    P: Clock + KeyValueStore + JobList + Mailer + UserDirectory + DigestQueue,
+    P: Clock + KeyValueStore + JobList + JobStore + Mailer + UserDirectory + DigestQueue,
     E: DigestSettings,
 {
     let (ports, environment) = (&app.ports, &*app.environment);
@@ -164,7 +171,10 @@ fn emit_report<P: Clock, E: DigestSettings>(app: &App<P, E>, report: DigestRepor
         Dimension::Service,
         &[
             (Metric::DigestsSent, number(report.sent)),
-            (Metric::DigestsDelayed, number(report.refused + report.postponed)),
+            (
+                Metric::DigestsDelayed,
+                number(report.refused + report.postponed),
+            ),
             (Metric::DigestsGivenUp, number(report.given_up)),
             (Metric::DigestRecipientsRemoved, number(report.switched_off)),
         ],

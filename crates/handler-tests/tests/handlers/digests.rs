@@ -133,7 +133,8 @@ impl Service {
     /// A document becomes ready or fails: its event arrives at function `event-feed`.
     fn finish(&self, number: u64, detail_type: &str, change: impl FnOnce(&mut Job)) -> Job {
         let job = self.job(number, change);
-        let detail = json!({"job": {"id": job.id.to_string(), "version": job.version, "tenant": "acme"}});
+        let detail =
+            json!({"job": {"id": job.id.to_string(), "version": job.version, "tenant": "acme"}});
         let body = json!({"detail-type": detail_type, "source": "docket", "detail": detail});
         let messages = batch(self.app(), &[body.to_string()], 1);
         let response = run(event_feed::handle(self.app(), messages)).unwrap();
@@ -273,18 +274,34 @@ fn mail_is_only_about_what_the_recipient_may_see_and_asked_for() {
     let all = json!({"enabled": true, "scope": "tenant", "ready": false});
     service.subscribe("rita@acme.example", REVIEWER, &all);
     service.ready(0);
-    service.finish(1, "JobFailed", |job| job.input.uploaded_by = Some("cy@acme.example".to_owned()));
+    service.finish(1, "JobFailed", |job| {
+        job.input.uploaded_by = Some("cy@acme.example".to_owned())
+    });
     service.finish(2, "JobFailed", |job| job.input.uploaded_by = None);
     service.pass(HOUR_MS);
-    let mut mails: Vec<(String, String)> =
-        service.mails().into_iter().map(|mail| (mail.to, mail.subject)).collect();
+    let mut mails: Vec<(String, String)> = service
+        .mails()
+        .into_iter()
+        .map(|mail| (mail.to, mail.subject))
+        .collect();
     mails.sort();
-    let expected = [(ANA, "Docket: 1 ready"), ("rita@acme.example", "Docket: 2 failed")];
-    assert_eq!(mails, expected.map(|(to, subject)| (to.to_owned(), subject.to_owned())));
+    let expected = [
+        (ANA, "Docket: 1 ready"),
+        ("rita@acme.example", "Docket: 2 failed"),
+    ];
+    assert_eq!(
+        mails,
+        expected.map(|(to, subject)| (to.to_owned(), subject.to_owned()))
+    );
     // A customer cannot ask for the documents of others.
     let refused = service.problem(ANA, CUSTOMER, "/me/digests", &json!({"scope": "tenant"}));
     assert_eq!(refused, "forbidden");
-    let refused = service.problem(ANA, CUSTOMER, "/me/digests", &json!({"tenant": "globex", "enabled": true}));
+    let refused = service.problem(
+        ANA,
+        CUSTOMER,
+        "/me/digests",
+        &json!({"tenant": "globex", "enabled": true}),
+    );
     assert_eq!(refused, "forbidden");
 }
 
@@ -325,17 +342,38 @@ fn names_are_in_mails_only_if_support_allows_it_for_the_tenant() {
     service.pass(HOUR_MS);
     let mails = service.mails().split_off(2);
     let texts: String = mails.iter().map(|mail| mail.text.as_str()).collect();
-    assert!(texts.contains("Project Swan") && texts.contains("Mietvertrag Müller"), "{texts}");
+    assert!(
+        texts.contains("Project Swan") && texts.contains("Mietvertrag Müller"),
+        "{texts}"
+    );
     for mail in &mails {
         assert!(!mail.html.contains("<script>") && !mail.subject.contains("Swan"));
-        assert!(mail.text.lines().all(|line| !line.starts_with("Bcc")), "{}", mail.text);
+        assert!(
+            mail.text.lines().all(|line| !line.starts_with("Bcc")),
+            "{}",
+            mail.text
+        );
         assert!(!mail.text.contains('\r'));
     }
     let state = service.ports().state();
-    let audit = state.records.iter().find(|(collection, ..)| *collection == "audit");
+    let audit = state
+        .records
+        .iter()
+        .find(|(collection, ..)| *collection == "audit");
     let entry: AuditEntry = serde_json::from_str(&audit.unwrap().2.body).unwrap();
-    let done = (entry.action.as_str(), entry.reason.as_str(), entry.detail.as_deref());
-    assert_eq!(done, ("change-digests", "they asked for it", Some("digests with names")));
+    let done = (
+        entry.action.as_str(),
+        entry.reason.as_str(),
+        entry.detail.as_deref(),
+    );
+    assert_eq!(
+        done,
+        (
+            "change-digests",
+            "they asked for it",
+            Some("digests with names")
+        )
+    );
 }
 
 #[test]
@@ -345,14 +383,25 @@ fn one_click_stops_digests_without_a_sign_in_and_a_get_does_not() {
     service.ready(0);
     service.pass(HOUR_MS);
     let mail = service.mails().pop().unwrap();
-    let path = mail.unsubscribe_url.strip_prefix("https://api.example.com").unwrap();
+    let path = mail
+        .unsubscribe_url
+        .strip_prefix("https://api.example.com")
+        .unwrap();
     assert!(mail.text.contains(&mail.unsubscribe_url) && mail.html.contains(&mail.unsubscribe_url));
     let page = service.request(None, "GET", path, "");
     assert_eq!(page.status_code, 200);
     assert!(page.headers["content-type"].starts_with("text/html"));
-    assert!(page.body.contains("<form method=\"post\">"), "{}", page.body);
+    assert!(
+        page.body.contains("<form method=\"post\">"),
+        "{}",
+        page.body
+    );
     assert!(service.show(ANA, CUSTOMER).enabled);
-    let wrong = format!("{}{}", &path[..path.len() - 1], if path.ends_with('0') { '1' } else { '0' });
+    let wrong = format!(
+        "{}{}",
+        &path[..path.len() - 1],
+        if path.ends_with('0') { '1' } else { '0' }
+    );
     for bad in [wrong.as_str(), "/unsubscribe/acme", "/unsubscribe/acme.x.y"] {
         let refused = service.request(None, "POST", bad, "List-Unsubscribe=One-Click");
         assert_eq!(refused.status_code, 404, "{bad}");
@@ -378,11 +427,20 @@ fn one_click_stops_digests_without_a_sign_in_and_a_get_does_not() {
 fn user_who_lost_access_or_changed_the_address_gets_no_mail() {
     type Change = fn(&mut DirectoryUser);
     let changes: [(Change, &str); 5] = [
-        (|user| user.groups = vec!["customer".to_owned(), "tenant:globex".to_owned()], "no longer have access"),
-        (|user| user.groups = vec!["tenant:acme".to_owned()], "no longer have access"),
+        (
+            |user| user.groups = vec!["customer".to_owned(), "tenant:globex".to_owned()],
+            "no longer have access",
+        ),
+        (
+            |user| user.groups = vec!["tenant:acme".to_owned()],
+            "no longer have access",
+        ),
         (|user| user.enabled = false, "disabled"),
         (|user| user.email_verified = false, "verified"),
-        (|user| user.email = Some("other@acme.example".to_owned()), "changed"),
+        (
+            |user| user.email = Some("other@acme.example".to_owned()),
+            "changed",
+        ),
     ];
     for (change, reason) in changes {
         let service = Service::new();
@@ -416,9 +474,15 @@ fn only_a_verified_address_can_be_chosen() {
     let view: DigestView = serde_json::from_str(&response.body).unwrap();
     assert!(!view.available && view.unavailable_reason.unwrap().contains("verified"));
     let other = json!({"enabled": true, "address": "x@y.example"});
-    assert_eq!(service.problem(ANA, CUSTOMER, "/me/digests", &other), "bad-request");
+    assert_eq!(
+        service.problem(ANA, CUSTOMER, "/me/digests", &other),
+        "bad-request"
+    );
     let neither = json!({"enabled": true, "ready": false, "failed": false});
-    assert_eq!(service.problem(ANA, CUSTOMER, "/me/digests", &neither), "bad-request");
+    assert_eq!(
+        service.problem(ANA, CUSTOMER, "/me/digests", &neither),
+        "bad-request"
+    );
 }
 
 #[test]
@@ -426,7 +490,10 @@ fn deployment_without_a_sender_says_so_and_costs_nothing() {
     let service = Service::with_sender("off");
     let view = service.show(ANA, CUSTOMER);
     assert!(!view.available && view.unavailable_reason.unwrap().contains("no e-mail"));
-    assert_eq!(service.problem(ANA, CUSTOMER, "/me/digests", &on()), "refused");
+    assert_eq!(
+        service.problem(ANA, CUSTOMER, "/me/digests", &on()),
+        "refused"
+    );
     let lists = |service: &Service| service.ports().state().calls.get("list_records").copied();
     service.ready(0);
     // That of the webhooks.
@@ -451,10 +518,18 @@ fn nothing_is_lost_while_ses_takes_no_mail() {
     let tries = |service: &Service| 40 - service.ports().state().mail_responses.len();
     assert!((5..20).contains(&tries(&service)), "{}", tries(&service));
     service.pass(24 * HOUR_MS);
-    let mut mails: Vec<(String, String)> =
-        service.mails().into_iter().map(|mail| (mail.to, mail.subject)).collect();
+    let mut mails: Vec<(String, String)> = service
+        .mails()
+        .into_iter()
+        .map(|mail| (mail.to, mail.subject))
+        .collect();
     mails.sort();
-    let both = |to: &str| [(to.to_owned(), "Docket: 1 ready".to_owned()), (to.to_owned(), "Docket: 1 ready".to_owned())];
+    let both = |to: &str| {
+        [
+            (to.to_owned(), "Docket: 1 ready".to_owned()),
+            (to.to_owned(), "Docket: 1 ready".to_owned()),
+        ]
+    };
     assert_eq!(mails, [both(ANA), both("rita@acme.example")].concat());
     assert_eq!(service.ports().state().digest_messages, []);
 }
@@ -478,13 +553,19 @@ fn refused_mail_does_not_hold_up_others_and_is_tried_for_three_days() {
     service.answer(refused(), 1000);
     service.ready(1);
     service.pass(RETRY_MS + 2 * HOUR_MS);
-    assert_eq!(service.ports().state().digest_messages, [], "it is given up");
+    assert_eq!(
+        service.ports().state().digest_messages,
+        [],
+        "it is given up"
+    );
     assert_eq!(service.mails().len(), 2);
 }
 
 #[test]
 fn function_that_dies_sends_at_most_one_mail_twice() {
-    let who: Vec<String> = (0..4).map(|number| format!("r{number}@acme.example")).collect();
+    let who: Vec<String> = (0..4)
+        .map(|number| format!("r{number}@acme.example"))
+        .collect();
     // The function dies after each of its writes in turn.
     for dies_at in 0..10 {
         let service = Service::new();
@@ -503,18 +584,29 @@ fn function_that_dies_sends_at_most_one_mail_twice() {
             state.digest_messages.clear();
         }
         let body = r#"{"tenant":"acme"}"#;
-        service.ports().state().fail_from.insert("put_record", dies_at);
+        service
+            .ports()
+            .state()
+            .fail_from
+            .insert("put_record", dies_at);
         let came_back = service.call(body);
         service.ports().state().fail_from.clear();
         assert_eq!(came_back, usize::from(dies_at < 8), "dies at {dies_at}");
         // The message comes back after its visibility timeout, when the lease has expired.
-        service.ports().state().digest_messages.push((body.to_owned(), 180));
+        service
+            .ports()
+            .state()
+            .digest_messages
+            .push((body.to_owned(), 180));
         service.pass(HOUR_MS);
         let mails = service.mails();
         let twice = mails.len() - 4;
         assert!(twice <= 1, "{twice} mails twice, dies at {dies_at}");
         for who in &who {
-            assert!(mails.iter().any(|mail| mail.to == *who), "{who}, dies at {dies_at}");
+            assert!(
+                mails.iter().any(|mail| mail.to == *who),
+                "{who}, dies at {dies_at}"
+            );
         }
     }
 }
@@ -537,16 +629,32 @@ fn mail_that_came_back_or_was_reported_as_spam_switches_its_recipient_off() {
     service.pass(HOUR_MS);
     let mail = service.mails().pop().unwrap();
     // A full mailbox, or another address.
-    for detail in [bounce("Transient", ANA), bounce("Permanent", "old@acme.example")] {
+    for detail in [
+        bounce("Transient", ANA),
+        bounce("Permanent", "old@acme.example"),
+    ] {
         assert_eq!(service.call(&event("Bounce", detail, &mail)), 0);
         assert!(service.show(ANA, CUSTOMER).enabled);
     }
-    assert_eq!(service.call(&event("Bounce", bounce("Permanent", "Ana@ACME.example"), &mail)), 0);
+    assert_eq!(
+        service.call(&event(
+            "Bounce",
+            bounce("Permanent", "Ana@ACME.example"),
+            &mail
+        )),
+        0
+    );
     let view = service.show(ANA, CUSTOMER);
     assert!(!view.enabled && view.off_reason.unwrap().contains("came back"));
     service.change(ANA, CUSTOMER, &on());
     assert_eq!(service.call(&event("Complaint", complaint(ANA), &mail)), 0);
-    assert!(service.show(ANA, CUSTOMER).off_reason.unwrap().contains("spam"));
+    assert!(
+        service
+            .show(ANA, CUSTOMER)
+            .off_reason
+            .unwrap()
+            .contains("spam")
+    );
     // It cannot be written now: the message comes back.
     service.change(ANA, CUSTOMER, &on());
     service.ports().state().fail_before.insert("put_record", 1);
@@ -570,7 +678,13 @@ fn second_function_for_the_same_tenant_waits_for_the_lease() {
     service.ports().state().fail_from.clear();
     service.ports().state().digest_messages.clear();
     assert_eq!(service.call(r#"{"tenant":"acme"}"#), 0);
-    let delays: Vec<u32> = service.ports().state().digest_messages.iter().map(|(_, delay)| *delay).collect();
+    let delays: Vec<u32> = service
+        .ports()
+        .state()
+        .digest_messages
+        .iter()
+        .map(|(_, delay)| *delay)
+        .collect();
     assert_eq!(delays, [70], "60 s, 5 s for clocks, 5 s");
     service.pass(HOUR_MS);
     assert_eq!(service.subjects(), ["Docket: 1 ready"]);

@@ -19,9 +19,19 @@ pub(super) async fn answer<P: KeyValueStore>(
     let (status, text, form) = match route.operation {
         Operation::ShowUnsubscribe => (200, "Stop the e-mail digests to this address?", FORM),
         Operation::Unsubscribe => match digests::unsubscribe(ports, link).await {
-            Ok(()) => (200, "You will get no more e-mail digests. You can switch them on again on your account page.", ""),
-            Err(ApiError::Unavailable(_)) => (503, "That did not work. Try again in a moment.", FORM),
-            Err(_) => (404, "This link is not valid. Use the whole link of the mail, or stop the digests on your account page.", ""),
+            Ok(()) => (
+                200,
+                "You will get no more e-mail digests. You can switch them on again on your account page.",
+                "",
+            ),
+            Err(ApiError::Unavailable(_)) => {
+                (503, "That did not work. Try again in a moment.", FORM)
+            }
+            Err(_) => (
+                404,
+                "This link is not valid. Use the whole link of the mail, or stop the digests on your account page.",
+                "",
+            ),
         },
         _ => return None,
     };
