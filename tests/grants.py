@@ -60,6 +60,8 @@ def shown(resource) -> str:
         return resource
     if "Fn::GetAtt" in resource:
         return resource["Fn::GetAtt"][0]
+    if isinstance(resource["Fn::Sub"], list):  # with values of its own
+        resource = {"Fn::Sub": resource["Fn::Sub"][0]}
     text = re.sub(r"arn:[^/]*:|\$\{(\w+)(\.Arn)?\}", lambda found: found[1] or "", resource["Fn::Sub"])
     return re.sub(r"/inbound[^/]*/", "/inbound…/", text)
 

@@ -5,8 +5,6 @@ use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::key_value_map::KeyValueMap;
-use ::api::digests::Mail;
-use ::api::digests::ports::{DirectoryUser, MailError};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::labels::LabelMetadata;
@@ -112,11 +110,11 @@ pub struct MemoryState {
     /// Instructions for function `webhooks` that were sent, with their delays in seconds.
     pub instructions: Vec<(String, u32)>,
     /// Mails that were sent.
-    pub mails: Vec<Mail>,
+    pub mails: Vec<::api::digests::Mail>,
     /// What the next mails get as an answer. A mail with an error was not sent.
-    pub mail_responses: VecDeque<Result<(), MailError>>,
+    pub mail_responses: VecDeque<Result<(), ::api::digests::ports::MailError>>,
     /// The user pool, by the users' names there.
-    pub directory: BTreeMap<String, DirectoryUser>,
+    pub directory: BTreeMap<String, ::api::digests::ports::DirectoryUser>,
     /// Messages for function `digests` that were sent, with their delays in seconds.
     pub digest_messages: Vec<(String, u32)>,
     versions: u64,
