@@ -87,11 +87,17 @@ describe("the account", { skip: SKIP_REASON }, () => {
     await page.getByText("Saved. You get e-mail digests.").waitFor();
     const { enabled, scope, ready, failed } = fixture.digests.get(REVIEWER) ?? {};
     assert.deepEqual({ enabled, scope, ready, failed }, { enabled: true, scope: "tenant", ready: false, failed: true });
-    Object.assign(fixture.digests.get(REVIEWER) ?? {}, { enabled: false, off_reason: "mail to your address came back" });
+    Object.assign(fixture.digests.get(REVIEWER) ?? {}, {
+      enabled: false,
+      off_reason: "mail to your address came back",
+    });
     await dialog.getByRole("button", { name: "Close" }).click();
     await openAccount();
     await dialog.getByText("Off: mail to your address came back.").waitFor();
-    Object.assign(fixture.digests.get(REVIEWER) ?? {}, { available: false, unavailable_reason: "this deployment sends no e-mail" });
+    Object.assign(fixture.digests.get(REVIEWER) ?? {}, {
+      available: false,
+      unavailable_reason: "this deployment sends no e-mail",
+    });
     await dialog.getByRole("button", { name: "Close" }).click();
     await openAccount();
     await dialog.getByText("Not available: this deployment sends no e-mail.").waitFor();

@@ -84,7 +84,8 @@ function Choices({
     <>
       <p>
         One e-mail to <bdi>{address}</bdi> for each batch when it is complete, and for other documents at most one every
-        quarter of an hour. {include_names ? "It lists the names of the files." : "It has numbers, and no names of files."}
+        quarter of an hour.{" "}
+        {include_names ? "It lists the names of the files." : "It has numbers, and no names of files."}
       </p>
       {off_reason !== undefined && !enabled && <p class="late">Off: {off_reason}.</p>}
       <label class="check">
@@ -101,7 +102,8 @@ function Choices({
             ] as const
           ).map(([value, text]) => (
             <label key={value} class="check">
-              <input type="radio" name="scope" checked={scope === value} onChange={() => set({ scope: value })} /> {text}
+              <input type="radio" name="scope" checked={scope === value} onChange={() => set({ scope: value })} />{" "}
+              {text}
             </label>
           ))}
         <label class="check">
