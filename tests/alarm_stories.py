@@ -136,7 +136,7 @@ def service_stories(s):
             quiet("no data, since no mail waits"),
         ],
         "email-given-up": [
-            fires("a mail was refused for three days", (given_up, [5], 1), (given_up, [6], 0)),
+            fires("a mail was refused for three days", (given_up, [5], 1), (given_up, [5], 0)),
             quiet("all were sent", (given_up, range(0, 60, 5), 0)),
             quiet("no data, without recipients"),
         ],

@@ -66,6 +66,21 @@ pub enum DigestScope {
     Tenant,
 }
 
+impl DigestScope {
+    /// As in the API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Tenant => "tenant",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = [Self::Own, Self::Tenant].into_iter();
+        all.find(|known| known.name() == name)
+    }
+}
+
 /// What support allows for a tenant, as it is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantSettings {

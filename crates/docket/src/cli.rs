@@ -337,11 +337,7 @@ pub(crate) enum DigestsCommand {
 }
 
 fn digest_scope(word: &str) -> Result<DigestScope, String> {
-    match word {
-        "own" => Ok(DigestScope::Own),
-        "tenant" => Ok(DigestScope::Tenant),
-        _ => Err("own or tenant".to_owned()),
-    }
+    DigestScope::from_name(word).ok_or_else(|| "own or tenant".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -15,8 +15,8 @@ pub(crate) async fn run(context: &CommandContext, command: DigestsCommand) -> Re
     match command {
         DigestsCommand::Show { tenant } => {
             let query = query_string(&DigestQuery { tenant });
-            let shown = context.client.get(&format!("{PATH}{query}"));
-            print(context, &shown.await?)
+            let path = format!("{PATH}{query}");
+            print(context, &context.client.get(&path).await?)
         }
         DigestsCommand::On {
             scope,
@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &CommandContext, command: DigestsCommand) -> Re
             let change = DigestChange {
                 tenant,
                 enabled: Some(true),
-                scope,
+                scope: scope.map(|scope| scope.name().to_owned()),
                 ready,
                 failed,
             };
@@ -51,8 +51,10 @@ pub(crate) async fn run(context: &CommandContext, command: DigestsCommand) -> Re
                 include_names: include,
                 reason,
             };
-            let changed = context.client.post(&path, &change, Idempotency::Idempotent);
-            let changed: TenantDigestView = changed.await?;
+            let changed: TenantDigestView = context
+                .client
+                .post(&path, &change, Idempotency::Idempotent)
+                .await?;
             let printer = &context.printer;
             if printer.json {
                 printer.json_document(&changed)?;
@@ -66,8 +68,11 @@ pub(crate) async fn run(context: &CommandContext, command: DigestsCommand) -> Re
 }
 
 async fn send(context: &CommandContext, change: &DigestChange) -> Result<Exit> {
-    let changed = context.client.post(PATH, change, Idempotency::Idempotent);
-    print(context, &changed.await?)
+    let changed = context
+        .client
+        .post(PATH, change, Idempotency::Idempotent)
+        .await?;
+    print(context, &changed)
 }
 
 const fn yes_or_no(yes: bool) -> &'static str {

@@ -136,7 +136,10 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
         off_reason: None,
     });
     recipient.address = address;
-    recipient.scope = change.scope.unwrap_or(recipient.scope);
+    if let Some(name) = &change.scope {
+        recipient.scope = DigestScope::from_name(name)
+            .ok_or_else(|| ApiError::BadRequest("scope: own or tenant".to_owned()))?;
+    }
     recipient.ready = change.ready.unwrap_or(recipient.ready);
     recipient.failed = change.failed.unwrap_or(recipient.failed);
     if is_on && !recipient.ready && !recipient.failed {

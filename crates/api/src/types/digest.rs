@@ -30,8 +30,9 @@ pub struct DigestChange {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// `tenant` is for reviewers and support.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<DigestScope>"))]
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub scope: Option<DigestScope>,
+    pub scope: Option<String>,
     /// Report documents that became ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ready: Option<bool>,

@@ -673,6 +673,7 @@ fn second_function_for_the_same_tenant_waits_for_the_lease() {
     // A function takes the lease and dies.
     advance(service.app(), WINDOW_MS);
     service.ports().state().digest_messages.clear();
+    service.ports().state().calls.clear();
     service.ports().state().fail_from.insert("put_record", 1);
     assert_eq!(service.call(r#"{"tenant":"acme"}"#), 1);
     service.ports().state().fail_from.clear();
