@@ -27,7 +27,7 @@ TIMEOUT_SECONDS = 120
 CALL = "*FluentBuilder::send*"
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 # Functions that receive their event as the body of an SQS message.
-QUEUE_FUNCTIONS = {"upload-trigger", "inference-success", "inference-error", "retry", "event-feed", "webhooks"}
+QUEUE_FUNCTIONS = {"upload-trigger", "inference-success", "inference-error", "retry", "event-feed", "webhooks", "digests"}
 # One event of each function, in events/<function>/.
 EVENTS = {
     "upload-trigger": "put",
@@ -40,6 +40,7 @@ EVENTS = {
     "event-feed": "job-ready",
     "events-api": "get-events",
     "webhooks": "continue",
+    "digests": "continue",
     "ws-authorizer": "connect",
     "ws-connect": "connect",
     "ws-default": "sync",
@@ -69,6 +70,12 @@ ENVIRONMENT = {
     "WEBHOOKS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-webhooks",
     "WEBHOOKS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-webhooks-dead-letters",
     "WEBHOOK_RECEIVERS": "public",
+    "DIGESTS_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-digests",
+    "DIGESTS_DEAD_LETTERS_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/docket-digests-dead-letters",
+    "EMAIL_SENDER": "docket@example.com",
+    "EMAIL_CONFIGURATION_SET": "docket",
+    "HTTP_API_URL": "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
+    "USER_POOL_ID": "eu-central-1_EXAMPLE01",
     "EVENT_BUS": "docket",
     "SERVICE_NAME": "docket",
     "PAGE_ORIGIN": "*",

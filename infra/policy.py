@@ -31,6 +31,7 @@ RESOURCES = {
     "cloudwatch": {"alarm:${AlarmName}": ["alarm:<service>-*", "alarm:docket-*"], "dashboard/${DashboardName}": ["dashboard/<service>", "dashboard/<service>-*"]},
     "logs": {"log-group:${LogGroupName}": ["log-group:/docket/<service>/*", "log-group:/aws/vendedlogs/docket/<service>/*", "log-group:/aws/sagemaker/Endpoints/docket-*"]},
     "events": {"event-bus/${EventBusName}": ["event-bus/<service>"]},
+    "ses": {"configuration-set/${ConfigurationSetName}": ["configuration-set/<service>"]},
     "scheduler": {"schedule/${GroupName}/${ScheduleName}": ["schedule/default/<service>-*"]},
     "sagemaker": {"endpoint/${EndpointName}": ["endpoint/docket-*"], "endpoint-config/${EndpointConfigName}": ["endpoint-config/*"], "model/${ModelName}": ["model/*"]},
     "apigateway": {"/apis": ["/apis", "/apis/*", "/tags/*"], "/apis/${ApiId}": ["/apis", "/apis/*", "/tags/*"]},

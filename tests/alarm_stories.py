@@ -9,8 +9,8 @@ import dataclasses
 
 from cloudwatch import metric
 
-QUEUES = ("uploads", "inference-success", "inference-error", "checks", "events", "webhooks")
-WORKER_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler", "event-feed", "capacity")
+QUEUES = ("uploads", "inference-success", "inference-error", "checks", "events", "webhooks", "digests")
+WORKER_FUNCTIONS = ("upload-trigger", "inference-success", "inference-error", "retry", "reconciler", "event-feed", "digests")
 API_FUNCTIONS = ("support-api", "events-api", "webhooks", "ws-authorizer", "ws-connect", "ws-default", "ws-disconnect")
 DAY = 1440  # minutes
 
@@ -88,6 +88,7 @@ def service_stories(s):
     """Stories by alarm, without the service's name."""
     quarantined, runs, age, delay, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "InventoryScanDelay", "JobsUnreadable"))
     evaluations, breakers = s.docket("CapacityRuns"), s.docket("BreakersOpen")
+    delayed, given_up = s.docket("DigestsDelayed"), s.docket("DigestsGivenUp")
     failed, ready = s.docket("JobsFailed"), s.docket("JobsReady")
     answered, refused = (metric("AWS/ApiGateway", name, ApiId=s.api) for name in ("5xx", "4xx"))
     stories = {
@@ -127,6 +128,18 @@ def service_stories(s):
             quiet("all can", (unreadable, range(0, 60, 5), 0)),
             quiet("no data, as usual"),
         ],
+        "email-delayed": [
+            fires("SES takes no mail for an hour", (delayed, [1, 2, 4, 8, 16, 31, 46], 1)),
+            fires("it refuses the mails of six recipients at once", (delayed, [3], 6)),
+            quiet("it takes too few mails in a burst", (delayed, range(5), 1)),
+            quiet("six mails wait within four hours", (delayed, range(0, 240, 40), 1)),
+            quiet("no data, since no mail waits"),
+        ],
+        "email-given-up": [
+            fires("a mail was refused for three days", (given_up, [5], 1), (given_up, [5], 0)),
+            quiet("all were sent", (given_up, range(0, 60, 5), 0)),
+            quiet("no data, without recipients"),
+        ],
         "http-api-errors": [
             fires("five requests fail within five minutes", (answered, [1], 2), (answered, [2, 3], 0), (answered, [5], 3)),
             quiet("four fail", (answered, [1, 2, 4, 5], 1)),
@@ -147,7 +160,7 @@ def service_stories(s):
     }
     for queue in QUEUES:
         age = s.sqs("ApproximateAgeOfOldestMessage", queue)
-        oldest = 2700 if queue in ("checks", "webhooks") else 1800  # these may be delayed by 900 s
+        oldest = 2700 if queue in ("checks", "webhooks", "digests") else 1800  # these may be delayed by 900 s
         stories["queue-stalled"] += [
             fires(f"{queue}: a message is too old twice within ten minutes", (age, range(4), 60), (age, range(5, 9), 60), (age, [4, 9], oldest + 1)),
             quiet(f"{queue}: as old as deliveries and delays make it", (age, range(60), oldest)),

@@ -30,7 +30,9 @@ BY_LAMBDA = {
 # What the scenarios cannot reach: the search index begins with 1,024 jobs that are older than an hour. Its use is tested
 # with the stores in memory (crates/handler-tests), and `make bench-lists` counts it.
 # Whether other jobs succeed is asked only if several documents failed in a row; a scenario does that with one function.
-UNREACHED = {"SearchIndex", "OtherJobs", "OtherRows"}
+# A job that the batch read does not return is read alone: it was saved a moment ago, or by a newer release.
+# SES checks more resources of one call; the emulator checks one, the identity of the sender's domain (stack_grants.py).
+UNREACHED = {"SearchIndex", "OtherJobs", "OtherRows", "MailOfAddress", "MissingJobs"}
 
 
 @dataclass(frozen=True, order=True)
@@ -58,6 +60,8 @@ def shown(resource) -> str:
         return resource
     if "Fn::GetAtt" in resource:
         return resource["Fn::GetAtt"][0]
+    if isinstance(resource["Fn::Sub"], list):  # with values of its own
+        resource = {"Fn::Sub": resource["Fn::Sub"][0]}
     text = re.sub(r"arn:[^/]*:|\$\{(\w+)(\.Arn)?\}", lambda found: found[1] or "", resource["Fn::Sub"])
     return re.sub(r"/inbound[^/]*/", "/inbound…/", text)
 

@@ -35,7 +35,7 @@ def actions(arguments):
         places = [word for word in arguments[2:] if word.startswith("s3://")]
         read = {"s3:GetObject"} if len(places) == 2 else set()
         return {"s3:PutObject"} | read | ({"s3:ListBucket"} if arguments[1] == "sync" else set())
-    service = {"s3api": "s3", "service-quotas": "servicequotas"}.get(arguments[0], arguments[0])
+    service = {"s3api": "s3", "service-quotas": "servicequotas", "sesv2": "ses"}.get(arguments[0], arguments[0])
     if arguments[:2] == ("cloudfront", "create-invalidation"):
         return {"cloudfront:CreateInvalidation"}
     name = f"{service}:{aws_models.operation(*arguments[:2]).name}"
@@ -63,7 +63,8 @@ class Policies(Case):
         self.addCleanup(checks.doCleanups)
         image = example().endpoints["legal-review"]["ImageUri"]
         there = {"s3api head-bucket": lambda a: {"BucketRegion": "eu-central-1"} if "w" in a else preflight_test.GOOD["s3api head-bucket"], "s3api list-objects-v2": {"KeyCount": 1}}
-        passed, said, seen = checks.found(there, endpoints={"legal-review": {"ImageUri": image, "ModelDataPrefix": "s3://w/m/"}})
+        service = {"AlarmTopicArn": preflight_test.TOPIC, "EmailSender": "docket@example.com"}
+        passed, said, seen = checks.found(there, service=service, endpoints={"legal-review": {"ImageUri": image, "ModelDataPrefix": "s3://w/m/"}})
         self.assertTrue(passed, said)
         asked += seen
         return set().union(*map(actions, asked))

@@ -42,6 +42,8 @@ GOOD = {
     "lambda get-account-settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
     "iam get-role": {"Role": {"Path": "/", "RoleName": preflight.SCALING_ROLE, "RoleId": "A" * 20, "Arn": f"arn:aws:iam::{ACCOUNT}:role/x", "CreateDate": "2026-11-01T00:00:00Z"}},
     "sns list-subscriptions-by-topic": {"Subscriptions": [{"SubscriptionArn": f"{TOPIC}:1", "Protocol": "email"}]},
+    "sesv2 get-email-identity": {"VerifiedForSendingStatus": True},
+    "sesv2 get-account": {"ProductionAccessEnabled": True, "SendingEnabled": True},
     "ecr batch-get-image": {"images": [manifest(preflight.DOCKER_MANIFEST, config={"digest": DIGEST})], "failures": []},
     "ecr get-download-url-for-layer": {"downloadUrl": "https://layer", "layerDigest": DIGEST},
     "configure export-credentials": "argument subcommand: Invalid choice",
@@ -231,6 +233,18 @@ class Preflights(unittest.TestCase):
         self.refuses("no confirmed subscriber,", "aws sns subscribe", {"sns list-subscriptions-by-topic": {"Subscriptions": []}})
         self.refuses("does not exist", "aws sns create-topic --name on-call", {"sns list-subscriptions-by-topic": "NotFound: Topic does not exist"})
 
+    def test_e_mail_that_ses_would_not_send(self):
+        email = {"service": {"EmailSender": "docket@example.com", "AlarmTopicArn": TOPIC}}
+        passed, said, _ = self.found(**email)
+        self.assertTrue(passed, said)
+        for answer in ("NotFoundException: there is no identity", {"VerifiedForSendingStatus": False}):
+            self.refuses("verified neither example.com nor docket@example.com", "create-email-identity", {"sesv2 get-email-identity": answer}, **email)
+        self.refuses("paused the sending", "mail to the owner", {"sesv2 get-account": {"ProductionAccessEnabled": True, "SendingEnabled": False}}, **email)
+        self.notes("in its sandbox", {"sesv2 get-account": {"ProductionAccessEnabled": False, "SendingEnabled": True}}, **email)
+        # A service without e-mail asks nothing.
+        _, _, asked = self.found(service={"AlarmTopicArn": TOPIC})
+        self.assertFalse([arguments for arguments in asked if arguments[0] == "sesv2"])
+
     def test_images_that_are_missing_or_for_another_processor(self):
         self.refuses("the image is for arm64, and ml.g6.2xlarge, ml.g5.2xlarge are amd64", "--platform linux/amd64 --provenance=false", architecture="arm64")
         self.refuses("repository legal-review does not exist", "aws ecr create-repository", {"ecr batch-get-image": "RepositoryNotFoundException"})
@@ -249,7 +263,7 @@ class Preflights(unittest.TestCase):
         denied = "AccessDeniedException: User is not authorized"
         for command in GOOD.keys() - {"sts get-caller-identity", "s3api head-bucket", "configure export-credentials"}:
             with self.subTest(command):
-                self.notes("not checked: AccessDenied", {command: denied})
+                self.notes("not checked: AccessDenied", {command: denied}, service={"AlarmTopicArn": TOPIC, "EmailSender": "docket@example.com"})
 
 
 if __name__ == "__main__":

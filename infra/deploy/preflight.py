@@ -67,7 +67,7 @@ class Preflight:
         self.say(f"Checking account {account}, region {self.environment.region}, before anything is changed")
         found = list(self.guarded(self.account))
         if not any(finding.stops for finding in found):
-            checks = (self.credentials, self.parameters, self.arns, self.buckets, self.names, self.quotas, self.lambda_quota, self.roles, self.alarm_topic)
+            checks = (self.credentials, self.parameters, self.arns, self.buckets, self.names, self.quotas, self.lambda_quota, self.roles, self.alarm_topic, self.email)
             for check in checks:
                 found += self.guarded(check)
             for pipeline in self.environment.endpoints:
@@ -350,6 +350,29 @@ class Preflight:
         if not any(row["SubscriptionArn"].startswith("arn:") for row in listed):
             pending = f"; {len(listed)} wait for their confirmation" if listed else ""
             yield Finding(f"topic {topic} (AlarmTopicArn) has no confirmed subscriber{pending}, so the alarms would reach no one", subscribe)
+
+    def email(self):
+        """Whether SES sends from the address of EmailSender, and to whom."""
+        sender = self.environment.given["service"].get("EmailSender")
+        if not sender:
+            return
+        domain = sender.rpartition("@")[2]
+        if not any(self.verified(identity) for identity in (domain, sender)):
+            yield Finding(f"SES has verified neither {domain} nor {sender} (EmailSender)", f"aws sesv2 create-email-identity --email-identity {domain}, then the DNS records that it prints")
+        account = self.aws("sesv2", "get-account")
+        if not account["SendingEnabled"]:
+            yield Finding("AWS has paused the sending of e-mail for this account", "its mail to the owner of the account says why")
+        if not account["ProductionAccessEnabled"]:
+            yield note("SES is in its sandbox: it sends only to verified addresses, 200 mails a day", "request production access (SES developer guide)")
+
+    def verified(self, identity):
+        """Whether SES sends from an address or domain."""
+        try:
+            return self.aws("sesv2", "get-email-identity", "--email-identity", identity)["VerifiedForSendingStatus"]
+        except self.error as error:
+            if "NotFound" not in str(error):
+                raise
+            return False
 
     # ---------------------------------------------------------------- images
 

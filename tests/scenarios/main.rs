@@ -17,6 +17,7 @@ mod breaker;
 mod browser;
 mod conformance;
 mod dead_letters;
+mod digests;
 #[cfg(target_os = "linux")]
 mod fault_proxy;
 #[cfg(target_os = "linux")]

@@ -110,7 +110,7 @@ pub(crate) struct QueuePair<'a> {
     pub(crate) dead_letters_url: &'a str,
 }
 
-pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 6] {
+pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 7] {
     let outputs = &stack.outputs;
     [
         QueuePair {
@@ -142,6 +142,11 @@ pub(crate) fn queues(stack: &Stack) -> [QueuePair<'_>; 6] {
             name: "webhooks",
             url: &outputs.webhooks_queue_url,
             dead_letters_url: &outputs.webhooks_dead_letters_url,
+        },
+        QueuePair {
+            name: "digests",
+            url: &outputs.digests_queue_url,
+            dead_letters_url: &outputs.digests_dead_letters_url,
         },
     ]
 }

@@ -13,7 +13,7 @@ const submit = (name: string): Promise<void> => page.getByRole("button", { name 
 
 async function openAccount(at = page): Promise<void> {
   await at.locator("details.person summary").click();
-  await at.getByRole("button", { name: "Password and sign-in" }).click();
+  await at.getByRole("button", { name: "Account and e-mail" }).click();
   await at.getByRole("dialog").waitFor();
 }
 
@@ -74,6 +74,36 @@ describe("the account", { skip: SKIP_REASON }, () => {
     assert.equal(fixture.users.get(REVIEWER)?.usesAuthenticator, false);
   });
 
+  test("e-mail digests are switched on for what the person chooses, and say why they were stopped", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await openAccount();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByText("no names of files").waitFor();
+    await dialog.getByLabel("Send me e-mail digests").check();
+    await dialog.getByLabel("all documents of acme").check();
+    await dialog.getByLabel("documents that are ready").uncheck();
+    assert.equal(await dialog.getByLabel("documents that failed").isDisabled(), true);
+    await submit("Save");
+    await page.getByText("Saved. You get e-mail digests.").waitFor();
+    const { enabled, scope, ready, failed } = fixture.digests.get(REVIEWER) ?? {};
+    assert.deepEqual({ enabled, scope, ready, failed }, { enabled: true, scope: "tenant", ready: false, failed: true });
+    Object.assign(fixture.digests.get(REVIEWER) ?? {}, {
+      enabled: false,
+      off_reason: "mail to your address came back",
+    });
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await openAccount();
+    await dialog.getByText("Off: mail to your address came back.").waitFor();
+    Object.assign(fixture.digests.get(REVIEWER) ?? {}, {
+      available: false,
+      unavailable_reason: "this deployment sends no e-mail",
+    });
+    await dialog.getByRole("button", { name: "Close" }).click();
+    await openAccount();
+    await dialog.getByText("Not available: this deployment sends no e-mail.").waitFor();
+    assert.equal(await dialog.getByLabel("Send me e-mail digests").count(), 0);
+  });
+
   test("the password is changed with the current one", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await openAccount();
@@ -109,6 +139,7 @@ describe("the account", { skip: SKIP_REASON }, () => {
     await signIn(at, fixture.pageUrl, REVIEWER);
     await openAccount(at);
     await at.getByText("Off: your password alone").waitFor();
+    await at.getByLabel("Send me e-mail digests").waitFor();
     await check("dialog");
     await at.getByRole("button", { name: "Set up an app" }).click();
     await at.locator(".key").waitFor();

@@ -295,7 +295,7 @@ describe("the page over a running stack", {
     const field = (name: string): ReturnType<Page["locator"]> => page.locator(`input[name=${name}]`);
     const openAccount = async (): Promise<void> => {
       await page.locator("details.person summary").click();
-      await button("Password and sign-in");
+      await button("Account and e-mail");
     };
     const signOut = async (): Promise<void> => {
       await page.getByRole("dialog").getByRole("button", { name: "Close" }).click();

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod batches;
 pub mod commands;
 pub mod data_deletion;
+pub mod digests;
 pub mod downloads;
 mod error;
 pub mod events;

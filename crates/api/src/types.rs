@@ -4,6 +4,7 @@
 //!
 //! All times are milliseconds since 1970 UTC. A request with an unknown field is refused.
 
+mod digest;
 mod event;
 mod job;
 mod pause;
@@ -18,6 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use digest::{DigestChange, DigestQuery, DigestView, TenantDigestChange, TenantDigestView};
 pub use event::{EventPage, EventQuery, EventView};
 pub use job::{
     AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, MarksChange,

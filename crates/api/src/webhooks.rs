@@ -11,7 +11,7 @@ mod endpoint;
 mod instruction;
 mod payload;
 pub mod ports;
-mod records;
+pub(crate) mod records;
 mod signature;
 mod state;
 mod url;
@@ -25,7 +25,7 @@ pub use commands::{change, create, delete, redeliver, rotate_secret, send_test};
 pub use deliver::{DeliveryReport, DeliveryTimes, deliver};
 pub use endpoint::{deliveries, list, notify, show};
 pub use instruction::Instruction;
-pub use state::{DeliveryState, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
+pub use state::{DeliveryState, Lease, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
 pub use url::{ReceiverUrl, check_addresses};
 
 pub const MAX_URL_BYTES: usize = 500;

@@ -11,7 +11,7 @@ import re
 from urllib.parse import unquote
 import xml.etree.ElementTree as ET
 
-SERVICES = {"s3": "s3", "sqs": "sqs", "dynamodb": "dynamodb", "events": "events", "sagemaker": "sagemaker-runtime", "application-autoscaling": "application-autoscaling"}
+SERVICES = {"s3": "s3", "sqs": "sqs", "dynamodb": "dynamodb", "events": "events", "sagemaker": "sagemaker-runtime", "application-autoscaling": "application-autoscaling", "ses": "sesv2", "cognito-idp": "cognito-idp"}
 # Of signatures and of SDKs; they belong to no operation.
 COMMON_HEADERS = re.compile(r"x-amz-(date|security-token|content-sha256|user-agent|decoded-content-length|trailer|target|sdk-.*|api-version|checksum-.*|sdk-checksum-algorithm)|x-amzn-(query-mode|trace-id)")
 COMMON_QUERY = {"x-id"}

@@ -9,6 +9,7 @@ authorization reference, the services' own API references):
     `dynamodb:ReturnValues`
   - a missing object is a 403 for a caller that may not list (S3, GetObject and HeadObject; missing versions are not
     documented, and are assumed to need both list actions)
+  - the resource and the condition key `ses:FromAddress` of SES's SendEmail (one resource: the identity of the domain)
   - SageMaker's calls and those of Application Auto Scaling: authorized here, answered by the endpoints at
     `SAGEMAKER_RUNTIME_URL`
 
@@ -28,6 +29,7 @@ import io
 import json
 import os
 import re
+from email.utils import parseaddr
 from urllib.parse import quote, urlsplit
 
 import request_models
@@ -40,6 +42,7 @@ HOP_HEADERS = {"host", "connection", "content-length", "transfer-encoding", "kee
 # How long the endpoints may take to accept an invocation. More than any caller waits.
 INVOKE_TIMEOUT_SECONDS = 30
 LEADING = "dynamodb:leadingkeys"
+SEND_EMAIL = "/v2/email/outbound-emails"
 
 
 def install() -> None:
@@ -61,6 +64,7 @@ def install() -> None:
     name_actions(iam_actions)
     add_dynamodb_keys(iam_actions)
     hide_missing_objects(app)
+    keep_mails(app, os.environ.pop("MAILS_LOG", ""))
     request_models.install(app)
     if log:
         Decisions(log).start()
@@ -87,6 +91,9 @@ def name_actions(iam_actions) -> None:
         return ACTIONS.get(found, found)
 
     def resource(service, method, path, headers, body, params, region, account):
+        if service == "ses" and path == SEND_EMAIL:
+            domain = parseaddr(json.loads(body).get("FromEmailAddress", ""))[1].rpartition("@")[2]
+            return f"arn:aws:ses:{region}:{account}:identity/{domain}"
         if service == "sagemaker" and (invoked := INVOKE.fullmatch(path)):
             return f"arn:aws:sagemaker:{region}:{account}:endpoint/{invoked[1]}"
         if service == "sagemaker" and path == "/":
@@ -94,6 +101,15 @@ def name_actions(iam_actions) -> None:
         return resource_of(service, method, path, headers, body, params, region, account)
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action, resource
+    tags_of = iam_actions.request_tag_context
+
+    def tags(service, iam_action, body, params):
+        found = dict(tags_of(service, iam_action, body, params) or {})
+        if service == "ses" and iam_action == "ses:SendEmail":
+            found["ses:fromaddress"] = parseaddr(json.loads(body).get("FromEmailAddress", ""))[1]
+        return found
+
+    iam_actions.request_tag_context = tags
 
 
 async def forward(endpoints: str, method: str, path: str, headers: dict, body: bytes, _query: dict) -> tuple:
@@ -121,6 +137,22 @@ class _Socket:
 
     def makefile(self, *_) -> io.BytesIO:
         return io.BytesIO(self.raw)
+
+
+def keep_mails(app, path: str) -> None:
+    """Appends the request of each mail that SES took to a file, one line of JSON each: MiniStack forgets its headers."""
+    if not path:
+        return
+    answer = app.SERVICE_HANDLERS["ses"]
+
+    async def ses(method: str, url_path: str, headers: dict, body: bytes, query: dict) -> tuple:
+        answered = await answer(method, url_path, headers, body, query)
+        if url_path == SEND_EMAIL and answered[0] == 200:
+            with open(path, "ab") as file:
+                file.write(json.dumps(json.loads(body)).encode() + b"\n")
+        return answered
+
+    app.SERVICE_HANDLERS["ses"] = ses
 
 
 def add_dynamodb_keys(iam_actions) -> None:

@@ -25,6 +25,7 @@ Not passed to functions, and optional (see stack_grants.py):
   AUTH                         true: IAM is enforced
   OUTBOX_POLL_SECONDS          how long MiniStack waits for a message to an open WebSocket before it looks whether the
                                connection has ended. By default 0.5, which takes a core for thousands of them.
+  MAILS_LOG                    a file to which the request of each mail that SES takes is appended, with AUTH
   DECISIONS_LOG                a file to which IAM's decisions about roles are appended
   SAGEMAKER_RUNTIME_URL        address of the endpoints that answer InvokeEndpointAsync
 

@@ -11,6 +11,9 @@ use tokio::process::Command;
 
 use crate::repo;
 
+/// The domain of the address that mails are sent from. It is not a real one.
+const EMAIL_DOMAIN: &str = "docket.example";
+
 /// The `Outputs` of `infra/service.yaml`. Those with a default are empty for a release from before they existed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -35,6 +38,10 @@ pub struct Outputs {
     pub webhooks_queue_url: String,
     #[serde(default)]
     pub webhooks_dead_letters_url: String,
+    #[serde(default)]
+    pub digests_queue_url: String,
+    #[serde(default)]
+    pub digests_dead_letters_url: String,
     pub inference_success_topic_arn: String,
     pub inference_error_topic_arn: String,
     /// The bus for `JobReady` and `JobFailed`.
@@ -161,6 +168,17 @@ pub(crate) async fn deploy(
     deploy_release(cli, parameters, release).await
 }
 
+/// Verifies the domain of the sender, which on AWS is an operator's task.
+pub(crate) async fn verify_email_domain(cli: &AwsCli<'_>) -> Result<()> {
+    let arguments = [
+        "sesv2",
+        "create-email-identity",
+        "--email-identity",
+        EMAIL_DOMAIN,
+    ];
+    cli.aws(&arguments).await.map(drop)
+}
+
 /// Uploads the zips and creates or updates the CloudFormation stack: of a release in a folder, or of this checkout.
 pub(crate) async fn deploy_release(
     cli: &AwsCli<'_>,
@@ -194,6 +212,7 @@ pub(crate) async fn deploy_release(
         format!("Architecture={architecture}"),
         "Scale=small".to_owned(),
         "WebhookReceivers=loopback".to_owned(),
+        format!("EmailSender=digests@{EMAIL_DOMAIN}"),
         format!("ExecuteApiUrl={}", parameters.execute_api_url),
         format!("SageMakerRuntimeUrl={}", parameters.sagemaker_runtime_url),
         format!("SageMakerUrl={}", parameters.sagemaker_runtime_url),

@@ -13,11 +13,15 @@ use tokio::sync::broadcast;
 
 use crate::child_processes::{Child, ChildProcesses};
 use crate::cloud::{self, Cloud};
-use crate::deploy::{AwsCli, Outputs, TemplateParameters, check_zips, deploy, deploy_release};
+use crate::deploy::{
+    AwsCli, Outputs, TemplateParameters, check_zips, deploy, deploy_release, verify_email_domain,
+};
 use crate::model::{ContainerUrl, Model};
 use crate::push_client::{PushClient, PushClientError};
 use crate::run_dir::RunDir;
-use crate::stack_processes::{clean_environment, free_port, start_ministack, start_model};
+use crate::stack_processes::{
+    MAILS_LOG, clean_environment, free_port, start_ministack, start_model,
+};
 use crate::test_users::{UserPools, create_tenants};
 use crate::{repo, ticket};
 
@@ -99,6 +103,8 @@ pub struct Stack {
     pub endpoints: Server,
     /// Base URL of the model.
     pub model_url: String,
+    /// The mails that SES took, one request per line.
+    pub mails_log: PathBuf,
     /// How long one invocation may take, in real time.
     pub(crate) max_invocation_time: Duration,
     /// How the service was deployed: environment of the AWS CLI, and what the template was given.
@@ -169,6 +175,9 @@ impl Stack {
         };
         let release = options.release.as_deref();
         let outputs = deploy(&cli, &cloud.s3, &parameters, release).await?;
+        verify_email_domain(&cli)
+            .await
+            .context("cannot verify the domain of the mails")?;
         UserPools::new(&cloud.url)
             .add_all(&outputs.user_pool_id)
             .await
@@ -201,6 +210,7 @@ impl Stack {
             pipelines,
             endpoints,
             model_url,
+            mails_log: dir.file(MAILS_LOG),
             max_invocation_time,
             deployed: (cli.environment, parameters),
             ministack,

@@ -13,6 +13,8 @@ use crate::run_dir::RunDir;
 
 /// Environment variable with the path of the file to which the emulator appends its IAM decisions.
 const DECISIONS_LOG: &str = "DECISIONS_LOG";
+/// The file in the run's folder with the mails that the emulator took, one request of SES per line.
+pub(crate) const MAILS_LOG: &str = "mails.jsonl";
 
 /// A port that was free a moment ago.
 pub(crate) fn free_port() -> Result<u16> {
@@ -66,6 +68,10 @@ pub(crate) async fn start_ministack(
         // As on AWS, each function has only the permissions of its role.
         set("AUTH", "true".to_owned());
     }
+    set(
+        "MAILS_LOG",
+        dir.file(MAILS_LOG).to_string_lossy().into_owned(),
+    );
     let endpoints = format!("http://127.0.0.1:{endpoint_port}");
     set("SAGEMAKER_RUNTIME_URL", endpoints);
     if let Some(log) = std::env::var_os(DECISIONS_LOG) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use api::digests::DigestScope;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use jobs::labels;
@@ -116,6 +117,9 @@ pub(crate) enum Command {
     /// Send a tenant's events to a program
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
+    /// Get an e-mail when your documents are ready or have failed
+    #[command(subcommand)]
+    Digests(DigestsCommand),
     /// Show job changes as they happen
     Watch {
         /// Tenant to watch; required if you have several [default for support: all tenants]
@@ -286,6 +290,54 @@ pub(crate) enum WebhooksCommand {
     },
     /// List the newest attempts
     Deliveries { id: String },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DigestsCommand {
+    /// Show your settings
+    Show {
+        /// Tenant; required for support, and if you have several
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Get e-mail digests: one per batch when it is complete, else one per quarter of an hour
+    ///
+    /// They are sent to the verified address of your account. Options that are not given stay as they are; at first, mails
+    /// are about your own documents, whether they are ready or have failed.
+    On {
+        /// Which documents: own, or tenant for all of the tenant (reviewers and support)
+        #[arg(long, value_name = "own|tenant", value_parser = digest_scope)]
+        scope: Option<DigestScope>,
+        /// Whether to report documents that are ready
+        #[arg(long)]
+        ready: Option<bool>,
+        /// Whether to report documents that failed
+        #[arg(long)]
+        failed: Option<bool>,
+        /// Tenant; required for support, and if you have several
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Get no more e-mail digests
+    Off {
+        /// Tenant; required for support, and if you have several
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// Set whether the mails of a tenant have the names of files and batches (support only)
+    Names {
+        tenant: String,
+        /// true or false
+        #[arg(action = clap::ArgAction::Set)]
+        include: bool,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
+}
+
+fn digest_scope(word: &str) -> Result<DigestScope, String> {
+    DigestScope::from_name(word).ok_or_else(|| "own or tenant".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -24,6 +24,7 @@ mod cli;
 mod client;
 mod cognito;
 mod config;
+mod digests;
 mod doctor;
 mod download;
 mod error;
@@ -199,6 +200,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Resume(args) => pauses::resume(context, args).await,
         Command::Quarantine(command) => quarantine::run(context, command).await,
         Command::Webhooks(command) => webhooks::run(context, command).await,
+        Command::Digests(command) => digests::run(context, command).await,
         Command::Events(args) => events::run(context, args).await,
         Command::Tenants(command) => tenants::run(context, command).await,
         Command::Audit(args) => audit::run(context, args).await,

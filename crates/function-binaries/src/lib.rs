@@ -169,6 +169,22 @@ pub async fn webhooks() -> Result<(), Error> {
     .await
 }
 
+/// Sends e-mail digests.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn digests() -> Result<(), Error> {
+    let app = bootstrap::init::<handlers::digests::Environment>()?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            handlers::digests::handle(&app, event).await
+        })
+        .await
+    }))
+    .await
+}
+
 /// Authorizes WebSocket connections by their ticket.
 ///
 /// # Errors

@@ -66,6 +66,16 @@ variables! {
     WebhooksQueueUrl => "WEBHOOKS_QUEUE_URL",
     /// The dead letters of the queue of webhooks.
     WebhooksDeadLettersUrl => "WEBHOOKS_DEAD_LETTERS_URL",
+    /// The queue of instructions to send e-mail digests.
+    DigestsQueueUrl => "DIGESTS_QUEUE_URL",
+    /// The dead letters of the queue of digests.
+    DigestsDeadLettersUrl => "DIGESTS_DEAD_LETTERS_URL",
+    /// The address that e-mail is sent from; `off` if none is sent.
+    EmailSender => "EMAIL_SENDER",
+    /// The configuration set of SES whose events say what became of mails.
+    EmailConfigurationSet => "EMAIL_CONFIGURATION_SET",
+    /// The address of the HTTP API, for links in mails.
+    HttpApiUrl => "HTTP_API_URL",
     /// Which receivers of webhooks are allowed: `public`, or `loopback` for those on the same machine.
     WebhookReceivers => "WEBHOOK_RECEIVERS",
     /// The name of the event bus.
@@ -78,6 +88,8 @@ variables! {
     WebsocketConnectUrl => "WEBSOCKET_CONNECT_URL",
     /// The client of the user pool that people sign in with.
     UserPoolClientId => "USER_POOL_CLIENT_ID",
+    /// The user pool that people are in.
+    UserPoolId => "USER_POOL_ID",
     /// The URL of the sign-in page.
     SignInUrl => "SIGN_IN_URL",
     /// The name of this service, of which an account may have several: a dimension of its metrics.
@@ -219,7 +231,14 @@ pub struct AwsConfig {
 }
 
 /// The services that are called, with the names of AWS's variables. Not the WebSocket API: its URL is one of our settings.
-const SERVICES: [&str; 5] = ["DYNAMODB", "S3", "SAGEMAKER_RUNTIME", "SQS", "EVENTBRIDGE"];
+const SERVICES: [&str; 6] = [
+    "DYNAMODB",
+    "S3",
+    "SAGEMAKER_RUNTIME",
+    "SQS",
+    "EVENTBRIDGE",
+    "SESV2",
+];
 
 impl AwsConfig {
     /// For programs that hold the ports themselves. `endpoint_url` is the URL of all services, if they are not where

@@ -100,6 +100,14 @@ metrics! {
     WebhooksGivenUp: Count,
     /// Webhooks that were disabled because they failed for too long, or the receiver answered 410.
     WebhooksDisabled: Count,
+    /// E-mail digests that SES took.
+    DigestsSent: Count,
+    /// Mails that SES refused, and how often it took none at all: all are tried again.
+    DigestsDelayed: Count,
+    /// Mails that SES refused for three days.
+    DigestsGivenUp: Count,
+    /// Users whose digests were switched off: mail came back or was reported as spam, or they lost access.
+    DigestRecipientsRemoved: Count,
 }
 
 /// The dimensions of a metric in addition to the service's name, which all have because an account may have several

@@ -135,6 +135,12 @@ faults! {
     ReceiverRefuses 200_000,
     /// A receiver of webhooks takes an event, and its answer is lost.
     ReceiverAnswerLost 200_000,
+    /// SES takes no mail now.
+    MailNotTaken 200_000,
+    /// SES refuses a mail for its recipient.
+    MailRefused 100_000,
+    /// SES takes a mail, and its answer is lost.
+    MailAnswerLost 200_000,
 }
 
 impl FaultKind {

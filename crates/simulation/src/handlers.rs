@@ -7,8 +7,8 @@ use std::rc::Rc;
 use aws_lambda_events::sqs::SqsEvent;
 use functions::bootstrap::App;
 use functions::handlers::{
-    capacity, event_feed, inference_error, inference_success, reconciler, retry, upload_trigger,
-    webhooks, ws_authorizer, ws_connect, ws_default, ws_disconnect,
+    capacity, digests, event_feed, inference_error, inference_success, reconciler, retry,
+    upload_trigger, webhooks, ws_authorizer, ws_connect, ws_default, ws_disconnect,
 };
 use jobs::open_jobs::OpenJobs;
 use jobs::ports::Queue;
@@ -113,6 +113,7 @@ async fn process(
         Queue::Checks => retry::handle(app, event).await,
         Queue::Events => event_feed::handle(app, event).await,
         Queue::Webhooks => webhooks::handle(app, event).await,
+        Queue::Digests => digests::handle(app, event).await,
     };
     answer.map_or(HandlerOutcome::Failed, |answer| {
         let failures = answer.batch_item_failures.into_iter();

@@ -47,6 +47,8 @@ impl Lambda {
             bucket: BUCKET.to_owned(),
             page_origin: "*".to_owned(),
             webhook_receivers: "loopback".to_owned(),
+            email_sender: "docket@example.com".to_owned(),
+            http_api_url: "https://api.example.com".to_owned(),
             pipelines,
         };
         let app = App {
@@ -205,6 +207,7 @@ fn describe(env: &mut SimulationEnvironment, task: &Task, released: bool) -> Run
                 Queue::Checks => "retry",
                 Queue::Events => "event-feed",
                 Queue::Webhooks => "webhooks",
+                Queue::Digests => "digests",
             };
             let messages = batch.records.iter();
             RunningFunction {

@@ -47,6 +47,7 @@ mod history_plan;
 mod ids;
 mod lambda;
 mod ledger;
+mod mailboxes;
 mod message;
 pub mod mistake;
 mod multipart;

@@ -155,6 +155,12 @@ mistakes! {
     RefusalTakenForDelivery,
     /// Instructions to send a webhook's events again later are lost.
     DelayedInstructionsLost,
+    /// Messages that continue digests later are lost.
+    DelayedDigestsLost,
+    /// A mail that SES does not take counts as sent.
+    MailNotTakenCountsAsSent,
+    /// An event that a digest takes over is forgotten: the record says that it was reported.
+    DigestEventForgotten,
 }
 
 impl Mistake {
@@ -233,6 +239,8 @@ impl Mistake {
             Self::RefusalTakenForDelivery | Self::DelayedInstructionsLost => {
                 Some(none.with(FaultKind::ReceiverRefuses, 400_000))
             }
+            Self::MailNotTakenCountsAsSent => Some(none.with(FaultKind::MailNotTaken, 400_000)),
+            Self::DelayedDigestsLost | Self::DigestEventForgotten => Some(none),
             Self::RuleLosesEvents
             | Self::FeedHeadOverwritten
             | Self::FeedEventInserted

@@ -33,6 +33,7 @@ const fn max_concurrency(queue: Queue) -> usize {
         // More than in the template, so that functions add to a feed at once.
         Queue::Events => 4,
         Queue::Webhooks => 6,
+        Queue::Digests => 4,
     }
 }
 
@@ -96,7 +97,7 @@ pub(crate) struct BatchEnd {
 
 #[derive(Debug, Default)]
 pub(crate) struct Queues {
-    queues: [QueueState; 6],
+    queues: [QueueState; 7],
 }
 
 impl Queues {

@@ -7,5 +7,7 @@ functions::environment! {
         bucket: Bucket,
         page_origin: PageOrigin,
         webhook_receivers: WebhookReceivers,
+        email_sender: EmailSender,
+        http_api_url: HttpApiUrl,
     }
 }

@@ -31,6 +31,7 @@ use crate::function::{Functions, Task};
 use crate::history_plan::{self, HistoryPlan};
 use crate::ids::FunctionId;
 use crate::ledger::Ledger;
+use crate::mailboxes::Mailboxes;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::multipart::MultipartUploads;
@@ -65,6 +66,7 @@ pub(crate) struct Simulation {
     /// The table of the reconciler's state.
     pub(crate) records: KeyValueMap,
     pub(crate) receivers: Receivers,
+    pub(crate) mailboxes: Mailboxes,
     pub(crate) pages: Pages,
     pub(crate) multipart: MultipartUploads,
     pub(crate) people: People,
@@ -100,6 +102,7 @@ impl Simulation {
             quarantine: QuarantineTable::default(),
             records: KeyValueMap::default(),
             receivers: Receivers::default(),
+            mailboxes: Mailboxes::default(),
             pages: Pages::default(),
             multipart: MultipartUploads::default(),
             people: People::default(),
@@ -130,6 +133,8 @@ impl Simulation {
         self.event_bus.has_feed_rule = true;
         self.receivers
             .create(&mut self.records, &history_plan::TENANTS);
+        self.mailboxes
+            .create(&mut self.records, history_plan::TENANTS[0]);
         let plan = HistoryPlan::draw(env, pipelines, endpoints.len(), uploads);
         self.plan(events);
         self.calls.outages = plan.outages;
@@ -495,6 +500,7 @@ impl Simulation {
             && self.table.has_no_open_jobs()
             && !self.is_releasing()
             && self.receivers.have_all(&self.records)
+            && self.mailboxes.have_all(&self.records)
     }
 
     /// No more faults. Support redrives the dead letters that are in quarantine.
@@ -530,6 +536,7 @@ impl Simulation {
         if self.event_bus.has_feed_rule {
             checks::feed::check_at_rest(env, &self.records, &self.event_bus);
             checks::feed::check_receivers(env, &self.event_bus, &self.receivers);
+            checks::feed::check_mailboxes(env, table, &self.event_bus, &self.mailboxes);
         }
         checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines, people);
         checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger, people);

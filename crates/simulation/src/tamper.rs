@@ -1,10 +1,11 @@
 //! Planted mistakes that take more than one service to make: they change what the product sees.
 
+use api::digests::DigestState;
 use aws_lambda_events::sqs::SqsMessage;
 use jobs::event::EventKind;
 use jobs::id::{Attempt, InferenceId, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
-use jobs::ports::ListedVersion;
+use jobs::ports::{ListedVersion, Record};
 use jobs::state::{Cause, RetryBudget, State};
 
 use crate::environment::SimulationEnvironment;
@@ -242,4 +243,21 @@ const fn reopened(env: &SimulationEnvironment, attempt: Attempt) -> State {
             earlier_result: Attempt::NONE,
         },
     }
+}
+
+/// A mistake: the state of a tenant's digests forgets the events that wait to be reported.
+pub(crate) fn without_waiting_events(
+    env: &SimulationEnvironment,
+    collection: &str,
+    record: &Record,
+) -> Option<Record> {
+    if !env.has(Mistake::DigestEventForgotten) || !collection.starts_with("digest-state#") {
+        return None;
+    }
+    let mut state: DigestState = serde_json::from_str(&record.body).ok()?;
+    state.window = None;
+    Some(Record {
+        body: serde_json::to_string(&state).ok()?,
+        ..record.clone()
+    })
 }

@@ -16,6 +16,7 @@ use jobs::ports::{
 use jobs::submit::UploadEvent;
 
 mod api;
+mod digests;
 mod environment;
 mod instances;
 mod messaging;
@@ -72,6 +73,8 @@ pub struct MemoryState {
     pub fail_before: BTreeMap<&'static str, u32>,
     /// How many calls of an operation, by name, are carried out and then fail, as if the response was lost.
     pub fail_after: BTreeMap<&'static str, u32>,
+    /// From which call on, counted from 0 in `calls`, an operation fails without being carried out.
+    pub fail_from: BTreeMap<&'static str, u32>,
     /// Rows that a newer release wrote.
     pub newer_schema: BTreeSet<JobId>,
     /// What an eventually consistent read returns instead of the row.
@@ -110,6 +113,14 @@ pub struct MemoryState {
     pub webhook_ms: u64,
     /// Instructions for function `webhooks` that were sent, with their delays in seconds.
     pub instructions: Vec<(String, u32)>,
+    /// Mails that were sent.
+    pub mails: Vec<::api::digests::Mail>,
+    /// What the next mails get as an answer. A mail with an error was not sent.
+    pub mail_responses: VecDeque<Result<(), ::api::digests::ports::MailError>>,
+    /// The user pool, by the users' names there.
+    pub directory: BTreeMap<String, ::api::digests::ports::DirectoryUser>,
+    /// Messages for function `digests` that were sent, with their delays in seconds.
+    pub digest_messages: Vec<(String, u32)>,
     versions: u64,
 }
 
@@ -196,12 +207,15 @@ impl Memory {
         operation: impl FnOnce(&mut MemoryState) -> T,
     ) -> Result<T, Unavailable> {
         let mut state = self.state();
-        *state.calls.entry(name).or_default() += 1;
+        let calls = state.calls.entry(name).or_default();
+        let call = *calls;
+        *calls += 1;
         let failed = |reason: &str| Unavailable {
             what: name,
             source: reason.into(),
         };
-        if use_up(&mut state.fail_before, name) {
+        let is_cut_off = state.fail_from.get(name).is_some_and(|from| call >= *from);
+        if is_cut_off || use_up(&mut state.fail_before, name) {
             return Err(failed("not carried out"));
         }
         let done = operation(&mut state);

@@ -251,6 +251,13 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         drop("delete the state of a webhook", "webhook-state#outside"),
         put("write a delivery", "webhook-log#outside"),
         list("list deliveries", "webhook-log#outside"),
+        get("read a recipient of digests", "digest-recipient#outside"),
+        put("write a recipient of digests", "digest-recipient#outside"),
+        list("list recipients of digests", "digest-recipient#outside"),
+        get("read settings of digests", "digest-settings#outside"),
+        put("write settings of digests", "digest-settings#outside"),
+        get("read the state of digests", "digest-state#outside"),
+        put("write the state of digests", "digest-state#outside"),
         put("write any other record", "outside"),
     ]
 }
@@ -360,6 +367,8 @@ fn queue_requests(stack: &Stack) -> Vec<AwsRequest> {
         send("send a check", &outputs.checks_queue_url),
         send("send to queue events", &outputs.events_queue_url),
         send("send to queue webhooks", &outputs.webhooks_queue_url),
+        send("send to queue digests", &outputs.digests_queue_url),
+        receive("receive digest instructions", &outputs.digests_queue_url),
         receive("receive events", &outputs.events_queue_url),
         receive("receive instructions", &outputs.webhooks_queue_url),
         receive("receive uploads", &outputs.uploads_queue_url),
@@ -419,7 +428,25 @@ fn other_requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
         )
     };
     let topic = &outputs.inference_success_topic_arn;
+    let user = json!({"UserPoolId": outputs.user_pool_id, "Username": "outside"});
+    let cognito = |action, operation: &str| {
+        let target = format!("AWSCognitoIdentityProviderService.{operation}");
+        AwsRequest::json(action, "cognito-idp", &target, &user)
+    };
+    // There is no such template.
+    let mail = |action, sender: &str| AwsRequest {
+        headers: vec![("content-type", "application/json".to_owned())],
+        body: json!({"FromEmailAddress": sender, "Destination": {},
+            "Content": {"Template": {"TemplateName": "outside", "TemplateData": "{}"}}})
+        .to_string(),
+        ..AwsRequest::rest(action, "ses", "POST", "/v2/email/outbound-emails")
+    };
     vec![
+        cognito("look up a user", "AdminGetUser"),
+        cognito("list the groups of a user", "AdminListGroupsForUser"),
+        cognito("delete a user", "AdminDeleteUser"),
+        mail("send a mail", "digests@docket.example"),
+        mail("send a mail as another sender", "other@docket.example"),
         AwsRequest::json("publish an event", "events", "AWSEvents.PutEvents", &event),
         connection("push to a connection", "POST"),
         connection("close a connection", "DELETE"),

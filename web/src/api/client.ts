@@ -77,6 +77,8 @@ export class Client {
   redeliver = (id: string, body: Body<paths["/webhooks/{webhook_id}/redeliver"]["post"]>["body"]) =>
     this.send("post", "/webhooks/{webhook_id}/redeliver", { id, body });
   deliveries = (id: string) => this.get("/webhooks/{webhook_id}/deliveries", { id });
+  digests = (tenant?: string) => this.get("/me/digests", { query: { tenant } });
+  changeDigests = (body: Body<paths["/me/digests"]["post"]>["body"]) => this.send("post", "/me/digests", { body });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
 
   /** Sends a GET request, and repeats it if the failure is likely to pass. */

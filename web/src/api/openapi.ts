@@ -281,6 +281,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/digests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the caller's settings for e-mail digests of a tenant, and whether there are any.
+         * @description Access: any role.
+         */
+        get: operations["GetMyDigests"];
+        put?: never;
+        /**
+         * Switches the caller's e-mail digests on or off, or changes them. They are sent to the verified address of the caller's account. Refused as `refused` if this deployment sends no e-mail or the address is not verified.
+         * @description Access: any role.
+         */
+        post: operations["ChangeMyDigests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/pauses": {
         parameters: {
             query?: never;
@@ -527,6 +551,50 @@ export interface paths {
          * @description Access: support.
          */
         post: operations["CreateTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/digests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets whether the e-mail digests of a tenant have the names of files and batches.
+         * @description Access: support.
+         */
+        post: operations["ChangeTenantDigests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/unsubscribe/{link}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The link in an e-mail digest. Answers an HTML page with a button, and changes nothing, since mail scanners follow links.
+         * @description Access: public.
+         */
+        get: operations["ShowUnsubscribe"];
+        put?: never;
+        /**
+         * Stops the e-mail digests of the mail's recipient (RFC 8058, one-click). Answers an HTML page. Requires no token: the link is the proof.
+         * @description Access: public.
+         */
+        post: operations["Unsubscribe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -805,7 +873,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
+        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -944,6 +1012,49 @@ export interface components {
              */
             status?: number;
             url: string;
+        };
+        /**
+         * @description Body of `POST /me/digests`. What is absent stays as it is; at first digests are off, about the caller's own documents, and
+         *     report both those that are ready and those that failed.
+         */
+        DigestChange: {
+            enabled?: boolean | null;
+            /** @description Report documents that failed. */
+            failed?: boolean | null;
+            /** @description Report documents that became ready. */
+            ready?: boolean | null;
+            /** @description `tenant` is for reviewers and support. */
+            scope?: components["schemas"]["DigestScope"] | null;
+            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+            tenant?: string | null;
+        };
+        /** @description Query parameters of `GET /me/digests`. */
+        DigestQuery: {
+            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+            tenant?: string;
+        };
+        /**
+         * @description Which documents a digest is about.
+         * @enum {string}
+         */
+        DigestScope: "own" | "tenant";
+        /** @description Response of `GET /me/digests`: the caller's e-mail digests of a tenant. */
+        DigestView: {
+            /** @description Where they are sent: the verified address of the caller's account. No other can be chosen. */
+            address?: string;
+            /** @description Whether the caller can get digests. */
+            available: boolean;
+            enabled: boolean;
+            failed: boolean;
+            /** @description Whether mails have the names of files and batches. Support sets it for the tenant. */
+            include_names: boolean;
+            /** @description Why they are off, if the caller did not switch them off here: the link in a mail, mail that came back, lost access. */
+            off_reason?: string;
+            ready: boolean;
+            scope: components["schemas"]["DigestScope"];
+            tenant: string;
+            /** @description Why not. */
+            unavailable_reason?: string;
         };
         /**
          * @description A page of the feed. `hash` is the hash of the last of `events`; a reader that computes the hashes of all events from
@@ -1979,6 +2090,18 @@ export interface components {
         SummaryQuery: {
             /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
             tenant?: string;
+        };
+        /** @description Body of `POST /tenants/{tenant}/digests`. */
+        TenantDigestChange: {
+            /** @description Whether mails have the names of files and batches. Mails are not encrypted on their whole way. */
+            include_names: boolean;
+            /** @description Why. For the audit log. */
+            reason: string;
+        };
+        /** @description Response of `POST /tenants/{tenant}/digests`. */
+        TenantDigestView: {
+            include_names: boolean;
+            tenant: string;
         };
         /** @description Response of `GET /tenants`. */
         TenantList: {
@@ -3312,6 +3435,167 @@ export interface operations {
             };
         };
     };
+    GetMyDigests: {
+        parameters: {
+            query?: {
+                /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DigestView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ChangeMyDigests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DigestChange"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DigestView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ListPauses: {
         parameters: {
             query?: never;
@@ -4458,6 +4742,229 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ChangeTenantDigests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantDigestChange"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantDigestView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ShowUnsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    Unsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */

@@ -53,5 +53,6 @@ export type Summary = Schemas["JobSummary"];
 export type EventType = Schemas["EventType"];
 export type WebhookView = Schemas["WebhookView"];
 export type DeliveryView = Schemas["DeliveryView"];
+export type DigestView = Schemas["DigestView"];
 
 export type PushMessage = Schemas["PushMessage"];

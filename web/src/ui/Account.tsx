@@ -1,4 +1,4 @@
-/** The account's dialog: change of password, and the authenticator app as second factor. */
+/** The account's dialog: e-mail digests, change of password, and the authenticator app as second factor. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -12,10 +12,13 @@ import {
   verifyAuthenticator,
 } from "../auth/cognito";
 import type { Session } from "../auth/session";
+import type { AppContext } from "./context";
 import { Dialog } from "./Dialog";
+import { Digests } from "./Digests";
 import { CodeField, NewPasswordField } from "./SignIn";
 
-export default function Account({ session, onClose }: { session: Session; onClose(): void }): JSX.Element {
+export default function Account({ app, onClose }: { app: AppContext; onClose(): void }): JSX.Element {
+  const { client, isSupport, readsTenant, session, tenant } = app;
   return (
     <Dialog title="Your account" onClose={onClose}>
       <div class="account">
@@ -23,6 +26,7 @@ export default function Account({ session, onClose }: { session: Session; onClos
         <p class="muted">
           <bdi>{session.email}</bdi>
         </p>
+        <Digests client={client} tenant={tenant} readsTenant={readsTenant} isSupport={isSupport} />
         <Password session={session} />
         <Authenticator session={session} />
         <div class="buttons">

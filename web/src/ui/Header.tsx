@@ -229,14 +229,14 @@ function UserMenu({ app }: { app: AppContext }): JSX.Element {
             </a>
           )}
           <button type="button" class="quiet" onClick={() => void openAccount()}>
-            Password and sign-in
+            Account and e-mail
           </button>
           <button type="button" class="quiet" onClick={() => session.signOut()}>
             Sign out
           </button>
         </div>
       </details>
-      {Account && <Account session={session} onClose={() => setAccount(undefined)} />}
+      {Account && <Account app={app} onClose={() => setAccount(undefined)} />}
     </>
   );
 }

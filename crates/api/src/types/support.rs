@@ -133,10 +133,12 @@ pub enum AuditAction {
     DeleteWebhook,
     /// Events were sent to a webhook again.
     RedeliverEvents,
+    /// Support set whether the e-mail digests of a tenant have names.
+    ChangeDigests,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Retry,
         Self::RunAgain,
         Self::Cancel,
@@ -154,6 +156,7 @@ impl AuditAction {
         Self::RotateWebhookSecret,
         Self::DeleteWebhook,
         Self::RedeliverEvents,
+        Self::ChangeDigests,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -175,6 +178,7 @@ impl AuditAction {
             Self::RotateWebhookSecret => "rotate-webhook-secret",
             Self::DeleteWebhook => "delete-webhook",
             Self::RedeliverEvents => "redeliver-events",
+            Self::ChangeDigests => "change-digests",
         }
     }
 }

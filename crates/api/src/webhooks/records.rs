@@ -1,10 +1,10 @@
-//! Webhooks and their states as records.
+//! Webhooks, digests and their states as records.
 
 use jobs::ports::{KeyValueStore, Record, Unavailable};
 use serde::Serialize;
 
 /// A record and its revision.
-pub(super) async fn read<P: KeyValueStore, T: serde::de::DeserializeOwned>(
+pub(crate) async fn read<P: KeyValueStore, T: serde::de::DeserializeOwned>(
     ports: &P,
     collection: &str,
     key: &str,
@@ -13,14 +13,14 @@ pub(super) async fn read<P: KeyValueStore, T: serde::de::DeserializeOwned>(
         return Ok(None);
     };
     let value = serde_json::from_str(&record.body).map_err(|error| Unavailable {
-        what: "a record of a webhook",
+        what: "a record",
         source: Box::new(error),
     })?;
     Ok(Some((value, record.revision)))
 }
 
 /// Writes a record under its next revision. Returns whether it was written.
-pub(super) async fn write<P: KeyValueStore, T: Serialize>(
+pub(crate) async fn write<P: KeyValueStore, T: Serialize>(
     ports: &P,
     collection: &str,
     key: &str,

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
 mod container;
+mod digests;
 mod doctor;
 mod errors;
 mod events;

@@ -1,8 +1,8 @@
-//! Calls of AWS services over JSON 1.1 that no SDK here makes.
+//! Calls of AWS services over JSON that no SDK here makes.
 //!
 //! The SDK of SageMaker has 400 operations, of which two are needed; it would take longer to compile than everything else
-//! together (`docs/adr/0021-instance-counts-are-set-on-the-endpoint.md`). Of EventBridge's 60, one is needed. The runtime of
-//! the SDKs makes these calls as well: retries, timeouts, connections and signatures are the same.
+//! together (`docs/adr/0021-instance-counts-are-set-on-the-endpoint.md`). Of EventBridge's 60, one is needed, and of SES's
+//! 110, one. The runtime of the SDKs makes these calls as well: retries, timeouts, connections and signatures are the same.
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_runtime::auth::SigV4OperationSigningConfig;
@@ -23,15 +23,17 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Or
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_runtime_api::http::HttpError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::{FrozenLayer, Layer};
 use aws_smithy_types::error::metadata::ErrorMetadata;
+use aws_smithy_types::retry::RetryConfig;
 use aws_types::SigningName;
 use aws_types::region::{Region, SigningRegion};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Aws, retries, timeouts};
+use super::{Aws, no_retries, retries, timeouts};
 use crate::config::Environment;
 
 /// A service with the protocol JSON 1.1.
@@ -57,32 +59,67 @@ impl<E: Environment> Aws<E> {
     where
         T: DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
     {
+        let serialize = move |body| request(service, operation, body);
+        self.call(service.name, url, operation, input, retries(), serialize)
+            .await
+    }
+
+    /// Calls an operation of the protocol REST JSON, once: for those that must not be repeated unless it is known that they
+    /// were not carried out.
+    pub(super) async fn post_json_once<T>(
+        &self,
+        signing_name: &'static str,
+        url: &str,
+        path: &'static str,
+        operation: &'static str,
+        input: &serde_json::Value,
+    ) -> Result<T, JsonError>
+    where
+        T: DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+    {
+        let serialize = move |body| post_request(path, "application/json", body);
+        self.call(signing_name, url, operation, input, no_retries(), serialize)
+            .await
+    }
+
+    async fn call<T>(
+        &self,
+        signing_name: &'static str,
+        url: &str,
+        operation: &'static str,
+        input: &serde_json::Value,
+        retries: RetryConfig,
+        serialize: impl Fn(String) -> Result<HttpRequest, HttpError> + Send + Sync + 'static,
+    ) -> Result<T, JsonError>
+    where
+        T: DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+    {
         let call = Operation::builder()
-            .service_name(service.name)
+            .service_name(signing_name)
             .operation_name(operation)
             .behavior_version(BehaviorVersion::v2026_01_12())
             .http_client(self.http.clone())
             .endpoint_url(url)
-            .standard_retry(&retries())
+            .standard_retry(&retries)
             .retry_classifier(HttpStatusCodeClassifier::default())
             .retry_classifier(TransientErrorClassifier::<ErrorMetadata>::new())
             .retry_classifier(AwsErrorCodeClassifier::<ErrorMetadata>::new())
             .timeout_config(timeouts())
-            .runtime_plugin(self.signature(service))
-            .serializer(move |body: String| Ok(request(service, operation, body)?))
+            .runtime_plugin(self.signature(signing_name))
+            .serializer(move |body: String| Ok(serialize(body)?))
             .deserializer(read_response::<T>)
             .build();
         call.invoke(input.to_string()).await
     }
 
     /// Signs requests to a service (Signature Version 4).
-    fn signature(&self, service: JsonService) -> StaticRuntimePlugin {
+    fn signature(&self, signing_name: &'static str) -> StaticRuntimePlugin {
         let region = Region::new(self.config.region.clone());
         let mut layer = Layer::new("signature");
         layer.store_put(AuthSchemeOptionResolverParams::new(()));
         layer.store_put(SigV4OperationSigningConfig {
             region: Some(SigningRegion::from(region)),
-            name: Some(SigningName::from_static(service.name)),
+            name: Some(SigningName::from_static(signing_name)),
             ..SigV4OperationSigningConfig::default()
         });
         let credentials = SharedCredentialsProvider::new(self.config.credentials.clone());
@@ -99,17 +136,23 @@ impl<E: Environment> Aws<E> {
     }
 }
 
-fn request(
-    service: JsonService,
-    operation: &str,
+fn request(service: JsonService, operation: &str, body: String) -> Result<HttpRequest, HttpError> {
+    let mut request = post_request("/", "application/x-amz-json-1.1", body)?;
+    let target = format!("{}.{operation}", service.target);
+    request.headers_mut().try_insert("x-amz-target", target)?;
+    Ok(request)
+}
+
+fn post_request(
+    path: &'static str,
+    content_type: &'static str,
     body: String,
-) -> Result<HttpRequest, aws_smithy_runtime_api::http::HttpError> {
+) -> Result<HttpRequest, HttpError> {
     let mut request = HttpRequest::new(SdkBody::from(body));
     request.set_method("POST")?;
-    request.set_uri("/")?;
+    request.set_uri(path)?;
     let headers = request.headers_mut();
-    headers.try_insert("content-type", "application/x-amz-json-1.1")?;
-    headers.try_insert("x-amz-target", format!("{}.{operation}", service.target))?;
+    headers.try_insert("content-type", content_type)?;
     Ok(request)
 }
 

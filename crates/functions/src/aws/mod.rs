@@ -1,6 +1,8 @@
 //! The ports of crates `jobs` and `api` on AWS, one file per service. Nothing else calls AWS.
 
 mod connections;
+#[cfg(feature = "api")]
+mod digests;
 mod dynamodb;
 mod eventbridge;
 mod http;

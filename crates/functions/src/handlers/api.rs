@@ -8,6 +8,7 @@ mod http;
 pub mod problem;
 mod query;
 pub mod routes;
+mod unsubscribe;
 
 use api::types::ClientConfiguration;
 use jobs::apply::RunContext;
@@ -42,6 +43,7 @@ environment! {
         checks_queue_url: ChecksQueueUrl,
         events_queue_url: EventsQueueUrl,
         webhooks_queue_url: WebhooksQueueUrl,
+        digests_queue_url: DigestsQueueUrl,
         websocket_url: WebsocketManagementUrl,
         websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
@@ -58,6 +60,7 @@ impl QueueUrls for Environment {
             Queue::Checks => &self.checks_queue_url,
             Queue::Events => &self.events_queue_url,
             Queue::Webhooks => &self.webhooks_queue_url,
+            Queue::Digests => &self.digests_queue_url,
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use api::digests;
+use api::digests::ports::DigestQueue;
 use api::feed::{EventType, FeedError, NewEvent, append};
 use api::webhooks::notify;
 use api::webhooks::ports::WebhookQueue;
@@ -12,6 +14,7 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use tracing::{info, warn};
 
+use super::EMAIL_OFF;
 use super::batch::{MessageFailure, Settled, settle};
 use super::report::count;
 use super::sqs_message::SqsMessageExt;
@@ -25,6 +28,8 @@ environment! {
         records_table: RecordsTable,
         bucket: Bucket,
         webhooks_queue_url: WebhooksQueueUrl,
+        digests_queue_url: DigestsQueueUrl,
+        email_sender: EmailSender,
         service_name: ServiceName,
     }
 }
@@ -64,10 +69,11 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: Clock + KeyValueStore + Quarantine + WebhookQueue,
-    E: Has<variable::ServiceName>,
+    P: Clock + KeyValueStore + Quarantine + WebhookQueue + DigestQueue,
+    E: Has<variable::ServiceName> + Has<variable::EmailSender>,
 {
     let ports = &app.ports;
+    let sends_digests = Has::<variable::EmailSender>::value(&*app.environment) != EMAIL_OFF;
     let messages = &event.payload.records;
     let mut redelivered = BTreeSet::new();
     let mut quarantined = 0;
@@ -89,7 +95,7 @@ where
         }
     }
     for (tenant, (indexes, events)) in feeds {
-        match record(ports, &tenant, &events).await {
+        match record(ports, &tenant, &events, sends_digests).await {
             Ok(()) => info!(tenant = %tenant, events = events.len(), "events added to the feed"),
             Err(error) => {
                 warn!(tenant = %tenant, error = %error, "events were not added to the feed and come back");
@@ -114,13 +120,18 @@ where
 }
 
 /// Adds events to a feed, and tells those who read it.
-async fn record<P: Clock + KeyValueStore + WebhookQueue>(
+async fn record<P: Clock + KeyValueStore + WebhookQueue + DigestQueue>(
     ports: &P,
     tenant: &Tenant,
     events: &[NewEvent],
+    sends_digests: bool,
 ) -> Result<(), FeedError> {
     append(ports, tenant, events).await?;
-    Ok(notify(ports, tenant).await?)
+    notify(ports, tenant).await?;
+    if sends_digests {
+        digests::notify(ports, tenant).await?;
+    }
+    Ok(())
 }
 
 fn parse(body: &str) -> Result<(Tenant, NewEvent), String> {

@@ -5,6 +5,8 @@ pub mod api;
 pub mod batch;
 pub mod capacity;
 #[cfg(feature = "api")]
+pub mod digests;
+#[cfg(feature = "api")]
 pub mod event_feed;
 pub mod inference_error;
 pub mod inference_success;
@@ -28,6 +30,10 @@ pub mod ws_default;
 pub mod ws_disconnect;
 
 use jobs::id::Timestamp;
+
+/// The sender of a deployment that sends no e-mail: a variable cannot be empty.
+#[cfg(feature = "api")]
+const EMAIL_OFF: &str = "off";
 
 /// How long after the function's deadline its leases expire, because of clock skew.
 const LEASE_MARGIN_MS: u64 = 5_000;

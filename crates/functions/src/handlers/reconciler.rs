@@ -40,7 +40,9 @@ environment! {
         checks_dead_letters_url: ChecksDeadLettersUrl,
         events_queue_url: EventsQueueUrl,
         webhooks_queue_url: WebhooksQueueUrl,
+        digests_queue_url: DigestsQueueUrl,
         webhooks_dead_letters_url: WebhooksDeadLettersUrl,
+        digests_dead_letters_url: DigestsDeadLettersUrl,
         events_dead_letters_url: EventsDeadLettersUrl,
         service_name: ServiceName,
     }
@@ -55,6 +57,7 @@ impl QueueUrls for Environment {
             Queue::Checks => &self.checks_queue_url,
             Queue::Events => &self.events_queue_url,
             Queue::Webhooks => &self.webhooks_queue_url,
+            Queue::Digests => &self.digests_queue_url,
         }
     }
 
@@ -66,6 +69,7 @@ impl QueueUrls for Environment {
             Queue::Checks => &self.checks_dead_letters_url,
             Queue::Events => &self.events_dead_letters_url,
             Queue::Webhooks => &self.webhooks_dead_letters_url,
+            Queue::Digests => &self.digests_dead_letters_url,
         })
     }
 }

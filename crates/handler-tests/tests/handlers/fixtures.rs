@@ -25,6 +25,8 @@ functions::environment! {
         user_pool_client_id: UserPoolClientId,
         websocket_connect_url: WebsocketConnectUrl,
         webhook_receivers: WebhookReceivers,
+        email_sender: EmailSender,
+        http_api_url: HttpApiUrl,
     }
 }
 
@@ -40,6 +42,8 @@ pub(crate) fn app() -> TestApp {
         user_pool_client_id: "client".to_owned(),
         websocket_connect_url: "wss://pages.example.com".to_owned(),
         webhook_receivers: "public".to_owned(),
+        email_sender: "off".to_owned(),
+        http_api_url: "https://api.example.com".to_owned(),
         pipelines: Pipelines::parse(toml).unwrap(),
     };
     App {

@@ -9,6 +9,7 @@
 mod api;
 mod breaker;
 mod capacity;
+mod digests;
 mod event_feed;
 mod fixtures;
 mod models;

@@ -212,16 +212,19 @@ pub enum Queue {
     Events,
     /// Instructions to send webhooks.
     Webhooks,
+    /// Instructions to send e-mail digests, and what became of mails.
+    Digests,
 }
 
 impl Queue {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Uploads,
         Self::InferenceSuccess,
         Self::InferenceError,
         Self::Checks,
         Self::Events,
         Self::Webhooks,
+        Self::Digests,
     ];
 
     pub fn from_name(name: &str) -> Option<Self> {
@@ -237,6 +240,7 @@ impl Queue {
             Self::Checks => "checks",
             Self::Events => "events",
             Self::Webhooks => "webhooks",
+            Self::Digests => "digests",
         }
     }
 }

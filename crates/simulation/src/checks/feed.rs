@@ -7,15 +7,17 @@ use api::feed::{
     EVENTS_PER_SEGMENT, FIRST_HASH, FeedEvent, HEAD_KEY, StoredEvents, head_collection,
     segment_collection, segment_key,
 };
-use jobs::id::Tenant;
+use jobs::id::{JobId, Tenant};
 use jobs::ports::Record;
 use testkit::key_value_map::KeyValueMap;
 
-use super::guarantees::{FEED, WEBHOOKS};
+use super::guarantees::{DIGESTS, FEED, WEBHOOKS};
 use crate::environment::SimulationEnvironment;
 use crate::event_bus::SimulatedEventBus;
+use crate::mailboxes::Mailboxes;
 use crate::mistake::Mistake;
 use crate::receiver::Receivers;
+use crate::table::JobTable;
 
 /// Writes a record of a feed, with the planted mistake, and checks it.
 pub(crate) fn put(
@@ -163,6 +165,29 @@ pub(crate) fn check_at_rest(
             if !have.contains(&(id.clone(), event.ready)) {
                 env.violation(FEED, || format!("the feed of {tenant} lacks event {id}"));
             }
+        }
+    }
+}
+
+/// Every document with an event was reported to everyone who asked for it.
+pub(crate) fn check_mailboxes(
+    env: &mut SimulationEnvironment,
+    table: &JobTable,
+    event_bus: &SimulatedEventBus,
+    mailboxes: &Mailboxes,
+) {
+    for (tenant, address, reported) in mailboxes.reported() {
+        // Nothing is reported of a document whose data was deleted.
+        let is_kept = |job: &JobId| table.row(*job).is_some_and(|row| !row.job.is_erased());
+        let events = event_bus.published().filter(|(of, _)| *of == tenant);
+        let jobs: BTreeSet<JobId> = events.map(|(_, event)| event.job).filter(is_kept).collect();
+        if reported < jobs.len() {
+            env.violation(DIGESTS, || {
+                format!(
+                    "{address} was told of {reported} documents, and not of {}",
+                    jobs.len()
+                )
+            });
         }
     }
 }

@@ -30,6 +30,9 @@ pub(crate) const FEED: &str = "Every published event is in the feed of its tenan
 /// Not of the ten: webhooks.
 pub(crate) const WEBHOOKS: &str =
     "Every event reaches a receiver that answers again within three days.";
+/// Not of the ten: e-mail digests.
+pub(crate) const DIGESTS: &str =
+    "Every document that becomes ready or fails is reported to each user who asked for it.";
 /// Not of the ten: what people ask of the HTTP API.
 pub(crate) const RESULTS_STAY: &str =
     "A job that has a result keeps it; a run again ends with its own, or without one.";

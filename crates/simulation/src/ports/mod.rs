@@ -2,6 +2,7 @@
 
 mod api;
 mod call;
+mod digests;
 mod functions;
 mod instances;
 mod reconciler;

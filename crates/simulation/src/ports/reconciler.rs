@@ -205,6 +205,8 @@ impl KeyValueStore for Ports {
         }
         self.call("put record", |simulation| {
             let Simulation { records, env, .. } = &mut *simulation;
+            let forgetful = tamper::without_waiting_events(env, collection, record);
+            let record = forgetful.as_ref().unwrap_or(record);
             let is_changed_session = collection.starts_with("upload#") && record.revision > 1;
             let is_dropped = match env.mistake {
                 Some(Mistake::AuditSkipped) => collection == "audit",

@@ -86,6 +86,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   "rotate-webhook-secret": "webhook",
   "delete-webhook": "webhook",
   "redeliver-events": "webhook",
+  "change-digests": "tenant",
 };
 
 function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::Principal;
+use api::digests::Account;
 use jobs::id::Timestamp;
 use serde_json::Value;
 
@@ -22,13 +23,25 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
     if expires_at <= now {
         return None;
     }
-    // Users can enter any address; only a verified one identifies them.
-    let verified = text("email_verified").is_some_and(|verified| verified == "true");
-    let email = text("email").filter(|_| verified);
-    let actor = email.or_else(|| text("cognito:username"))?;
+    let actor = verified_email(claims).or_else(|| text("cognito:username"))?;
     let groups = groups(claims.get("cognito:groups"));
     let groups = groups.iter().map(String::as_str);
     Some(Principal::of_groups(&actor, groups, expires_at))
+}
+
+/// The caller's account in the user pool; `None` if the token does not name it.
+pub(super) fn account(request: &HttpEvent) -> Option<Account> {
+    let claims = request.claims()?;
+    Some(Account {
+        username: claim(claims, "cognito:username")?,
+        verified_email: verified_email(claims),
+    })
+}
+
+/// Users can enter any address; only a verified one identifies them.
+fn verified_email(claims: &BTreeMap<String, Value>) -> Option<String> {
+    let verified = claim(claims, "email_verified").is_some_and(|verified| verified == "true");
+    claim(claims, "email").filter(|_| verified)
 }
 
 fn claim(claims: &BTreeMap<String, Value>, name: &str) -> Option<String> {

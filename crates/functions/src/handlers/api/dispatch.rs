@@ -239,7 +239,12 @@ pub(super) async fn dispatch<P: ApiPorts>(
         | Operation::RotateWebhookSecret
         | Operation::SendTestEvent
         | Operation::RedeliverEvents
-        | Operation::ListDeliveries => {
+        | Operation::ListDeliveries
+        | Operation::GetMyDigests
+        | Operation::ChangeMyDigests
+        | Operation::ChangeTenantDigests
+        | Operation::ShowUnsubscribe
+        | Operation::Unsubscribe => {
             return Err(ApiError::NotFound("another function serves this path".to_owned()).into());
         }
         Operation::CreateTicket => {

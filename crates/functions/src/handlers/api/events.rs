@@ -1,11 +1,12 @@
-//! The paths of the HTTP API for events. A function of its own, `events-api`, serves them: it has none of the rights of
+//! The paths of the HTTP API for events and e-mail digests. A function of its own, `events-api`, serves them: it has none of the rights of
 //! `support-api`, and none of its code.
 
+use api::digests::ports::DigestQueue;
 use api::feed::FeedPosition;
-use api::types::{EventQuery, WebhookQuery};
+use api::types::{DigestQuery, EventQuery, WebhookQuery};
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
-use api::{ApiError, Principal, events, webhooks};
+use api::{ApiError, Principal, digests, events, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
@@ -17,10 +18,11 @@ use super::dispatch::{Response, to_json};
 use super::http::{HttpEvent, HttpResponse};
 use super::problem::HttpError;
 use super::routes::{self, Operation, find_route};
-use super::{claims, problem_response, success_response};
+use super::{claims, problem_response, success_response, unsubscribe};
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, variable};
 use crate::environment;
+use crate::handlers::EMAIL_OFF;
 
 environment! {
     /// The configuration of the function `events-api`.
@@ -28,13 +30,32 @@ environment! {
         records_table: RecordsTable,
         webhooks_queue_url: WebhooksQueueUrl,
         webhook_receivers: WebhookReceivers,
+        digests_queue_url: DigestsQueueUrl,
+        email_sender: EmailSender,
     }
 }
 
 /// The ports of these paths.
-pub trait EventsApiPorts: Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue {}
+pub trait EventsApiPorts:
+    Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue + DigestQueue
+{
+}
 
-impl<P: Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue> EventsApiPorts for P {}
+impl<P> EventsApiPorts for P where
+    P: Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue + DigestQueue
+{
+}
+
+/// The settings that requests need.
+pub trait EventsApiSettings:
+    HasPipelines + Has<variable::WebhookReceivers> + Has<variable::EmailSender>
+{
+}
+
+impl<E> EventsApiSettings for E where
+    E: HasPipelines + Has<variable::WebhookReceivers> + Has<variable::EmailSender>
+{
+}
 
 /// State of one instance of the function.
 #[derive(Debug)]
@@ -60,7 +81,7 @@ impl<P, E> EventsApi<P, E> {
 ///
 /// # Errors
 /// None: errors are in the response.
-pub async fn handle<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookReceivers>>(
+pub async fn handle<P: EventsApiPorts, E: EventsApiSettings>(
     api: &EventsApi<P, E>,
     event: LambdaEvent<HttpEvent>,
 ) -> Result<HttpResponse, Error> {
@@ -75,9 +96,12 @@ pub async fn handle<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookRe
         http.status = Empty
     );
     let work = async {
-        let response = match dispatch(api, &request, principal.as_ref()).await {
-            Ok(response) => success_response(response),
-            Err(error) => problem_response(&error),
+        let response = match unsubscribe::answer(ports, &request).await {
+            Some(response) => response,
+            None => match dispatch(api, &request, principal.as_ref()).await {
+                Ok(response) => success_response(response),
+                Err(error) => problem_response(&error),
+            },
         };
         tracing::Span::current().record("http.status", i64::from(response.status_code));
         info!(
@@ -89,7 +113,7 @@ pub async fn handle<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookRe
     Ok(work.instrument(span).await)
 }
 
-async fn dispatch<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookReceivers>>(
+async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
     api: &EventsApi<P, E>,
     request: &HttpEvent,
     principal: Option<&Principal>,
@@ -105,6 +129,7 @@ async fn dispatch<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookRece
     let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
     let allowed = AllowedReceivers::from_setting(setting);
     let pipelines = api.app.environment.pipelines();
+    let sends_email = Has::<variable::EmailSender>::value(&*api.app.environment) != EMAIL_OFF;
     let id = || path.get("webhook_id");
     let body = match route.operation {
         Operation::ListEvents => list_events(api, request, principal).await?,
@@ -135,6 +160,19 @@ async fn dispatch<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookRece
             webhooks::redeliver(ports, pipelines, principal, id(), request.json()?).await?;
             String::new()
         }
+        Operation::GetMyDigests => {
+            let DigestQuery { tenant } = request.query()?;
+            let (account, tenant) = (account(request)?, tenant.as_deref());
+            to_json(&digests::show(ports, principal, &account, tenant, sends_email).await?)
+        }
+        Operation::ChangeMyDigests => {
+            let (account, change) = (account(request)?, request.json()?);
+            to_json(&digests::change(ports, principal, &account, &change, sends_email).await?)
+        }
+        Operation::ChangeTenantDigests => {
+            let (tenant, change) = (path.get("tenant"), request.json()?);
+            to_json(&digests::change_tenant(ports, pipelines, principal, tenant, &change).await?)
+        }
         Operation::ListDeliveries => to_json(&webhooks::deliveries(ports, principal, id()).await?),
         _ => {
             return Err(
@@ -145,6 +183,14 @@ async fn dispatch<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookRece
     Ok(Response {
         status: route.status,
         body,
+    })
+}
+
+fn account(request: &HttpEvent) -> Result<digests::Account, ApiError> {
+    claims::account(request).ok_or_else(|| {
+        ApiError::Forbidden(
+            "the token does not name your account; send the ID token of your sign-in".to_owned(),
+        )
     })
 }
 

@@ -140,7 +140,7 @@ impl HttpEvent {
 pub struct HttpResponse {
     pub status_code: u16,
     pub headers: BTreeMap<&'static str, Cow<'static, str>>,
-    /// JSON, or empty.
+    /// JSON, HTML, or empty.
     pub body: String,
 }
 
@@ -165,6 +165,14 @@ impl HttpResponse {
         response
             .with_header("content-type", content_type)
             .with_header("x-content-type-options", "nosniff")
+    }
+
+    /// A response with a page of ours, which loads nothing and whose form is sent to the same address.
+    pub fn html(status_code: u16, body: String) -> Self {
+        const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+        Self::json(status_code, "text/html; charset=utf-8", body)
+            .with_header("content-security-policy", POLICY)
+            .with_header("referrer-policy", "no-referrer")
     }
 
     /// Adds a header.

@@ -163,6 +163,16 @@ routes! {
         "Sends one event, or all from a time on, again.";
     ListDeliveries: "GET" "/webhooks/{webhook_id}/deliveries", TenantReaders, None => 200 Some("DeliveryList"),
         "Lists the newest 50 attempts to deliver an event, of the last 7 days.";
+    GetMyDigests: "GET" "/me/digests", AnyRole, Some("DigestQuery") => 200 Some("DigestView"),
+        "Returns the caller's settings for e-mail digests of a tenant, and whether there are any.";
+    ChangeMyDigests: "POST" "/me/digests", AnyRole, Some("DigestChange") => 200 Some("DigestView"),
+        "Switches the caller's e-mail digests on or off, or changes them. They are sent to the verified address of the caller's account. Refused as `refused` if this deployment sends no e-mail or the address is not verified.";
+    ChangeTenantDigests: "POST" "/tenants/{tenant}/digests", Support, Some("TenantDigestChange") => 200 Some("TenantDigestView"),
+        "Sets whether the e-mail digests of a tenant have the names of files and batches.";
+    ShowUnsubscribe: "GET" "/unsubscribe/{link}", Public, None => 200 None,
+        "The link in an e-mail digest. Answers an HTML page with a button, and changes nothing, since mail scanners follow links.";
+    Unsubscribe: "POST" "/unsubscribe/{link}", Public, None => 200 None,
+        "Stops the e-mail digests of the mail's recipient (RFC 8058, one-click). Answers an HTML page. Requires no token: the link is the proof.";
     ListTenants: "GET" "/tenants", Support, None => 200 Some("TenantList"),
         "Lists the known tenants: those that support created, and those under whose prefix S3 has objects.";
     CreateTenant: "POST" "/tenants", Support, Some("NewTenant") => 201 Some("TenantView"),

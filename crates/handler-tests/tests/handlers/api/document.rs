@@ -178,6 +178,11 @@ fn schemas() -> Map<String, Value> {
         WebhookList,
         RedeliverRequest,
         DeliveryList,
+        DigestQuery,
+        DigestChange,
+        DigestView,
+        TenantDigestChange,
+        TenantDigestView,
         Problem
     );
     let _ = generator.subschema_for::<jobs::view::PushMessage>();
@@ -231,8 +236,8 @@ fn tag(route: &Route) -> &'static str {
 const TAGS: [(&str, &str, &[&str]); 9] = [
     (
         "account",
-        "Signing in, and what the caller may do.",
-        &["configuration", "me"],
+        "Signing in, what the caller may do, and e-mail digests.",
+        &["configuration", "me", "unsubscribe"],
     ),
     ("uploads", "Uploading documents.", &["uploads"]),
     (
@@ -309,6 +314,12 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     if let Some(name) = route.response {
         assert!(schemas.contains_key(name), "{name} has no schema");
         success["content"] = json!({"application/json": {"schema": reference(name)}});
+    }
+    if matches!(
+        route.operation,
+        Operation::ShowUnsubscribe | Operation::Unsubscribe
+    ) {
+        success["content"] = json!({"text/html": {"schema": {"type": "string"}}});
     }
     let problem = json!({"description": "The request was refused.", "content": {"application/problem+json": {"schema": reference("Problem")}}});
     let mut responses = gateway_responses(route);
@@ -538,7 +549,7 @@ fn markdown() -> String {
     let mut text = String::from(
         "# HTTP API\n\nGenerated from the code by `make docs`. The same API as an OpenAPI 3.1 document: [openapi.json](openapi.json).\n\n\
          - **URL**: the output `HttpApiUrl` of the stack. `make up` prints the local one.\n\
-         - **Authentication**: every request except `GET /configuration` needs the header `Authorization: Bearer <ID token>`, with the ID token of a sign-in to the Amazon Cognito user pool.\n\
+         - **Authentication**: every request except `GET /configuration` and `/unsubscribe` needs the header `Authorization: Bearer <ID token>`, with the ID token of a sign-in to the Amazon Cognito user pool.\n\
          - **Authorization**: the groups in the token decide what the caller may see and do: `customer`, `reviewer`, `support`, `tenant:<name>`.\n\
          - **Format**: times are milliseconds since 1970 UTC. Percent-encode ids in paths. A request with an unknown field is refused.\n\n\
          ## Requests\n\n| request | takes | returns | access | |\n|---|---|---|---|---|\n",
@@ -579,6 +590,7 @@ fn markdown() -> String {
     text.push_str(UPLOADS);
     text.push_str(EVENTS);
     text.push_str(WEBHOOKS);
+    text.push_str(DIGESTS);
     text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -657,6 +669,13 @@ const WEBHOOKS: &str = "
 ## Webhooks
 
 `POST /webhooks` tells the service where to post the events of a tenant, after the Standard Webhooks specification 1.0. [webhooks.md](webhooks.md) says what a receiver gets and must do.
+";
+
+const DIGESTS: &str = "
+## E-mail digests
+
+`POST /me/digests` switches the caller's e-mail digests of a tenant on or off. [digests.md](digests.md) says when a mail comes and what is in it.
+`GET` and `POST /unsubscribe/{link}` are for people and mail programs; they answer HTML, and their problems are HTML too.
 ";
 
 const VERSIONS: &str = "
