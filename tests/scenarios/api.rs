@@ -8,6 +8,7 @@ mod labels;
 mod operations;
 mod pauses;
 mod python_client;
+mod receipts;
 mod tenants;
 mod upload_sessions;
 

@@ -20,6 +20,7 @@ pub mod ports;
 mod principal;
 pub mod quarantine;
 mod ready_by;
+pub mod receipts;
 pub mod retry_plans;
 pub mod search;
 pub mod search_index;

@@ -8,6 +8,7 @@ mod event;
 mod job;
 mod pause;
 mod plan;
+mod receipt;
 #[cfg(feature = "schema")]
 mod schema;
 mod support;
@@ -27,6 +28,7 @@ pub use pause::{NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
 pub use plan::{
     NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };
+pub use receipt::{Receipt, ReceiptFile, ReceiptKey, ReceiptKeys, ReceiptView};
 pub use support::{
     AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,
     PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery, TenantList,

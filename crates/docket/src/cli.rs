@@ -126,6 +126,12 @@ pub(crate) enum Command {
     /// Check the results that a model writes
     #[command(subcommand)]
     Result(ResultCommand),
+    /// Print the public keys that receipts are signed with
+    ReceiptKeys,
+    /// Check a receipt, and the files that it is about
+    ///
+    /// It needs neither the service nor a sign-in.
+    Verify(VerifyArgs),
     /// Say what an endpoint costs, how long documents wait, and the cheapest settings that keep the SLO
     ///
     /// With --since it plans for past documents, read through the API; otherwise it needs neither a sign-in nor the service.
@@ -134,6 +140,21 @@ pub(crate) enum Command {
     Completions { shell: Shell },
     /// Print the licence notices of the libraries in this program
     Notices,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The receipt, as `docket jobs receipt` saved it
+    pub(crate) receipt: PathBuf,
+    /// The public keys, as `docket receipt-keys` printed them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: PathBuf,
+    /// The document that was uploaded
+    #[arg(long, value_name = "FILE")]
+    pub(crate) document: Option<PathBuf>,
+    /// The result, as it was downloaded
+    #[arg(long, value_name = "FILE")]
+    pub(crate) result: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -352,6 +373,19 @@ pub(crate) enum JobsCommand {
         /// Print the findings, and everything else in the result, instead of saving it
         #[arg(long, conflicts_with_all = ["output", "force"])]
         show: bool,
+    },
+    /// Save a signed receipt of a job's result
+    ///
+    /// It says which document, which model and when, with the hashes of both files. `docket verify` checks it.
+    Receipt {
+        /// Id of the job
+        id: String,
+        /// The result of this attempt, if the job was run again [default: the job's]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
+        attempt: Option<u8>,
+        /// File to save it to, `-` for standard output [default: the job's id with .receipt]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
     /// Download a job's document, in the version that the job processes
     ///

@@ -80,6 +80,8 @@ variables! {
     UserPoolClientId => "USER_POOL_CLIENT_ID",
     /// The URL of the sign-in page.
     SignInUrl => "SIGN_IN_URL",
+    /// The KMS key that signs receipts.
+    ReceiptKeyId => "RECEIPT_KEY_ID",
     /// The name of this service, of which an account may have several: a dimension of its metrics.
     ServiceName => "SERVICE_NAME",
     /// Where SageMaker's control plane is, with the AWS SDKs' own name.
@@ -217,7 +219,14 @@ pub struct AwsConfig {
 }
 
 /// The services that are called, with the names of AWS's variables. Not the WebSocket API: its URL is one of our settings.
-const SERVICES: [&str; 5] = ["DYNAMODB", "S3", "SAGEMAKER_RUNTIME", "SQS", "EVENTBRIDGE"];
+const SERVICES: [&str; 6] = [
+    "DYNAMODB",
+    "S3",
+    "SAGEMAKER_RUNTIME",
+    "SQS",
+    "EVENTBRIDGE",
+    "KMS",
+];
 
 impl AwsConfig {
     /// For programs that hold the ports themselves. `endpoint_url` is the URL of all services, if they are not where

@@ -277,6 +277,7 @@ fn object_requests(bucket: &str) -> Vec<AwsRequest> {
         get("read an input", "inbound"),
         object("read an object version", "GET", "inbound-batches", version),
         get("read an output", "outbound"),
+        object("read a version of an output", "GET", "outbound", version),
         get("read a failure", "failure"),
         get("read a work copy", "work"),
         get("read a quarantined body", "quarantine"),
@@ -416,9 +417,20 @@ fn other_requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
             format!("/endpoints/{endpoint}/async-invocations"),
         )
     };
+    // A message of another kind than the key's algorithm takes.
+    let sign = json!({"KeyId": outputs.receipt_key_arn, "Message": "AA==", "MessageType": "DIGEST",
+        "SigningAlgorithm": "ED25519_SHA_512"});
+    let key = json!({"KeyId": outputs.receipt_key_arn});
     let topic = &outputs.inference_success_topic_arn;
     vec![
         AwsRequest::json("publish an event", "events", "AWSEvents.PutEvents", &event),
+        AwsRequest::json("sign a receipt", "kms", "TrentService.Sign", &sign),
+        AwsRequest::json(
+            "read the receipts' key",
+            "kms",
+            "TrentService.GetPublicKey",
+            &key,
+        ),
         connection("push to a connection", "POST"),
         connection("close a connection", "DELETE"),
         invoke("invoke an endpoint", "docket-outside"),

@@ -15,6 +15,8 @@ mod models;
 mod quarantine;
 #[cfg(feature = "api")]
 mod quarantine_store;
+#[cfg(feature = "api")]
+mod receipts;
 mod row;
 mod s3;
 mod s3_refusals;

@@ -13,6 +13,7 @@ mod lists;
 mod pauses;
 mod plans;
 mod quarantine;
+mod receipts;
 mod run_again;
 mod search;
 mod tenants;

@@ -1,7 +1,7 @@
 //! Calls the use case of a route: decodes the request, and encodes the response.
 
 use api::downloads::{self, Stored};
-use api::ports::{JobList, ObjectTransfers, QuarantineStore};
+use api::ports::{JobList, ObjectDigest, ObjectTransfers, QuarantineStore, ReceiptSigner};
 use api::types::{
     BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewPause,
     NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
@@ -9,7 +9,7 @@ use api::types::{
 };
 use api::{
     ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, pauses,
-    quarantine, retry_plans, search, summary, tenants, tickets, uploads,
+    quarantine, receipts, retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -43,6 +43,8 @@ api_ports!(
     ObjectStore,
     ObjectDeletion,
     ObjectTransfers,
+    ObjectDigest,
+    ReceiptSigner,
     KeyValueStore,
     Tickets,
     QuarantineStore,
@@ -101,6 +103,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
     let entry_id = || path.get("entry_id");
     Ok(response(match route.operation {
         Operation::GetConfiguration => String::new(),
+        Operation::ListReceiptKeys => to_json(&receipts::keys(ports).await?),
         Operation::GetMe => to_json(&me(principal, pipelines)),
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
@@ -127,6 +130,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::GetDocument => {
             to_json(&downloads::sign(ports, run, principal, job_id(), Stored::Document).await?)
+        }
+        Operation::GetReceipt => {
+            let ResultQuery { attempt } = request.query()?;
+            to_json(&receipts::issue(ports, run, principal, job_id(), attempt).await?)
         }
         Operation::RetryJob => {
             let command: JobCommandRequest = request.json()?;

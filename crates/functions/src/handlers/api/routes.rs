@@ -103,6 +103,10 @@ routes! {
         "Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.";
     GetDocument: "GET" "/jobs/{job_id}/document", JobReaders, None => 200 Some("ResultView"),
         "Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.";
+    GetReceipt: "GET" "/jobs/{job_id}/receipt", JobReaders, Some("ResultQuery") => 200 Some("ReceiptView"),
+        "Returns a signed receipt for a result: which document, which model, when, and the hashes of both files. Refused as `not-ready` and `gone` like the result.";
+    ListReceiptKeys: "GET" "/receipt-keys", AnyRole, None => 200 Some("ReceiptKeys"),
+        "Returns the public keys that receipts are signed with.";
     RetryJob: "POST" "/jobs/{job_id}/retry", JobReaders, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.";
     RunJobAgain: "POST" "/jobs/{job_id}/run-again", Support, Some("JobCommandRequest") => 202 Some("JobCommandResult"),

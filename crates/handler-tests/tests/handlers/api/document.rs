@@ -142,6 +142,8 @@ fn schemas() -> Map<String, Value> {
         JobDetail,
         ResultQuery,
         ResultView,
+        ReceiptView,
+        ReceiptKeys,
         JobCommandRequest,
         JobCommandResult,
         NewRetryPlan,
@@ -235,7 +237,7 @@ const TAGS: [(&str, &str, &[&str]); 9] = [
     (
         "jobs",
         "Following jobs, fetching results, retrying and cancelling.",
-        &["jobs", "summary", "batches"],
+        &["jobs", "summary", "batches", "receipt-keys"],
     ),
     (
         "messages",
@@ -576,6 +578,7 @@ fn markdown() -> String {
     text.push_str(UPLOADS);
     text.push_str(EVENTS);
     text.push_str(WEBHOOKS);
+    text.push_str(RECEIPTS);
     text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -654,6 +657,12 @@ const WEBHOOKS: &str = "
 ## Webhooks
 
 `POST /webhooks` tells the service where to post the events of a tenant, after the Standard Webhooks specification 1.0. [webhooks.md](webhooks.md) says what a receiver gets and must do.
+";
+
+const RECEIPTS: &str = "
+## Receipts
+
+`GET /jobs/{job_id}/receipt` returns a signed statement of what became of a document. [receipts.md](receipts.md) says what it proves and how to check it.
 ";
 
 const VERSIONS: &str = "
