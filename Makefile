@@ -18,14 +18,14 @@ export RUST_TEST_THREADS ?= 4
 DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
 ZIP_BYTES := 4340000
-# support-api uses more of S3 than the others, and no document waits for it.
-ZIP_BYTES_API := support-api=4740000
+# support-api uses more of S3 than the others, and no document waits for it. retry judges whether an endpoint is down.
+ZIP_BYTES_MORE := --allow support-api=4790000 --allow retry=4400000
 MODEL_IMAGE ?= docket-reference-model
 say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
+.PHONY: cdk-modules help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,7 +74,7 @@ preflight: $(if $(RELEASE),,venv) ## check what would stop a deployment of infra
 deploy: preflight $(if $(RELEASE),,package page) ## deploy to AWS what infra/environments/$(ENV).json says, and try it; RELEASE=… deploys a release (docs/deploy.md)
 	@$(DEPLOYER) deploy "$(ENVIRONMENT)"
 
-prove: $(if $(RELEASE),,venv) ## a game day: break things in the deployed service on purpose, and say which promises it kept (1 h, costs money; docs/deploy.md)
+prove: $(if $(RELEASE),,venv) ## a game day: break things in the deployed service on purpose, and say which guarantees it kept (1 h, costs money; docs/deploy.md)
 	@$(DEPLOYER) prove "$(ENVIRONMENT)"
 
 policies: $(if $(RELEASE),,venv) ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs
@@ -109,7 +109,11 @@ test-web: page
 	elif [ -n "$(CI)" ]; then echo "CI needs Node" >&2; exit 1; \
 	else echo "skipped: the page's tests need Node 20.19 or newer" >&2; fi
 
-test: package cli test-web venv-check venv-supply-chain venv-clients ## run all tests, end to end on the local stack included
+# The CDK's own modules; without Node, and outside CI, the test of infra/cdk is skipped.
+cdk-modules:
+	@if $(NODE_IS_THERE); then cd infra/cdk && npm ci --silent --no-audit --no-fund; fi
+
+test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest
@@ -185,7 +189,7 @@ venv-supply-chain:
 
 zips: package
 	$(call say,zips)
-	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) --allow $(ZIP_BYTES_API)
+	@.venv/bin/python $(PY)/package.py --check-bytes $(ZIP_BYTES) $(ZIP_BYTES_MORE)
 	@$(PYTHON) .ci/rules.py glibc
 
 findings: ## run the scripts that show surprising behaviour of others' libraries and tools (findings/README.md)
@@ -198,8 +202,8 @@ templates: venv venv-check
 	$(call say,templates)
 	@$(PYTHON) infra/generate.py --check
 	@target/venv-check/bin/python infra/policy.py --check
-	@target/venv-check/bin/cfn-lint infra/*.yaml
-	@.venv/bin/python infra/expand.py --to target/expanded infra/*.yaml
+	@target/venv-check/bin/cfn-lint infra/*.yaml infra/account/*.yaml
+	@.venv/bin/python infra/expand.py --to target/expanded infra/*.yaml infra/account/*.yaml
 	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory target/expanded
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
@@ -213,8 +217,8 @@ OCR_PAGES ?= 10
 OCR_BATCHES ?= 100 1000
 model-image: ## build the container image of the reference model: MODEL_IMAGE=name:tag (docker, podman or buildah)
 	@for tool in docker podman buildah; do \
-	  if command -v $$tool >/dev/null; then exec $$tool build --tag '$(MODEL_IMAGE)' --file $(PY)/Dockerfile $(MODEL_IMAGE_OPTIONS) $(PY); fi; \
-	done; echo 'model-image: install docker, podman or buildah' >&2; exit 1
+	  if $$tool info >/dev/null 2>&1; then exec $$tool build --tag '$(MODEL_IMAGE)' --file $(PY)/Dockerfile $(MODEL_IMAGE_OPTIONS) $(PY); fi; \
+	done; echo 'model-image: none of docker (with its engine running), podman and buildah works here' >&2; exit 1
 
 bench-ocr: venv ## compare the OCR with tesseract and measure a batch of 1,000 pages (1 h; OCR_PAGES=2 OCR_BATCHES="20 60": 5 min)
 	@.venv/bin/python benches/ocr.py --pages $(OCR_PAGES) --batches $(OCR_BATCHES)
@@ -273,6 +277,6 @@ endif
 plan: cli ## what it costs, how long documents wait, how many instances: PLAN="--documents 300 --burst 15 --run 45 --slo 3600" (docs/capacity.md)
 	@"$(TARGET)/release/docket" plan $(PLAN)
 
-compare: package ## run the same faults against Docket and a plain baseline and print what became of each upload (10 min, Linux)
+compare: package ## run the same faults against Docket, a plain baseline and a durable function and print what became of each upload (15 min, Linux, Python 3.11)
 	@$(PYTHON) $(PY)/venv.py target/venv-baseline tests/baseline/requirements.txt
 	@.venv/bin/python tests/baseline/compare.py

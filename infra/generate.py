@@ -64,7 +64,7 @@ def settings(infra=INFRA):
 
 def inputs(pipelines):
     """The ARNs of all objects that users upload, as one YAML list."""
-    return "[" + ", ".join(f"!Sub '${{JobsBucket.Arn}}/{table['prefix']}*'" for table in pipelines.values()) + "]"
+    return "[" + ", ".join(f"!Sub 'arn:${{AWS::Partition}}:s3:::${{BucketName}}/{table['prefix']}*'" for table in pipelines.values()) + "]"
 
 
 def template(text, pipelines, infra=INFRA):

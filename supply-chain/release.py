@@ -1,8 +1,9 @@
 """Makes a release: everything that a deployment needs, in one folder and one archive, built from a commit.
 
-  python supply-chain/release.py [--out target/release-set] [--build FOLDER]
+  python supply-chain/release.py [--out target/release-set] [--build FOLDER] [--processor x86_64] [--processor arm64]
 
-The folder docket-<version>-<processor>, and an archive of it, have the functions' zips, the templates with the program
+Without --processor: for this machine's, and for each other one for which rustc has its standard library and PATH has a C
+compiler. The folder docket-<version>-<processor>, and an archive of it, have the functions' zips, the templates with the program
 that deploys them, the page, the command line, bills of materials, licence notices, release.json (version, commit,
 tools) and SHA256SUMS. The same commit gives the same bytes, whatever the folder and the time, with the same compiler,
 Node and zlib: paths are mapped to fixed ones, archives have fixed times, modes and order. The build has a folder of its own,
@@ -42,6 +43,10 @@ exec "$venv/bin/python" -B "$here/infra/deploy" "$@"
 """
 
 
+# Rust's names of targets, by what CloudFormation calls the processor.
+TARGETS = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+
+
 def run(*command: str | Path, folder: Path = ROOT, **environment: str) -> None:
     """Runs a command, and ends with it if it fails."""
     print(f"== {' '.join(map(str, command))}", file=sys.stderr)
@@ -62,13 +67,41 @@ def flags(build: Path) -> str:
     return "\x1f".join(f"--remap-path-prefix={place}={name}" for place, name in places.items())
 
 
-def build_programs(build: Path) -> Path:
+def native() -> str:
+    """This machine's processor."""
+    host = re.search(r"^host: (\S+)$", output("rustc", "-vV"), re.MULTILINE)[1]
+    return next((processor for processor, target in TARGETS.items() if host.split("-")[0] == target.split("-")[0]), host)
+
+
+def c_compiler(target: str) -> str:
+    """The name that Debian gives to the C compiler for a target; it also links."""
+    return target.replace("-unknown", "") + "-gcc"
+
+
+def processors() -> list[str]:
+    """Those that this machine can build for, its own first."""
+    ours = native()
+    found = [ours]
+    for processor, target in TARGETS.items():
+        if processor != ours and Path(output("rustc", "--print", "target-libdir", "--target", target)).exists() and shutil.which(c_compiler(target)):
+            found.append(processor)
+    return found
+
+
+def build_programs(build: Path, processor: str) -> Path:
     """Compiles the functions and the command line. Returns their folder."""
     environment = {"CARGO_TARGET_DIR": str(build), "CARGO_ENCODED_RUSTFLAGS": flags(build), "CARGO_INCREMENTAL": "0"}
     # The C code of crates: without a path, the debugging information and the macro __FILE__ would have it.
     maps = f"-ffile-prefix-map={build}=/build -ffile-prefix-map={Path(os.environ.get('CARGO_HOME', Path.home() / '.cargo')).resolve()}=/cargo"
-    run("cargo", "build", "--release", "--locked", "-p", "function-binaries", "-p", "docket", **environment, CFLAGS=maps)
-    return build / "release"
+    command = ["cargo", "build", "--release", "--locked", "-p", "function-binaries", "-p", "docket"]
+    if processor == native():
+        run(*command, **environment, CFLAGS=maps)
+        return build / "release"
+    target = TARGETS[processor]
+    name = target.replace("-", "_")
+    compilers = {f"CC_{name}": c_compiler(target), f"CARGO_TARGET_{name.upper()}_LINKER": c_compiler(target)}
+    run(*command, "--target", target, **environment, **compilers, **{f"CFLAGS_{name}": maps})
+    return build / target / "release"
 
 
 def build_page() -> None:
@@ -96,9 +129,9 @@ def described(version: str, binaries: Path) -> dict:
     }
 
 
-def grants() -> str:
-    """What the functions' roles must be allowed, for `make prove`: the template has loops, which only .venv can expand."""
-    code = "import json, sys; sys.path[:0] = sys.argv[1:]; import settings; print(json.dumps(settings.grants_of_template(), indent=1, sort_keys=True))"
+def settings() -> str:
+    """What a deployed service must have, for `make prove`: the template has loops, which only .venv can expand."""
+    code = "import json, sys; sys.path[:0] = sys.argv[1:]; import settings; print(json.dumps(settings.settings_of_template(), indent=1, sort_keys=True))"
     return output(str(ROOT / ".venv" / "bin" / "python"), "-c", code, str(ROOT / "infra"), str(ROOT / "infra" / "deploy")) + "\n"
 
 
@@ -117,7 +150,7 @@ def assemble(folder: Path, release: dict, binaries: Path, page: Path) -> None:
     shutil.copyfile(package.NOTICES, folder / "THIRD-PARTY-NOTICES-functions")
     shutil.copyfile(ROOT / "crates" / "docket" / "THIRD-PARTY-NOTICES", folder / "THIRD-PARTY-NOTICES-docket")
     (folder / "docket-deploy").write_text(START)
-    (folder / "grants.json").write_text(grants())
+    (folder / "settings.json").write_text(settings())
     (folder / "release.json").write_text(json.dumps(release, indent=1) + "\n")
 
 
@@ -151,22 +184,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Makes a release of the commit that is checked out.")
     parser.add_argument("--out", type=Path, default=ROOT / "target" / "release-set")
     parser.add_argument("--build", type=Path, default=TARGET / "reproducible", help="Cargo's folder for this build")
+    parser.add_argument("--processor", action="append", choices=TARGETS, help="may be repeated")
     options = parser.parse_args()
     if changed := output("git", "status", "--porcelain"):
         print(f"release: a release is made from a commit; these files differ from it or are not in it:\n{changed}", file=sys.stderr)
         return 1
     version = re.search(r'^version = "(.+)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
-    binaries = build_programs(options.build.resolve())
+    wanted = options.processor or processors()
+    if without := set(TARGETS) - set(wanted):
+        print(f"release: nothing is built for {', '.join(sorted(without))}", file=sys.stderr)
+    built = {processor: build_programs(options.build.resolve(), processor) for processor in wanted}
     build_page()
-    release = described(version, binaries)
-    folder = options.out.resolve() / f"docket-{version}-{release['architecture']}"
-    shutil.rmtree(folder, ignore_errors=True)
-    assemble(folder, release, binaries, ROOT / "web" / "dist")
-    sbom = [ROOT / "supply-chain" / "sbom.py", "--out", folder / "sbom", "--zips", folder / "functions", "--binaries", folder / "bin"]
-    run(ROOT / "target" / "venv-supply-chain" / "bin" / "python", *sbom, "--no-local-stack")
-    seal(folder)
-    made = archive(folder, int(output("git", "log", "-1", "--format=%ct")))
-    print(f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made}")
+    for processor, binaries in built.items():
+        release = described(version, binaries)
+        if release["architecture"] != processor:
+            print(f"release: the programs for {processor} are for {release['architecture']}", file=sys.stderr)
+            return 1
+        folder = options.out.resolve() / f"docket-{version}-{processor}"
+        shutil.rmtree(folder, ignore_errors=True)
+        assemble(folder, release, binaries, ROOT / "web" / "dist")
+        sbom = [ROOT / "supply-chain" / "sbom.py", "--out", folder / "sbom", "--zips", folder / "functions", "--binaries", folder / "bin"]
+        run(ROOT / "target" / "venv-supply-chain" / "bin" / "python", *sbom, "--no-local-stack")
+        seal(folder)
+        made = archive(folder, int(output("git", "log", "-1", "--format=%ct")))
+        print(f"{hashlib.sha256(made.read_bytes()).hexdigest()}  {made}")
     return 0
 
 

@@ -87,7 +87,7 @@ class Endpoint:
 def service_stories(s):
     """Stories by alarm, without the service's name."""
     quarantined, runs, age, delay, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "InventoryScanDelay", "JobsUnreadable"))
-    evaluations = s.docket("CapacityRuns")
+    evaluations, breakers = s.docket("CapacityRuns"), s.docket("BreakersOpen")
     failed, ready = s.docket("JobsFailed"), s.docket("JobsReady")
     answered, refused = (metric("AWS/ApiGateway", name, ApiId=s.api) for name in ("5xx", "4xx"))
     stories = {
@@ -116,6 +116,11 @@ def service_stories(s):
             quiet("two runs overlap, and the scan is an hour late", (delay, range(0, 60, 5), 3600), (delay, [5], 3600)),
             quiet("a scan of ten million objects takes hours, as it should", (age, range(0, 60, 5), 20000), (delay, range(0, 60, 5), 0)),
             quiet("there has been no scan yet, so it has no delay"),
+        ],
+        "circuit-breaker-open": [
+            fires("two runs overlap, and one of them finds an open breaker", (breakers, [5], 1), (breakers, [5], 0)),
+            quiet("all are closed", (breakers, range(0, 60, 5), 0)),
+            quiet("no data, before the first run"),
         ],
         "unreadable-jobs": [
             fires("two runs overlap, and one of them cannot read a row", (unreadable, [5], 1), (unreadable, [5], 0)),

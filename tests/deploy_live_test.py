@@ -101,8 +101,8 @@ class Live(test_stack_process.Stack):
         self.assertIn("docket: delete complete", self.said)
         with self.assertRaisesRegex(plan.Refusal, "1 problem found"):
             self.check()
-        self.assertIn("bucket docket-jobs-123456789012-eu-central-1 of an earlier docket still exists", "\n".join(self.said))
-        with self.assertRaisesRegex(plan.Refusal, "bucket docket-jobs-123456789012-eu-central-1 of an earlier docket still exists"):
+        self.assertIn("bucket docket-jobs-123456789012-eu-central-1-an of an earlier docket still exists", "\n".join(self.said))
+        with self.assertRaisesRegex(plan.Refusal, "bucket docket-jobs-123456789012-eu-central-1-an of an earlier docket still exists"):
             self.run_it("deploy")
 
 

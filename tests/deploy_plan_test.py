@@ -19,7 +19,7 @@ import plan  # noqa: E402
 
 ACCOUNT = "123456789012"
 OUTPUTS = {
-    "JobsBucketName": f"docket-jobs-{ACCOUNT}-eu-central-1",
+    "JobsBucketName": f"docket-jobs-{ACCOUNT}-eu-central-1-an",
     "InferenceSuccessTopicArn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:docket-inference-success",
     "InferenceErrorTopicArn": f"arn:aws:sns:eu-central-1:{ACCOUNT}:docket-inference-error",
     "HttpApiUrl": "https://abc123.execute-api.eu-central-1.amazonaws.com",

@@ -198,10 +198,23 @@ class Runs(Case):
 
     def test_a_retained_bucket_of_an_earlier_stack_is_reported_before_the_change_set(self):
         cli = account()
-        cli.buckets.add(f"docket-jobs-{ACCOUNT}-eu-central-1")
+        cli.buckets.add(f"docket-jobs-{ACCOUNT}-eu-central-1-an")
         with self.assertRaisesRegex(plan.Refusal, "still exists"):
             self.run_with(cli)
         self.assertNotIn("cloudformation create-change-set", cli.commands())
+
+    def test_an_existing_bucket_is_connected_once_and_not_taken_for_one_that_was_left(self):
+        cli, asked = account(), []
+        cli.buckets.add("acme-documents")
+        theirs = {"Id": "theirs", "QueueArn": f"arn:aws:sqs:eu-central-1:{ACCOUNT}:theirs", "Events": ["s3:ObjectCreated:*"]}
+        cli.notifications = {"QueueConfigurations": [theirs]}
+        existing = {"ServiceName": "docket", "BucketName": "acme-documents", "CreateBucket": "false"}
+        for _ in range(2):
+            self.run_with(cli, answers=asked.append, service=existing)
+        rows = cli.notifications["QueueConfigurations"]
+        self.assertEqual(rows[0], theirs)
+        self.assertEqual({row["QueueArn"].rsplit(":", 1)[1] for row in rows[1:]}, {"docket-uploads"})
+        self.assertEqual(sum("notifications of acme-documents" in question for question in asked), 1)
 
     def test_a_probe_that_no_page_receives_fails_the_deployment(self):
         for push, words in (("none", "its job is Ready, but no page received it within 30 s"), ("refuse", "a page cannot connect: the connection was refused with 403")):

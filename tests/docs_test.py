@@ -16,7 +16,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 import templates  # noqa: E402  a program's folder, no package
 
 FOLDERS = ("crates", "docs", "events", "infra", "samples", "tests", "web", "benches", ".ci", ".github", "findings", "supply-chain")
+BUILT = ("web/dist",)  # folders that `make` writes
 CODE = {".rs", ".py"}
+MAX_ARCHITECTURE_WORDS = 3000
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -31,12 +33,23 @@ class Project(templates.Project):
         self.docs = {path.relative_to(ROOT).as_posix(): path.read_text() for path in paths}
         self.makefile = (ROOT / "Makefile").read_text()
         self.npm_scripts = set(json.loads((ROOT / "web/package.json").read_text())["scripts"])
+        self.dependencies = dependencies()
         self.sources = {
             path.relative_to(ROOT).as_posix(): path.read_text()
             for folder in ("crates", "tests", ".ci", "infra", "benches", "samples", "supply-chain")
             for path in sorted((ROOT / folder).rglob("*"))
             if path.suffix in CODE and not {"node_modules", "target"} & set(path.parts)
         }
+
+
+def dependencies():
+    """The crates of this workspace that each of its crates depends on, except for its tests and the workspace hack."""
+    manifests = {path.parent.name: path.read_text() for path in (ROOT / "crates").glob("*/Cargo.toml")}
+    found = {}
+    for crate, text in manifests.items():
+        normal = "".join(re.findall(r"^\[dependencies\]$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL))
+        found[crate] = set(re.findall(r"^([\w-]+)", normal, re.MULTILINE)) & (set(manifests) - {"workspace-hack"})
+    return found
 
 
 def prose(text):
@@ -92,7 +105,7 @@ def paths_exist(project):
                 continue
             first = span.split("/")[0]
             here = (ROOT / name).parent
-            if first in FOLDERS and not ((ROOT / span).exists() or (here / span).exists()):
+            if first in FOLDERS and not span.startswith(BUILT) and not ((ROOT / span).exists() or (here / span).exists()):
                 yield f"{name}: there is no {span}"
             if "/" not in span and span.endswith((".rs", ".py")) and span not in files:
                 yield f"{name}: there is no file {span}"
@@ -120,6 +133,32 @@ def entry_points_are_the_functions(project):
     rows = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
     for word in sorted(set(rows) ^ project.functions):
         yield f"{word} is {'only in the table of entry points' if word in rows else 'not in the table of entry points'}"
+
+
+def architecture_is_short(project):
+    words = len(project.docs["ARCHITECTURE.md"].split())
+    if words > MAX_ARCHITECTURE_WORDS:
+        yield f"ARCHITECTURE.md has {words} words; {MAX_ARCHITECTURE_WORDS} are the limit, docs and docs/adr have room"
+
+
+def arrows_are_the_dependencies(project):
+    """The arrows between crates, with what follows from them, are the dependencies of their manifests."""
+    drawn = {}
+    for line in re.findall(r"^ (\S.*─▶.*)$", section(project.docs["ARCHITECTURE.md"], "Code map"), re.MULTILINE):
+        for chain in re.split(r"\s{2,}", line):
+            steps = [re.findall(r"[a-z][\w-]*", re.sub(r"\(.*?\)", "", step)) for step in chain.split("─▶")]
+            for users, used in zip(steps, steps[1:]):
+                for user in users:
+                    drawn.setdefault(user, set()).update(used)
+
+    def reached(crate):
+        return set().union(*({used} | reached(used) for used in drawn.get(crate, ())))
+
+    for user, dependencies in project.dependencies.items():
+        for used in sorted(dependencies - reached(user)):
+            yield f"ARCHITECTURE.md has no arrow from {user} to {used}"
+        for used in sorted(drawn.get(user, set()) - dependencies):
+            yield f"ARCHITECTURE.md has an arrow from {user} to {used}, and no manifest does"
 
 
 def make_targets_exist(project):
@@ -224,6 +263,12 @@ Rules = templates.check(
         entry_points_are_the_functions: [
             in_doc("ARCHITECTURE.md", "| `retry` |", "| `again` |"),
             lambda p: p.functions.remove("retry"),
+        ],
+        architecture_is_short: [in_doc("ARCHITECTURE.md", "# Architecture", "# Architecture" + " word" * 3000)],
+        arrows_are_the_dependencies: [
+            in_doc("ARCHITECTURE.md", "docket ─▶ api,", "docket ─▶"),
+            lambda p: p.dependencies["jobs"].add("api"),
+            lambda p: p.dependencies["planner"].remove("simulation"),
         ],
         make_targets_exist: [
             in_doc("README.md", "`make down`", "`make stop`"),

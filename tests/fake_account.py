@@ -21,6 +21,7 @@ class Account:
 
     def __init__(self, number, outputs, error):
         self.number, self.outputs, self.error = number, outputs, error
+        self.notifications = {}
         self.stacks, self.change_sets, self.buckets, self.private, self.protected, self.bucket_tags = {}, {}, set(), set(), set(), None
         self.asked, self.uploaded, self.operations = [], None, 0
         self.faults = {}  # by stack: why the next operations on it fail
@@ -154,7 +155,7 @@ class Account:
         else:
             stack["parameters"] = found["parameters"]
             if verb == "CREATE":
-                self.buckets |= {f"{name}-jobs-{self.number}-eu-central-1"} if name == "docket" else set()
+                self.buckets |= {f"{name}-jobs-{self.number}-eu-central-1-an"} if name == "docket" else set()
         return {}
 
     def cloudformation_delete_change_set(self, _, values):
@@ -207,6 +208,15 @@ class Account:
 
     def s3api_put_bucket_tagging(self, _, values):
         self.bucket_tags = json.loads(values["--tagging"])
+
+    def s3api_get_bucket_versioning(self, _, values):
+        return {"Status": "Enabled"}
+
+    def s3api_get_bucket_notification_configuration(self, _, values):
+        return self.notifications
+
+    def s3api_put_bucket_notification_configuration(self, _, values):
+        self.notifications = json.loads(values["--notification-configuration"])
 
     def s3_cp(self, arguments, _):
         if "/inbound" in arguments[-1]:

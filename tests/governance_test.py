@@ -1,4 +1,4 @@
-"""What organisations require: tags, a role of CloudFormation's own, permissions boundaries, termination protection.
+"""What organizations require: tags, a role of CloudFormation's own, permissions boundaries, termination protection.
 
 Run: .venv/bin/python -m unittest tests/governance_test.py
 """

@@ -1,9 +1,9 @@
-"""`make prove` against the local stack: a clean service keeps its promises, and each of these planted mistakes is found.
+"""`make prove` against the local stack: a clean service keeps its guarantees, and each of these planted mistakes is found.
 
   python tests/local_game_day.py clean | planted | unseen
 
 The scenario tests run it; AWS_ENDPOINT_URL and the credentials are in the environment. Exit status 1 if a clean service
-is said to break a promise, or a mistake is not found.
+is said to break a guarantee, or a mistake is not found.
 """
 
 import contextlib
@@ -83,7 +83,7 @@ def clean(aws, folder):
     began = time.monotonic()
     aws.asked.clear()
     game(aws, folder).run()
-    print(f"all promises kept, in {time.monotonic() - began:.0f} s")
+    print(f"all guarantees kept, in {time.monotonic() - began:.0f} s")
     granted = {action for statement in json.loads((plan.INFRA / "policies" / "prover.json").read_text())["Statement"] for action in statement["Action"]}
     used = set().union(*map(actions, aws.asked))
     print(f"not allowed by prover.json: {sorted(used - granted)}; not used: {sorted(granted - used)}")

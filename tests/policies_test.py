@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import aws_models  # noqa: E402  found by the line above
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402
 from deploy_test import Case, account, program  # noqa: E402
+import iam  # noqa: E402
 import preflight_test  # noqa: E402
 
 POLICIES = pathlib.Path(plan.INFRA / "policies")
@@ -23,7 +24,7 @@ MAX_CHARACTERS = 6144  # IAM user guide, "IAM and AWS STS quotas", without white
 OPTIONS = {"tags": {"team": "legal"}, "cloudformation_role": f"arn:aws:iam::{ACCOUNT}:role/docket-cloudformation", "termination_protection": True}
 # Actions that are named otherwise than the operation.
 NAMES = {"s3:HeadBucket": "s3:ListBucket", "s3:ListObjectsV2": "s3:ListBucket", "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock", "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock"}
-NAMES |= {"s3:HeadObject": "s3:GetObject", "s3:ListObjectVersions": "s3:ListBucketVersions", "s3:DeleteObjects": "s3:DeleteObjectVersion", "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification", "lambda:Invoke": "lambda:InvokeFunction"}
+NAMES |= {"s3:HeadObject": "s3:GetObject", "s3:ListObjectVersions": "s3:ListBucketVersions", "s3:DeleteObjects": "s3:DeleteObjectVersion", "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification", "s3:PutBucketNotificationConfiguration": "s3:PutBucketNotification", "lambda:Invoke": "lambda:InvokeFunction"}
 
 
 def actions(arguments):
@@ -72,6 +73,17 @@ class Policies(Case):
         # `s3 cp` of a new object, and the check of a change set that CloudFormation expands, call nothing else.
         self.assertEqual(granted, self.used())
 
+    def test_with_an_existing_bucket_it_may_connect_that_and_no_other(self):
+        cli = account()
+        cli.buckets.add("acme-documents")
+        options = {"service": {"ServiceName": "docket", "BucketName": "acme-documents", "CreateBucket": "false"}}
+        self.run_with(cli, **options)
+        document = json.loads(iam.policies(example(**options))["docket-deployer"])
+        [more] = [one for one in document["Statement"] if one["Sid"] == "ExistingBucket"]
+        self.assertEqual(more["Resource"], ["arn:aws:s3:::acme-documents"])
+        usual = self.used()
+        self.assertEqual(set(more["Action"]), set().union(*map(actions, cli.asked)) - usual)
+
     def test_only_actions_without_a_resource_are_allowed_on_all(self):
         for name in ("deployer", "prover"):
             for statement in json.loads((POLICIES / f"{name}.json").read_text())["Statement"]:
@@ -80,7 +92,7 @@ class Policies(Case):
     def test_policies_are_filled_in_and_fit_the_limits(self):
         longest = example(service={"ServiceName": "a" * 20}, code_bucket="b" * 63, region="us-gov-west-1")
         for environment in (example(), longest):
-            found = plan.policies(environment)
+            found = iam.policies(environment)
             self.assertEqual(len(found), len(list(POLICIES.glob("*.json"))))
             for name, text in found.items():
                 with self.subTest(name):

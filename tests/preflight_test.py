@@ -159,9 +159,14 @@ class Preflights(unittest.TestCase):
 
         self.refuses(f"bucket {code} .* another account owns it", "list-buckets", {"s3api head-bucket": squatted})
         self.refuses("is in us-east-1; Lambda takes zips", "EDITOR", {"s3api head-bucket": lambda a: {"BucketRegion": "us-east-1"} if code in a else GOOD["s3api head-bucket"]})
-        jobs = f"docket-jobs-{ACCOUNT}-{REGION}"
+        jobs = f"docket-jobs-{ACCOUNT}-{REGION}-an"
         self.refuses(f"bucket {jobs} of an earlier docket still exists", "docs/deploy.md", {"s3api head-bucket": lambda a: {"BucketRegion": REGION} if jobs in a else GOOD["s3api head-bucket"]})
         self.refuses("of the new stack docket belongs to another account", "another ServiceName", {"s3api head-bucket": lambda a: "(403) Forbidden" if jobs in a else GOOD["s3api head-bucket"]})
+        existing = {"ServiceName": "docket", "BucketName": "acme-documents", "CreateBucket": "false"}
+        there = {"s3api head-bucket": lambda a: {"BucketRegion": REGION} if "acme-documents" in a else GOOD["s3api head-bucket"], "s3api get-bucket-versioning": {"Status": "Suspended"}}
+        self.refuses("bucket acme-documents keeps no versions", "put-bucket-versioning", there, service=existing)
+        self.refuses("bucket acme-documents does not exist", "BucketName", service=existing)
+        self.assertTrue(self.found({**there, "s3api get-bucket-versioning": {"Status": "Enabled"}}, service=existing)[0])
         owners = [a for a in self.found()[2] if a[1] == "head-bucket"]
         self.assertTrue(all(a[-2:] == ("--expected-bucket-owner", ACCOUNT) for a in owners), owners)
 

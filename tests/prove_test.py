@@ -1,4 +1,4 @@
-"""Tests of the game day's parts: each promise can be seen broken, faults are undone after a kill, and the cost is limited.
+"""Tests of the game day's parts: each guarantee can be seen broken, faults are undone after a kill, and the cost is limited.
 
 Whole game days run on the local stack: tests/local_game_day.py.
 Run: .venv/bin/python -m unittest tests/prove_test.py
@@ -13,11 +13,12 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from deploy_plan_test import example, plan  # noqa: E402  found by the line above
+from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402  found by the line above
 from cli import AwsError  # noqa: E402
 from faults import Faults, Ledger  # noqa: E402
-import promises  # noqa: E402
-from promises import PROMISES, Promises  # noqa: E402
+import guarantees  # noqa: E402
+import unknowns  # noqa: E402
+from guarantees import GUARANTEES, Guarantees  # noqa: E402
 from prove import CASES, Document, Pace, Prove, notified  # noqa: E402
 
 
@@ -40,6 +41,7 @@ class Game:
         self.pushed, self.events = {"1": "Ready", "2": "Failed", "3": "Cancelled"}, {"1", "2"}
         self.malformed_found, self.audit, self.missing_objects, self.allowed_to_others = [{}], ["n about 3"], set(), 404
         self.listed = {"1", "2", "3"}
+        self.environment = example()
         self.outputs, self.pace, self.say = {"JobsBucketName": "b"}, types.SimpleNamespace(patience=3.0, poll=1.0), self.said.append
 
     def rows(self):
@@ -76,12 +78,67 @@ class Game:
         return (200, {}) if groups == "[support]" else (self.allowed_to_others, None)
 
     def broken(self):
-        Promises(self).report()
-        return [number for number in PROMISES if any(line.startswith(f"  BROKEN {number:>2}  ") for line in self.said)]
+        Guarantees(self).report()
+        return [number for number in GUARANTEES if any(line.startswith(f"  BROKEN {number:>2}  ") for line in self.said)]
+
+
+class EveryUnknown(unittest.TestCase):
+    """What docs/deploy.md calls untested, and what a game day says about it."""
+
+    def test_each_point_of_the_guide_is_answered(self):
+        guide = (plan.ROOT / "docs" / "deploy.md").read_text()
+        points = guide.split("In particular, these are untested:")[1].split("## ")[0].strip().split("\n- ")
+        points = [point.removeprefix("- ") for point in points]
+        for point in points:
+            self.assertTrue(any(point.startswith(beginning) for beginning in unknowns.POINTS), point)
+        self.assertEqual(len(points), len(unknowns.POINTS))
+        found = unknowns.Unknowns(Answering())
+        found.look()
+        answers = dict(found.answers())
+        self.assertEqual(set(answers), {question for questions in unknowns.POINTS.values() for question in questions})
+        self.assertEqual(answers["instance pools with InferenceAmiVersion"], "in service with al2-ami-sagemaker-inference-gpu-3-1 and the pools ml.g6.2xlarge: 1, ml.g5.2xlarge: 0")
+        self.assertEqual(answers["what the company brings"], "KeyArn: in use here")
+        self.assertEqual(answers["unit of TimeInBacklog"], "largest value 90000000 (None), in a game day of 120 s: microseconds")
+
+    def test_what_aws_refuses_to_answer_is_said(self):
+        found = unknowns.Unknowns(Answering(refused=True))
+        found.look()
+        self.assertTrue(all(answer.startswith("not seen: ") for question, answer in found.found.items() if question != "what the company brings"))
+
+
+class Answering:
+    """A game day on an account that answers each question, or refuses."""
+
+    def __init__(self, refused=False):
+        self.environment, self.refused, self.began = example(service={"ServiceName": "docket", "KeyArn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"}), refused, 0.0
+        self.outputs = {"ReconcilerFunctionName": "docket-reconciler", "JobsTableName": "t"}
+        self.documents = [Document("plain", "k", job="1", row={**row(), "updated_at": {"N": "60000"}})]
+
+    def clock(self):
+        return 120.0
+
+    def environment_endpoint(self):
+        return "docket-legal-review"
+
+    def invoke(self, name, payload):
+        return self.aws("lambda", "invoke")
+
+    def aws(self, *command):
+        if self.refused:
+            raise AwsError("AccessDenied")
+        return {
+            "get-function-configuration": {"Architectures": ["arm64"], "Role": "r"},
+            "invoke": {"incomplete": False},
+            "describe-table": {"Table": {"TableArn": "arn"}},
+            "simulate-principal-policy": {"EvaluationResults": [{"EvalDecision": "allowed"}]},
+            "describe-endpoint": {"ProductionVariants": [{"CurrentInstanceCount": 1, "DesiredInstanceCount": 1, "InstancePools": [{"InstanceType": "ml.g6.2xlarge", "CurrentInstanceCount": 1}, {"InstanceType": "ml.g5.2xlarge", "CurrentInstanceCount": 0}]}]},
+            "get-metric-statistics": {"Datapoints": [{"Maximum": 90e6, "Unit": "None"}]},
+            "list-metrics": {"Metrics": [{"Dimensions": [{"Name": "InstanceType"}]}]},
+        }[command[1]]
 
 
 class Kept(unittest.TestCase):
-    def test_all_promises_can_be_kept_and_each_can_be_broken(self):
+    def test_all_guarantees_can_be_kept_and_each_can_be_broken(self):
         self.assertEqual(Game().broken(), [])
         for number, change in (
             (1, lambda game: game.listed.remove("1")),
@@ -100,7 +157,7 @@ class Kept(unittest.TestCase):
             with self.subTest(number):
                 game = Game()
                 change(game)
-                # A job that has not ended has no result either, for which promise 3 looks.
+                # A job that has not ended has no result either, for which guarantee 3 looks.
                 self.assertEqual([one for one in game.broken() if (number, one) != (2, 3)], [number])
 
     def test_a_job_that_failed_for_another_reason_is_no_expected_end(self):
@@ -109,10 +166,10 @@ class Kept(unittest.TestCase):
         self.assertEqual(game.broken(), [2])
         self.assertIn("Failed (ModelError: d) after 1 attempts, expected Failed (Superseded)", "\n".join(game.said))
 
-    def test_every_promise_has_its_check(self):
-        self.assertEqual(set(PROMISES), set(range(1, 11)))
-        self.assertTrue(all(hasattr(Promises, f"promise_{number}") for number in PROMISES))
-        self.assertLess(promises.MAX_LOST_PUSHES, 0.1)
+    def test_every_guarantee_has_its_check(self):
+        self.assertEqual(set(GUARANTEES), set(range(1, 11)))
+        self.assertTrue(all(hasattr(Guarantees, f"guarantee_{number}") for number in GUARANTEES))
+        self.assertLess(guarantees.MAX_LOST_PUSHES, 0.1)
 
 
 class Killed(BaseException):

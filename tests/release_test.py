@@ -51,6 +51,20 @@ class Releases(unittest.TestCase):
         """Runs the release's own program, where there is no compiler and no repository."""
         return subprocess.run([sys.executable, "-B", folder / "infra" / "deploy", *arguments], cwd=self.folder, env={"PATH": "/nonexistent"}, capture_output=True, text=True)
 
+    def test_other_processors_are_built_for_where_the_toolchain_is_there(self):
+        answers = {"-vV": "rustc 1.95.0\nhost: x86_64-unknown-linux-gnu", "--print": str(self.folder / "lib")}
+        with mock.patch.object(release, "output", lambda *command: answers[command[1]]), mock.patch.object(release.shutil, "which", lambda name: name == "aarch64-linux-gnu-gcc" or None):
+            self.assertEqual(release.processors(), ["x86_64"])
+            (self.folder / "lib").mkdir()
+            self.assertEqual(release.processors(), ["x86_64", "arm64"])
+            with mock.patch.object(release, "run") as ran:
+                self.assertEqual(release.build_programs(self.folder, "arm64"), self.folder / "aarch64-unknown-linux-gnu" / "release")
+                self.assertEqual(release.build_programs(self.folder, "x86_64"), self.folder / "release")
+        cross, own = ran.call_args_list
+        self.assertEqual(cross.args[-2:], ("--target", "aarch64-unknown-linux-gnu"))
+        self.assertEqual(cross.kwargs["CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"], "aarch64-linux-gnu-gcc")
+        self.assertNotIn("--target", own.args)
+
     def test_the_same_inputs_give_the_same_bytes(self):
         _, first = self.made("first")
         for path in self.binaries.iterdir():

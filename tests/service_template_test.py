@@ -56,7 +56,9 @@ def resource_policies_require_tls_and_name_their_senders(project):
     kinds = [("SQS::Queue", "Queues"), ("SNS::Topic", "Topics"), ("S3::Bucket", "Bucket")]
     for kind, key in kinds:
         policies = project.of_type(f"{kind}Policy")
-        for name in project.of_type(kind):
+        for name, properties in project.of_type(kind).items():
+            # A bucket's ARN is written with its name.
+            names = {name} | mentions(properties.get("BucketName", []))
             mine = [p for p in policies.values() if name in mentions(p[key])]
             tls = [
                 s
@@ -65,7 +67,7 @@ def resource_policies_require_tls_and_name_their_senders(project):
                 if s["Effect"] == "Deny"
                 and s["Principal"] == "*"
                 and s["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
-                and name in mentions(s["Resource"])
+                and names & mentions(s["Resource"])
             ]
             if not tls:
                 yield f"{name} can be used without TLS"
@@ -265,8 +267,8 @@ Rules = check({
     grants_have_no_wildcards_but_known_prefixes: [
         lambda p: statement(p, "RetryRole", "Jobs").update(Action="dynamodb:*"),
         lambda p: statement(p, "RetryRole", "Jobs").update(Resource="*"),
-        lambda p: statement(p, "RetryRole", "Copies").update(Resource={"Fn::Sub": "${JobsBucket.Arn}*"}),
-        lambda p: statement(p, "RetryRole", "Copies").update(Resource={"Fn::Sub": "${JobsBucket.Arn}/*"}),
+        lambda p: statement(p, "RetryRole", "Copies").update(Resource={"Fn::Sub": "arn:${AWS::Partition}:s3:::${BucketName}*"}),
+        lambda p: statement(p, "RetryRole", "Copies").update(Resource={"Fn::Sub": "arn:${AWS::Partition}:s3:::${BucketName}/*"}),
         lambda p: statement(p, "RetryRole", "Invoke").update(Resource={"Fn::Sub": "arn:aws:sagemaker:*:*:endpoint/docket-*"}),
         lambda p: statement(p, "RetryRole", "Invoke").update(Resource={"Fn::Sub": "arn:aws:sagemaker:eu-west-1:1:*"}),
         lambda p: resource(p, "RetryRole").update(ManagedPolicyArns=["arn:aws:iam::aws:policy/PowerUserAccess"]),
@@ -335,7 +337,7 @@ class Generated(unittest.TestCase):
         self.assertEqual(written.count("Filter: {S3Key: {Rules: [{Name: prefix, Value: inbound-letters/}]}}"), 1)
         self.assertIn("Id: letters-input, Status: Enabled, Prefix: inbound-letters/, ExpirationInDays: 5,", written)
         self.assertIn("Id: letters-failure, Status: Enabled, Prefix: failure/letters/, ExpirationInDays: 6,", written)
-        granted = "Resource: [!Sub '${JobsBucket.Arn}/inbound-letters/*'] # generated: inputs"
+        granted = "Resource: [!Sub 'arn:${AWS::Partition}:s3:::${BucketName}/inbound-letters/*'] # generated: inputs"
         self.assertEqual(written.count(granted), text.count("# generated: inputs"))
         self.assertNotIn("inbound/*", written)
         self.assertNotIn("legal-review", written)

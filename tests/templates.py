@@ -20,11 +20,36 @@ import generate  # noqa: E402
 import plan  # noqa: E402
 
 
+# What is chosen in the usual deployment: no key and no network of the company's, a bucket and users of the stack's own.
+USUAL = {"HasKey": False, "HasVpc": False, "CreatesBucket": True, "IsAccountsName": True, "CreatesUserPool": True}
+
+
+def assume(template, **conditions):
+    """A template as it is deployed when the named conditions are true or false. Other conditions stay."""
+
+    left_out = object()
+
+    def resolved(value):
+        if isinstance(value, list):
+            return [one for one in map(resolved, value) if one is not left_out]
+        if not isinstance(value, dict):
+            return value
+        if (found := value.get("Fn::If")) and found[0] in conditions:
+            chosen = found[1 if conditions[found[0]] else 2]
+            return left_out if chosen == {"Ref": "AWS::NoValue"} else resolved(chosen)
+        return {key: one for key, one in ((key, resolved(inner)) for key, inner in value.items()) if one is not left_out}
+
+    kept = {name: one for name, one in template["Resources"].items() if conditions.get(one.get("Condition"), True)}
+    return {**resolved({**template, "Resources": kept}), "Conditions": template.get("Conditions", {})}
+
+
 class Project:
     """The templates as CloudFormation expands them, and the files that must agree with them."""
 
     def __init__(self):
         self.service, self.endpoint, self.monitoring, self.web = (expand.expand(INFRA / f"{name}.yaml") for name in ("service", "endpoint", "monitoring", "web"))
+        self.with_all_options = assume(self.service, **{name: not usual for name, usual in USUAL.items() if name != "CreatesBucket"})
+        self.service = assume(self.service, **USUAL)
         settings = generate.tomllib.loads((INFRA / "pipelines.toml").read_text())
         self.max_notification_delay_seconds = settings["max_notification_delay_seconds"]
         self.pipelines = generate.read_pipelines()

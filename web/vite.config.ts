@@ -2,9 +2,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { defineConfig, type Plugin } from "vite";
+import { supportGuide } from "./scripts/guide";
 
 export default defineConfig({
-  plugins: [pdfAssets()],
+  plugins: [pdfAssets(), supportGuide()],
   worker: { format: "es" },
   build: {
     target: "es2022",

@@ -20,7 +20,9 @@ import time
 
 sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 
-import plan  # noqa: E402  the folder is run as a program
+import iam  # noqa: E402  the folder is run as a program
+import plan  # noqa: E402
+from bucket import ExistingBucket  # noqa: E402
 from cli import Aws, AwsError, Patient  # noqa: E402
 from page import Page  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
@@ -65,6 +67,8 @@ class Deployment:
         self.upload_zips(code_prefix)
         found = stacks.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
         outputs = self.apply(wanted.service(code_prefix, found))
+        if not wanted.creates_bucket:
+            ExistingBucket(wanted, self.aws, self.say, self.ask).connect(self.partition)
         self.deploy_endpoints(outputs)
         if wanted.wants("page"):
             page = self.apply(wanted.page(outputs, self.suffix))
@@ -134,7 +138,7 @@ class Deployment:
             self.say(f"Creating bucket {bucket} for zips and templates")
             where = [] if region == "us-east-1" else ["--create-bucket-configuration", f"LocationConstraint={region}"]
             try:
-                self.aws("s3api", "create-bucket", "--bucket", bucket, *where)
+                self.aws("s3api", "create-bucket", "--bucket", bucket, *plan.namespace(bucket, self.environment), *where)
             except AwsError as error:
                 if "BucketAlreadyOwnedByYou" not in str(error):  # the answer to the first attempt was lost
                     raise
@@ -173,7 +177,7 @@ class Deployment:
         self.say(f"The page's files: {len(sent.splitlines())} uploaded")
 
     def prove(self):
-        """Breaks things on purpose, and says which promises the service kept."""
+        """Breaks things on purpose, and says which guarantees the service kept."""
         self.check_account("A game day for")
         Prove(self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page).run()
 
@@ -232,7 +236,7 @@ def write_policies(environment, folder=ROOT / "target" / "deploy", say=print):
     """Writes the IAM policies for an environment, and says what to type."""
     folder = folder / environment.name / "policies"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in plan.policies(environment).items():
+    for name, text in iam.policies(environment).items():
         (folder / f"{name}.json").write_text(text)
         say(f"aws iam create-policy --policy-name {name} --policy-document file://{folder / name}.json")
 

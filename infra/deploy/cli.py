@@ -13,7 +13,7 @@ OUTAGE_MINUTES = 15  # how long calls are repeated that AWS did not answer
 CREDENTIAL_MINUTES = 60  # how long to wait for new credentials
 RETRY_SECONDS = 10.0
 # Words of errors after which the same call may succeed. All calls are safe to repeat: they read, they set a state, or
-# they carry a token by which CloudFormation recognises a repetition.
+# they carry a token by which CloudFormation recognizes a repetition.
 NOT_ANSWERED = (
     "Could not connect to the endpoint URL", "Connection was closed", "Connect timeout", "Read timeout", "Connection reset", "Connection aborted",
     "timed out", "failure in name resolution", "Name or service not known", "Failed to establish a new connection", "SSL validation failed",

@@ -96,6 +96,8 @@ class Environment:
             raise Refusal(f"{name}.json: termination_protection is true or false")
         self.region, self.code_bucket = given["region"], given["code_bucket"]
         self.service_name = given["service"].get("ServiceName", "docket")
+        if not self.creates_bucket and "BucketName" not in given["service"]:
+            raise Refusal(f"{name}.json: service: CreateBucket false needs the BucketName of the bucket that exists")
         self.service("zips/none/")
 
     @classmethod
@@ -143,6 +145,16 @@ class Environment:
         return self.given["service"].get("Architecture", "arm64")
 
     @property
+    def jobs_bucket(self):
+        """The bucket of documents and results. By default one whose name no other account can take."""
+        return self.given["service"].get("BucketName") or own_name(self.service_name, "jobs", self)
+
+    @property
+    def creates_bucket(self):
+        """Whether that bucket is the stack's."""
+        return self.given["service"].get("CreateBucket", "true") == "true"
+
+    @property
     def probe(self):
         """The pipeline to probe after the deployment: the one named, or the first that has an endpoint."""
         return self.given.get("probe", next(iter(self.endpoints), None))
@@ -158,7 +170,7 @@ class Environment:
     def service(self, code_prefix, page_url=None):
         """The service's stack. The page's origin is unknown until the page is deployed."""
         found = {} if page_url is None else {"PageOrigin": page_url}
-        code = {"CodeBucket": self.code_bucket, "CodePrefix": code_prefix}
+        code = {"BucketName": self.jobs_bucket, "CodeBucket": self.code_bucket, "CodePrefix": code_prefix}
         return Stack(self.service_name, "service.yaml", {**code, **found, **self.given["service"]})
 
     def _shared(self, template):
@@ -178,6 +190,8 @@ class Environment:
             "ErrorTopicArn": outputs["InferenceErrorTopicArn"],
             **given,
         }
+        if key := self.given["service"].get("KeyArn"):
+            parameters = {**dict.fromkeys(("OutputKeyArn", "TopicKeyArn", "LogKeyArn"), key), **parameters}
         parameters |= hosting.PriceList().fill(parameters, self.region)[0]
         for problem in (*scaling.problems(generate.read_pipelines(INFRA)[pipeline], parameters), *hosting.problems(parameters)):
             raise Refusal(f"{pipeline}: {problem}")
@@ -185,9 +199,13 @@ class Environment:
             parameters["ImageRepositoryArn"] = arn
         return Stack(self.stack_name(pipeline), "endpoint.yaml", parameters, variables)
 
+    def endpoint_parameters(self, pipeline):
+        """An endpoint's parameters: those of its file, and those of the environment."""
+        return {**pipelines()[pipeline], **self.endpoints.get(pipeline, {})}
+
     def notes(self, pipeline):
         """What the operator should know about an endpoint's parameters."""
-        parameters = {**pipelines()[pipeline], **self.endpoints[pipeline]}
+        parameters = self.endpoint_parameters(pipeline)
         limits = [said] if (said := self.instances(pipeline)) else []
         return [*limits, *(f"{pipeline}: {note}" for note in hosting.PriceList().fill(parameters, self.region)[1])]
 
@@ -195,7 +213,7 @@ class Environment:
         """What the endpoint's maximum number of instances can do, if Docket scales it."""
         table = generate.read_pipelines(INFRA)[pipeline]
         if table.get("scaling", "aws") == "docket":
-            return f"{pipeline}: {scaling.limits(table, {**pipelines()[pipeline], **self.endpoints[pipeline]})}."
+            return f"{pipeline}: {scaling.limits(table, self.endpoint_parameters(pipeline))}."
         return None
 
     def page(self, outputs, suffix="amazonaws.com"):
@@ -224,10 +242,22 @@ class Environment:
         return [*every, *(self.stack_name(pipeline) for pipeline in pipelines()), self.service_name]
 
 
+def own_name(service_name, what, environment):
+    """A bucket's name in the account's own namespace (S3 user guide, "Account regional namespaces for general purpose buckets")."""
+    return f"{service_name}-{what}-{environment.given['account']}-{environment.region}-an"
+
+
+def namespace(bucket, environment):
+    """Options of create-bucket for a name in the account's own namespace."""
+    ours = bucket.endswith(f"-{environment.given['account']}-{environment.region}-an")
+    return ["--bucket-namespace", "account-regional"] if ours else []
+
+
 def own_bucket(template, environment):
     """The bucket of a template's stack that has a fixed name and is retained, or None."""
-    what = {"service.yaml": "jobs", "web.yaml": "page"}.get(template)
-    return what and f"{environment.service_name}-{what}-{environment.given['account']}-{environment.region}"
+    if template == "service.yaml" and environment.creates_bucket:
+        return environment.jobs_bucket
+    return own_name(environment.service_name, "page", environment) if template == "web.yaml" else None
 
 
 def pipelines():
@@ -351,19 +381,3 @@ def retained(outputs, page_bucket, code_bucket):
     if key := outputs.get("ReceiptKeyArn"):
         left.append((f"key {key} (receipts: store its public half first)", [f"aws kms get-public-key --key-id {key}", f"aws kms schedule-key-deletion --key-id {key} --pending-window-in-days 30"]))
     return left
-
-
-def policies(environment):
-    """The IAM policies for this environment, by name: of the operator, and of the role that CloudFormation acts with."""
-    partition = next((name for start, name in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov")) if environment.region.startswith(start)), "aws")
-    values = {
-        "<account>": environment.given["account"], "<region>": environment.region, "<partition>": partition,
-        "<service>": environment.service_name, "<code bucket>": environment.code_bucket,
-    }  # fmt: skip
-    found = {}
-    for path in sorted((INFRA / "policies").glob("*.json")):
-        text = path.read_text()
-        for placeholder, value in values.items():
-            text = text.replace(placeholder, value)
-        found[f"{environment.service_name}-{path.stem}"] = text
-    return found

@@ -14,6 +14,7 @@ import urllib.request
 import hosting
 import plan
 import scaling
+from bucket import ExistingBucket
 from plan import Refusal
 
 # Minutes that each part may take, for the life of the credentials. The first instance of an endpoint has been seen to
@@ -227,14 +228,17 @@ class Preflight:
         for stack, template in ((wanted.service_name, "service.yaml"), (wanted.stack_name("web"), "web.yaml")):
             if not self.is_new(stack) or template == "web.yaml" and not wanted.wants("page"):
                 continue
-            bucket = plan.own_bucket(template, wanted)
+            if not (name := plan.own_bucket(template, wanted)):
+                continue
             try:
-                exists = self.owner_region(bucket, "--expected-bucket-owner", account) is not None
+                exists = self.owner_region(name, "--expected-bucket-owner", account) is not None
             except self.error:
-                yield Finding(f"bucket {bucket} of the new stack {stack} belongs to another account", f"$EDITOR infra/environments/{wanted.name}.json   # another ServiceName")
+                yield Finding(f"bucket {name} of the new stack {stack} belongs to another account", f"$EDITOR infra/environments/{wanted.name}.json   # another ServiceName")
                 continue
             if exists:
-                yield Finding(f"bucket {bucket} of an earlier {stack} still exists", f"aws s3 ls s3://{bucket}   # then docs/deploy.md, Removing it, or another ServiceName")
+                yield Finding(f"bucket {name} of an earlier {stack} still exists", f"aws s3 ls s3://{name}   # then docs/deploy.md, Removing it, or another ServiceName")
+        if not wanted.creates_bucket:
+            yield from (Finding(*problem) for problem in ExistingBucket(wanted, self.aws, None, None).problems())
         for pipeline, parameters in wanted.endpoints.items():
             for key in ("ModelDataUrl", "ModelDataPrefix"):
                 yield from self.weights(pipeline, key, parameters.get(key, ""))
@@ -243,13 +247,13 @@ class Preflight:
         """Whether the model's weights are there, in this region."""
         if not (found := re.fullmatch(r"s3://([a-z0-9.-]+)/(.*)", url)):
             return
-        bucket, name = found.groups()
-        there = self.owner_region(bucket)
+        home, name = found.groups()
+        there = self.owner_region(home)
         if there != self.environment.region:
-            what = f"does not exist: bucket {bucket}" if there is None else f"is in {there}; SageMaker takes weights of {self.environment.region} only"
+            what = f"does not exist: bucket {home}" if there is None else f"is in {there}; SageMaker takes weights of {self.environment.region} only"
             yield Finding(f"{pipeline}: {key} {what}", f"aws s3 ls {url}")
             return
-        listed = self.aws("s3api", "list-objects-v2", "--bucket", bucket, "--prefix", name, "--max-keys", "1", "--no-paginate")
+        listed = self.aws("s3api", "list-objects-v2", "--bucket", home, "--prefix", name, "--max-keys", "1", "--no-paginate")
         if not (listed or {}).get("KeyCount", 0):
             yield Finding(f"{pipeline}: {key} {url} has no object", f"aws s3 ls {url}")
 
@@ -330,7 +334,7 @@ class Preflight:
             yield note(f"role {SCALING_ROLE} does not exist; registering the first endpoint creates it, if these credentials may", "aws iam create-service-linked-role --aws-service-name sagemaker.application-autoscaling.amazonaws.com")
 
     def alarm_topic(self):
-        """Whether anybody gets the alarms."""
+        """Whether the alarms have a subscriber."""
         topic = self.environment.given["service"].get("AlarmTopicArn")
         if not topic:
             yield note("there is no AlarmTopicArn, so the alarms notify no one", "aws sns create-topic --name on-call")

@@ -1,4 +1,4 @@
-"""A game day: breaks a deployed service on purpose, in a tenant of its own, and says which promises it kept.
+"""A game day: breaks a deployed service on purpose, in a tenant of its own, and says which guarantees it kept.
 
 About 100 documents are uploaded while one thing or another does not work. How each must end is known before. Afterwards
 everything is as before: faults are undone even if the run is killed (the next one begins with that), and the tenant's
@@ -18,7 +18,7 @@ import plan
 from cli import AwsError
 from faults import Faults, Ledger
 from plan import Refusal
-from promises import Promises
+from guarantees import Guarantees
 from settings import Settings
 from unknowns import Unknowns
 from witness import TENANT, Witness
@@ -93,7 +93,7 @@ class Prove(Witness):
     # ---------------------------------------------------------------- the whole
 
     def run(self):
-        """Raises Refusal unless all promises were kept."""
+        """Raises Refusal unless all guarantees were kept."""
         wanted = self.environment
         if self.ledger.commands():
             self.say("An earlier run was cut short: undoing its faults first")
@@ -112,7 +112,7 @@ class Prove(Witness):
         try:
             self.play()
             unknowns.look()
-            broken = Promises(self).report()
+            broken = Guarantees(self).report()
         finally:
             self.say("Undoing the faults, deleting what was made")
             self.ledger.undo()
@@ -121,14 +121,14 @@ class Prove(Witness):
         for question, answer in unknowns.answers():
             self.say(f"  {question}: {answer}")
         if broken:
-            raise Refusal(f"{broken} {'promise was' if broken == 1 else 'promises were'} broken")
+            raise Refusal(f"{broken} {'guarantee was' if broken == 1 else 'guarantees were'} broken")
 
     def confirm(self):
         """Says what it will cost at most, and asks."""
         pipeline = self.environment.probe
         if not pipeline:
             raise Refusal("no pipeline to prove: `probe` of the environment is null, or there is no endpoint")
-        parameters = {**plan.pipelines()[pipeline], **self.environment.endpoints.get(pipeline, {})}
+        parameters = self.environment.endpoint_parameters(pipeline)
         parameters |= hosting.PriceList().fill(parameters, self.environment.region)[0]
         prices = [float(parameters.get(key) or 0) for key in ("InstanceHourPrice", "SecondInstanceHourPrice", "ThirdInstanceHourPrice")]
         most = int(parameters.get("MaxInstances", 1)) * max(prices) * (self.pace.limit / 3600 + 0.5)

@@ -8,53 +8,73 @@ import json
 
 import plan
 
-QUEUES = {
-    "uploads": "Uploads",
-    "inference-success": "InferenceSuccess",
-    "inference-error": "InferenceError",
-    "checks": "Checks",
-    "events": "Events",
-    "webhooks": "Webhooks",
-}
-# The functions that read the queues.
-READERS = {
-    "uploads": "upload-trigger",
-    "inference-success": "inference-success",
-    "inference-error": "inference-error",
-    "checks": "retry",
-    "events": "event-feed",
-    "webhooks": "webhooks",
-}
-MAX_RECEIVES = 5
 VISIBILITY_FACTOR = 6  # of the function's timeout (Lambda developer guide, "Using Lambda with Amazon SQS")
-INDEXES = {"by_tenant", "by_created", "by_next_check", "by_queue", "by_failed", "by_reference", "by_batch"}
-SCHEDULES = {"reconciler": "rate(5 minutes)", "capacity": "rate(1 minute)"}
-GRANTS = plan.ROOT / "grants.json"  # in a release only
+WANTED = plan.ROOT / "settings.json"  # in a release only
 
 
-def wanted_grants():
-    """The statements of each function's role, by function: (Sid, actions, number of resources, condition)."""
+def wanted_settings():
+    """What the template says: see `settings_of_template`."""
     if plan.RELEASE.exists():
-        return json.loads(GRANTS.read_text())
-    return grants_of_template()
+        return json.loads(WANTED.read_text())
+    return settings_of_template()
 
 
-def grants_of_template():
-    """The same from infra/service.yaml. Needs .venv, since the template has loops."""
+def settings_of_template():
+    """Queues, tables, schedules and grants of infra/service.yaml. Needs .venv, since the template has loops."""
     import expand
 
-    found = {}
     resources = expand.expand(plan.INFRA / "service.yaml")["Resources"]
-    for resource in resources.values():
-        if resource["Type"] == "AWS::Lambda::Function":
-            name = resource["Properties"]["FunctionName"]["Fn::Sub"].removeprefix("${ServiceName}-")
-            role = resources[resource["Properties"]["Role"]["Fn::GetAtt"][0]]["Properties"]
-            found[name] = statements(role["Policies"][0]["PolicyDocument"])
+    found = {"queues": {}, "tables": {}, "schedules": {}, "grants": {}}
+    for source in properties(resources, "AWS::Lambda::EventSourceMapping").values():
+        logical = source["EventSourceArn"]["Fn::GetAtt"][0]
+        queue = resources[logical]["Properties"]
+        dead_letters = resources[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]
+        found["queues"][short_name(queue["QueueName"])] = {
+            "word": logical.removesuffix("Queue"),
+            "reader": function_name(resources, source["FunctionName"]["Ref"]),
+            "max_receives": queue["RedrivePolicy"]["maxReceiveCount"],
+            "retention": queue["MessageRetentionPeriod"],
+            "dead_letters_retention": dead_letters["MessageRetentionPeriod"],
+        }
+    for name, table in properties(resources, "AWS::DynamoDB::Table").items():
+        indexes = sorted(index["IndexName"] for index in table.get("GlobalSecondaryIndexes", []))
+        found["tables"][name] = {"indexes": indexes, "expires_by": table["TimeToLiveSpecification"]["AttributeName"]}
+    for name, schedule in properties(resources, "AWS::Scheduler::Schedule").items():
+        function = function_name(resources, schedule["Target"]["Arn"]["Fn::GetAtt"][0])
+        found["schedules"][name] = {"function": function, "expression": schedule["ScheduleExpression"]}
+    for name, function in properties(resources, "AWS::Lambda::Function").items():
+        role = resources[function["Role"]["Fn::GetAtt"][0]]["Properties"]
+        found["grants"][function_name(resources, name)] = statements(role["Policies"][0]["PolicyDocument"])
     return found
+
+
+def properties(resources, kind):
+    """The properties of all resources of a type, by logical name."""
+    return {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
+
+
+def short_name(name):
+    """A name in the template, without the service's."""
+    return name["Fn::Sub"].removeprefix("${ServiceName}-")
+
+
+def function_name(resources, logical):
+    """The name of a function, without the service's."""
+    return short_name(resources[logical]["Properties"]["FunctionName"])
 
 
 def listed(value):
     return value if isinstance(value, list) else [value]
+
+
+def generated(name):
+    """A name that CloudFormation made up, without the random characters at its end."""
+    return name.rpartition("-")[0]
+
+
+def days(seconds):
+    """A time as days."""
+    return f"{seconds / 86400:g} days"
 
 
 def statements(document):
@@ -72,7 +92,7 @@ class Settings:
 
     def __init__(self, environment, aws, outputs):
         self.environment, self.aws, self.outputs = environment, aws, outputs
-        self.service = environment.service_name
+        self.service, self.wanted = environment.service_name, wanted_settings()
 
     def wrong(self, only=None):
         """What differs, of all checks or of one."""
@@ -81,9 +101,9 @@ class Settings:
 
     def bucket(self):
         name = self.outputs["JobsBucketName"]
-        if (self.aws("s3api", "get-bucket-versioning", "--bucket", name) or {}).get("Status") != "Enabled":
+        if (self.aws("s3api", "get-bucket-versioning", "--bucket", name, "--expected-bucket-owner", self.environment.given["account"]) or {}).get("Status") != "Enabled":
             yield f"bucket {name} keeps no versions"
-        found = (self.aws("s3api", "get-bucket-notification-configuration", "--bucket", name) or {}).get("QueueConfigurations", [])
+        found = (self.aws("s3api", "get-bucket-notification-configuration", "--bucket", name, "--expected-bucket-owner", self.environment.given["account"]) or {}).get("QueueConfigurations", [])
         announced = set()
         for row in found:
             rules = {rule["Name"].lower(): rule["Value"] for rule in row.get("Filter", {}).get("Key", {}).get("FilterRules", [])}
@@ -97,22 +117,22 @@ class Settings:
         return self.aws("sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", "All")["Attributes"]
 
     def queues(self):
-        for name, word in QUEUES.items():
-            queue = self.attributes(self.outputs[f"{word}QueueUrl"])
+        for name, wanted in self.wanted["queues"].items():
+            queue = self.attributes(self.outputs[f"{wanted['word']}QueueUrl"])
             redrive = json.loads(queue.get("RedrivePolicy", "{}"))
             if not redrive.get("deadLetterTargetArn", "").endswith(f":{self.service}-{name}-dead-letters"):
                 yield f"queue {name} has no dead letters"
-            elif int(redrive["maxReceiveCount"]) != MAX_RECEIVES:
-                yield f"queue {name} makes dead letters after {redrive['maxReceiveCount']} deliveries, not {MAX_RECEIVES}"
-            timeout = self.function(READERS[name])["Timeout"]
+            elif int(redrive["maxReceiveCount"]) != wanted["max_receives"]:
+                yield f"queue {name} makes dead letters after {redrive['maxReceiveCount']} deliveries, not {wanted['max_receives']}"
+            timeout = self.function(wanted["reader"])["Timeout"]
             if int(queue["VisibilityTimeout"]) < VISIBILITY_FACTOR * timeout:
-                yield f"queue {name}: visibility timeout {queue['VisibilityTimeout']} s is below {VISIBILITY_FACTOR} times the {timeout} s of function {READERS[name]}"
+                yield f"queue {name}: visibility timeout {queue['VisibilityTimeout']} s is below {VISIBILITY_FACTOR} times the {timeout} s of function {wanted['reader']}"
             if int(queue.get("DelaySeconds", 0)):
                 yield f"queue {name} delays all messages"
-            if int(queue["MessageRetentionPeriod"]) < 345_600:
-                yield f"queue {name} keeps messages for less than four days"
-            if int(self.attributes(self.outputs[f"{word}DeadLettersUrl"])["MessageRetentionPeriod"]) < 1_209_600:
-                yield f"dead letters of {name} are kept for less than fourteen days"
+            if int(queue["MessageRetentionPeriod"]) < wanted["retention"]:
+                yield f"queue {name} keeps messages for less than {days(wanted['retention'])}"
+            if int(self.attributes(self.outputs[f"{wanted['word']}DeadLettersUrl"])["MessageRetentionPeriod"]) < wanted["dead_letters_retention"]:
+                yield f"dead letters of {name} are kept for less than {days(wanted['dead_letters_retention'])}"
 
     def topics(self):
         for word in ("InferenceSuccess", "InferenceError"):
@@ -129,7 +149,8 @@ class Settings:
                 yield f"queue {queue[1:]} does not get all notifications (FilterPolicy)"
 
     def mappings(self):
-        for name, function in READERS.items():
+        for name, wanted in self.wanted["queues"].items():
+            function = wanted["reader"]
             found = self.aws("lambda", "list-event-source-mappings", "--function-name", f"{self.service}-{function}")["EventSourceMappings"]
             ours = [one for one in found if one["EventSourceArn"].endswith(f":{self.service}-{name}")]
             if not ours:
@@ -158,41 +179,50 @@ class Settings:
                     yield f"function {name}: {variable} is {given[variable]}, the stack's is {self.outputs[output]}"
 
     def tables(self):
-        for word in ("Jobs", "Connections", "Records"):
-            name = self.outputs[f"{word}TableName"]
+        for table, wanted in self.wanted["tables"].items():
+            name = self.outputs[f"{table}Name"]
             found = self.aws("dynamodb", "describe-table", "--table-name", name)["Table"]
-            indexes = {index["IndexName"] for index in found.get("GlobalSecondaryIndexes", [])}
-            if word == "Jobs" and indexes != INDEXES:
-                yield f"table {name} has the indexes {', '.join(sorted(indexes))}, not {', '.join(sorted(INDEXES))}"
+            indexes = sorted(index["IndexName"] for index in found.get("GlobalSecondaryIndexes", []))
+            if indexes != wanted["indexes"]:
+                yield f"table {name} has the indexes {', '.join(indexes)}, not {', '.join(wanted['indexes'])}"
             expiry = self.aws("dynamodb", "describe-time-to-live", "--table-name", name)["TimeToLiveDescription"]
-            if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING") or expiry.get("AttributeName") != "expires_at":
+            if expiry.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING") or expiry.get("AttributeName") != wanted["expires_by"]:
                 yield f"rows of table {name} do not expire"
 
     def schedules(self):
-        for name, expression in SCHEDULES.items():
-            found = self.aws("scheduler", "get-schedule", "--name", self.schedule(name))
+        for schedule, wanted in self.wanted["schedules"].items():
+            name = wanted["function"]
+            found = self.aws("scheduler", "get-schedule", "--name", self.schedule(schedule))
             if found["State"] != "ENABLED":
                 yield f"the schedule of {name} is {found['State']}"
-            if found["ScheduleExpression"] != expression:
-                yield f"the schedule of {name} is {found['ScheduleExpression']}, not {expression}"
+            if found["ScheduleExpression"] != wanted["expression"]:
+                yield f"the schedule of {name} is {found['ScheduleExpression']}, not {wanted['expression']}"
             if not found["Target"]["Arn"].endswith(f":{self.service}-{name}"):
                 yield f"the schedule of {name} invokes {found['Target']['Arn']}"
 
-    def schedule(self, name):
-        """The name of a function's schedule, which CloudFormation made up."""
-        word = f"{self.service}-{name.capitalize()}Schedule"
-        found = self.aws("scheduler", "list-schedules", "--name-prefix", word)["Schedules"]
+    def schedule(self, logical):
+        """The name that CloudFormation gave to a schedule: the stack's, the logical one, and random characters."""
+        prefix = f"{self.service}-{logical}-"
+        found = self.aws("scheduler", "list-schedules", "--name-prefix", prefix)["Schedules"]
         if not found:
-            raise plan.Refusal(f"there is no schedule {word}…")
+            raise plan.Refusal(f"there is no schedule {prefix}…")
         return found[0]["Name"]
 
+    def attached(self, name, found):
+        """What is wrong with the managed policies of a function's role, of which CloudFormation makes up the last part."""
+        given = self.environment.given["service"]
+        wanted = {f"{self.service}-{policy}" for policy, parameter in (("NetworkPolicy", "SubnetIds"), ("KeyPolicy", "KeyArn")) if given.get(parameter)}
+        if more := [policy for policy in found if generated(policy) not in wanted]:
+            yield f"function {name} also has the policies {', '.join(more)}"
+        if missing := wanted - set(map(generated, found)):
+            yield f"function {name} lacks the policies {', '.join(sorted(missing))}"
+
     def grants(self):
-        for name, wanted in sorted(wanted_grants().items()):
+        for name, wanted in sorted(self.wanted["grants"].items()):
             role = self.function(name)["Role"].rsplit("/", 1)[1]
             names = self.aws("iam", "list-role-policies", "--role-name", role)["PolicyNames"]
             attached = self.aws("iam", "list-attached-role-policies", "--role-name", role)["AttachedPolicies"]
-            if attached:
-                yield f"function {name} also has the policies {', '.join(one['PolicyName'] for one in attached)}"
+            yield from self.attached(name, [one["PolicyName"] for one in attached])
             found = {}
             for policy in names:
                 document = self.aws("iam", "get-role-policy", "--role-name", role, "--policy-name", policy)["PolicyDocument"]

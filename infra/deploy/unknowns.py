@@ -11,6 +11,20 @@ METRICS = {
     "AWS/Lambda": ("Errors", "Throttles"),
 }
 NOT_TRIED = "not tried by a game day"
+# Each point that docs/deploy.md calls untested, by its beginning, and the questions that answer it.
+POINTS = {
+    "arm64 builds": ["architecture of the functions", "arm64 builds"],
+    "the permissions as AWS enforces them": ["the reconciler's permissions", "the condition that lets the reconciler write only next_check_at"],
+    "scaling from and to zero": ["scaling from zero", "warm hours, scaling to zero by AWS's policies"],
+    "updates of an endpoint": ["updates of an endpoint and their rollback"],
+    "the wording with which SageMaker": ["wording of an expired request"],
+    "the unit of `TimeInBacklog`": ["unit of TimeInBacklog"],
+    "instance pools": ["instance pools with InferenceAmiVersion", "metrics of instance pools"],
+    "whether AWS's own metrics": ["names of AWS's own metrics"],
+    "private subnets": ["what the company brings"],
+}
+# Parameters of the service with which a company brings something of its own.
+BROUGHT = ("SubnetIds", "KeyArn", "CreateBucket", "ExistingUserPoolId", "PermissionsBoundaryArn")
 
 
 class Unknowns:
@@ -32,8 +46,10 @@ class Unknowns:
         self.ask("the condition that lets the reconciler write only next_check_at", self.only_next_check)
         self.ask("scaling from zero", self.instances)
         self.ask("unit of TimeInBacklog", self.time_in_backlog)
+        self.ask("instance pools with InferenceAmiVersion", self.host)
         self.ask("metrics of instance pools", self.pools)
         self.ask("names of AWS's own metrics", self.metrics)
+        self.found["what the company brings"] = self.brought()
 
     def answers(self):
         """Questions and answers, those that only other means can answer included."""
@@ -85,6 +101,17 @@ class Unknowns:
         waited = end - self.game.began
         unit = next(word for word, size in (("seconds", 1), ("milliseconds", 1e3), ("microseconds", 1e6)) if most <= waited * size or word == "microseconds")
         return f"largest value {most:.0f} ({points[0].get('Unit')}), in a game day of {waited:.0f} s: {unit}"
+
+    def host(self):
+        variant = self.game.aws("sagemaker", "describe-endpoint", "--endpoint-name", self.endpoint())["ProductionVariants"][0]
+        image = self.game.environment.endpoint_parameters(self.game.environment.probe).get("InferenceAmiVersion") or "SageMaker's default image"
+        pools = ", ".join(f"{pool['InstanceType']}: {pool.get('CurrentInstanceCount', 0)}" for pool in variant.get("InstancePools", []))
+        return f"in service with {image} and the pools {pools}" if pools else f"no pools, {image}"
+
+    def brought(self):
+        given = self.game.environment.given["service"]
+        used = [name for name in BROUGHT if name in given]
+        return f"{', '.join(used)}: in use here" if used else "nothing in this environment"
 
     def pools(self):
         found = [metric for metric in self.listed("AWS/SageMaker", "ApproximateBacklogSize") if any(one["Name"] == "InstanceType" for one in metric["Dimensions"])]

@@ -16,7 +16,7 @@ class Witness:
 
     def versions(self):
         """All versions of the tenant's inputs."""
-        found = self.aws("s3api", "list-object-versions", "--bucket", self.outputs["JobsBucketName"], "--prefix", f"{self.prefix}{TENANT}/{self.name}")
+        found = self.aws("s3api", "list-object-versions", "--bucket", self.outputs["JobsBucketName"], "--expected-bucket-owner", self.environment.given["account"], "--prefix", f"{self.prefix}{TENANT}/{self.name}")
         return (found or {}).get("Versions", [])
 
     def rows(self):
@@ -109,10 +109,10 @@ class Witness:
         for kind in ("outbound", "failure"):
             prefixes += [f"{kind}/{self.environment.probe}/{job}/" for job in sorted(jobs)]
         for prefix in prefixes:
-            found = self.aws("s3api", "list-object-versions", "--bucket", bucket, "--prefix", prefix) or {}
+            found = self.aws("s3api", "list-object-versions", "--bucket", bucket, "--expected-bucket-owner", self.environment.given["account"], "--prefix", prefix) or {}
             objects = [{"Key": one["Key"], "VersionId": one["VersionId"]} for one in (*found.get("Versions", []), *found.get("DeleteMarkers", []))]
             for first in range(0, len(objects), DELETED_AT_ONCE["objects"]):
-                self.aws("s3api", "delete-objects", "--bucket", bucket, "--delete", json.dumps({"Objects": objects[first : first + DELETED_AT_ONCE["objects"]], "Quiet": True}))
+                self.aws("s3api", "delete-objects", "--bucket", bucket, "--expected-bucket-owner", self.environment.given["account"], "--delete", json.dumps({"Objects": objects[first : first + DELETED_AT_ONCE["objects"]], "Quiet": True}))
         table = self.outputs["JobsTableName"]
         for first in range(0, len(jobs), DELETED_AT_ONCE["rows"]):
             asked = [{"DeleteRequest": {"Key": {"job_id": {"S": job}}}} for job in sorted(jobs)[first : first + DELETED_AT_ONCE["rows"]]]

@@ -17,6 +17,8 @@ locals {
   zips         = { for name in local.release.functions : name => "${var.release}/functions/${name}.zip" }
   # Names the contents, so that the functions are updated if and only if they change.
   code_prefix  = "zips/${substr(sha256(join("", [for name in sort(keys(local.zips)) : filesha256(local.zips[name])])), 0, 16)}/"
+  account      = data.aws_caller_identity.this.account_id
+  region       = data.aws_region.this.name
   capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
   template_url = "https://${var.code_bucket}.s3.${data.aws_region.this.name}.${data.aws_partition.this.dns_suffix}"
   origin       = { for name in ["HttpApiUrl", "WebSocketUrl"] : name => join("/", slice(split("/", aws_cloudformation_stack.service.outputs[name]), 0, 3)) }
@@ -27,6 +29,8 @@ locals {
 data "aws_region" "this" {}
 
 data "aws_partition" "this" {}
+
+data "aws_caller_identity" "this" {}
 
 resource "aws_s3_object" "zip" {
   for_each    = local.zips
@@ -49,7 +53,15 @@ resource "aws_cloudformation_stack" "service" {
   template_url = "${local.template_url}/${aws_s3_object.template["service"].key}"
   capabilities = local.capabilities
   iam_role_arn = var.cloudformation_role
-  parameters   = merge({ CodeBucket = var.code_bucket, CodePrefix = local.code_prefix, Architecture = local.release.architecture }, var.service)
+  parameters   = merge(
+    {
+      BucketName   = "${local.service_name}-jobs-${local.account}-${local.region}-an"
+      CodeBucket   = var.code_bucket
+      CodePrefix   = local.code_prefix
+      Architecture = local.release.architecture
+    },
+    var.service,
+  )
   depends_on   = [aws_s3_object.zip]
 }
 
@@ -70,6 +82,8 @@ resource "aws_cloudformation_stack" "endpoint" {
   parameters = merge(
     { for row in jsondecode(file("${var.release}/infra/endpoints/${each.key}.json")) : row.ParameterKey => row.ParameterValue },
     local.shared,
+    # The service's own key, if it has one.
+    { for key in ["OutputKeyArn", "TopicKeyArn", "LogKeyArn"] : key => var.service["KeyArn"] if lookup(var.service, "KeyArn", "") != "" },
     {
       JobsBucketName  = aws_cloudformation_stack.service.outputs["JobsBucketName"]
       SuccessTopicArn = aws_cloudformation_stack.service.outputs["InferenceSuccessTopicArn"]

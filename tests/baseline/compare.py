@@ -1,4 +1,4 @@
-"""Runs Docket and the plain baseline through the same faults, and prints the outcome of every upload.
+"""Runs Docket, the plain baseline and a durable function through the same faults, and prints the outcome of every upload.
 
 `make compare` starts it. It prints a table to standard error and one line of JSON to standard output. Exit status: 0 if
 Docket has no upload that is lost, stuck or wrong; 1 otherwise.
@@ -20,10 +20,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+import cost
 from outcomes import FAILED, READY, SUPERSEDED, Row, Totals, classify, sum_by_side, table
 from scenarios import SCENARIOS, THROTTLED, Uploads
 from proxies import job_of
-from testbed import BASELINE, DOCKET, RECONCILER, SIDES, TARGET, Testbed, say, step
+from testbed import BASELINE, DOCKET, DURABLE, RECONCILER, SIDES, TARGET, Testbed, say, step
 
 MINUTE, HOUR = 60, 3600
 # Jumps of the clock. They are short at first, when most happens. After each jump, everything that became due happens.
@@ -88,6 +89,10 @@ class Comparison:
                 if self.state_since.get((side, row.job), ("", 0.0))[0] != row.state:
                     self.state_since[side, row.job] = (row.state, row.updated_at)
 
+    def tags(self, title: str) -> list[str]:
+        """The documents of a scenario."""
+        return [document.tag for document in self.uploads.documents if document.scenario == title]
+
     def rows(self, side: str) -> list[Row]:
         """All rows of the job table."""
         return [ROWS[side](item) for item in self.testbed.rows(side)]
@@ -135,13 +140,13 @@ def docket_row(item: dict[str, Any]) -> Row:
 
 
 def baseline_row(item: dict[str, Any]) -> Row:
-    """A row of the baseline's table."""
+    """A row of the baseline's table, or of the durable function's."""
     known = {"READY": READY, "FAILED": FAILED}.get(item["status"]["S"], "open")
     output = item.get("output_location", {}).get("S", "s3://-/").split("/", 3)[3]
     return Row(item["job_id"]["S"], item.get("etag", {}).get("S", ""), known, output, int(item["updated_at"]["N"]))
 
 
-ROWS = {DOCKET: docket_row, BASELINE: baseline_row}
+ROWS = {DOCKET: docket_row, BASELINE: baseline_row, DURABLE: baseline_row}
 
 
 def dead_letters(testbed: Testbed, side: str) -> int:
@@ -157,7 +162,7 @@ def report(comparison: Comparison, seconds: float) -> bool:
         say(line)
     for remark in remarks:
         say(remark)
-    notes = [f"dead letters at the end: {dead_letters(testbed, DOCKET)} / {dead_letters(testbed, BASELINE)}"]
+    notes = [f"dead letters at the end: {' / '.join(str(dead_letters(testbed, side)) for side in SIDES)}"]
     calls = {side: testbed.injector.traffic[side].calls for side in SIDES}
     if comparison.reconciled:
         each = calls[DOCKET][RECONCILER] / comparison.reconciled
@@ -165,13 +170,16 @@ def report(comparison: Comparison, seconds: float) -> bool:
         notes.append(f"Docket's reconciler was invoked {often}; {each:.0f} AWS calls each")
     else:
         notes.append("Docket's reconciler is not deployed, so what it recovers is not recovered")
-    notes.append("the baseline has no schedule; no operator redrives dead letters on either side")
+    notes.append("the others have no schedule; no operator redrives dead letters on any side")
     notes.append("times are those of the emulator's clock, which jumps by 1 min to 2 h: a recovery appears late by up to one jump")
     notes.append("after a jump, a delayed message and that of the reconciler arrive together, so retries show more calls than in reality")
     notes += [f"fault not injected: {fault}" for fault in testbed.injector.faults.unused()]
     for note in notes:
         say(f"note: {note}")
-    result = {"scenarios": {}, "seconds": round(seconds)}
+    costs = {side: cost.of_job(testbed.injector.traffic[side], comparison.tags("nothing goes wrong"), cost.PER_JOB[side]) for side in SIDES}
+    for line in ["", *cost.table(costs)]:
+        say(line)
+    result = {"scenarios": {}, "seconds": round(seconds), "dollars_per_million_jobs": {side: round(sum(of.values()), 2) for side, of in costs.items()}}
     for title, by_side in totals_by_scenario.items():
         result["scenarios"][title] = {side: totals.summary() for side, totals in by_side.items()}
     total = sum_by_side(totals_by_scenario, SIDES)

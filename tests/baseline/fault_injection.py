@@ -1,6 +1,7 @@
 """The proxies of one run, and the faults that they inject on both sides."""
 
 from collections.abc import Callable
+import json
 import os
 from pathlib import Path
 import signal
@@ -26,6 +27,7 @@ class FaultInjector:
         self.late: list[tuple[float, Exchange]] = []
         self.on_run: dict[tuple[str, str], Callable[[], None]] = {}  # called during the first run of a document
         self.endpoints = ""  # set when the endpoints have started
+        self.executions = ""  # set when the service of durable executions has started
         self.notifications = Proxy(aws, self._notification, self.activity)
         self.models = {side: Proxy(model, lambda exchange, side=side: self._model(side, exchange), self.activity) for side in sides}
         self.functions: list[Proxy] = []
@@ -50,7 +52,9 @@ class FaultInjector:
             traffic.calls[function] += 1
             inference = exchange.headers.get("x-amzn-sagemaker-inference-id", "")
             text = f"{unquote(exchange.path)} {inference} {exchange.body.decode(errors='replace')}"
-            about = tag_in(text) or next((traffic.tag_of[job] for job in JOB.findall(text) if job in traffic.tag_of), None)
+            # Durable executions and callbacks are named in paths.
+            names = [*JOB.findall(text), *map(unquote, exchange.path.split("/"))]
+            about = tag_in(text) or next((traffic.tag_of[one] for one in names if one in traffic.tag_of), None)
             # The calls of the reconciler are reported separately.
             if about and role != "reconciler":
                 traffic.calls_for[about][f"{function} {name}"] += 1
@@ -59,15 +63,36 @@ class FaultInjector:
             self._invoke(side, exchange)
             return
         fault = None
+        if name.startswith("lambda."):
+            exchange.upstream = self.executions
+            exchange.forward()
+            self._note_durable(traffic, name, about, exchange)
+            return
         job = job_in(exchange.body) if name in WRITES else None
         if job:
             with self.lock:
                 tag = tag_in(exchange.body.decode()) or traffic.tag_of.get(job)
                 if tag:
                     traffic.tag_of[job] = tag
-                point = role if role != "submit" else "record" if tag in traffic.accepted else "create"
+                point = point_of_write(role, exchange.body, is_accepted=tag in traffic.accepted)
             fault = self.faults.at(side, tag, point)
         self._with_fault(fault, exchange)
+
+    def _note_durable(self, traffic: Traffic, name: str, tag: str | None, exchange: Exchange) -> None:
+        """Counts what Lambda bills of a durable execution: its start, each operation once, and the bytes that are stored."""
+        if name not in ("lambda.Invoke", "lambda.CheckpointDurableExecution") or not tag:
+            return
+        with self.lock:
+            if name == "lambda.Invoke":
+                for header, value in exchange.response_headers:
+                    if header.lower() == "x-amz-durable-execution-arn":
+                        traffic.tag_of[value] = tag
+                traffic.durable_operations[tag].add("start")
+                traffic.durable_bytes[tag] += len(exchange.body)
+                return
+            for update in json.loads(exchange.body).get("Updates", []):
+                traffic.durable_operations[tag].add(update["Id"])
+                traffic.durable_bytes[tag] += len(json.dumps(update))
 
     def _invoke(self, side: str, exchange: Exchange) -> None:
         traffic = self.traffic[side]
@@ -75,6 +100,8 @@ class FaultInjector:
         tag = tag_in(location)
         with self.lock:
             traffic.input_of[inference] = location
+            if callback := exchange.headers.get("x-amzn-sagemaker-custom-attributes"):
+                traffic.tag_of[callback] = tag or ""
             tag = traffic.tag_of.get(job_of(inference)) or tag
             if tag:
                 traffic.tag_of[job_of(inference)] = tag
@@ -193,6 +220,14 @@ class FaultInjector:
             exchange.forward()
         with self.lock:
             traffic.runs.append((inference, exchange.status))
+
+
+def point_of_write(role: str, body: bytes, is_accepted: bool) -> str:
+    """At which point a write of a job's row is. The durable function writes at all of them."""
+    is_end = role == "outcome" or role == "durable" and (b'"READY"' in body or b'"FAILED"' in body)
+    if is_end or role not in ("submit", "durable"):
+        return "outcome" if is_end else role
+    return "record" if is_accepted else "create"
 
 
 def owner_of_port(port: int, mark: str) -> int | None:

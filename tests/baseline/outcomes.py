@@ -122,7 +122,7 @@ def format_duration(seconds: float | None) -> str:
 COLUMNS = ("lost", "stuck", "doubled", "wrong", "given_up")
 
 
-def sum_by_side(totals_by_scenario: dict[str, dict[str, Totals]], sides: tuple[str, str]) -> dict[str, Totals]:
+def sum_by_side(totals_by_scenario: dict[str, dict[str, Totals]], sides: tuple[str, ...]) -> dict[str, Totals]:
     """Totals over all scenarios, by side."""
     total = {side: Totals() for side in sides}
     for by_side in totals_by_scenario.values():
@@ -134,23 +134,23 @@ def sum_by_side(totals_by_scenario: dict[str, dict[str, Totals]], sides: tuple[s
     return total
 
 
-def table(totals_by_scenario: dict[str, dict[str, Totals]], sides: tuple[str, str]) -> list[str]:
-    """The lines of the table: one per scenario, then the sums. Of each pair, the first number is the first side's."""
-    first, second = sides
+def table(totals_by_scenario: dict[str, dict[str, Totals]], sides: tuple[str, ...]) -> list[str]:
+    """The lines of the table: one per scenario, then the sums. A cell has a number for each side."""
     total = sum_by_side(totals_by_scenario, sides)
     width = max(len(title) for title in [*totals_by_scenario, "all"])
-    head = f"{'':{width}}  uploads " + "".join(f"{name.replace('_', ' '):>10} " for name in COLUMNS)
-    head += f"{'calls per job':>16}  {'longest time to right outcome':>30}"
-    lines = [f"pairs are {first} / {second}", head]
+    each = 5 * len(sides)
+    head = f"{'':{width}}  uploads " + "".join(f"{name.replace('_', ' '):>{each}} " for name in COLUMNS)
+    head += f"{'calls per job':>{8 * len(sides)}}  {'longest time to right outcome':>{15 * len(sides)}}"
+    lines = [f"each cell: {' / '.join(sides)}", head]
     for title, by_side in [*totals_by_scenario.items(), ("all", total)]:
-        one, other = by_side[first], by_side[second]
-        cells = "".join(f"{pair(getattr(one, name), getattr(other, name)):>10} " for name in COLUMNS)
-        calls = " / ".join(f"{totals.calls / max(1, totals.uploads):.1f}" for totals in (one, other))
-        times = " / ".join(format_duration(totals.longest_seconds()) for totals in (one, other))
-        lines.append(f"{title:{width}}  {one.uploads:7} {cells}{calls:>16}  {times:>30}")
+        found = [by_side[side] for side in sides]
+        cells = "".join(f"{counts([getattr(totals, name) for totals in found]):>{each}} " for name in COLUMNS)
+        calls = " / ".join(f"{totals.calls / max(1, totals.uploads):.1f}" for totals in found)
+        times = " / ".join(format_duration(totals.longest_seconds()) for totals in found)
+        lines.append(f"{title:{width}}  {found[0].uploads:7} {cells}{calls:>{8 * len(sides)}}  {times:>{15 * len(sides)}}")
     return lines
 
 
-def pair(one: int, other: int) -> str:
-    """Two counts, with a dot in place of zero."""
-    return f"{one or '·'} / {other or '·'}"
+def counts(numbers: list[int]) -> str:
+    """Counts of the sides, with a dot in place of zero."""
+    return " / ".join(str(number or "·") for number in numbers)

@@ -219,6 +219,9 @@ class Traffic:
     input_of: dict[str, str] = field(default_factory=dict)  # inference id -> InputLocation
     outputs: dict[str, str] = field(default_factory=dict)  # inference id and number of the call -> OutputLocation
     runs: list[tuple[str, int]] = field(default_factory=list)  # inference id, status of the model's answer
+    # Operations of durable executions, and bytes that they stored, by tag.
+    durable_operations: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    durable_bytes: Counter[str] = field(default_factory=Counter)
 
 
 def tag_in(text: str) -> str | None:
@@ -242,8 +245,16 @@ def job_in(body: bytes) -> str | None:
     return (request.get("Key") or request.get("Item") or {}).get("job_id", {}).get("S")
 
 
+# Paths of Lambda's API that the durable function and those around it use.
+LAMBDA = {"/invocations": "Invoke", "/checkpoint": "CheckpointDurableExecution", "/state": "GetDurableExecutionState", "/succeed": "SendCallbackSuccess", "/fail": "SendCallbackFailure"}
+
+
 def operation(exchange: Exchange) -> str:
-    """Such as `dynamodb.UpdateItem`, `s3.GET`, `sagemaker.POST`."""
+    """Such as `dynamodb.UpdateItem`, `s3.GET`, `sagemaker.POST`, `lambda.Invoke`."""
+    path = urlsplit(exchange.path).path
+    for ending, name in LAMBDA.items():
+        if path.startswith(("/2015-03-31/", "/2025-12-01/")) and path.endswith(ending):
+            return f"lambda.{name}"
     scope = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", exchange.headers.get("authorization", ""))
     service = scope.group(1) if scope else "unknown"
     target = exchange.headers.get("x-amz-target", "")

@@ -1,4 +1,4 @@
-"""The scenarios: documents and their faults, the same for both sides."""
+"""The scenarios: documents and their faults, the same for all sides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,7 +104,8 @@ SCENARIOS = [
     ),
     Scenario("endpoint throttles for 5 min", plain(3), plan=invocations_fail("endpoint throttles", 300)),
     Scenario("endpoint answers 503 twice", plain(3), plan=faults(("invoke", Fault("endpoint unavailable", times=2)))),
-    Scenario("endpoint not in service for 1 h", plain(3), plan=invocations_fail("endpoint not in service")),
+    # As many as a pipeline may get in an hour: while the breaker is open, one of them probes.
+    Scenario("endpoint not in service for 1 h", plain(12), plan=invocations_fail("endpoint not in service")),
     Scenario("function killed (-9) around a call", plain(len(KILLS)), plan=one_each(*KILLS)),
     Scenario("answer of the endpoint's call lost", plain(2), plan=faults(("invoke", Fault("answer of the call lost")))),
     Scenario("answer of a write lost", plain(len(LOST_RESPONSES)), plan=one_each(*LOST_RESPONSES)),

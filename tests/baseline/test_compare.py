@@ -3,8 +3,10 @@
 import unittest
 
 import compare
+import cost
 from outcomes import FAILED, READY, SUPERSEDED, Document, Row, Totals, classify, format_duration, table
-from proxies import Exchange, Fault, Faults, job_in, job_of, notification_of, tag_in
+from fault_injection import point_of_write
+from proxies import Exchange, Fault, Faults, Traffic, job_in, job_of, notification_of, operation, tag_in
 
 UPLOADED = 1000.0
 
@@ -73,6 +75,21 @@ class TableTest(unittest.TestCase):
         self.assertEqual(other.summary()["longest_seconds"], None)
 
 
+class CostTest(unittest.TestCase):
+    """Dollars per million jobs."""
+
+    def test_calls_indexes_and_operations_are_added_up(self):
+        traffic = Traffic()
+        for tag in ("case00-0", "case00-1"):
+            traffic.calls_for[tag].update({"f dynamodb.PutItem": 2, "f s3.HEAD": 1, "f sagemaker.POST": 1})
+            traffic.durable_operations[tag] |= {"start", "a", "b"}
+            traffic.durable_bytes[tag] = 1000
+        found = cost.of_job(traffic, ["case00-0", "case00-1"], {"index_writes": 1, "messages": 2, "invocations": 1, "milliseconds": 0})
+        expected = {"dynamodb": 3 * 0.625, "s3": 0.4 + cost.OF_THE_ENDPOINT, "sqs": 0.96, "lambda": 0.2, "durable": 24 + cost.DURABLE_GB}
+        self.assertEqual({name: round(value, 6) for name, value in found.items()}, {name: round(value, 6) for name, value in expected.items()})
+        self.assertRegex(cost.table({"a": found, "b": {}})[-1], r"^all +\d+\.\d\d +0\.00$")
+
+
 class FaultsTest(unittest.TestCase):
     """Faults are injected where and as often as planned."""
 
@@ -122,6 +139,21 @@ class ParsingTest(unittest.TestCase):
         self.assertEqual(notification_of(publish('{"inferenceId":"j"}')), {"inferenceId": "j"})
         self.assertIsNone(notification_of(publish('{"eventName":"TestNotification"}')))
         self.assertIsNone(notification_of(Exchange("PUT", "/b/k", {}, b"", 0)))
+
+    def test_operations_of_lambda_are_named_by_their_path(self):
+        for path, name in (
+            ("/2015-03-31/functions/durable-review/invocations", "lambda.Invoke"),
+            ("/2025-12-01/durable-executions/arn%3Ax/checkpoint", "lambda.CheckpointDurableExecution"),
+            ("/2025-12-01/durable-execution-callbacks/c/succeed", "lambda.SendCallbackSuccess"),
+            ("/bucket/2015-03-31/invocations", "unknown.GET"),
+        ):
+            self.assertEqual(operation(Exchange("GET", path, {}, b"", 0)), name)
+
+    def test_writes_of_a_durable_function_are_at_all_points(self):
+        for body, is_accepted, point in ((b"RECEIVED", False, "create"), (b"IN_PROGRESS", True, "record"), (b'"READY"', True, "outcome"), (b'"FAILED"', False, "outcome")):
+            self.assertEqual(point_of_write("durable", body, is_accepted), point)
+        self.assertEqual(point_of_write("submit", b'"READY"', True), "record")
+        self.assertEqual(point_of_write("outcome", b"", False), "outcome")
 
     def test_rows_of_both_sides_are_parsed(self):
         docket = {

@@ -25,13 +25,13 @@ ROOT = HERE.parent.parent
 TARGET = ROOT / "target"
 BINARIES = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 PYTHON = ROOT / ".venv" / "bin" / "python"
-DOCKET, BASELINE = "docket", "baseline"
-SIDES = (DOCKET, BASELINE)
+DOCKET, BASELINE, DURABLE = "docket", "baseline", "durable"
+SIDES = (DOCKET, BASELINE, DURABLE)
 REGION, ACCOUNT = "us-east-1", "000000000000"
 TIME_FACTOR = 60.0
 # The default and maximum of the template.
 FUNCTION_SECONDS = 60
-SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
+SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME", "LAMBDA")
 # Roles of functions, which faults distinguish.
 ROLES = {
     "docket-upload-trigger": "submit",
@@ -40,6 +40,9 @@ ROLES = {
     "baseline-submit": "submit",
     "baseline-outcome": "outcome",
     "docket-reconciler": "reconciler",
+    "durable-start": "submit",
+    "durable-review": "durable",
+    "durable-outcome": "outcome",
 }
 RECONCILER = "docket-reconciler"
 
@@ -127,6 +130,7 @@ class Testbed:
         self._aws("s3", "cp", "--recursive", "--quiet", "target/lambda", "s3://code/zips/")
         self.outputs = {
             DOCKET: self._deploy("docket", ROOT / "infra" / "service.yaml", {
+                "BucketName": f"docket-jobs-{ACCOUNT}-{REGION}-an",
                 "CodeBucket": "code",
                 "CodePrefix": "zips/",
                 "Architecture": architecture,
@@ -139,12 +143,18 @@ class Testbed:
                 "TableDeletionProtection": "false",
                 "FunctionTimeoutSeconds": str(FUNCTION_SECONDS),
             }),
-            BASELINE: self._deploy("baseline", HERE / "template.yaml", {
-                "EndpointName": "baseline-legal-review",
+        }
+        for side, template in ((BASELINE, HERE / "template.yaml"), (DURABLE, HERE / "durable" / "template.yaml")):
+            self.outputs[side] = self._deploy(side, template, {
+                "EndpointName": self.endpoint(side),
                 "SageMakerRuntimeUrl": unreachable,
                 "PythonPath": str(site),
-            }),
-        }
+            })
+        executions = self._child("executions", [site.parents[2] / "bin" / "python", HERE / "durable" / "service.py", self.url], {
+            "LD_PRELOAD": str(library),
+            "CLOCK_OFFSET_FILE": str(self.clock.path),
+        })
+        self.injector.executions = f"http://127.0.0.1:{executions}"
         self.names = {}
         for side in SIDES:
             self._redirect(side)

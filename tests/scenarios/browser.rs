@@ -1,5 +1,7 @@
-//! The page in a real browser, connected to the real functions. `web/e2e/stack.test.ts` drives it.
+//! The page in real browsers, connected to the real functions. `web/e2e/stack.test.ts` drives Chromium,
+//! `web/e2e/main-path.test.ts` the main path in Chromium, Firefox and WebKitGTK.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -19,11 +21,17 @@ use crate::support::{aws, contract, run_alone, until};
 /// Number of rows that the page has to show.
 const MANY_JOBS: u64 = 1000;
 
-/// What the browser test needs and this machine lacks.
-fn missing_prerequisite() -> Option<&'static str> {
+/// Why no browser test can run on this machine.
+fn missing_page() -> Option<&'static str> {
     let web = devstack::repo_file("web");
-    if !web.join("node_modules").is_dir() || !web.join("dist/index.html").is_file() {
-        return Some("the page is not built: run `make web`, which needs Node");
+    let is_built = web.join("node_modules").is_dir() && web.join("dist/index.html").is_file();
+    (!is_built).then_some("the page is not built: run `make web`, which needs Node")
+}
+
+/// What the tests in Chromium need and this machine lacks.
+fn missing_prerequisite() -> Option<&'static str> {
+    if let Some(missing) = missing_page() {
+        return Some(missing);
     }
     let browser = std::env::var_os("CHROMIUM").unwrap_or_else(|| "/usr/bin/chromium".into());
     (!Path::new(&browser).is_file()).then_some("Chromium is not installed (CHROMIUM is its path)")
@@ -103,38 +111,65 @@ async fn create_failed_job(stack: &Stack, name: &str) {
     ports.save(SaveRequest::for_tests(&failed)).await.unwrap();
 }
 
+/// Runs a file of browser tests and returns its output, in which skipped tests are marked.
+async fn run_in_browser(stack: &Stack, file: &str, settings: &[(&str, &str)]) -> String {
+    let site = WebServer::start(&stack.outputs, &stack.cloud.url)
+        .await
+        .unwrap();
+    let tests = Command::new("node")
+        .args(["scripts/run.mjs", "--test", "e2e", file])
+        .current_dir(devstack::repo_file("web"))
+        .env(
+            "PAGE_URL",
+            site.as_ref().map(|site| site.url.as_str()).unwrap(),
+        )
+        .envs(settings.iter().copied())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let output = String::from_utf8_lossy(&tests.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&tests.stderr);
+    assert!(tests.status.success(), "{output}{errors}");
+    output
+}
+
+/// Says what is skipped, also when the test passes: the harness captures only what is printed with `eprintln!`.
+fn report_skipped(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{what}");
+    let line = format!("skipped: {what}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
+
 /// Alone, because the browser and the functions need both cores.
 #[test]
 fn browser_page_shows_the_job_table() {
     if let Some(missing) = missing_prerequisite() {
-        assert!(std::env::var_os("CI").is_none(), "{missing}");
-        eprintln!("skipped: {missing}");
+        report_skipped(missing);
         return;
     }
     run_alone(async |stack| {
-        let site = WebServer::start(&stack.outputs, &stack.cloud.url)
-            .await
-            .unwrap();
-        let url = site.as_ref().map(|site| site.url.as_str()).unwrap();
         let name = "A contract that failed.pdf";
         create_failed_job(stack, name).await;
         create_ready_jobs(stack, MANY_JOBS).await;
-        let tests = Command::new("node")
-            .args(["scripts/run.mjs", "--test", "e2e", "stack.test"])
-            .current_dir(devstack::repo_file("web"))
-            .env("PAGE_URL", url)
-            .env("PAGE_FAILED", name)
-            .env("PAGE_MANY", MANY_JOBS.to_string())
-            .stdin(Stdio::null())
-            .kill_on_drop(true)
-            .output()
-            .await
-            .unwrap();
-        let output = String::from_utf8_lossy(&tests.stdout);
-        assert!(
-            tests.status.success(),
-            "{output}{}",
-            String::from_utf8_lossy(&tests.stderr)
-        );
+        let many = MANY_JOBS.to_string();
+        let settings = [("PAGE_FAILED", name), ("PAGE_MANY", many.as_str())];
+        run_in_browser(stack, "stack.test", &settings).await;
+    });
+}
+
+/// Browsers that a developer's machine lacks are skipped and named; in CI they are required.
+#[test]
+fn main_path_works_in_three_browser_engines() {
+    if let Some(missing) = missing_page() {
+        report_skipped(missing);
+        return;
+    }
+    run_alone(async |stack| {
+        let output = run_in_browser(stack, "main-path.test", &[]).await;
+        for line in output.lines().filter(|line| line.contains("# SKIP")) {
+            report_skipped(line.trim_start_matches("ok ").trim());
+        }
     });
 }

@@ -14,7 +14,7 @@ use jobs::ports::{Clock, JobStore, Queue};
 use sha2::{Digest, Sha256};
 use testkit::conformance::{
     TestEnvironment, connections, dead_letters, folders, inventory, job_index, job_list, job_store,
-    key_value_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
+    key_value_store, marks_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 
 use crate::support::{aws_of, run, run_alone};
@@ -224,6 +224,14 @@ fn job_table_conforms() {
             &Place::of(stack).await.ports(),
             &Place::of(stack).await.bucket,
             "conformance-job-list",
+        )
+        .await
+    });
+    run(async |stack| {
+        marks_store(
+            &Place::of(stack).await.ports(),
+            &Place::of(stack).await.bucket,
+            "conformance-marks",
         )
         .await
     });

@@ -36,10 +36,10 @@ fn game_day(stack: &Stack, part: &str) -> String {
 
 /// Also afterwards: nothing of the tenant is left, and a second game day passes as well.
 #[test]
-fn clean_service_keeps_its_promises_on_a_game_day() {
+fn clean_service_keeps_its_guarantees_on_a_game_day() {
     STACK.run_alone(async |stack| {
         let printed = tokio::task::block_in_place(|| game_day(stack, "clean"));
-        assert!(printed.contains("all promises kept"), "{printed}");
+        assert!(printed.contains("all guarantees kept"), "{printed}");
         let table = &stack.outputs.jobs_table_name;
         let scan = stack.cloud.dynamodb.scan().table_name(table);
         let left = scan.send().await.unwrap();

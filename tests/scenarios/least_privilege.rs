@@ -50,6 +50,15 @@ const SUBMITS_DOCUMENTS: &[&str] = &[
     "invoke an endpoint",
 ];
 
+/// Shared by the functions that count failures and close circuit breakers.
+const JUDGES_FAILURES: &[&str] = &[
+    "read the pauses",
+    "write the pauses",
+    "read jobs in a batch",
+    "list a tenant's jobs",
+    "list all jobs",
+];
+
 /// The actions of a function.
 struct Grants {
     function: &'static str,
@@ -81,7 +90,7 @@ const GRANTS: [Grants; 14] = [
     },
     Grants {
         function: "inference-success",
-        shared: &[CHANGES_JOBS],
+        shared: &[CHANGES_JOBS, JUDGES_FAILURES],
         own: &[
             "receive success notifications",
             "delete a version of an output",
@@ -89,7 +98,7 @@ const GRANTS: [Grants; 14] = [
     },
     Grants {
         function: "inference-error",
-        shared: &[CHANGES_JOBS],
+        shared: &[CHANGES_JOBS, JUDGES_FAILURES],
         own: &[
             "receive error notifications",
             "read a failure",
@@ -98,8 +107,8 @@ const GRANTS: [Grants; 14] = [
     },
     Grants {
         function: "retry",
-        shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
-        own: &["receive checks", "read a failure", "read the pauses"],
+        shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS, JUDGES_FAILURES],
+        own: &["receive checks", "read a failure"],
     },
     Grants {
         function: "reconciler",

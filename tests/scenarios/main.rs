@@ -13,6 +13,7 @@
 mod support;
 
 mod api;
+mod breaker;
 mod browser;
 mod conformance;
 mod dead_letters;

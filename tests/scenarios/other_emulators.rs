@@ -13,7 +13,7 @@ use jobs::ports::Clock;
 use serde_json::Value;
 use testkit::conformance::{
     connections, dead_letters, folders, inventory, job_index, job_list, job_store, key_value_store,
-    newest_jobs, object_store, quarantine, quarantine_store, tickets,
+    marks_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 
 use crate::conformance::{JOBS_TABLE, Place};
@@ -165,6 +165,7 @@ fn another_emulator_passes_the_conformance_suite() {
         job_store(&ports, &place, "rows");
         newest_jobs(&ports, &place, "lists");
         job_list(&ports, &place.bucket, "job-list");
+        marks_store(&ports, &place.bucket, "marks");
         job_index(&ports, &place, "index");
         key_value_store(&ports, "values");
         connections(&ports, "connections");

@@ -1,16 +1,13 @@
 /** Keyboard, support screens and accessibility, over the fixture. */
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { describe, test } from "node:test";
+import { AXE, seriousViolations } from "./axe";
 import { newContext, signIn, until } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
 import { PASSWORD } from "./fixture/state";
-import { browser, fixture, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
-
-const AXE = readFileSync(createRequire(`${process.cwd()}/package.json`).resolve("axe-core/axe.min.js"), "utf8");
+import { browser, context, fixture, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
 
 describe("accessibility and support", { skip: SKIP_REASON }, () => {
   setUp();
@@ -158,27 +155,56 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     await page.getByRole("link", { name: "Cancelled" }).waitFor();
   });
 
+  test("a cause leads to its section of the support guide", async () => {
+    sample(fixture);
+    await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
+    const [guide] = await Promise.all([
+      context.waitForEvent("page"),
+      page.getByRole("link", { name: "What to do: The model returned an error" }).click(),
+    ]);
+    await guide.getByRole("heading", { name: "It says the model failed" }).waitFor();
+    await until("the section is in sight", () =>
+      guide.evaluate(() => (document.querySelector(":target")?.getBoundingClientRect().top ?? 1e6) < innerHeight),
+    );
+    assert.equal(
+      await guide.evaluate(() => getComputedStyle(document.body.firstElementChild as Element).maxWidth),
+      "736px",
+    );
+    await guide.setViewportSize({ width: 320, height: 400 });
+    assert.ok(await guide.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+  });
+
+  for (const [width, height, what] of [
+    [375, 740, "a phone"],
+    [320, 225, "a window of 1,280 by 900 px at 400 % zoom"],
+  ] as const) {
+    test(`nothing of the support screens is cut off on ${what}`, async () => {
+      sample(fixture);
+      await page.setViewportSize({ width, height });
+      await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
+      for (const path of ["", "/plans", "/plans/0b0d0a52-plan", "/quarantine", "/tenants", "/audit"]) {
+        await page.goto(`${fixture.pageUrl}/support${path}`);
+        await page.getByRole("heading", { level: 1 }).waitFor();
+        await page.locator("main [aria-busy]").waitFor({ state: "detached" });
+        const cut = await page.evaluate(() =>
+          [...document.querySelectorAll<HTMLElement>("html, main, main *")]
+            .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 1)
+            .filter((one) => one.tagName === "HTML" || getComputedStyle(one).overflowX !== "visible")
+            .map((one) => `${one.tagName} ${one.className}`),
+        );
+        assert.deepEqual(cut, [], path);
+        const header = await page.locator("header.top").evaluate((one) => getComputedStyle(one).position);
+        assert.equal(header, height < 400 ? "static" : "sticky");
+      }
+    });
+  }
+
   for (const scheme of ["light", "dark"] as const) {
     test(`no screen has a serious axe violation (${scheme})`, async () => {
       const ids = sample(fixture);
       const checkAxe = async (name: string, at = page): Promise<void> => {
         await at.evaluate(AXE);
-        const found = await at.evaluate(async () => {
-          const axe = (
-            window as unknown as {
-              axe: {
-                run(
-                  options: object,
-                ): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }>;
-              };
-            }
-          ).axe;
-          const { violations } = await axe.run({ resultTypes: ["violations"] });
-          return violations
-            .filter((one) => one.impact === "serious" || one.impact === "critical")
-            .map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
-        });
-        assert.deepEqual(found, [], name);
+        assert.deepEqual(await at.evaluate(seriousViolations), [], name);
       };
       // The test injects axe into the page, which the Content-Security-Policy forbids.
       const free = await newContext(browser, { bypassCSP: true, colorScheme: scheme, reducedMotion: "reduce" });
@@ -194,6 +220,10 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
         .setInputFiles([pdf("new.pdf"), { name: "a.txt", mimeType: "text/plain", buffer: Buffer.from("Not a PDF.") }]);
       await at.getByText("Received").waitFor();
       await checkAxe("uploads", at);
+      await at.getByRole("button", { name: "Select…" }).click();
+      await at.getByRole("button", { name: /Select all/ }).click();
+      await at.getByRole("button", { name: "Save as ZIP" }).waitFor();
+      await checkAxe("selecting", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
         await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
         await at.getByText("History").waitFor();

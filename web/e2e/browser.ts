@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 import { PASSWORD } from "./fixture/state";
 
-const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
+export const EXECUTABLE = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 /** How long a test waits for anything. Generous: it ends a test that fails, and measures nothing. */
 export const WAIT_TIMEOUT_MS = 120_000;

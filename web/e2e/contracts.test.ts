@@ -120,6 +120,24 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await upload(pdf("Corrected.pdf"));
     await page.locator(".upload.received", { hasText: "Corrected.pdf" }).waitFor();
     assert.equal([...fixture.uploads.values()][0]?.view.pipeline, "doc-understanding");
+    await page.getByRole("link", { name: "corrected version" }).click();
+    await page.getByRole("heading", { name: "Corrected.pdf" }).waitFor();
+    await page.getByRole("link", { name: "an earlier document" }).click();
+    await page.getByText("the PDF is cut off").first().waitFor();
+  });
+
+  test("versions of the same object name each other", async () => {
+    const failure = { cause: "Superseded" as const, detail: "a newer version was uploaded" };
+    const older = newJob({ name: "NDA.pdf", status: "Failed", failure, created_at: Date.now() - 60_000 });
+    fixture.set(older);
+    fixture.set(newJob({ name: "NDA.pdf", status: "Ready" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${older.id}`, REVIEWER);
+    const versions = page.getByRole("list", { name: "Other versions" });
+    await versions.getByText("A newer version of this file").waitFor();
+    await versions.getByRole("link").click();
+    await versions.getByText("An older version of this file").waitFor();
+    await versions.getByRole("link").click();
+    await versions.getByText("A newer version of this file").waitFor();
   });
 
   test("a failed contract is retried with a reason and becomes ready", async () => {

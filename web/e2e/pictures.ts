@@ -12,7 +12,7 @@ const OUT = process.argv[2] ?? join(WEB, "..", "docs", "pictures");
 const MAX_BYTES = 150_000;
 const WIDE = { width: 1280, height: 820 };
 /** The narrowest window with the document beside the result. */
-const BESIDE = { width: 1140, height: 660 };
+const BESIDE = { width: 1140, height: 700 };
 const NARROW = { width: 390, height: 844 };
 
 mkdirSync(OUT, { recursive: true });
@@ -59,10 +59,11 @@ const SUPPORT = "support@docket.example";
 const list = (page: Page): Promise<unknown> =>
   Promise.all([page.getByText("Live", { exact: true }).waitFor(), page.locator(".row").nth(9).waitFor()]);
 const result = (page: Page): Promise<unknown> => page.getByText("findings").first().waitFor();
-/** A finding and its place in the document. */
+/** The contract's name and summary, a finding, and its place in the document beside it. */
 const place = async (page: Page): Promise<void> => {
   await page.locator(".flag", { hasText: "Renews automatically" }).getByRole("button", { name: "page 2" }).click();
   await page.locator(".pdf-mark.chosen").first().waitFor();
+  await page.evaluate(() => scrollTo(0, 0));
 };
 
 await picture("sign-in", {}, undefined, "/", (page) => page.getByLabel("E-mail").waitFor());

@@ -5,9 +5,12 @@ import { backoff, pause } from "./lib/backoff";
 import { Router } from "./lib/route";
 import "./style/base.css";
 import "./style/controls.css";
+import "./style/account.css";
 import "./style/frame.css";
 import "./style/list.css";
 import "./style/job.css";
+import "./style/triage.css";
+import "./style/print.css";
 import { App } from "./ui/App";
 import { Loading } from "./ui/components";
 

@@ -64,6 +64,8 @@ pub enum WaitsOn {
     Retry,
     /// The pipeline or the tenant is paused, or was until a moment ago.
     Pause,
+    /// The circuit breaker of the pipeline is open, or was until a moment ago: the endpoint refused or failed every document.
+    Breaker,
     /// The job's check is more than 15 minutes overdue.
     Stalled,
 }
@@ -165,6 +167,13 @@ fn summary_of_state(job: &Job, now: Timestamp) -> String {
         return "stalled: the job's next check is overdue".to_owned();
     }
     match &job.state {
+        State::Queued {
+            next,
+            start_by: Some(_),
+            ..
+        } => format!(
+            "waiting: attempt {next} is sent to the endpoint when the endpoint works again; nothing of it is queued or running"
+        ),
         State::Queued { next, .. } => format!(
             "paused: attempt {next} is sent to the endpoint when the pause ends; nothing of it is queued or running"
         ),
@@ -253,6 +262,10 @@ fn describe(failure: &Failure) -> String {
         }
         Cause::PipelineGone => "the pipeline is no longer configured",
         Cause::Refused => "the endpoint refused the request",
+        Cause::Unprocessable => {
+            "the model failed on this document twice in the same way, and not on others"
+        }
+        Cause::EndpointDown => "the endpoint failed every document, so this one used up no attempt",
         Cause::Unknown => "the endpoint reported an unknown failure",
     };
     if failure.detail.is_empty() {
@@ -264,6 +277,11 @@ fn describe(failure: &Failure) -> String {
 
 fn waiting(job: &Job, now: Timestamp) -> Option<WaitingView> {
     let (on, since) = match &job.state {
+        State::Queued {
+            since,
+            start_by: Some(_),
+            ..
+        } => (WaitsOn::Breaker, *since),
         State::Queued { since, .. } => (WaitsOn::Pause, *since),
         State::Submitting { .. } => (WaitsOn::Submission, job.updated_at),
         State::InProgress { .. } => (WaitsOn::Endpoint, job.updated_at),
@@ -341,6 +359,23 @@ fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
             deadline,
             budget,
         } => vec![last_check(*deadline, budget, *attempt)],
+        State::Queued {
+            next,
+            start_by: Some(start_by),
+            budget,
+            ..
+        } => vec![
+            step(
+                *start_by,
+                format!(
+                    "attempt {next} is sent to the endpoint as soon as a probe shows that the endpoint works, or is the probe"
+                ),
+            ),
+            step(
+                budget.expires_at,
+                "the job's deadline: it is final by this time".to_owned(),
+            ),
+        ],
         // The row does not know the pause; the caller who does says when it ends.
         State::Queued { next, since, .. } => vec![step(
             since.plus(MAX_PAUSE),

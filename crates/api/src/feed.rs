@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 
 pub use append::append;
 pub use chain::{FIRST_HASH, next_hash};
-pub use read::{FeedPage, FeedPosition, MAX_EVENTS_PER_PAGE, end, event, position_at, read};
+pub use read::{
+    FeedPage, FeedPosition, MAX_EVENTS_PER_PAGE, end, end_sequence, event, position_at, read,
+};
 
 /// How many events a segment holds.
 pub const EVENTS_PER_SEGMENT: u64 = 10;
@@ -72,7 +74,6 @@ impl NewEvent {
     }
 }
 
-/// An event of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedEvent {
     /// Counts the events of the tenant, from 1.
@@ -164,6 +165,14 @@ impl StoredEvents {
             .collect()
     }
 
+    /// Whether these begin with the same events as the earlier ones, and all after those can be read.
+    pub fn continues(&self, earlier: &Self) -> bool {
+        let further = self.lines.strip_prefix(earlier.lines.as_slice());
+        self.before == earlier.before
+            && self.hash == earlier.hash
+            && further.is_some_and(|lines| lines.iter().all(|line| parse_line(line).is_some()))
+    }
+
     fn last_recorded_at(&self) -> Timestamp {
         let last = self.lines.last().and_then(|line| parse_line(line));
         last.map_or(Timestamp(0), |(_, recorded_at)| recorded_at)
@@ -200,7 +209,6 @@ pub fn head_collection(tenant: &Tenant) -> String {
 
 pub const HEAD_KEY: &str = "head";
 
-/// The collection of the segments.
 pub fn segment_collection(tenant: &Tenant) -> String {
     format!("feed#{tenant}")
 }

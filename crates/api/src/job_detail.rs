@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::uploads::upload_view;
 use super::{ApiError, Principal, ready_by};
 use crate::explain::{Explanation, ExplanationStep, WaitingView, WaitsOn, explain};
+use crate::retention::{explain_what_is_gone, kept_until};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
+use jobs::breaker::Breaker;
 use jobs::id::{InferenceId, JobId, Timestamp};
 use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
@@ -69,10 +71,19 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
         ready_by: view.as_ref().and_then(|view| view.ready_by.clone()),
         ..explain(&job, ports.now())
     };
+    let kept = kept_until(&job, run.pipelines);
+    explain_what_is_gone(&mut explanation, &job, kept, ports.now());
     if job.queued_at().is_some() {
         let pauses = Pauses::load(ports, ports.now()).await?;
         let pause = pauses.holding(&job.pipeline, &job.tenant);
-        add_pause(&mut explanation, pause, principal.is_support(), ports.now());
+        match pauses.open_breaker(&job.pipeline) {
+            Some(breaker) if pause.is_none() => {
+                add_breaker(&mut explanation, breaker, principal.is_support());
+            }
+            Some(_) | None => {
+                add_pause(&mut explanation, pause, principal.is_support(), ports.now());
+            }
+        }
     }
     Ok(JobDetail {
         job: view,
@@ -95,6 +106,8 @@ pub async fn show<P: JobStore + KeyValueStore + Clock>(
         input_version: Some(job.input.version),
         uploaded_by: job.input.uploaded_by,
         trace_id: Some(trace.to_string()),
+        document_kept_until: kept.document,
+        result_kept_until: kept.result,
         expires_at: job.expires_at.map(|at| at.0),
     })
 }
@@ -156,9 +169,35 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         input_version: None,
         uploaded_by: Some(session.uploaded_by.clone()),
         trace_id: None,
+        document_kept_until: None,
+        result_kept_until: None,
         expires_at: None,
         upload: Some(upload_view(&session)),
     }))
+}
+
+/// That the circuit breaker holds a queued job. Why is for support.
+fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: bool) {
+    let Some(open) = &breaker.open else { return };
+    let step = |at: u64, what: &str| ExplanationStep {
+        at,
+        what: what.to_owned(),
+        actor: None,
+        reason: None,
+    };
+    explanation.timeline.push(ExplanationStep {
+        reason: is_support.then(|| open.reason.clone()),
+        ..step(
+            open.since.0,
+            "the circuit breaker of the pipeline opened: the endpoint refused or failed every document",
+        )
+    });
+    explanation.timeline.sort_by_key(|step| step.at);
+    let probe = step(
+        open.probe_at.0,
+        "one job probes the endpoint; if it works, the others follow within minutes",
+    );
+    explanation.next.insert(0, probe);
 }
 
 /// What holds a queued job, and what happens next. Who paused it and why is for support.
@@ -175,7 +214,7 @@ fn add_pause(
         reason: None,
     };
     let Some(pause) = pause else {
-        explanation.summary = "the pause has ended; the job starts in a moment".to_owned();
+        explanation.summary = "nothing holds the job any more; it starts in a moment".to_owned();
         let latest = now.plus(RELEASED_WITHIN).0;
         explanation.next = vec![step(latest, "the job is sent to the endpoint")];
         return;

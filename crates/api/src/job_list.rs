@@ -20,7 +20,8 @@ pub use scan::{JobListPosition, JobScan, ScanResult, scan_jobs};
 
 /// The most rows that one response examines.
 pub const MAX_EXAMINED_JOBS: usize = 500;
-pub(crate) const MAX_PAGE_SIZE: u16 = 100;
+/// The most jobs in one response.
+pub const MAX_PAGE_SIZE: u16 = 100;
 pub(crate) const DEFAULT_PAGE_SIZE: u16 = 50;
 /// A caller with more tenants must name one: each tenant is a query of its own.
 const MAX_MERGED_TENANTS: usize = 10;
@@ -76,7 +77,12 @@ pub fn check_filters(query: &JobQuery) -> Result<(), ApiError> {
     status_group(query)?;
     label("reference", query.reference.as_deref())?;
     label("batch", query.batch.as_deref())?;
-    Ok(())
+    match query.found.as_deref() {
+        None | Some("serious" | "any" | "none") => Ok(()),
+        Some(other) => Err(ApiError::BadRequest(format!(
+            "found {other:?} is not one of serious, any, none"
+        ))),
+    }
 }
 
 fn status_group(query: &JobQuery) -> Result<Option<StatusGroup>, ApiError> {
@@ -183,9 +189,39 @@ pub(crate) fn matches(job: &Job, query: &JobQuery, is_all_tenants: bool) -> bool
             job.input.labels.reference.as_deref(),
         )
         && has_label(query.batch.as_deref(), job.input.labels.batch.as_deref())
+        && matches_marks(job, query)
         && query
             .since
             .is_none_or(|since| filtered_time(job, is_all_tenants).0 >= since)
+}
+
+/// The filters about people and their marks. Marks of a result before the newest one do not count.
+fn matches_marks(job: &Job, query: &JobQuery) -> bool {
+    let attempt = job.state.attempt().0;
+    let marks = job.marks.as_deref();
+    let assignee = marks.and_then(|marks| marks.assigned_to.as_deref());
+    let reviewed = marks.and_then(|marks| marks.reviewed.as_ref());
+    let is_reviewed = reviewed.is_some_and(|one| one.attempt == attempt);
+    let counts = marks.and_then(|marks| marks.findings);
+    let counts = counts.filter(|counts| counts.attempt == attempt);
+    let has_found = |wanted: &str| {
+        counts.is_some_and(|counts| match wanted {
+            "serious" => counts.serious > 0,
+            "any" => counts.serious > 0 || counts.other > 0,
+            _ => counts.serious == 0 && counts.other == 0,
+        })
+    };
+    let is_wanted = |wanted: &Option<String>, there: Option<&str>| {
+        wanted
+            .as_deref()
+            .is_none_or(|wanted| wanted.trim() == there.unwrap_or_default())
+    };
+    is_wanted(&query.uploaded_by, job.input.uploaded_by.as_deref())
+        && is_wanted(&query.assigned_to, assignee)
+        && query
+            .reviewed
+            .is_none_or(|wanted| wanted == is_reviewed && job.results().next().is_some())
+        && query.found.as_deref().is_none_or(has_found)
 }
 
 /// Whether a label equals the one that a filter wants, without the blanks around it.

@@ -3,6 +3,7 @@
 use super::audit::{self, AuditTarget};
 use super::{ApiError, Principal};
 use crate::types::{AuditAction, NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
+use jobs::breaker::Breaker;
 use jobs::id::{Tenant, Timestamp};
 use jobs::pause::{
     self, MAX_PAUSE, MAX_PAUSES, Pause, PauseChange, PauseDetails, PauseScope, Pauses,
@@ -26,8 +27,27 @@ pub async fn list<P: KeyValueStore + Clock>(
         is_support || tenant.is_none_or(|tenant| principal.tenants.contains(tenant))
     };
     let views = pauses.iter().filter(concerns);
+    let breakers = pauses.open_breakers();
+    let breakers = breakers.filter_map(|breaker| breaker_view(breaker, is_support));
     Ok(PauseList {
-        pauses: views.map(|pause| view(pause, is_support)).collect(),
+        pauses: views
+            .map(|pause| view(pause, is_support))
+            .chain(breakers)
+            .collect(),
+    })
+}
+
+/// An open breaker, as the pause that it is.
+fn breaker_view(breaker: &Breaker, is_support: bool) -> Option<PauseView> {
+    let open = breaker.open.as_ref()?;
+    Some(PauseView {
+        pipeline: Some(breaker.pipeline.clone()),
+        tenant: None,
+        since: open.since.0,
+        until: open.probe_at.0,
+        breaker: true,
+        actor: None,
+        reason: is_support.then(|| open.reason.clone()),
     })
 }
 
@@ -38,6 +58,7 @@ fn view(pause: &Pause, is_support: bool) -> PauseView {
         tenant: scope.tenant().map(|tenant| tenant.as_str().to_owned()),
         since: details.since.0,
         until: details.until.0,
+        breaker: false,
         actor: is_support.then(|| details.actor.clone()),
         reason: is_support.then(|| details.reason.clone()),
     }
@@ -102,7 +123,7 @@ pub async fn create<P: KeyValueStore + Clock>(
     Ok(view(&pause, true))
 }
 
-/// Ends a pause, and releases queued jobs that no other pause holds, until `release_until`. The reconciler releases the rest.
+/// Ends a pause, closes the circuit breaker if a pipeline is named, and releases queued jobs that no other pause holds, until `release_until`. The reconciler releases the rest.
 ///
 /// # Errors
 /// Unless the caller is support, if there is no such pause, or if a dependency does not answer.

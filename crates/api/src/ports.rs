@@ -8,6 +8,7 @@
 use crate::types::SignedRequest;
 use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
+use jobs::marks::Marks;
 use jobs::ports::LoadError;
 use jobs::ports::{QuarantinedMessage, Unavailable};
 use jobs::state::StatusGroup;
@@ -89,6 +90,14 @@ pub trait JobList {
     ) -> Result<Page<JobListEntry>, Unavailable>;
     /// The rows of at most 100 jobs, in any order. Leaves out rows that do not exist or that this release cannot read.
     async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError>;
+}
+
+/// Writes what people noted about contracts. [`JobList`] and [`jobs::ports::JobStore`] read it with the rows.
+pub trait MarksStore {
+    /// Writes the marks if the stored ones have the revision before, and the document's data was not deleted. Returns whether.
+    ///
+    /// Writing the same marks again succeeds, since the response to the first call may have been lost.
+    async fn save_marks(&self, job: JobId, marks: &Marks) -> Result<bool, Unavailable>;
 }
 
 /// What a signed upload binds the uploader to.

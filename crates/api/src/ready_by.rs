@@ -56,6 +56,11 @@ fn ready_by(job: &Job, snapshot: Option<&QueueSnapshot>, now: Timestamp) -> Opti
         Err(NoEstimate::Paused) => {
             return unknown("It is paused; it is sent to the model when the pause ends.");
         }
+        Err(NoEstimate::EndpointDown) => {
+            return unknown(
+                "Its model does not work at the moment; it is sent as soon as it does.",
+            );
+        }
         Err(NoEstimate::NotCounted) => {
             return unknown("The waiting jobs have not been counted yet.");
         }

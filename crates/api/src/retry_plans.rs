@@ -21,10 +21,12 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, Record, RetryCommandQueue};
 use jobs::state::{State, StatusGroup};
 
+mod jobs_of_plan;
 mod progress;
 mod record;
 mod release;
 
+pub use jobs_of_plan::list_jobs;
 use record::{ACTIVE_PLANS, PLANS, PlanRecord};
 pub use release::release;
 

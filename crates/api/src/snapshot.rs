@@ -42,9 +42,9 @@ pub struct Known {
     pub known: Vec<KnownJob>,
 }
 
-/// A job as a page has it: its id, its version, and the name of its status group.
+/// A job as a page has it: its id, its version, the name of its status group, and the revision of its marks, 0 without any.
 #[derive(Clone, Debug, Deserialize)]
-pub struct KnownJob(pub String, pub u64, pub String);
+pub struct KnownJob(pub String, pub u64, pub String, #[serde(default)] pub u64);
 
 /// The newest entries of a tenant's list of one status group.
 struct Window {
@@ -108,7 +108,7 @@ async fn full_snapshot<P: JobStore>(
     Ok(PushMessage::snapshot(&jobs, more, Some(mark(&windows))))
 }
 
-/// The jobs that a page lacks or has in an older version.
+/// The jobs that a page lacks or has in an older version, or with older marks.
 ///
 /// A job that is new or has changed its status group changes the keys of the lists, and is found at once. A change
 /// within a status group is found when the page names the job among the first [`MAX_CHECKED_JOBS`].
@@ -122,7 +122,7 @@ async fn changes<P: JobList>(
     let known: Vec<(JobId, u64, &str)> = known_jobs
         .iter()
         .take(MAX_KNOWN_JOBS)
-        .filter_map(|KnownJob(id, version, group)| {
+        .filter_map(|KnownJob(id, version, group, _)| {
             Some((id.parse().ok()?, *version, group.as_str()))
         })
         .collect();
@@ -164,17 +164,16 @@ async fn changes<P: JobList>(
         && windows
             .iter()
             .any(|window| has_gap(window, &visible, &groups));
-    let versions: HashMap<JobId, u64> = known
-        .iter()
-        .map(|(id, version, _)| (*id, *version))
-        .collect();
+    let has_older = |job: &Job| {
+        let mut all = known_jobs.iter().take(MAX_KNOWN_JOBS);
+        let revision = job.marks.as_ref().map_or(0, |marks| marks.revision);
+        let id = job.id.to_string();
+        all.find(|known| known.0 == id)
+            .is_none_or(|known| known.1 < job.version || known.3 < revision)
+    };
     let mut newer: Vec<Job> = visible
         .into_iter()
-        .filter(|job| {
-            versions
-                .get(&job.id)
-                .is_none_or(|known| *known < job.version)
-        })
+        .filter(|job| has_older(job))
         .cloned()
         .collect();
     newer.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));

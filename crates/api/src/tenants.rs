@@ -61,8 +61,8 @@ pub async fn create<P: KeyValueStore + Clock>(
     })
 }
 
-/// Refuses a tenant that nobody created and that the principal does not belong to. Whoever added a user to the group of a
-/// tenant has created it.
+/// Refuses a tenant that was not created and that the principal does not belong to. A group of a tenant in the user pool
+/// counts as its creation.
 ///
 /// # Errors
 /// Names the known tenant with the most similar name.
@@ -77,7 +77,7 @@ pub(crate) async fn must_be_created<P: KeyValueStore>(
     match tenants::find(ports, tenant).await? {
         Some(found) if found.created_by.is_some() => Ok(()),
         Some(_) => Err(ApiError::NotFound(format!(
-            "nobody created tenant {tenant}: an object was put under its prefix in S3. Create it on purpose, with `docket tenants create {tenant}`"
+            "tenant {tenant} was not created: an object was put under its prefix in S3. To create it, use `docket tenants create {tenant}`"
         ))),
         None => Err(unknown(ports, tenant).await?),
     }

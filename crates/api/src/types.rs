@@ -21,12 +21,13 @@ use serde::{Deserialize, Serialize};
 
 pub use event::{EventPage, EventQuery, EventView};
 pub use job::{
-    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, ResultQuery,
-    ResultView,
+    AttemptView, JobCommandRequest, JobCommandResult, JobDetail, JobPage, JobQuery, MarksChange,
+    ResultQuery, ResultView,
 };
 pub use pause::{NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
 pub use plan::{
-    NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
+    NewRetryPlan, PlannedJobView, RetryPlanFilter, RetryPlanJobs, RetryPlanJobsQuery,
+    RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };
 pub use receipt::{Receipt, ReceiptFile, ReceiptKey, ReceiptKeys, ReceiptView};
 pub use support::{
@@ -60,6 +61,9 @@ pub struct ClientConfiguration {
 pub struct CallerView {
     /// The caller's name in job histories and in the audit log.
     pub actor: String,
+    /// The caller in `opened.by` of a job's marks.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reader_id: String,
     /// What the caller may do; several roles add up.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::Role>"))]
     pub roles: Vec<String>,
@@ -113,7 +117,7 @@ pub struct Problem {
 pub struct SignedRequest {
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["GET", "PUT"])))]
     pub method: String,
-    /// The URL with the signature. Whoever has it can send the request.
+    /// The URL with the signature. All who have it can send the request.
     pub url: String,
     /// Headers that are part of the signature, by name. A browser sets `content-length` itself.
     pub headers: BTreeMap<String, String>,

@@ -132,6 +132,7 @@ fn cases() -> Vec<Case> {
         state: State::Queued {
             next: Attempt(1),
             since: uploaded.created_at,
+            start_by: None,
             budget: budget_of(&running()),
         },
         attempts: vec![],

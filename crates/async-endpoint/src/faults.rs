@@ -12,6 +12,7 @@ impl Rng {
         Self(seed)
     }
 
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -21,6 +22,7 @@ impl Rng {
     }
 
     /// A number in `0..=max`. The bias of the remainder does not matter at these sizes.
+    #[inline]
     pub fn up_to(&mut self, max: u64) -> u64 {
         match max.checked_add(1) {
             Some(count) => self.next_u64() % count,

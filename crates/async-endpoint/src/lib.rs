@@ -23,7 +23,7 @@
 //!   send it, a real container behind `POST /invocations` and `GET /ping`, objects in S3,
 //!   notifications on SNS, and a time factor that shortens a five-minute cold start to seconds.
 //!
-//! The behavior follows the SageMaker API reference (`InvokeEndpointAsync`,
+//! The behaviour follows the SageMaker API reference (`InvokeEndpointAsync`,
 //! `AsyncInferenceConfig`), the developer guide's pages on asynchronous inference, and published
 //! examples of notifications. Where these do not say, the code notes it and either takes the
 //! reading that is harder on the caller or makes it a setting.

@@ -1,4 +1,4 @@
-//! A local server that hosts modeled endpoints. It offers the SageMaker Runtime API to callers, uses
+//! A local server that hosts modelled endpoints. It offers the SageMaker Runtime API to callers, uses
 //! S3 and SNS, and calls a real model container by SageMaker's container contract.
 //!
 //! It does not verify signatures and has no control plane: the configuration lists the endpoints,

@@ -21,7 +21,7 @@ enum Scaler {
     Docket(Controller),
 }
 
-struct Model<'a> {
+struct QueueModel<'a> {
     endpoint: &'a EndpointTraits,
     settings: &'a ScalingSettings,
     arrivals: &'a [Arrival],
@@ -57,7 +57,7 @@ pub fn simulate(
             endpoint,
         )),
     };
-    let mut model = Model {
+    let mut model = QueueModel {
         endpoint,
         settings,
         arrivals,
@@ -76,7 +76,7 @@ pub fn simulate(
     model.outcome
 }
 
-impl Model<'_> {
+impl QueueModel<'_> {
     fn run(&mut self, span_ms: u64) {
         let mut now = 0;
         loop {

@@ -186,8 +186,8 @@ def checked(service, answer, asked_by_function):
     """A handler that refuses requests that do not fit their models."""
 
     async def handle(method, path, headers, body, query):
-        if asked_by_function(headers) and (said := problems(service, method, path, headers, query, body)):
-            text = f"the request does not fit botocore's model of {service}: {'; '.join(said)}"
+        if asked_by_function(headers) and (said := problems(service, method, path, headers, query, body) + of_owner(service, headers, knows_owner(headers))):
+            text = f"the request does not fit botocore's model of {service}, or our rules: {'; '.join(said)}"
             print(f"request_models: {text}", flush=True)
             return 400, {"Content-Type": "application/json", "x-amzn-errortype": "ValidationException"}, json.dumps({"__type": "ValidationException", "message": text}).encode()
         return await answer(method, path, headers, body, query)
@@ -195,12 +195,31 @@ def checked(service, answer, asked_by_function):
     return handle
 
 
-def is_function(headers):
-    """Whether a function sent the request: its session has its name."""
+def of_owner(service, headers, known=True):
+    """Every request of a function to S3 says whose the bucket must be, since names of deleted buckets can be taken by others."""
+    header = "x-amz-expected-bucket-owner"
+    return [f"{header} is missing"] if known and service == "s3" and header not in {name.lower() for name in headers} else []
+
+
+def session_of(headers):
+    """The name of the session that sent a request; a function's is the function's."""
     from ministack.core import iam_evaluator
     from ministack.core.responses import get_account_id
 
     found = re.search(r"Credential=([^/]+)/", headers.get("authorization", ""))
     credential = found and iam_evaluator.resolve_credential(found[1], get_account_id())
     arn = getattr(credential, "principal_arn", "") or ""
-    return ":assumed-role/" in arn and arn.rsplit("/", 1)[1].startswith("docket-")
+    return arn.rsplit("/", 1)[1] if ":assumed-role/" in arn else ""
+
+
+def is_function(headers):
+    """Whether a function sent the request."""
+    return session_of(headers).startswith("docket-")
+
+
+def knows_owner(headers):
+    """Whether the function that sent the request was told the owner: releases from before variable BUCKET_OWNER were not."""
+    from ministack.services import lambda_svc
+
+    function = lambda_svc._functions.get(session_of(headers)) or {}
+    return "BUCKET_OWNER" in function.get("config", {}).get("Environment", {}).get("Variables", {})

@@ -93,10 +93,17 @@ class RequestModels(unittest.TestCase):
             with self.subTest(expected):
                 self.assertIn(expected, "; ".join(request_models.problems(service, method, path, headers, query, body)))
 
+    def test_requests_to_s3_name_the_owner_of_the_bucket(self):
+        for header, known, expected in (("X-Amz-Expected-Bucket-Owner", True, []), ("x-amz-other", True, ["x-amz-expected-bucket-owner is missing"]), ("x-amz-other", False, [])):
+            self.assertEqual(request_models.of_owner("s3", {header: "1"}, known), expected)
+        self.assertEqual(request_models.of_owner("sqs", {}), [])
+
     def test_only_functions_are_refused(self):
         async def answer(*_):
             return 200, {}, b""
 
+        self.addCleanup(setattr, request_models, "knows_owner", request_models.knows_owner)
+        request_models.knows_owner = lambda headers: True
         bad = json_request("sqs", "SendMessage", {})
         for of_function, expected in ((True, 400), (False, 200)):
             handler = request_models.checked("sqs", answer, lambda headers, of_function=of_function: of_function)

@@ -48,6 +48,15 @@ class VenvTest(unittest.TestCase):
                 self.assertIn("going on without", run.stderr)
             self.assertTrue((made / "made-from").read_text().endswith(venv.WITHOUT))
 
+    def test_an_environment_that_was_moved_is_not_current(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made, moved = Path(folder, "made"), Path(folder, "moved")
+            (made / "bin").mkdir(parents=True)
+            (made / "bin" / "pip").write_text(f"#!{made}/bin/python3\nimport pip\n")
+            self.assertFalse(venv.is_moved(made))
+            made.rename(moved)
+            self.assertTrue(venv.is_moved(moved))
+
     def test_ctrl_c_exits_without_a_traceback(self):
         with tempfile.TemporaryDirectory() as folder:
             requirements = Path(folder, "requirements.txt")

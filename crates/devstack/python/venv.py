@@ -35,7 +35,16 @@ def is_current(folder: Path, expected: str) -> bool:
     accepted = (expected,) if os.environ.get("CI") else (expected, expected + WITHOUT)
     if not made_from.is_file() or made_from.read_text() not in accepted:
         return False
+    if is_moved(folder):
+        return False
     return subprocess.run([folder / "bin" / "python", "-c", ""], check=False).returncode == 0
+
+
+def is_moved(folder: Path) -> bool:
+    """Whether the environment was made in another folder: its scripts name their Python by an absolute path."""
+    first_line = (folder / "bin" / "pip").read_bytes().split(b"\n", 1)[0].decode(errors="replace")
+    interpreter = Path(first_line.removeprefix("#!").strip())
+    return interpreter.parent.resolve() != (folder / "bin").resolve()
 
 
 def create(folder: Path, requirements: Path) -> int:

@@ -325,10 +325,18 @@ fn describe(job: &JobView) -> String {
 /// Shell commands that configure the AWS CLI for a running stack.
 fn shell_exports(info: &StackInfo) -> String {
     let outputs = &info.outputs;
-    let mut lines = vec![format!(
-        "export PATH={}:\"$PATH\"",
-        shell_quoted(&repo::file(".venv/bin").to_string_lossy())
-    )];
+    // `docket` is built beside this program.
+    let programs = std::env::current_exe().ok();
+    let folders = programs.iter().filter_map(|program| program.parent());
+    let mut lines: Vec<String> = folders
+        .chain([repo::file(".venv/bin").as_path()])
+        .map(|folder| {
+            format!(
+                "export PATH={}:\"$PATH\"",
+                shell_quoted(&folder.to_string_lossy())
+            )
+        })
+        .collect();
     let mut export =
         |name: &str, value: &str| lines.push(format!("export {name}={}", shell_quoted(value)));
     for (name, value) in cloud::environment(&info.url) {

@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use crate::repo;
 
-/// The `Outputs` of `infra/service.yaml`.
+/// The `Outputs` of `infra/service.yaml`. Those with a default are empty for a release from before they existed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Outputs {
@@ -27,9 +27,13 @@ pub struct Outputs {
     pub inference_error_dead_letters_url: String,
     pub checks_queue_url: String,
     pub checks_dead_letters_url: String,
+    #[serde(default)]
     pub events_queue_url: String,
+    #[serde(default)]
     pub events_dead_letters_url: String,
+    #[serde(default)]
     pub webhooks_queue_url: String,
+    #[serde(default)]
     pub webhooks_dead_letters_url: String,
     pub inference_success_topic_arn: String,
     pub inference_error_topic_arn: String,
@@ -130,7 +134,6 @@ const RELEASE_ZIPS: &str = "functions";
 /// The functions' programs: one file, and one zip, per function.
 const PROGRAMS: &str = "crates/function-binaries/src/bin";
 const ZIPS: &str = "target/lambda";
-/// The sources of the zips.
 const ZIP_SOURCES: [&str; 6] = [
     "crates/api/src",
     "crates/jobs/src",
@@ -141,6 +144,8 @@ const ZIP_SOURCES: [&str; 6] = [
 ];
 const STACK_NAME: &str = "docket";
 const CODE_BUCKET: &str = "docket-code";
+/// Also the name that templates before parameter `BucketName` give to the bucket.
+const JOBS_BUCKET: &str = "docket-jobs-000000000000-us-east-1";
 
 /// Creates the bucket for the zips, and deploys.
 pub(crate) async fn deploy(
@@ -184,6 +189,7 @@ pub(crate) async fn deploy_release(
         std::env::consts::ARCH
     };
     let overrides = [
+        format!("BucketName={JOBS_BUCKET}"),
         format!("CodeBucket={CODE_BUCKET}"),
         format!("CodePrefix={prefix}"),
         format!("Architecture={architecture}"),

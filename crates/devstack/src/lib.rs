@@ -30,6 +30,7 @@ mod repo;
 mod run_dir;
 mod sigv4;
 mod stack;
+mod stack_processes;
 mod test_users;
 mod ticket;
 mod upload;

@@ -11,17 +11,15 @@ use async_endpoint::server::{AwsTarget, EndpointConfig, EndpointEvent, Server, S
 use jobs::pipeline::{Pipeline, Pipelines};
 use tokio::sync::broadcast;
 
-use crate::child_processes::{Child, ChildProcesses, Program};
+use crate::child_processes::{Child, ChildProcesses};
 use crate::cloud::{self, Cloud};
 use crate::deploy::{AwsCli, Outputs, TemplateParameters, check_zips, deploy, deploy_release};
 use crate::model::{ContainerUrl, Model};
 use crate::push_client::{PushClient, PushClientError};
 use crate::run_dir::RunDir;
+use crate::stack_processes::{clean_environment, free_port, start_ministack, start_model};
 use crate::test_users::{UserPools, create_tenants};
 use crate::{repo, ticket};
-
-/// Environment variable with the path of the file to which the emulator appends its IAM decisions.
-const DECISIONS_LOG: &str = "DECISIONS_LOG";
 
 /// Minimum timeout of an invocation: the model runs in real time, even if the endpoints' clock runs faster.
 pub(crate) const MIN_INVOCATION_TIMEOUT: Duration = Duration::from_secs(110);
@@ -291,119 +289,6 @@ impl Stack {
     pub async fn stop(self) {
         self.endpoints.shutdown().await;
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))
-        .context("cannot find a free port")?
-        .local_addr()?
-        .port())
-}
-
-/// The environment of child processes: only the path, the language and a directory for temporary files.
-fn clean_environment(dir: &RunDir, url: &str) -> Vec<(String, String)> {
-    let tmp = dir.file("tmp").to_string_lossy().into_owned();
-    let path = std::env::var_os("PATH")
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let mut environment = cloud::environment(url);
-    environment.extend(
-        [
-            ("PATH", path),
-            ("TMPDIR", tmp.clone()),
-            // Neither reads nor writes the user's settings and credentials.
-            ("HOME", tmp),
-            ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
-            ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
-            ("LC_ALL", "C.UTF-8".to_owned()),
-            ("PYTHONUTF8", "1".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value)),
-    );
-    environment
-}
-
-async fn start_ministack(
-    children: &ChildProcesses,
-    python: &Path,
-    dir: &RunDir,
-    port: u16,
-    endpoint_port: u16,
-    function_aws_url: &str,
-    for_many_pages: bool,
-) -> Result<Child> {
-    let cloud = Cloud::new(&format!("http://127.0.0.1:{port}"));
-    let mut environment = clean_environment(dir, function_aws_url);
-    let mut set = |name: &str, value: String| environment.push((name.to_owned(), value));
-    set("GATEWAY_PORT", port.to_string());
-    if for_many_pages {
-        set("OUTBOX_POLL_SECONDS", "20".to_owned());
-    } else {
-        // As on AWS, each function has only the permissions of its role.
-        set("AUTH", "true".to_owned());
-    }
-    let endpoints = format!("http://127.0.0.1:{endpoint_port}");
-    set("SAGEMAKER_RUNTIME_URL", endpoints);
-    if let Some(log) = std::env::var_os(DECISIONS_LOG) {
-        set(DECISIONS_LOG, log.to_string_lossy().into_owned());
-    }
-    // MiniStack passes its environment to the functions, with AWS_ENDPOINT_URL set to its own value, `function_aws_url`.
-    let child = children
-        .start(Program {
-            name: "MiniStack",
-            python,
-            script: repo::file("crates/devstack/python/stack_process.py"),
-            arguments: vec![],
-            environment,
-            log: dir.file("ministack.log"),
-        })
-        .await?;
-    tokio::select! {
-        ready = cloud.wait_until_ready(port) => ready?,
-        reason = child.unexpected_end() => anyhow::bail!("{reason}"),
-    }
-    Ok(child)
-}
-
-async fn start_model(
-    children: &ChildProcesses,
-    python: &Path,
-    dir: &RunDir,
-    model: &Model,
-) -> Result<(Option<Child>, String)> {
-    let (delay, ocr, min_durations) = match model {
-        Model::Reference {
-            delay,
-            ocr,
-            min_durations,
-        } => (delay, ocr, min_durations),
-        Model::Container(url) => return Ok((None, url.as_str().to_owned())),
-    };
-    let mut arguments = ["--port", "0", "--delay-ms", &delay.as_millis().to_string()]
-        .map(str::to_owned)
-        .to_vec();
-    if !ocr {
-        arguments.push("--no-ocr".to_owned());
-    }
-    if let Some(file) = min_durations {
-        arguments.extend([
-            "--min-durations".to_owned(),
-            file.to_string_lossy().into_owned(),
-        ]);
-    }
-    let child = children
-        .start(Program {
-            name: "the reference model",
-            python,
-            script: repo::file("crates/devstack/python/reference_model.py"),
-            arguments,
-            environment: clean_environment(dir, ""),
-            log: dir.file("model.log"),
-        })
-        .await?;
-    let url = format!("http://127.0.0.1:{}", child.port);
-    Ok((Some(child), url))
 }
 
 /// The pipelines that are also packaged into the zips.

@@ -5,47 +5,17 @@ use api::types::{CallerView, ClientConfiguration};
 use crate::CommandContext;
 use crate::cli::LoginArgs;
 use crate::client::ApiClient;
-use crate::cognito::{CognitoClient, SignInResult};
+use crate::cognito::{Challenge, CognitoClient, SignInResult, Tokens};
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::print::{Printer, byte_size, duration, sanitize};
 use crate::session::{Session, Sessions};
 
 pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
-    let response = context.client.get_public("/configuration").await?;
-    let configuration: ClientConfiguration = context.client.decode(&response)?;
-    let email = match args.email {
-        Some(email) => email,
-        None => ask("E-mail address: ").await?,
-    };
-    let email = email.trim();
-    if email.is_empty() {
-        return Err(CliError::usage(
-            "an e-mail address is required; give one with --email",
-        ));
-    }
-    let password = secret(
-        "DOCKET_PASSWORD",
-        &format!("Password of {}: ", sanitize(email)),
-    )
-    .await?;
-    let cognito = CognitoClient {
-        http: &context.client.http,
-        url: &configuration.sign_in_url,
-        client_id: &configuration.client_id,
-    };
-    let tokens = match cognito.sign_in(email, &password).await? {
-        SignInResult::SignedIn(tokens) => tokens,
-        SignInResult::NewPasswordRequired { session } => {
-            let new = new_password().await?;
-            match cognito.set_new_password(email, &new, &session).await? {
-                SignInResult::SignedIn(tokens) => tokens,
-                SignInResult::NewPasswordRequired { .. } => {
-                    return Err(CliError::not_signed_in("the new password was not accepted"));
-                }
-            }
-        }
-    };
+    let configuration = configuration(context).await?;
+    let email = &email(args).await?;
+    let cognito = cognito(context, &configuration);
+    let tokens = sign_in(&cognito, email, &password(email).await?).await?;
     let api = context.client.address();
     store(api, tokens.into_session(&cognito, email))?;
     let me: CallerView = ApiClient::new(api.to_owned(), Sessions::load()?.sign_ins.remove(api))
@@ -59,6 +29,76 @@ pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<E
             .line(&format!("signed in to {api} as {}", identity(&me)))?;
     }
     Ok(Exit::Success)
+}
+
+/// The user pool of the service.
+pub(crate) async fn configuration(context: &CommandContext) -> Result<ClientConfiguration> {
+    let response = context.client.get_public("/configuration").await?;
+    context.client.decode(&response)
+}
+
+pub(crate) fn cognito<'a>(
+    context: &'a CommandContext,
+    configuration: &'a ClientConfiguration,
+) -> CognitoClient<'a> {
+    CognitoClient {
+        http: &context.client.http,
+        url: &configuration.sign_in_url,
+        client_id: &configuration.client_id,
+    }
+}
+
+pub(crate) async fn email(args: LoginArgs) -> Result<String> {
+    let email = match args.email {
+        Some(email) => email,
+        None => ask("E-mail address: ").await?,
+    };
+    let email = email.trim();
+    if email.is_empty() {
+        return Err(CliError::usage(
+            "an e-mail address is required; give one with --email",
+        ));
+    }
+    Ok(email.to_owned())
+}
+
+pub(crate) async fn password(email: &str) -> Result<String> {
+    let prompt = format!("Password of {}: ", sanitize(email));
+    secret("DOCKET_PASSWORD", &prompt).await
+}
+
+/// A code of six digits.
+pub(crate) async fn code(prompt: &str) -> Result<String> {
+    match config::variable("DOCKET_CODE") {
+        Some(code) => Ok(code),
+        None => Ok(ask(prompt).await?.trim().to_owned()),
+    }
+}
+
+/// Signs in with a password, and asks for what Cognito wants besides.
+pub(crate) async fn sign_in(
+    cognito: &CognitoClient<'_>,
+    email: &str,
+    password: &str,
+) -> Result<Tokens> {
+    let mut result = cognito.sign_in(email, password).await?;
+    let mut answered = Vec::new();
+    loop {
+        let (challenge, session) = match result {
+            SignInResult::SignedIn(tokens) => return Ok(tokens),
+            SignInResult::Challenged { challenge, session } => (challenge, session),
+        };
+        // Cognito refuses a wrong answer with an error, so no challenge comes twice.
+        if answered.contains(&challenge) {
+            return Err(CliError::not_signed_in("the answer was not accepted"));
+        }
+        answered.push(challenge);
+        let answer = match challenge {
+            Challenge::NewPassword => new_password("The password must be changed. ").await?,
+            Challenge::AppCode => code("Code of your authenticator app: ").await?,
+        };
+        result = cognito.answer(email, challenge, &session, &answer).await?;
+    }
 }
 
 fn store(api: &str, session: Session) -> Result<()> {
@@ -151,12 +191,10 @@ fn comma_list(items: &[String]) -> String {
     }
 }
 
-async fn new_password() -> Result<String> {
-    let new = secret(
-        "DOCKET_NEW_PASSWORD",
-        "The password must be changed. New password: ",
-    )
-    .await?;
+/// `why` comes before the prompt.
+pub(crate) async fn new_password(why: &str) -> Result<String> {
+    let prompt = format!("{why}New password, at least 12 characters: ");
+    let new = secret("DOCKET_NEW_PASSWORD", &prompt).await?;
     // Typing is not echoed, so ask twice.
     let typed = config::variable("DOCKET_NEW_PASSWORD").is_none() && Printer::is_interactive();
     if typed && secret("DOCKET_NEW_PASSWORD", "Repeat the new password: ").await? != new {

@@ -1,28 +1,20 @@
 //! `docket jobs batch`.
 
-use api::types::{BatchView, JobPage, JobQuery};
-use serde::Serialize;
+use api::types::{BatchQuery, BatchView, JobQuery};
 
 use crate::CommandContext;
 use crate::cli::{BatchArgs, JobCommandArgs};
 use crate::client::{path_segment, query_string};
 use crate::error::{CliError, Exit, Result};
 use crate::job_commands;
+use crate::job_ids::all_ids;
 use crate::print::{Printer, counts};
-
-/// The API returns at most this many jobs per page (`api::types::JobQuery`).
-const PAGE_SIZE: u16 = 100;
-
-#[derive(Debug, Serialize)]
-struct TenantQuery {
-    tenant: Option<String>,
-}
 
 pub(crate) async fn run(context: &CommandContext, args: BatchArgs) -> Result<Exit> {
     if let Some(reason) = args.retry {
         return retry(context, args.name, args.tenant, reason).await;
     }
-    let query = query_string(&TenantQuery {
+    let query = query_string(&BatchQuery {
         tenant: args.tenant,
     });
     let path = format!("/batches/{}{query}", path_segment(&args.name));
@@ -67,23 +59,13 @@ async fn retry(
     tenant: Option<String>,
     reason: String,
 ) -> Result<Exit> {
-    let mut query = JobQuery {
+    let query = JobQuery {
         tenant,
         batch: Some(name),
         status: Some("failed".to_owned()),
-        limit: Some(PAGE_SIZE),
         ..JobQuery::default()
     };
-    let mut ids = Vec::new();
-    loop {
-        let path = format!("/jobs{}", query_string(&query));
-        let page: JobPage = context.client.get(&path).await?;
-        ids.extend(page.jobs.into_iter().map(|job| job.id));
-        query.cursor = page.cursor;
-        if query.cursor.is_none() {
-            break;
-        }
-    }
+    let ids = all_ids(context, query).await?;
     if ids.is_empty() {
         let nothing = "no document of this batch has failed";
         return Err(CliError::new(Exit::NotFound, "not-found", nothing));

@@ -8,10 +8,13 @@ use clap_complete::Shell;
 use jobs::labels;
 
 use crate::config;
+use crate::job_ids::job_id;
+use crate::marks::MarkArgs;
 use crate::model_check::ModelCommand;
 use crate::plan::PlanArgs;
 use crate::print;
 use crate::result_check::ResultCommand;
+use crate::results::ResultArgs;
 
 const HELP_FOOTER: &str = "\
 Exit codes:
@@ -27,6 +30,7 @@ Environment:
   DOCKET_API       address of the service, like --api
   DOCKET_EMAIL     e-mail address for `docket login`, like --email
   DOCKET_PASSWORD  password for `docket login`
+  DOCKET_CODE      code of the authenticator app, or from the e-mail of `docket password forgot`
   NO_COLOR         turn colors off
   SSL_CERT_FILE    certificates to trust instead of the system's";
 
@@ -65,6 +69,12 @@ pub(crate) enum Command {
     Logout,
     /// Show who is signed in and what they may do
     Whoami,
+    /// Change your password, or replace one that you forgot
+    #[command(subcommand)]
+    Password(PasswordCommand),
+    /// Sign in with a code of an authenticator app besides the password
+    #[command(subcommand)]
+    Authenticator(AuthenticatorCommand),
     /// Upload documents; with --wait, also save their results
     ///
     /// Large files are uploaded in parts. To resume an interrupted upload, run the same command again. With --json, each
@@ -164,11 +174,30 @@ pub(crate) struct LoginArgs {
     pub(crate) email: Option<String>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum PasswordCommand {
+    /// Replace the password, which must be known
+    Change(LoginArgs),
+    /// Have a code sent to your e-mail address, and set a new password with it
+    Forgot(LoginArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthenticatorCommand {
+    /// Show a key for the app; sign-in asks for its code from then on
+    On(LoginArgs),
+    /// Sign in with the password alone again
+    Off(LoginArgs),
+}
+
 #[derive(Clone, Debug, Args)]
 pub(crate) struct UploadArgs {
-    /// Files to upload
+    /// Files to upload, and folders of which all files are uploaded, without hidden ones
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+    /// Upload the other files if some cannot be uploaded; each of these is named
+    #[arg(long)]
+    pub(crate) skip_bad: bool,
     /// Pipeline that processes the files; required if there are several
     #[arg(long, short)]
     pub(crate) pipeline: Option<String>,
@@ -346,39 +375,27 @@ pub(crate) enum JobsCommand {
     Batch(BatchArgs),
     /// Show everything about a job
     Show {
-        /// Id of the job
+        /// Id of the job, or its first 8 characters
+        #[arg(value_parser = job_id)]
         id: String,
     },
     /// Explain a job's state, what happens next and what helps
     Explain {
-        /// Id of the job
+        /// Id of the job, or its first 8 characters
+        #[arg(value_parser = job_id)]
         id: String,
     },
-    /// Download a job's result
+    /// Download results: of jobs, of all ready ones, or of a batch
     ///
     /// With --json, prints the service's answer, which holds a download URL that is valid for some minutes. The result
     /// itself is then saved only if --output names a file.
-    Result {
-        /// Id of the job
-        id: String,
-        /// File to save it to, `-` for standard output [default: the result's name, in the current directory]
-        #[arg(long, short, value_name = "FILE")]
-        output: Option<PathBuf>,
-        /// Overwrite an existing file
-        #[arg(long)]
-        force: bool,
-        /// The result of this attempt, if the job was run again [default: the job's]
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
-        attempt: Option<u8>,
-        /// Print the findings, and everything else in the result, instead of saving it
-        #[arg(long, conflicts_with_all = ["output", "force"])]
-        show: bool,
-    },
+    Result(ResultArgs),
     /// Save a signed receipt of a job's result
     ///
     /// It says which document, which model and when, with the hashes of both files. `docket verify` checks it.
     Receipt {
-        /// Id of the job
+        /// Id of the job, or its first 8 characters
+        #[arg(value_parser = job_id)]
         id: String,
         /// The result of this attempt, if the job was run again [default: the job's]
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
@@ -386,13 +403,19 @@ pub(crate) enum JobsCommand {
         /// File to save it to, `-` for standard output [default: the job's id with .receipt]
         #[arg(long, short, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Overwrite an existing file
+        #[arg(long)]
+        force: bool,
     },
+    /// Mark contracts as reviewed, assign or note them
+    Mark(MarkArgs),
     /// Download a job's document, in the version that the job processes
     ///
     /// With --json, prints the service's answer, which holds a download URL that is valid for some minutes. The document
     /// itself is then saved only if --output names a file.
     Document {
-        /// Id of the job
+        /// Id of the job, or its first 8 characters
+        #[arg(value_parser = job_id)]
         id: String,
         /// File to save it to, `-` for standard output [default: the document's name, in the current directory]
         #[arg(long, short, value_name = "FILE")]
@@ -421,7 +444,8 @@ pub(crate) enum JobsCommand {
     },
     /// Delete a job's document and result permanently (support only)
     DeleteData {
-        /// Id of the job
+        /// Id of the job, or its first 8 characters
+        #[arg(value_parser = job_id)]
         id: String,
         /// Reason, for the audit log
         #[arg(long, short)]
@@ -434,8 +458,8 @@ pub(crate) enum JobsCommand {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct JobCommandArgs {
-    /// Ids of the jobs
-    #[arg(required = true, value_name = "ID")]
+    /// Ids of the jobs, or their first 8 characters
+    #[arg(required = true, value_name = "ID", value_parser = job_id)]
     pub(crate) ids: Vec<String>,
     /// Reason, for the job's history and the audit log
     #[arg(long, short)]
@@ -483,6 +507,18 @@ pub(crate) struct JobListArgs {
     /// Only files whose name starts with this, in upper or lower case
     #[arg(long, value_name = "PREFIX")]
     pub(crate) name: Option<String>,
+    /// Only documents that this person uploaded
+    #[arg(long, value_name = "PERSON")]
+    pub(crate) uploaded_by: Option<String>,
+    /// Only contracts that are assigned to this person; empty: to nobody
+    #[arg(long, value_name = "PERSON")]
+    pub(crate) assigned_to: Option<String>,
+    /// Only contracts whose result is reviewed, or is not
+    #[arg(long, value_name = "true|false")]
+    pub(crate) reviewed: Option<bool>,
+    /// Only contracts in which so much was found
+    #[arg(long, value_parser = ["serious", "any", "none"])]
+    pub(crate) found: Option<String>,
     #[command(flatten)]
     pub(crate) paging: PagingArgs,
 }

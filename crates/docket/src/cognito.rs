@@ -1,7 +1,7 @@
-//! Sign-in at an Amazon Cognito user pool, by password and by refresh token.
+//! Sign-in at an Amazon Cognito user pool, by password and by refresh token, and what users change about it.
 //!
-//! These calls are not signed with AWS credentials, so they need no SDK (Amazon Cognito user pools API reference:
-//! InitiateAuth, RespondToAuthChallenge, RevokeToken).
+//! These calls are not signed with AWS credentials, so they need no SDK (Amazon Cognito user pools API reference, under
+//! the name of each call).
 
 use http::Request;
 use serde::Deserialize;
@@ -23,10 +23,39 @@ pub(crate) struct CognitoClient<'a> {
 /// The answer to a password.
 pub(crate) enum SignInResult {
     SignedIn(Tokens),
-    /// An administrator set the password, and the user must replace it. The new password is sent with this session.
-    NewPasswordRequired {
+    /// Cognito asks for more. The answer is sent with this session.
+    Challenged {
+        challenge: Challenge,
         session: String,
     },
+}
+
+/// What Cognito asks for after the password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Challenge {
+    /// An administrator set the password, and the user must replace it.
+    NewPassword,
+    /// The code of the user's authenticator app (TOTP).
+    AppCode,
+}
+
+impl Challenge {
+    const ALL: [Self; 2] = [Self::NewPassword, Self::AppCode];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::NewPassword => "NEW_PASSWORD_REQUIRED",
+            Self::AppCode => "SOFTWARE_TOKEN_MFA",
+        }
+    }
+
+    /// The parameter of `RespondToAuthChallenge` that has the answer.
+    fn answer_key(self) -> &'static str {
+        match self {
+            Self::NewPassword => "NEW_PASSWORD",
+            Self::AppCode => "SOFTWARE_TOKEN_MFA_CODE",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -34,6 +63,9 @@ pub(crate) enum SignInResult {
 pub(crate) struct Tokens {
     id_token: String,
     refresh_token: Option<String>,
+    /// For Cognito's calls about the user. It is not stored.
+    #[serde(default)]
+    pub(crate) access_token: String,
     /// In seconds.
     expires_in: u64,
 }
@@ -82,25 +114,88 @@ impl CognitoClient<'_> {
         parse_auth_response(response)
     }
 
-    /// Replaces a password that an administrator set.
-    pub(crate) async fn set_new_password(
+    /// Answers a challenge.
+    pub(crate) async fn answer(
         &self,
         email: &str,
-        password: &str,
+        challenge: Challenge,
         session: &str,
+        answer: &str,
     ) -> Result<SignInResult> {
+        let mut responses = json!({"USERNAME": email});
+        responses[challenge.answer_key()] = answer.into();
         let response = self
             .call(
                 "RespondToAuthChallenge",
                 json!({
-                    "ChallengeName": "NEW_PASSWORD_REQUIRED",
+                    "ChallengeName": challenge.name(),
                     "ClientId": self.client_id,
                     "Session": session,
-                    "ChallengeResponses": {"USERNAME": email, "NEW_PASSWORD": password},
+                    "ChallengeResponses": responses,
                 }),
             )
             .await?;
         parse_auth_response(response)
+    }
+
+    /// Has a code sent to the user's e-mail address. The answer is the same if there is no such user.
+    pub(crate) async fn forgot_password(&self, email: &str) -> Result<()> {
+        let body = json!({"ClientId": self.client_id, "Username": email});
+        self.call("ForgotPassword", body).await.map(drop)
+    }
+
+    /// Sets a new password with the code that was sent.
+    pub(crate) async fn reset_password(
+        &self,
+        email: &str,
+        code: &str,
+        password: &str,
+    ) -> Result<()> {
+        let body = json!({
+            "ClientId": self.client_id,
+            "Username": email,
+            "ConfirmationCode": code,
+            "Password": password,
+        });
+        self.call("ConfirmForgotPassword", body).await.map(drop)
+    }
+
+    pub(crate) async fn change_password(
+        &self,
+        access_token: &str,
+        old: &str,
+        new: &str,
+    ) -> Result<()> {
+        let body = json!({
+            "AccessToken": access_token,
+            "PreviousPassword": old,
+            "ProposedPassword": new,
+        });
+        self.call("ChangePassword", body).await.map(drop)
+    }
+
+    /// The key that an authenticator app needs. It counts once [`Self::verify_app`] has seen a code.
+    pub(crate) async fn new_app_key(&self, access_token: &str) -> Result<String> {
+        let body = json!({"AccessToken": access_token});
+        let response = self.call("AssociateSoftwareToken", body).await?;
+        response["SecretCode"]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| CliError::new(Exit::Unavailable, "sign-in", "Cognito returned no key"))
+    }
+
+    pub(crate) async fn verify_app(&self, access_token: &str, code: &str) -> Result<()> {
+        let body = json!({"AccessToken": access_token, "UserCode": code});
+        self.call("VerifySoftwareToken", body).await.map(drop)
+    }
+
+    /// Whether sign-in asks for the app's code from now on.
+    pub(crate) async fn use_app(&self, access_token: &str, is_on: bool) -> Result<()> {
+        let body = json!({
+            "AccessToken": access_token,
+            "SoftwareTokenMfaSettings": {"Enabled": is_on, "PreferredMfa": is_on},
+        });
+        self.call("SetUserMFAPreference", body).await.map(drop)
     }
 
     /// Gets a new ID token with the refresh token.
@@ -119,7 +214,7 @@ impl CognitoClient<'_> {
             )
             .await?;
         let SignInResult::SignedIn(mut tokens) = parse_auth_response(response)? else {
-            return Err(CliError::not_signed_in("the password must be changed"));
+            return Err(CliError::not_signed_in("Cognito asks for a new sign-in"));
         };
         // Cognito sends a new refresh token only if the pool rotates them.
         tokens.refresh_token = tokens.refresh_token.or_else(|| Some(token.clone()));
@@ -175,14 +270,17 @@ fn parse_auth_response(response: Value) -> Result<SignInResult> {
         response.session,
     ) {
         (Some(tokens), ..) => Ok(SignInResult::SignedIn(tokens)),
-        (None, Some(name), Some(session)) if name == "NEW_PASSWORD_REQUIRED" => {
-            Ok(SignInResult::NewPasswordRequired { session })
+        (None, Some(name), session) => {
+            let known = Challenge::ALL.into_iter().find(|one| one.name() == name);
+            known
+                .zip(session)
+                .map(|(challenge, session)| SignInResult::Challenged { challenge, session })
+                .ok_or_else(|| {
+                    let detail =
+                        format!("the sign-in requires {name}, which this program does not support");
+                    CliError::new(Exit::Denied, "challenge", detail)
+                })
         }
-        (None, Some(name), _) => Err(CliError::new(
-            Exit::Denied,
-            "challenge",
-            format!("the sign-in requires {name}, which this program does not support"),
-        )),
         _ => Err(unexpected(
             "the answer to the sign-in holds no token".to_owned(),
         )),
@@ -212,8 +310,14 @@ fn cognito_error(status: u16, body: &[u8]) -> CliError {
     match kind {
         "NotAuthorizedException" | "UserNotFoundException" => denied(message)
             .with_hint("run `docket login` with the right e-mail address and password"),
-        "PasswordResetRequiredException" | "UserNotConfirmedException" => {
+        "PasswordResetRequiredException" => {
+            denied(message).with_hint("`docket password forgot` sets a new one")
+        }
+        "UserNotConfirmedException" => {
             denied(message).with_hint("ask the administrator of the user pool")
+        }
+        "CodeMismatchException" | "EnableSoftwareTokenMFAException" | "ExpiredCodeException" => {
+            denied(message).with_hint("run the command again, with a new code")
         }
         "InvalidPasswordException" => denied(message).with_hint("choose another new password"),
         "TooManyRequestsException" | "LimitExceededException" | "InternalErrorException" => {

@@ -91,7 +91,7 @@ pub(crate) fn random_key() -> String {
         // The time differs from request to request as well.
         bytes = u128::from(now()).to_be_bytes();
     }
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    jobs::id::hex(&bytes)
 }
 
 /// A random number from 0 to 1, for jitter.

@@ -8,6 +8,7 @@ use crate::account::confirm;
 use crate::cli::JobCommandArgs;
 use crate::client::{Idempotency, path_segment};
 use crate::error::{CliError, CombinedExit, Exit, Result};
+use crate::job_ids::whole_ids;
 use crate::print::sanitize;
 
 pub(crate) async fn retry(
@@ -65,9 +66,10 @@ async fn send_to_each(
         reason: args.reason,
         force,
     };
+    let ids = whole_ids(context, &args.ids).await?;
     let mut combined = CombinedExit::default();
-    let single = args.ids.len() == 1;
-    for id in &args.ids {
+    let single = ids.len() == 1;
+    for id in &ids {
         let path = format!("/jobs/{}/{command}", path_segment(id));
         // Not idempotent: if the first request succeeded and its answer was lost, a second one would be refused.
         match context

@@ -50,6 +50,12 @@ pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
             printer.field(name, &sanitize(value))?;
         }
     }
+    if let Some(at) = detail.document_kept_until {
+        printer.field("document until", &Printer::time_and_age(at))?;
+    }
+    if let Some(at) = detail.result_kept_until {
+        printer.field("result until", &Printer::time_and_age(at))?;
+    }
     if let Some(at) = detail.expires_at {
         printer.field("kept until", &Printer::time_and_age(at))?;
     }
@@ -244,6 +250,7 @@ const fn waits_on(on: WaitsOn) -> &'static str {
         WaitsOn::Endpoint => "the endpoint",
         WaitsOn::Retry => "its next attempt",
         WaitsOn::Pause => "the end of a pause",
+        WaitsOn::Breaker => "the endpoint to work again",
         WaitsOn::Stalled => "an overdue check by the service (stalled)",
     }
 }

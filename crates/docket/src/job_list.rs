@@ -1,5 +1,6 @@
 //! `docket jobs list` and `find`.
 
+use api::job_list::MAX_PAGE_SIZE;
 use api::types::{JobPage, JobQuery};
 
 use crate::CommandContext;
@@ -9,8 +10,6 @@ use crate::error::{CliError, Exit, Result};
 use crate::print::{jobs_table, pluralize, utc_time};
 use crate::quarantine;
 
-/// The API returns at most this many jobs per page (`api::types::JobQuery`).
-const MAX_PAGE_SIZE: usize = 100;
 /// Without `--all`, at most this many pages are requested. A page may be empty: the service examines at most 500 jobs for
 /// one page.
 const MAX_PAGES: usize = 10;
@@ -59,9 +58,13 @@ async fn fetch_jobs(context: &CommandContext, args: &JobListArgs) -> Result<JobP
             reference: args.reference.clone(),
             batch: args.batch.clone(),
             q: args.name.clone(),
+            uploaded_by: args.uploaded_by.clone(),
+            assigned_to: args.assigned_to.clone(),
+            reviewed: args.reviewed,
+            found: args.found.clone(),
             find: None,
             search: None,
-            limit: u16::try_from(missing.min(MAX_PAGE_SIZE)).ok(),
+            limit: u16::try_from(missing.min(MAX_PAGE_SIZE.into())).ok(),
             cursor: all.cursor.take(),
         };
         let page: JobPage = context
@@ -91,7 +94,7 @@ pub(crate) async fn find(
         ..JobQuery::default()
     };
     let mut page = JobPage::default();
-    // Goes on until everything was looked at, or there is more than anybody reads.
+    // Goes on until everything was looked at, or there is more than a person reads.
     loop {
         let next: JobPage = context
             .client

@@ -31,9 +31,12 @@ mod events;
 mod http_client;
 mod job_commands;
 mod job_detail;
+mod job_ids;
 mod job_list;
+mod marks;
 mod model_check;
 mod paging;
+mod password;
 mod pauses;
 mod pipelines;
 mod plan;
@@ -41,6 +44,7 @@ mod print;
 mod quarantine;
 mod receipts;
 mod result_check;
+mod results;
 mod retry_plans;
 mod session;
 mod summary;
@@ -59,6 +63,7 @@ use crate::cli::{Cli, Command, JobsCommand};
 use crate::client::ApiClient;
 use crate::download::Download;
 use crate::error::{CliError, Exit, Result};
+use crate::job_ids::whole_id;
 use crate::model_check::ModelCommand;
 use crate::print::Printer;
 use crate::result_check::ResultCommand;
@@ -188,6 +193,8 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Login(args) => account::login(context, args).await,
         Command::Logout => account::logout(context).await,
         Command::Whoami => account::whoami(context).await,
+        Command::Password(command) => password::run(context, command).await,
+        Command::Authenticator(command) => password::authenticator(context, command).await,
         Command::Upload(args) => upload::run(context, args).await,
         Command::Jobs(command) => run_jobs(context, command).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
@@ -221,33 +228,30 @@ async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit
         JobsCommand::List(args) => job_list::list(context, args).await,
         JobsCommand::Find { text, tenant } => job_list::find(context, text, tenant).await,
         JobsCommand::Batch(args) => batches::run(context, args).await,
-        JobsCommand::Show { id } => job_detail::show(context, &id).await,
-        JobsCommand::Explain { id } => job_detail::explain(context, &id).await,
-        JobsCommand::Result {
-            id,
-            attempt,
-            show: true,
-            ..
-        } => download::show(context, &id, attempt).await,
+        JobsCommand::Show { id } => job_detail::show(context, &whole_id(context, &id).await?).await,
+        JobsCommand::Explain { id } => {
+            job_detail::explain(context, &whole_id(context, &id).await?).await
+        }
+        JobsCommand::Result(args) => results::run(context, args).await,
+        JobsCommand::Mark(args) => marks::run(context, args).await,
         JobsCommand::Document { id, output, force } => {
+            let id = whole_id(context, &id).await?;
             download::run(context, &id, Download::Document, output, force).await
         }
-        JobsCommand::Result {
-            id,
-            output,
-            force,
-            attempt,
-            ..
-        } => download::run(context, &id, Download::Result(attempt), output, force).await,
         JobsCommand::Receipt {
             id,
             attempt,
             output,
-        } => receipts::save(context, &id, attempt, output).await,
+            force,
+        } => {
+            let id = whole_id(context, &id).await?;
+            receipts::save(context, &id, attempt, output, force).await
+        }
         JobsCommand::Retry { args, force } => job_commands::retry(context, args, force).await,
         JobsCommand::RunAgain { args } => job_commands::run_again(context, args).await,
         JobsCommand::Cancel { args } => job_commands::cancel(context, args).await,
         JobsCommand::DeleteData { id, reason, yes } => {
+            let id = whole_id(context, &id).await?;
             job_commands::delete_data(context, &id, reason, yes).await
         }
     }

@@ -28,9 +28,17 @@ pub(crate) async fn list(context: &CommandContext) -> Result<Exit> {
         table.row([
             Cell::from(pause.pipeline.as_deref().unwrap_or("all")),
             Cell::from(pause.tenant.as_deref().unwrap_or("all")),
-            Cell::from(printer.table_time(pause.until)),
+            Cell::from(if pause.breaker {
+                "the endpoint works".to_owned()
+            } else {
+                printer.table_time(pause.until)
+            }),
             Cell::from(printer.table_time(pause.since)),
-            Cell::from(pause.actor.as_deref().unwrap_or_default()),
+            Cell::from(if pause.breaker {
+                "circuit breaker"
+            } else {
+                pause.actor.as_deref().unwrap_or_default()
+            }),
             Cell::from(pause.reason.as_deref().unwrap_or_default()),
         ]);
     }

@@ -1,7 +1,7 @@
 //! `docket jobs receipt`, `docket receipt-keys`, and `docket verify`, which needs neither the service nor a sign-in.
 
-use std::fs::File;
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use api::receipts::key;
@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::CommandContext;
 use crate::cli::VerifyArgs;
 use crate::client::{path_segment, query_string};
+use crate::download::safe_name;
 use crate::error::{CliError, Exit, Result};
 use crate::print::{Printer, sanitize};
 
@@ -26,22 +27,18 @@ pub(crate) async fn save(
     id: &str,
     attempt: Option<u8>,
     output: Option<PathBuf>,
+    force: bool,
 ) -> Result<Exit> {
     let query = query_string(&api::types::ResultQuery { attempt });
     let path = format!("/jobs/{}/receipt{query}", path_segment(id));
     let view: ReceiptView = context.client.get(&path).await?;
-    let name = view.receipt.job_id.chars();
-    let name: String = name
-        .filter(|it| it.is_ascii_alphanumeric() || *it == '-')
-        .collect();
-    let output = output.unwrap_or_else(|| PathBuf::from(format!("{name}.receipt")));
-    let unwritable = |error| CliError::local(format!("cannot write {}: {error}", output.display()));
+    let name = safe_name(&format!("{}.receipt", view.receipt.job_id));
+    let output = output.unwrap_or_else(|| PathBuf::from(name));
     if output.as_os_str() == "-" {
-        let mut out = std::io::stdout();
-        out.write_all(view.jws.as_bytes()).map_err(unwritable)?;
+        context.printer.bytes(view.jws.as_bytes())?;
         return Ok(Exit::Success);
     }
-    std::fs::write(&output, &view.jws).map_err(unwritable)?;
+    create(&output, view.jws.as_bytes(), force)?;
     if context.printer.json {
         context.printer.json_line(&view)?;
     } else {
@@ -49,6 +46,23 @@ pub(crate) async fn save(
         context.printer.line(&sanitize(&text))?;
     }
     Ok(Exit::Success)
+}
+
+/// An existing file is overwritten only if asked for: an earlier receipt proves an earlier time.
+fn create(path: &Path, content: &[u8], force: bool) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true);
+    let options = options.truncate(force).create_new(!force);
+    let written = options
+        .open(path)
+        .and_then(|mut file| file.write_all(content));
+    written.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            let text = format!("{} already exists", path.display());
+            CliError::new(Exit::Failed, "exists", text).with_hint("use --force to overwrite it")
+        }
+        _ => CliError::local(format!("cannot write {}: {error}", path.display())),
+    })
 }
 
 /// Prints the keys that receipts are signed with.

@@ -1,21 +1,15 @@
 //! `docket summary`.
 
-use api::types::JobSummary;
+use api::types::{JobSummary, SummaryQuery};
 use console::Style;
-use serde::Serialize;
 
 use crate::CommandContext;
 use crate::client::query_string;
 use crate::error::{Exit, Result};
 use crate::print::{Printer, counts};
 
-#[derive(Debug, Serialize)]
-struct TenantQuery {
-    tenant: Option<String>,
-}
-
 pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
-    let path = format!("/summary{}", query_string(&TenantQuery { tenant }));
+    let path = format!("/summary{}", query_string(&SummaryQuery { tenant }));
     let summary: JobSummary = context.client.get(&path).await?;
     let printer = &context.printer;
     if printer.json {

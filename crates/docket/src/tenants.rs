@@ -36,7 +36,7 @@ async fn list(context: &CommandContext) -> Result<Exit> {
         table.row([
             Cell::from(&tenant.name),
             Cell::from(printer.table_time(tenant.since)),
-            Cell::from(creator.unwrap_or("nobody: found in S3")),
+            Cell::from(creator.unwrap_or("none: found in S3")),
         ]);
     }
     printer.table(&table)?;

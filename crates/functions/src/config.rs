@@ -215,6 +215,8 @@ pub struct AwsConfig {
     pub region: String,
     /// Set by Lambda for the lifetime of the execution environment.
     pub credentials: Credentials,
+    /// The account that must own the buckets, if that is to be checked: `infra/service.yaml` sets it.
+    pub(crate) bucket_owner: Option<String>,
     endpoints: Vec<(&'static str, String)>,
 }
 
@@ -236,6 +238,7 @@ impl AwsConfig {
         Self {
             region: region.to_owned(),
             credentials,
+            bucket_owner: None,
             endpoints: endpoint_url.map(everywhere).unwrap_or_default(),
         }
     }
@@ -260,6 +263,7 @@ impl AwsConfig {
         Ok(Self {
             region,
             credentials: Credentials::new(key, secret, session, None, "environment"),
+            bucket_owner: lookup("BUCKET_OWNER"),
             endpoints: endpoints.collect(),
         })
     }
@@ -424,6 +428,7 @@ mod tests {
     fn every_environment_variable_is_read_into_its_field() {
         let (aws, two) = read::<Two>(&|name| Some(format!("value of {name}"))).unwrap();
         assert_eq!(aws.region, "value of AWS_REGION");
+        assert_eq!(aws.bucket_owner.as_deref(), Some("value of BUCKET_OWNER"));
         assert_eq!(
             aws.endpoint_url("SQS"),
             Some("value of AWS_ENDPOINT_URL_SQS")

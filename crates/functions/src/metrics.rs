@@ -1,9 +1,8 @@
 //! The metrics of the service in embedded metric format (CloudWatch user guide), which CloudWatch extracts from the logs.
 //! Dashboards and alarms use the names and units.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
 /// The namespace of all metrics.
 pub const NAMESPACE: &str = "Docket";
@@ -77,8 +76,11 @@ metrics! {
     Attempts: Count,
     /// Open jobs, counted every five minutes; not written if some could not be counted.
     JobsOpen: Count,
-    /// Jobs that a pause holds, or held until a moment ago, counted every five minutes. They are not among `JobsOpen`.
+    /// Jobs that a pause or a circuit breaker holds, or held until a moment ago, counted every five minutes. Those that a pause holds are not
+    /// among `JobsOpen`.
     JobsQueued: Count,
+    /// Pipelines whose circuit breaker is open, counted every five minutes.
+    BreakersOpen: Count,
     /// Age of the oldest open job in seconds; 0 if there is none.
     OldestOpenJobAge: Seconds,
     /// Open jobs that are older than three quarters of their pipeline's `slo_seconds`.
@@ -160,26 +162,33 @@ pub fn line(
             }],
         },
         service,
-        named: named.iter().copied().collect(),
-        values: values
-            .iter()
-            .map(|(metric, numbers)| (metric.name(), numbers.as_slice()))
-            .collect(),
+        named,
+        values: &values,
     };
     serde_json::to_string(&line).ok()
 }
 
 /// A log line of embedded metric format (CloudWatch user guide, "Embedded metric format specification").
-#[derive(Serialize)]
 struct Line<'a> {
-    #[serde(rename = "_aws")]
     aws: Metadata<'a>,
-    #[serde(rename = "Service")]
     service: &'a str,
-    #[serde(flatten)]
-    named: BTreeMap<&'a str, &'a str>,
-    #[serde(flatten)]
-    values: BTreeMap<&'a str, &'a [u64]>,
+    named: &'a [(&'a str, &'a str)],
+    values: &'a [&'a (Metric, Vec<u64>)],
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("_aws", &self.aws)?;
+        line.serialize_entry("Service", self.service)?;
+        for (name, value) in self.named {
+            line.serialize_entry(name, value)?;
+        }
+        for (metric, numbers) in self.values {
+            line.serialize_entry(metric.name(), numbers)?;
+        }
+        line.end()
+    }
 }
 
 #[derive(Serialize)]

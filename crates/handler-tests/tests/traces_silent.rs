@@ -1,4 +1,4 @@
-//! A receiver of traces that says nothing costs the functions no work, and no second try.
+//! A receiver of traces that does not answer: the functions process their messages and do not send to it again.
 #![cfg(feature = "otel")]
 #![expect(
     dead_code,
@@ -17,13 +17,13 @@ use jobs::state::State;
 use receiver::{app, batch, id, listen, run, settings, upload};
 
 #[test]
-fn a_receiver_that_says_nothing_is_left_alone_and_the_work_is_done() {
+fn receiver_that_does_not_answer_gets_one_request_and_messages_are_processed() {
     let calls = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&calls);
     let open = Mutex::new(Vec::new());
     let url = listen(move |stream| {
         count.fetch_add(1, Ordering::SeqCst);
-        // Kept open, so that the client is not told that there will be no response.
+        // Kept open: a closed connection would tell the client at once that no response comes.
         open.lock().unwrap().push(stream);
     });
     subscribe(Some(&settings(&url)));
@@ -44,6 +44,6 @@ fn a_receiver_that_says_nothing_is_left_alone_and_the_work_is_done() {
     assert_eq!(
         calls.load(Ordering::SeqCst),
         1,
-        "asked once, then left alone for a while"
+        "after a failure nothing is sent for a minute"
     );
 }

@@ -141,7 +141,7 @@ where
         let name = &self.pipeline.name;
         let endpoint = &self.pipeline.endpoint;
         let Some(found) = self.ports.instances(endpoint).await? else {
-            // An environment need not have an endpoint for every pipeline; without open jobs nobody misses it.
+            // An environment need not have an endpoint for every pipeline; without open jobs it needs none.
             if self.reading.of(name).open > 0 {
                 warn!(
                     pipeline = name,

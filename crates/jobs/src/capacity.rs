@@ -1,7 +1,7 @@
 //! How many instances a pipeline's endpoint should have.
 //!
-//! [`decide`] is pure: the same [`CapacityInput`] gives the same [`CapacityDecision`]. Whoever carries it out reads the
-//! job table and the endpoint, calls it about once a minute, and again after [`CapacityDecision::check_again_in`].
+//! [`decide`] is pure: the same [`CapacityInput`] gives the same [`CapacityDecision`]. [`crate::adjust_instances`]
+//! carries it out: it reads the job table and the endpoint, calls it about once a minute, and again after [`CapacityDecision::check_again_in`].
 //!
 //! The rules, in this order:
 //! 1. The number stays within the limits. The minimum counts instances that are kept in warm hours.

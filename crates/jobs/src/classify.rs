@@ -172,6 +172,12 @@ mod tests {
                 "Request expired: it was not processed within the requested time to live.",
                 Cause::Expired,
             ),
+            ("The request's time to live is over", Cause::Unknown),
+            ("Request time to live is over", Cause::Expired),
+            (
+                "Received server error (1500) from model. See …",
+                Cause::Unknown,
+            ),
             ("Failed to download the input: AccessDenied", Cause::Unknown),
             ("The provided token has expired", Cause::Unknown),
             ("", Cause::Unknown),

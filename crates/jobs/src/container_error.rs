@@ -385,4 +385,53 @@ mod tests {
             assert!(reason.starts_with("body: the"), "{end}: {reason}");
         }
     }
+
+    #[test]
+    fn body_is_not_read_if_more_than_a_quarter_of_it_is_unreadable() {
+        let mixed = |readable: usize, unreadable: usize| {
+            model_message(&[vec![b'a'; readable], vec![0; unreadable]].concat())
+        };
+        assert!(mixed(15, 5).is_some());
+        assert_eq!(mixed(14, 6), None);
+    }
+
+    #[test]
+    fn values_are_read_up_to_eight_levels_deep() {
+        let nested = |open: &str, close: &str, levels: usize| {
+            let body = format!("{}\"x\"{}", open.repeat(levels), close.repeat(levels));
+            model_message(body.as_bytes()).is_some()
+        };
+        for (open, close, deepest) in [
+            ("[", "]", 6),
+            ("{\"error\":", "}", 6),
+            ("{\"failure\":", "}", 6),
+        ] {
+            assert!(nested(open, close, deepest), "{open}");
+            assert!(!nested(open, close, deepest + 1), "{open}");
+        }
+        // JSON in a string, which each level escapes again.
+        let mut body = "x".to_owned();
+        for level in 1..=5 {
+            body = serde_json::to_string(&body).unwrap();
+            assert_eq!(
+                model_message(body.as_bytes()).is_some(),
+                level <= 4,
+                "{level}"
+            );
+        }
+    }
+
+    #[test]
+    fn brackets_in_words_neither_open_nor_close_anything() {
+        check(&[
+            ("a > b", Some("a > b")),
+            ("<unk", Some("<unk")),
+            (r#"{"error":"an open { here"#, Some("an open { here")),
+            (r#"{"error":"an open [ here"#, Some("an open [ here")),
+            (
+                r#"{"error":"a closing } or ] here"#,
+                Some("a closing } or ] here"),
+            ),
+        ]);
+    }
 }

@@ -86,6 +86,19 @@ where
     push(ports, &pending, push_until, &mut EffectsReport::default()).await;
 }
 
+/// Pushes a job to the pages that show it, without its other effects. Pages that it does not reach sync within some minutes.
+pub async fn push_update<P: Connections + Pusher + Clock>(
+    ports: &P,
+    job: Job,
+    push_until: Timestamp,
+) {
+    let pending = [PendingEffects {
+        message: MessageIndex(0),
+        job,
+    }];
+    push(ports, &pending, push_until, &mut EffectsReport::default()).await;
+}
+
 fn with_effect(pending: &[PendingEffects], effect: Effect) -> Vec<&PendingEffects> {
     pending
         .iter()

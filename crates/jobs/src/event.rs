@@ -39,10 +39,11 @@ pub enum Event {
         due: Option<Timestamp>,
         evidence: Evidence,
     },
-    /// As `CheckDue`, while the job's pipeline or tenant is paused: the attempt is not started.
+    /// As `CheckDue`, while something holds the job: the attempt is not started.
     Held {
         attempt: Attempt,
         due: Option<Timestamp>,
+        by: HeldBy,
     },
     /// A newer version was uploaded at the same key.
     Overwritten,
@@ -59,6 +60,15 @@ pub enum Event {
     Cancel { actor: String, reason: String },
     /// Support deletes the job's data.
     Erase { actor: String, reason: String },
+}
+
+/// What holds a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldBy {
+    /// People have paused its pipeline or its tenant. The time does not count toward the job's deadline.
+    Pause,
+    /// The circuit breaker of its pipeline. The time counts.
+    Breaker,
 }
 
 /// What S3 shows about an attempt.

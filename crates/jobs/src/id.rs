@@ -39,6 +39,15 @@ const fn millis(duration: Duration) -> u64 {
     duration.as_millis() as u64
 }
 
+/// Bytes, such as a hash, as lowercase hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.collect()
+}
+
 /// How far the clocks of S3, of the functions and of DynamoDB may differ. A generous limit: AWS synchronizes them to
 /// milliseconds.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(60);
@@ -83,6 +92,7 @@ impl JobId {
     }
 
     /// The index shard that the job belongs to.
+    #[inline]
     pub const fn shard(self) -> u8 {
         // The last byte of a name-based UUID is part of a hash, so jobs spread evenly.
         self.0.as_bytes()[15] % Self::SHARDS

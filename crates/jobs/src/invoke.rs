@@ -22,16 +22,24 @@ pub enum IfDenied {
     Fail,
 }
 
+/// The failure of a refused call as it is. Function `retry` counts refused calls ([`crate::breaker`]): a job whose first call was
+/// refused comes there next.
+pub(crate) async fn refused(_: &Job, why: String) -> Failure {
+    Failure::new(Cause::Refused, why)
+}
+
 /// Like [`invoke_endpoint`], for a job that was seen before. Its object may have been deleted meanwhile, or replaced by a
 /// version that was not validated, and the endpoint would read that one.
-pub(crate) async fn invoke_if_input_is_current<P>(
+pub(crate) async fn invoke_if_input_is_current<P, J>(
     ports: &P,
     run: &RunContext<'_>,
     job: Job,
     if_denied: IfDenied,
+    judge_refusal: J,
 ) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+    J: AsyncFn(&Job, String) -> Failure,
 {
     let State::Submitting {
         attempt,
@@ -42,7 +50,9 @@ where
         return Ok(vec![job]);
     };
     let problem = match input_status(ports, &job).await {
-        Ok(InputStatus::Current) => return invoke_endpoint(ports, run, job, if_denied).await,
+        Ok(InputStatus::Current) => {
+            return invoke_endpoint(ports, run, job, if_denied, judge_refusal).await;
+        }
         Ok(InputStatus::Replaced) => {
             let (job, _) = apply(ports, run, job, async |_, _| Ok(Event::Overwritten)).await?;
             return Ok(vec![job]);
@@ -70,14 +80,16 @@ pub(crate) fn denied(why: String, if_denied: IfDenied) -> Result<InputProblem, M
 }
 
 /// Calls the endpoint for a job that was just saved, if it is `Submitting`. Returns the jobs with other pending effects.
-pub(crate) async fn invoke_endpoint<P>(
+pub(crate) async fn invoke_endpoint<P, J>(
     ports: &P,
     run: &RunContext<'_>,
     job: Job,
     if_denied: IfDenied,
+    judge_refusal: J,
 ) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore + ObjectStore + InferenceEndpoint + Clock,
+    J: AsyncFn(&Job, String) -> Failure,
 {
     let State::Submitting {
         attempt,
@@ -93,6 +105,11 @@ where
             attempt,
             lease_token,
             failure,
+        },
+        Err(InvokeFailure::Refused(why)) => Event::SubmitFailed {
+            attempt,
+            lease_token,
+            failure: judge_refusal(&job, why).await,
         },
         // The lease stays: the message is redelivered after it expires, and the call is made again.
         Err(InvokeFailure::Redeliver(error)) => return Err(error),
@@ -135,6 +152,7 @@ where
 
 enum InvokeFailure {
     Permanent(Failure),
+    Refused(String),
     /// The outcome is unknown; the message must be redelivered.
     Redeliver(MessageError),
 }
@@ -203,9 +221,7 @@ where
                 failure: in_prefix(accepted.failure, pipeline.failure_prefix()),
             })
         }
-        Err(InvokeError::Refused(why)) => {
-            Err(InvokeFailure::Permanent(Failure::new(Cause::Refused, why)))
-        }
+        Err(InvokeError::Refused(why)) => Err(InvokeFailure::Refused(why)),
         Err(InvokeError::OutcomeUnknown(error)) => Err(InvokeFailure::Redeliver(error.into())),
     }
 }

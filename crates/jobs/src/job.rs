@@ -8,6 +8,7 @@ use crate::file_name::NAME_DELETED;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
 use crate::labels::Labels;
+use crate::marks::Marks;
 use crate::model_version::AttemptModel;
 use crate::pipeline::output_prefix;
 use crate::policy::Policy;
@@ -41,6 +42,8 @@ pub struct Job {
     pub corrected: bool,
     /// The trace id of the upload, if it had one. Use [`Job::trace`].
     pub trace_id: Option<TraceId>,
+    /// What people noted about it. A save does not write them ([`crate::marks`]).
+    pub marks: Option<Box<Marks>>,
 }
 
 /// What a job is made from.
@@ -129,6 +132,7 @@ impl Job {
             row_ttl_days,
             corrected: false,
             trace_id,
+            marks: None,
         };
         let attempts = match state {
             State::Submitting { attempt, .. } => AttemptChange::Started(attempt),
@@ -151,6 +155,15 @@ impl Job {
         next.version += 1;
         next.enter(event, advance, now);
         next
+    }
+
+    /// Whether the protocol has saved the same: equal except for the marks, which others write.
+    pub fn is_same_save(&self, other: &Self) -> bool {
+        let marked = Self {
+            marks: self.marks.clone(),
+            ..other.clone()
+        };
+        *self == marked
     }
 
     /// The trace id for log lines, messages and spans about this job.
@@ -251,6 +264,7 @@ impl Job {
         self.input.key.clear();
         self.input.etag.clear();
         self.input.labels = Labels::default();
+        self.marks = None;
         for entry in &mut self.history {
             entry.reason = None;
         }
@@ -320,8 +334,9 @@ impl Job {
         &mut self.attempts[at]
     }
 
-    /// When the reconciler checks the job next, unless it is saved before; `None` once the job is final, and while it is
-    /// queued: then it is in the index of queued jobs instead ([`Job::queued_at`]).
+    /// When the reconciler checks the job next, unless it is saved before; `None` once the job is final, and while a pause
+    /// holds it: then it is in the index of queued jobs instead ([`Job::queued_at`]). A job that the circuit breaker holds is
+    /// in both: it ends when no attempt can end by its deadline any more.
     ///
     /// An attempt is checked long before its deadline, since its notification may be lost while its result exists.
     /// The time is the same for `Submitting` and `InProgress`, so that advancing between them writes no index entry.
@@ -333,7 +348,7 @@ impl Job {
                     deadline.0.saturating_sub(span - span / FIRST_CHECK_DIVISOR),
                 ))
             }
-            State::Queued { .. } => None,
+            State::Queued { start_by, .. } => start_by,
             State::RetryScheduled { .. }
             | State::Ready { .. }
             | State::Failed { .. }

@@ -17,7 +17,7 @@
 //! | this crate | SageMaker | job queues |
 //! |---|---|---|
 //! | job, attempt | inference request, `InferenceId` | job, attempt |
-//! | `Queued` | – | paused queue |
+//! | `Queued` | – | paused queue, queue behind an open circuit breaker |
 //! | `Submitting` | (call not answered yet) | available |
 //! | `InProgress` | accepted (202), output awaited | running |
 //! | `RetryScheduled` | – | retryable |
@@ -32,6 +32,7 @@
 
 pub mod adjust_instances;
 pub mod apply;
+pub mod breaker;
 pub mod capacity;
 mod characters;
 pub mod classify;
@@ -50,6 +51,7 @@ pub mod inventory_scan;
 mod invoke;
 pub mod job;
 pub mod labels;
+pub mod marks;
 pub mod model_version;
 pub mod observe_models;
 pub mod open_jobs;

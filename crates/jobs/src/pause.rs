@@ -1,21 +1,23 @@
 //! Pauses: while a pipeline or a tenant is paused, its jobs wait in the table instead of in the endpoint's queue.
 //!
-//! The pauses are one record. Whoever is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
+//! The pauses are one record. A function that is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
 //! once no pause holds it. An attempt that was started before the pause continues.
 
 use std::time::Duration;
 
+use crate::breaker::{Breaker, held_by_breaker};
+use crate::event::HeldBy;
 use crate::id::{Tenant, Timestamp};
 use crate::ports::{KeyValueStore, Record, Unavailable};
 
-const COLLECTION: &str = "pauses";
-const KEY: &str = "now";
+pub(crate) const COLLECTION: &str = "pauses";
+pub(crate) const KEY: &str = "now";
 /// Maximum number of pauses at a time. Every job reads all of them, so the record must be small: up to half a kilobyte each.
 pub const MAX_PAUSES: usize = 50;
 /// The longest pause. It ends by itself, so that no job waits for a person who has forgotten it.
 pub const MAX_PAUSE: Duration = Duration::from_secs(7 * 86_400);
 /// How long the record stays after the end of its last pause.
-const RECORD_KEPT: Duration = Duration::from_secs(3600);
+pub(crate) const RECORD_KEPT: Duration = Duration::from_secs(3600);
 /// How often a change is repeated after another one at the same moment.
 const MAX_CONFLICTS: u8 = 5;
 /// Stands for every pipeline or every tenant in the first column of a line.
@@ -109,6 +111,10 @@ impl Pause {
 
     /// Reads a line of the record.
     pub fn from_line(line: &str) -> Option<Self> {
+        // The first column of a breaker's line names no pipeline.
+        if line.starts_with('!') {
+            return None;
+        }
         let mut columns = line.splitn(5, '\t');
         let mut column = || columns.next();
         let scope = PauseScope::from_key(column()?)?;
@@ -124,9 +130,12 @@ impl Pause {
     }
 }
 
-/// All pauses at one time.
+/// All pauses at one time, and the circuit breakers, which are in the same record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pauses(Vec<Pause>);
+pub struct Pauses {
+    pauses: Vec<Pause>,
+    breakers: Vec<Breaker>,
+}
 
 impl Pauses {
     /// Those that have not ended, in one consistent read.
@@ -138,15 +147,24 @@ impl Pauses {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &Pause> {
-        self.0.iter()
+        self.pauses.iter()
+    }
+
+    /// The breaker of a pipeline, if it is open.
+    pub fn open_breaker(&self, pipeline: &str) -> Option<&Breaker> {
+        self.open_breakers().find(|it| it.pipeline == pipeline)
+    }
+
+    pub fn open_breakers(&self) -> impl Iterator<Item = &Breaker> {
+        self.breakers.iter().filter(|it| it.open.is_some())
     }
 
     pub const fn len(&self) -> usize {
-        self.0.len()
+        self.pauses.len()
     }
 
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.pauses.is_empty()
     }
 
     /// Of the pauses that hold jobs of `tenant` in `pipeline`, the one that ends last.
@@ -154,32 +172,62 @@ impl Pauses {
         let holding = self.iter().filter(|it| it.scope.holds(pipeline, tenant));
         holding.max_by_key(|pause| pause.details.until)
     }
+
+    /// The same pauses, with another breaker of its pipeline.
+    pub(crate) fn with_breaker(mut self, pipeline: &str, breaker: Option<Breaker>) -> Self {
+        self.breakers.retain(|it| it.pipeline != pipeline);
+        self.breakers.extend(breaker);
+        self
+    }
+
+    pub(crate) fn breaker(&self, pipeline: &str) -> Option<&Breaker> {
+        self.breakers.iter().find(|it| it.pipeline == pipeline)
+    }
+
+    /// As stored, as the record after `revision`.
+    pub(crate) fn to_record(&self, revision: u64, now: Timestamp) -> Record {
+        let pauses = self.pauses.iter().map(Pause::to_line);
+        let breakers = self.breakers.iter().map(Breaker::to_line);
+        let lines: Vec<String> = pauses.chain(breakers).collect();
+        let ends = self.pauses.iter().map(|pause| pause.details.until);
+        let kept = self.breakers.iter().map(Breaker::kept_until);
+        let last = ends.chain(kept).max();
+        Record {
+            body: lines.join("\n"),
+            revision: revision + 1,
+            expires_at: Some(last.unwrap_or(now).plus(RECORD_KEPT)),
+        }
+    }
 }
 
-/// Whether a pause holds the jobs of `tenant` in `pipeline` now. A record that cannot be read holds every job: nobody knows
+/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read holds every job: nobody knows
 /// what is paused. Without lists and texts of its own, since every start of an attempt comes here.
 ///
 /// # Errors
 /// If the store does not answer.
-pub async fn is_held<P: KeyValueStore>(
+pub async fn held_by<P: KeyValueStore>(
     ports: &P,
     pipeline: &str,
     tenant: &Tenant,
     now: Timestamp,
-) -> Result<bool, Unavailable> {
+) -> Result<Option<HeldBy>, Unavailable> {
     let Some(record) = ports.get(COLLECTION, KEY).await? else {
-        return Ok(false);
+        return Ok(None);
     };
     let is = |named: &str, own: &str| named == EVERY || named == own;
+    let mut held = None;
     for line in record.body.lines() {
-        let is_held = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
+        let is_paused = scope_and_end(line).is_none_or(|(on_pipeline, on_tenant, until)| {
             is(on_pipeline, pipeline) && is(on_tenant, tenant.as_str()) && until > now
         });
-        if is_held {
-            return Ok(true);
+        if is_paused {
+            return Ok(Some(HeldBy::Pause));
+        }
+        if held_by_breaker(line, pipeline, now) {
+            held = Some(HeldBy::Breaker);
         }
     }
-    Ok(false)
+    Ok(held)
 }
 
 /// The first columns of a line: the pipeline, the tenant, and until when they are paused.
@@ -226,21 +274,29 @@ pub async fn remove<P: KeyValueStore>(
     change(ports, scope, None, now).await
 }
 
-async fn read<P: KeyValueStore>(ports: &P, now: Timestamp) -> Result<(Pauses, u64), Unavailable> {
+pub(crate) async fn read<P: KeyValueStore>(
+    ports: &P,
+    now: Timestamp,
+) -> Result<(Pauses, u64), Unavailable> {
     let Some(record) = ports.get(COLLECTION, KEY).await? else {
         return Ok((Pauses::default(), 0));
     };
-    let mut pauses = Vec::new();
+    let mut all = Pauses::default();
     for line in record.body.lines() {
+        if line.starts_with('!') {
+            all.breakers.extend(Breaker::from_line(line));
+            continue;
+        }
         let pause = Pause::from_line(line).ok_or_else(|| Unavailable {
             what: "the record of pauses",
             source: "a line cannot be read".into(),
         })?;
         if pause.details.until > now {
-            pauses.push(pause);
+            all.pauses.push(pause);
         }
     }
-    Ok((Pauses(pauses), record.revision))
+    all.breakers.retain(|it| it.kept_until() > now);
+    Ok((all, record.revision))
 }
 
 async fn change<P: KeyValueStore>(
@@ -250,21 +306,21 @@ async fn change<P: KeyValueStore>(
     now: Timestamp,
 ) -> Result<PauseChange, Unavailable> {
     for _ in 0..MAX_CONFLICTS {
-        let (Pauses(mut pauses), revision) = read(ports, now).await?;
-        let before = pauses.len();
-        pauses.retain(|pause| pause.scope != *scope);
-        match new {
-            None if pauses.len() == before => return Ok(PauseChange::NotPaused),
-            Some(_) if pauses.len() >= MAX_PAUSES => return Ok(PauseChange::TooMany),
-            None | Some(_) => pauses.extend(new.cloned()),
+        let (mut all, revision) = read(ports, now).await?;
+        let before = all.len();
+        all.pauses.retain(|pause| pause.scope != *scope);
+        // Who resumes a pipeline also closes its breaker.
+        let mut is_closed = false;
+        if let (None, PauseScope::Pipeline(pipeline)) = (new, scope) {
+            is_closed = all.open_breaker(pipeline).is_some();
+            all.breakers.retain(|it| it.pipeline != *pipeline);
         }
-        let lines: Vec<String> = pauses.iter().map(Pause::to_line).collect();
-        let last = pauses.iter().map(|pause| pause.details.until).max();
-        let record = Record {
-            body: lines.join("\n"),
-            revision: revision + 1,
-            expires_at: Some(last.unwrap_or(now).plus(RECORD_KEPT)),
-        };
+        match new {
+            None if all.len() == before && !is_closed => return Ok(PauseChange::NotPaused),
+            Some(_) if all.len() >= MAX_PAUSES => return Ok(PauseChange::TooMany),
+            None | Some(_) => all.pauses.extend(new.cloned()),
+        }
+        let record = all.to_record(revision, now);
         if ports.put(COLLECTION, KEY, &record).await? {
             return Ok(PauseChange::Done);
         }

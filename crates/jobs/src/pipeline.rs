@@ -70,6 +70,12 @@ pub struct Pipeline {
     #[serde(default)]
     pub capacity: Capacity,
     pub retention_days: Retention,
+    /// When the service stops sending jobs to its endpoint by itself.
+    #[serde(default)]
+    pub breaker: BreakerSettings,
+    /// What becomes of a document on which the model fails twice in the same way, and not on others.
+    #[serde(default)]
+    pub repeated_failures: RepeatedFailures,
     /// Accepts no uploads; open jobs still end.
     #[serde(default)]
     pub retired: bool,
@@ -127,6 +133,42 @@ pub struct Capacity {
     pub idle_seconds: Option<i64>,
     /// Usual duration of a cold start, 1 to 7200. Used until cold starts were measured.
     pub typical_cold_start_seconds: Option<i64>,
+}
+
+/// What a second equal failure of a document means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RepeatedFailures {
+    /// The document is the cause: the job fails.
+    #[default]
+    Permanent,
+    /// Nothing: the job has all its attempts.
+    Retry,
+}
+
+/// The numbers of a pipeline's circuit breaker ([`crate::breaker`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BreakerSettings {
+    /// So many refused calls, or failed runs, in a row open it, 2 to 20; 0 turns it off.
+    pub failures: u8,
+    /// The time between the first probes, 10 to 600. It grows while the probes fail.
+    pub probe_seconds: u32,
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        Self {
+            failures: 5,
+            probe_seconds: 60,
+        }
+    }
+}
+
+impl BreakerSettings {
+    pub(crate) fn probe_interval(&self) -> Duration {
+        Duration::from_secs(self.probe_seconds.into())
+    }
 }
 
 /// Days to keep things, counted from the end of the job (rows, outputs) or from the upload (inputs).
@@ -408,8 +450,13 @@ mod tests {
             ),
             (
                 "prefix = \"inbound-batches/\"",
-                "prefix = \"inbound/batches/\"",
+                "prefix = \"inbound/\"",
                 "legal-review.prefix",
+            ),
+            (
+                "prefix = \"inbound-batches/\"",
+                "prefix = \"inbound/batches/\"",
+                "ocr-batch.prefix",
             ),
             (
                 "prefix = \"inbound/\" ",

@@ -23,6 +23,12 @@ impl Policy {
         start.plus(Duration::from_secs(self.max_attempt_seconds.into()))
     }
 
+    /// The last time at which an attempt can start and still end by the job's deadline.
+    pub(crate) fn start_by(&self, budget: RetryBudget) -> Timestamp {
+        let attempt = u64::from(self.max_attempt_seconds) * 1000;
+        Timestamp(budget.expires_at.0.saturating_sub(attempt))
+    }
+
     pub(crate) fn budget(&self, before: Attempt, now: Timestamp) -> RetryBudget {
         RetryBudget {
             last_attempt: Attempt(before.0.saturating_add(self.max_attempts)).min(Attempt::MAX),

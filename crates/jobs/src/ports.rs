@@ -96,6 +96,12 @@ pub trait JobStore {
     ) -> Result<NewestJobs, LoadError>;
 }
 
+/// The jobs that were created last.
+pub trait RecentJobs {
+    /// Of a shard, newest first, at most `limit`. The index is eventually consistent.
+    async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable>;
+}
+
 /// An object's metadata and its first bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ObjectHead {

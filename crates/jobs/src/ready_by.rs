@@ -16,7 +16,9 @@ use crate::id::{Attempt, Timestamp};
 use crate::job::Job;
 use crate::state::State;
 
-pub use queue::{Expected, Instances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT};
+pub use queue::{
+    Expected, KnownInstances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT,
+};
 pub use record::{load, store};
 
 /// An older snapshot says nothing: the function that takes them has failed at least twice.
@@ -70,6 +72,8 @@ pub enum NoEstimate {
     Final,
     /// The job is paused: it starts when the pause ends, and others may then be before it.
     Paused,
+    /// The circuit breaker of its pipeline holds it.
+    EndpointDown,
     /// The queue was not counted within [`MAX_SNAPSHOT_AGE`].
     NotCounted,
     /// The job should have been ready some time ago.
@@ -122,10 +126,10 @@ pub fn estimate(
     snapshot: Option<&QueueSnapshot>,
     now: Timestamp,
 ) -> Result<Estimate, NoEstimate> {
-    let not_sent = if job.queued_at().is_some() {
-        NoEstimate::Paused
-    } else {
-        NoEstimate::Final
+    let not_sent = match job.queued_at() {
+        Some(_) if job.next_check_at().is_some() => NoEstimate::EndpointDown,
+        Some(_) => NoEstimate::Paused,
+        None => NoEstimate::Final,
     };
     let queued = Queued::of(job).ok_or(not_sent)?;
     estimate_queued(&queued, snapshot, now)

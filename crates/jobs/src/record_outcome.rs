@@ -1,6 +1,7 @@
 //! Processes a notification of the endpoint: verifies it against S3 and records the outcome of the attempt.
 
 use crate::apply::{Change, RunContext, apply};
+use crate::breaker::{FailedAttempt, Words, close_after_result, had_incident, judge_failure};
 use crate::classify::EndpointFailure;
 use crate::erase_objects::delete_late_results;
 use crate::error::MessageError;
@@ -11,7 +12,9 @@ use crate::evidence::{
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
 use crate::pipeline::output_prefix;
-use crate::ports::{Clock, JobStore, ObjectDeletion, ObjectStore, Unavailable};
+use crate::ports::{
+    Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, RecentJobs, Unavailable,
+};
 use crate::state::{Cause, Failure, State};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transition};
 
@@ -37,7 +40,7 @@ pub async fn record_outcome<P>(
     outcome: &AttemptOutcome,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + ObjectDeletion + Clock,
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs + Clock,
 {
     let id = outcome.inference_id.job;
     let job = ports.load(id).await?.ok_or(MessageError::UnknownJob(id))?;
@@ -66,15 +69,20 @@ where
             check_location(job, output)?;
             let asked = run.pipelines.get(&job.pipeline);
             let asked = asked.map(|pipeline| pipeline.output.content_type());
-            succeeded(ports, job, outcome, output, asked, context).await
+            succeeded(ports, run, job, outcome, output, asked, context).await
         }
         Err(said) => {
             let failure = said.classify(run.pipelines.get(&job.pipeline));
-            failed(ports, job, outcome, failure, context).await
+            failed(ports, run, job, outcome, failure, context).await
         }
     };
     match apply(ports, run, job, event_for).await? {
-        (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
+        (job, Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied)) => {
+            if matches!(job.state, State::Ready { .. }) && had_incident(&job) {
+                close_after_result(ports, &job).await;
+            }
+            Ok(vec![job])
+        }
         (job, Change::Ignored(IgnoreReason::Erased)) => {
             let reported = outcome.result.as_ref().ok().cloned().flatten();
             if let Some(output) = &reported {
@@ -104,14 +112,18 @@ fn check_location(job: &Job, output: &Location) -> Result<(), MessageError> {
     )))
 }
 
-async fn succeeded<P: ObjectStore>(
+async fn succeeded<P>(
     ports: &P,
+    run: &RunContext<'_>,
     job: &Job,
     outcome: &AttemptOutcome,
     output: &Location,
     asked: Option<&str>,
     context: &DecisionContext,
-) -> Result<Event, MessageError> {
+) -> Result<Event, MessageError>
+where
+    P: JobStore + ObjectStore + KeyValueStore + RecentJobs + Clock,
+{
     let attempt = outcome.inference_id.attempt;
     let event = Event::Succeeded {
         attempt,
@@ -132,10 +144,10 @@ async fn succeeded<P: ObjectStore>(
             Cause::Unknown,
             format!("the endpoint reported success, but there is no {output}"),
         );
-        return failed(ports, job, outcome, failure, context).await;
+        return failed(ports, run, job, outcome, failure, context).await;
     };
     if found.bytes == 0 {
-        return failed(ports, job, outcome, answered_with_nothing(), context).await;
+        return failed(ports, run, job, outcome, answered_with_nothing(), context).await;
     }
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
@@ -167,13 +179,17 @@ pub fn unexpected_content_type(got: Option<&str>, asked: Option<&str>) -> Option
 }
 
 /// Before a job fails, all its attempts are checked: one of them may have succeeded without a notification.
-async fn failed<P: ObjectStore>(
+async fn failed<P>(
     ports: &P,
+    run: &RunContext<'_>,
     job: &Job,
     outcome: &AttemptOutcome,
     mut failure: Failure,
     context: &DecisionContext,
-) -> Result<Event, MessageError> {
+) -> Result<Event, MessageError>
+where
+    P: JobStore + ObjectStore + KeyValueStore + RecentJobs + Clock,
+{
     let attempt = outcome.inference_id.attempt;
     let event = |failure: &Failure| Event::AttemptFailed {
         attempt,
@@ -187,7 +203,16 @@ async fn failed<P: ObjectStore>(
     if let Some(deleted) = input_deleted(ports, job, &failure).await? {
         failure = deleted;
     } else {
-        add_reason(ports, job, outcome, &mut failure).await;
+        let words = add_reason(ports, job, outcome, &mut failure).await;
+        let next = decide(&failure)?;
+        let failed = FailedAttempt {
+            attempt,
+            failure,
+            words,
+            ends_job: matches!(next.new_state(), Some(State::Failed { .. })),
+        };
+        let pipeline = run.pipelines.get(&job.pipeline);
+        failure = judge_failure(ports, pipeline, job, failed).await?;
     }
     if !matches!(decide(&failure)?.new_state(), Some(State::Failed { .. })) {
         return Ok(event(&failure));
@@ -206,24 +231,28 @@ async fn failed<P: ObjectStore>(
     Ok(event(&failure))
 }
 
-/// Replaces SageMaker's text, which only refers to a log, by the container's own reason from the failure object.
+/// Replaces SageMaker's text, which only refers to a log, by the container's own reason from the failure object. Says whether it
+/// is that.
 async fn add_reason<P: ObjectStore>(
     ports: &P,
     job: &Job,
     outcome: &AttemptOutcome,
     failure: &mut Failure,
-) {
+) -> Words {
     // A success without output has no failure object, and without the object SageMaker's text is all there is.
-    let Err(said) = &outcome.result else { return };
+    let Err(said) = &outcome.result else {
+        return Words::General;
+    };
     let object = failure_object(ports, job, outcome.inference_id.attempt).await;
-    let reason = match object {
+    let (reason, words) = match object {
         Ok(Some(FailureObject {
             reason: Some(reason),
-        })) => reason,
+        })) => (reason, Words::OfModel),
         Ok(Some(FailureObject { reason: None })) if !said.has_container_words() => {
-            said.without_readable_reason()
+            (said.without_readable_reason(), Words::General)
         }
-        Ok(Some(_) | None) | Err(_) => return,
+        Ok(Some(_) | None) | Err(_) => return Words::General,
     };
     *failure = Failure::new(failure.cause, reason);
+    words
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::breaker::Breaker;
 use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
 use crate::ports::{
@@ -20,6 +21,8 @@ use crate::ports::{
 const PAGE: u16 = 100;
 /// Jobs whose checks are sent together.
 const BATCH: usize = 100;
+/// The time between the checks of two jobs that may probe.
+const PROBE_SPACING: Duration = Duration::from_secs(60);
 /// Added to the delay of a check, so that clock differences do not let it arrive before the pause has ended.
 const DELAY_MARGIN_SECONDS: u64 = 2;
 
@@ -29,12 +32,15 @@ pub struct ReleaseReport {
     pub released: u64,
     /// Queued jobs by pipeline, those for which a check was sent among them. Not of all pipelines if `incomplete`.
     pub queued: BTreeMap<String, u64>,
+    /// The pipelines whose circuit breaker is open.
+    pub open_breakers: Vec<String>,
     /// A call failed or the time was up; the next run does the rest.
     pub incomplete: bool,
 }
 
-/// Sends a check for every queued job that no pause holds. A job whose pause ends before the next run, an `interval` after
-/// this one, gets a check that arrives when the pause has ended. Stops at `until`.
+/// Sends a check for every queued job that nothing holds. A job whose pause ends before the next run, an `interval` after
+/// this one, gets a check that arrives when the pause has ended. While the circuit breaker of a pipeline is open, its oldest jobs
+/// get checks that arrive when probes are due, one at a time. Stops at `until`.
 pub async fn release_queued<P>(ports: &P, interval: Duration, until: Timestamp) -> ReleaseReport
 where
     P: JobIndex + CheckQueue + KeyValueStore + Clock,
@@ -57,7 +63,10 @@ where
     P: JobIndex + CheckQueue + KeyValueStore + Clock,
 {
     let mut queue = QueuedJobs::new();
-    let mut pauses = None;
+    let pauses = Pauses::load(ports, ports.now()).await?;
+    let names = pauses.open_breakers().map(|it| it.pipeline.clone());
+    report.open_breakers = names.collect();
+    let mut probes = BTreeMap::new();
     let mut batch = Vec::with_capacity(BATCH);
     while let Some(queued) = queue.next(ports).await? {
         if ports.now() >= until {
@@ -66,12 +75,14 @@ where
             break;
         }
         *report.queued.entry(queued.pipeline.clone()).or_default() += 1;
-        // Only now: without a queued job it does not matter what is paused.
-        let pauses = match &mut pauses {
-            Some(pauses) => pauses,
-            none => none.insert(Pauses::load(ports, ports.now()).await?),
+        let delay_seconds = match pauses.open_breaker(&queued.pipeline) {
+            Some(breaker) if pauses.holding(&queued.pipeline, &queued.tenant).is_none() => {
+                let probes = probes.entry(queued.pipeline.clone()).or_default();
+                probe_delay::<P>(breaker, probes, &queued, interval, ports.now())
+            }
+            Some(_) | None => delay::<P>(&pauses, &queued, interval, ports.now()),
         };
-        let Some(delay_seconds) = delay::<P>(pauses, &queued, interval, ports.now()) else {
+        let Some(delay_seconds) = delay_seconds else {
             continue;
         };
         batch.push(DelayedMessage {
@@ -106,6 +117,31 @@ fn delay<P: CheckQueue>(
         return None;
     }
     let seconds = left.as_millis().div_ceil(1000) as u64 + DELAY_MARGIN_SECONDS;
+    u32::try_from(seconds)
+        .ok()
+        .filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS)
+}
+
+/// In how many seconds the job probes; `None` if the jobs before it are enough until the next run. `probes` counts the jobs
+/// that were chosen, a minute apart. Those that come before the next probe is due are held again.
+fn probe_delay<P: CheckQueue>(
+    breaker: &Breaker,
+    probes: &mut u32,
+    queued: &QueuedJob,
+    interval: Duration,
+    now: Timestamp,
+) -> Option<u32> {
+    let open = breaker.open.as_ref()?;
+    // It was queued for another reason, which is over. Its check makes it wait for the breaker.
+    if queued.position.queued_at < open.since {
+        return Some(0);
+    }
+    let delay = open.probe_at.since(now) + PROBE_SPACING * *probes;
+    if delay > interval {
+        return None;
+    }
+    *probes += 1;
+    let seconds = delay.as_millis().div_ceil(1000) as u64 + DELAY_MARGIN_SECONDS;
     u32::try_from(seconds)
         .ok()
         .filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS)

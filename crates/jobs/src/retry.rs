@@ -1,16 +1,25 @@
 //! Processes a check: starts the attempt that it names, or finds out what became of it.
 
+use std::cell::Cell;
+
 use crate::apply::{Change, RunContext, apply};
+use crate::breaker::{
+    FailedAttempt, Words, close_after_accepted, close_after_result, judge_failure, judge_refusal,
+    may_probe,
+};
 use crate::commands::{JobCommand, RetryResult, retry_job};
 use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::invoke::{IfDenied, invoke_if_input_is_current};
 use crate::job::Job;
-use crate::pause::is_held;
-use crate::ports::{CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore};
-use crate::state::State;
-use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason};
-use tracing::info;
+use crate::pause::held_by;
+use crate::ports::{
+    CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, RecentJobs,
+    Unavailable,
+};
+use crate::state::{Cause, Failure, State};
+use crate::transition::{DecisionContext, Event, Evidence, HeldBy, IgnoreReason, transition};
+use tracing::{info, warn};
 
 /// Processes a check. A check of an attempt that no longer needs it changes nothing.
 ///
@@ -26,26 +35,30 @@ pub async fn retry<P>(
     redelivered: bool,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + Clock,
 {
     let job = ports
         .load(check.job)
         .await?
         .ok_or(MessageError::UnknownJob(check.job))?;
     (run.on_job_found)(&job);
+    let probes = Cell::new(false);
     let event_for = async |job: &Job, context: &DecisionContext| {
         let evidence = gather_if_needed(ports, job, check, context).await?;
+        let evidence = judged(ports, run, job, check, context, evidence).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
         }
-        if may_start(job, check)
-            && !matches!(evidence, Evidence::Output { .. })
-            && is_held(ports, &job.pipeline, &job.tenant, context.now).await?
-        {
-            return Ok(Event::Held {
-                attempt: check.attempt,
-                due: check.due,
-            });
+        if may_start(job, check) && !matches!(evidence, Evidence::Output { .. }) {
+            let held = held_by(ports, &job.pipeline, &job.tenant, context.now).await?;
+            probes.set(held == Some(HeldBy::Breaker) && is_probe(ports, run, job).await?);
+            if let Some(by) = held.filter(|_| !probes.get()) {
+                return Ok(Event::Held {
+                    attempt: check.attempt,
+                    due: check.due,
+                    by,
+                });
+            }
         }
         Ok(Event::CheckDue {
             attempt: check.attempt,
@@ -61,7 +74,24 @@ where
             } else {
                 IfDenied::Redeliver
             };
-            invoke_if_input_is_current(ports, run, job, if_denied).await
+            let refused = async |job: &Job, why: String| refusal(ports, run, job, why).await;
+            let pending = invoke_if_input_is_current(ports, run, job, if_denied, refused).await?;
+            for job in &pending {
+                match job.state {
+                    State::InProgress { .. } if probes.get() => {
+                        close_after_accepted(ports, job).await;
+                    }
+                    State::Ready { .. } => close_after_result(ports, job).await,
+                    State::Queued { .. }
+                    | State::Submitting { .. }
+                    | State::InProgress { .. }
+                    | State::RetryScheduled { .. }
+                    | State::Failed { .. }
+                    | State::Cancelled { .. }
+                    | State::Erased { .. } => {}
+                }
+            }
+            Ok(pending)
         }
         (_, Change::Ignored(IgnoreReason::Leased)) => Err(MessageError::Leased),
         (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => Ok(vec![job]),
@@ -87,7 +117,7 @@ pub async fn run_command<P>(
     redelivered: bool,
 ) -> Result<Vec<Job>, MessageError>
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + Clock,
 {
     match retry_job(ports, run, command).await {
         Ok(RetryResult::Scheduled(job)) => Ok(vec![job]),
@@ -112,6 +142,74 @@ where
         }
         Err(CommandError::Apply(error)) => Err(error.into()),
     }
+}
+
+/// Whether the job, which the circuit breaker holds, probes the endpoint.
+async fn is_probe<P: KeyValueStore + Clock>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: &Job,
+) -> Result<bool, Unavailable> {
+    match run.pipelines.get(&job.pipeline) {
+        Some(pipeline) => may_probe(ports, pipeline, job).await,
+        // It starts, and fails for that.
+        None => Ok(true),
+    }
+}
+
+/// A refused call is recorded in any case.
+async fn refusal<P>(ports: &P, run: &RunContext<'_>, job: &Job, why: String) -> Failure
+where
+    P: JobStore + KeyValueStore + RecentJobs + Clock,
+{
+    let as_it_is = Failure::new(Cause::Refused, why.clone());
+    let Some(pipeline) = run.pipelines.get(&job.pipeline) else {
+        return as_it_is;
+    };
+    let judged = judge_refusal(ports, pipeline, job, why).await;
+    judged.unwrap_or_else(|error| {
+        warn!(job.id = %job.id, error = %error, "a refused call was not counted");
+        as_it_is
+    })
+}
+
+/// The evidence, with the cause of a failure that the failures of other documents suggest.
+async fn judged<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: &Job,
+    check: &CheckRequest,
+    context: &DecisionContext,
+    evidence: Evidence,
+) -> Result<Evidence, MessageError>
+where
+    P: JobStore + KeyValueStore + RecentJobs + Clock,
+{
+    let Evidence::Failure(failure) = evidence else {
+        return Ok(evidence);
+    };
+    let event = Event::CheckDue {
+        attempt: check.attempt,
+        due: check.due,
+        evidence: Evidence::Failure(failure.clone()),
+    };
+    let decision = transition(&job.state, &event, context, &job.policy)?;
+    let is_open = matches!(
+        job.state,
+        State::Submitting { .. } | State::InProgress { .. }
+    );
+    let Some(next) = decision.new_state().filter(|_| is_open) else {
+        return Ok(Evidence::Failure(failure));
+    };
+    let failed = FailedAttempt {
+        attempt: check.attempt,
+        words: Words::of(&failure),
+        failure,
+        ends_job: matches!(next, State::Failed { .. }),
+    };
+    let pipeline = run.pipelines.get(&job.pipeline);
+    let failure = judge_failure(ports, pipeline, job, failed).await?;
+    Ok(Evidence::Failure(failure))
 }
 
 /// Whether the check may start an attempt. Only then it matters what is paused.

@@ -1,4 +1,4 @@
-//! Uploads of the same bytes again at the same key, by clients that retry or synchronise folders. They are one input: one job,
+//! Uploads of the same bytes again at the same key, by clients that retry or synchronize folders. They are one input: one job,
 //! one run.
 //!
 //! Equal bytes are told by equal ETag and size. Only versions that follow each other count: after A, B, A the endpoint may

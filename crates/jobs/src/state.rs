@@ -9,13 +9,16 @@ use crate::id::{Attempt, LeaseToken, Timestamp};
 /// deleted. `Erased` is never left.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Its pipeline or its tenant is paused ([`crate::pause`]), so nothing is sent to the endpoint. Left by the check that
-    /// starts `next` once neither is paused.
+    /// Its pipeline or its tenant is paused ([`crate::pause`]), or its endpoint is down ([`crate::breaker`]), so nothing is
+    /// sent to the endpoint. Left by the check that starts `next` once nothing holds it.
     Queued {
         /// The attempt to start.
         next: Attempt,
-        /// When it was queued. The time since then does not count toward the job's deadline.
+        /// When it was queued.
         since: Timestamp,
+        /// The last time at which the attempt can start, if the time in the queue counts toward the job's deadline: while the
+        /// circuit breaker holds it. `None` while people have paused it: that time does not count.
+        start_by: Option<Timestamp>,
         budget: RetryBudget,
     },
     /// The decision to call the endpoint is saved; the call may or may not have been made yet.
@@ -127,6 +130,10 @@ pub enum Cause {
     PipelineGone,
     /// The endpoint refused the request: throttled, out of service, or misconfigured.
     Refused,
+    /// The model failed on this document twice in the same way, and not on others: another attempt does not help.
+    Unprocessable,
+    /// The attempt failed while the endpoint failed or refused every document, so it says nothing about this one.
+    EndpointDown,
     /// The endpoint reported a failure that this service does not know.
     Unknown,
 }
@@ -144,7 +151,7 @@ pub enum Retryability {
 }
 
 impl Cause {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidInput,
         Self::Superseded,
         Self::ModelRejected,
@@ -154,17 +161,21 @@ impl Cause {
         Self::Lost,
         Self::PipelineGone,
         Self::Refused,
+        Self::Unprocessable,
+        Self::EndpointDown,
         Self::Unknown,
     ];
 
     pub const fn retryability(self) -> Retryability {
         match self {
-            Self::InvalidInput | Self::Superseded | Self::ModelRejected | Self::PipelineGone => {
-                Retryability::Permanent
-            }
+            Self::InvalidInput
+            | Self::Superseded
+            | Self::ModelRejected
+            | Self::PipelineGone
+            | Self::Unprocessable => Retryability::Permanent,
             Self::ModelError | Self::TimedOut | Self::Lost => Retryability::Retry,
             Self::Unknown => Retryability::RetryOnce,
-            Self::Expired | Self::Refused => Retryability::Wait,
+            Self::Expired | Self::Refused | Self::EndpointDown => Retryability::Wait,
         }
     }
 
@@ -180,6 +191,8 @@ impl Cause {
             Self::Lost => "Lost",
             Self::PipelineGone => "PipelineGone",
             Self::Refused => "Refused",
+            Self::Unprocessable => "Unprocessable",
+            Self::EndpointDown => "EndpointDown",
             Self::Unknown => "Unknown",
         }
     }

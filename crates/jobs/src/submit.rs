@@ -12,10 +12,10 @@ use crate::input::{
     Input, InputProblem, check_contents, check_key, is_folder_marker, is_folder_type,
 };
 pub use crate::invoke::IfDenied;
-use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current};
+use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current, refused};
 use crate::job::{Job, NewJob};
 use crate::labels::Labels;
-use crate::pause::is_held;
+use crate::pause::held_by;
 use crate::pipeline::Pipeline;
 use crate::ports::{
     Clock, HeadError, InferenceEndpoint, JobStore, KeyValueStore, ListedVersion, ObjectHead,
@@ -123,7 +123,7 @@ where
     (run.on_job_found)(row.job());
 
     let mut pending = match row {
-        JobRow::Created(job) => invoke_endpoint(ports, run, job, if_denied).await?,
+        JobRow::Created(job) => invoke_endpoint(ports, run, job, if_denied, refused).await?,
         JobRow::Existing(job) => {
             let was_replaced = matches!(upload_check.validity, UploadValidity::Superseded);
             let event = if was_replaced {
@@ -133,7 +133,7 @@ where
             };
             match apply(ports, run, job, async |_, _| Ok(event.clone())).await? {
                 (job, Change::Advanced) => {
-                    invoke_if_input_is_current(ports, run, job, if_denied).await?
+                    invoke_if_input_is_current(ports, run, job, if_denied, refused).await?
                 }
                 (_, Change::Ignored(IgnoreReason::Leased)) => return Err(MessageError::Leased),
                 (job, Change::Ignored(IgnoreReason::AlreadyApplied)) => vec![job],
@@ -242,10 +242,9 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
     };
     let state = match &upload_check.validity {
         UploadValidity::Valid => {
-            if is_held(ports, &pipeline.name, &tenant, context.now).await? {
-                first_queued(context.now, &policy)
-            } else {
-                first(&context, &policy)
+            match held_by(ports, &pipeline.name, &tenant, context.now).await? {
+                Some(by) => first_queued(by, context.now, &policy),
+                None => first(&context, &policy),
             }
         }
         UploadValidity::Superseded => failed(Failure::new(

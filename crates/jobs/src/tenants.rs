@@ -1,7 +1,7 @@
 //! The tenants that the service knows: those that support created, and those under whose folders objects were found.
 //!
 //! An S3 client may put an object under any prefix. Its document is processed like any other, so that nothing is lost; the
-//! inventory scan records the tenant, and support sees that nobody created it.
+//! inventory scan records the tenant, and support sees that it was found and not created.
 
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,7 @@ pub(crate) async fn record_found<P: KeyValueStore + Clock>(
     };
     // If it is known meanwhile, nothing is written.
     if put(ports, tenant, &found, 1).await? {
-        tracing::info!(tenant = %tenant, "objects of a tenant that nobody created were found");
+        tracing::info!(tenant = %tenant, "objects of a tenant that was not created were found");
     }
     Ok(())
 }

@@ -7,11 +7,15 @@
 //! (`tests/lifecycle.rs`).
 
 mod outcomes;
+mod queue;
+mod states;
 
 use outcomes::{
-    Age, advance, after_failure, after_loss, age, cancelled, check_before_start, erased,
-    failed_before, queue, release, retried, start, submitting, succeeded, superseded, take_over,
+    Age, after_failure, after_loss, after_refusal, age, cancelled, check_before_start,
+    failed_before, retried, succeeded, superseded, take_over,
 };
+use queue::{held, queue, release, still_held};
+use states::{advance, erased, start, submitting};
 
 use crate::id::{Attempt, Timestamp};
 use crate::state::{Cause, RetryBudget, State};
@@ -19,7 +23,7 @@ use crate::state::{Cause, RetryBudget, State};
 pub use crate::decision::{
     Advance, AttemptChange, Decision, DecisionContext, IgnoreReason, TransitionError,
 };
-pub use crate::event::{Event, Evidence};
+pub use crate::event::{Event, Evidence, HeldBy};
 pub use crate::policy::Policy;
 
 /// The initial state of a job whose input is valid.
@@ -32,9 +36,10 @@ pub fn first(context: &DecisionContext, policy: &Policy) -> State {
     )
 }
 
-/// The initial state of a job whose input is valid, while its pipeline or its tenant is paused.
-pub fn first_queued(now: Timestamp, policy: &Policy) -> State {
-    queue(Attempt::FIRST, policy.budget(Attempt::NONE, now), now)
+/// The initial state of a job whose input is valid, while something holds it.
+pub fn first_queued(by: HeldBy, now: Timestamp, policy: &Policy) -> State {
+    let budget = policy.budget(Attempt::NONE, now);
+    queue(Attempt::FIRST, by, budget, now, policy)
 }
 
 /// Decides what `event` does to a job in `state`. `policy` is the row's, `context` the caller's.
@@ -88,7 +93,7 @@ pub fn transition(
             } => match age(*got, *attempt)? {
                 // A function that lost its lease cannot fail the attempt.
                 Age::Current if by == lease_token => {
-                    after_failure(*attempt, failure, *budget, context, policy)
+                    after_refusal(*attempt, failure, *budget, context, policy)
                 }
                 Age::Current | Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
@@ -237,11 +242,12 @@ pub fn transition(
             Event::Held {
                 attempt: got,
                 due: sent_for,
+                by,
             } => match age(*got, *next)? {
                 Age::Current if sent_for.is_some_and(|sent_for| sent_for != *due) => {
                     Ignore(IgnoreReason::StaleEvidence)
                 }
-                Age::Current => advance(queue(*next, *budget, now), AttemptChange::Unchanged),
+                Age::Current => held(*next, *by, *budget, now, policy),
                 Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::Overwritten => superseded(*next, *budget),
@@ -253,6 +259,7 @@ pub fn transition(
         State::Queued {
             next,
             since,
+            start_by,
             budget,
         } => match event {
             Event::Uploaded => Ignore(IgnoreReason::AlreadyApplied),
@@ -271,7 +278,7 @@ pub fn transition(
                 due: sent_for,
                 evidence,
             } => {
-                let started = release(*next, *since, *budget, context, policy);
+                let started = release(*next, (*since, *start_by), *budget, context, policy);
                 check_before_start(
                     (*got, *sent_for),
                     evidence,
@@ -280,9 +287,10 @@ pub fn transition(
                     started,
                 )?
             }
-            // The message that queued it, redelivered; or it is still paused.
-            Event::Held { attempt: got, .. } => match age(*got, *next)? {
-                Age::Current => Ignore(IgnoreReason::AlreadyApplied),
+            Event::Held {
+                attempt: got, by, ..
+            } => match age(*got, *next)? {
+                Age::Current => still_held(*next, (*since, *start_by), *by, *budget, now, policy),
                 Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::Overwritten => superseded(*next, *budget),
@@ -307,10 +315,10 @@ pub fn transition(
             | Event::Succeeded { .. }
             | Event::AttemptFailed { .. }
             | Event::CheckDue { .. }
+            | Event::Held { .. }
             | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
             Event::Accepted { .. }
             | Event::SubmitFailed { .. }
-            | Event::Held { .. }
             | Event::Retry { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
@@ -346,10 +354,14 @@ pub fn transition(
                     | Cause::Lost
                     | Cause::PipelineGone
                     | Cause::Refused
+                    | Cause::Unprocessable
+                    | Cause::EndpointDown
                     | Cause::Unknown => succeeded(*got, output, *attempt, Attempt::NONE)?,
                 }
             }
-            Event::CheckDue { .. } | Event::Overwritten => Ignore(IgnoreReason::AlreadyApplied),
+            Event::CheckDue { .. } | Event::Held { .. } | Event::Overwritten => {
+                Ignore(IgnoreReason::AlreadyApplied)
+            }
             Event::Retry { .. } => match failure.cause {
                 Cause::InvalidInput | Cause::Superseded => Ignore(IgnoreReason::NotRetryable),
                 Cause::ModelRejected
@@ -359,13 +371,13 @@ pub fn transition(
                 | Cause::Lost
                 | Cause::PipelineGone
                 | Cause::Refused
+                | Cause::Unprocessable
+                | Cause::EndpointDown
                 | Cause::Unknown => retried(*attempt, policy.budget(*attempt, now), now),
             },
             Event::RunAgain { .. } => Ignore(IgnoreReason::NoResult),
             Event::Erase { .. } => erased(*attempt),
-            Event::Accepted { .. } | Event::Held { .. } | Event::Cancel { .. } => {
-                Ignore(IgnoreReason::Finished)
-            }
+            Event::Accepted { .. } | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
         State::Cancelled { attempt } => match event {
             Event::Erase { .. } => erased(*attempt),

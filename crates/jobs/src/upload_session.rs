@@ -137,4 +137,19 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn only_keys_that_the_api_issues_have_an_upload_session() {
+        let pipelines =
+            crate::pipeline::Pipelines::parse(include_str!("../../../infra/pipelines.toml"))
+                .unwrap();
+        let pipeline = pipelines.get("legal-review").unwrap();
+        let is_session =
+            |name: &str| is_session_key(pipeline, &format!("{}acme/{name}", pipeline.prefix));
+        let name = new_uuid(Timestamp(1_767_607_442_118), 7).to_string();
+        assert!(is_session(&format!("{name}.pdf")));
+        assert!(!is_session(&name));
+        assert!(!is_session(&format!("{}.pdf", name.replace('-', ""))));
+        assert!(!is_session(&format!("{}.pdf", "x".repeat(36))));
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 use crate::labels::Tags;
+use crate::marks::Marks;
 use crate::model_version::AttemptModel;
 use crate::state::{Failure, State};
 
@@ -65,6 +66,12 @@ pub struct JobView {
     /// The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,
+    /// Who uploaded the document, if it was uploaded through the API. Not in events for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uploaded_by: Option<String>,
+    /// What people noted about the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marks: Option<Box<Marks>>,
     /// When an open job will probably be ready. Present in responses of `GET /jobs` and `GET /jobs/{job_id}`, absent from
     /// messages and events, which say what changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -159,6 +166,17 @@ impl From<&Failure> for FailureView {
 /// Maximum length of a file name in a view, in characters. Keys can have 1,024 bytes, and a push message has at most 32 KB.
 const MAX_NAME: usize = 200;
 
+impl JobView {
+    /// The view in events for programs: without what is only for the people who work on the contract.
+    pub fn of_event(job: &Job) -> Self {
+        Self {
+            uploaded_by: None,
+            marks: None,
+            ..Self::from(job)
+        }
+    }
+}
+
 impl From<&Job> for JobView {
     fn from(job: &Job) -> Self {
         let failure = match job.state {
@@ -196,6 +214,8 @@ impl From<&Job> for JobView {
                 .attempt(job.state.attempt())
                 .and_then(|record| record.model.as_ref())
                 .map(ModelView::from),
+            uploaded_by: job.input.uploaded_by.clone(),
+            marks: job.marks.clone(),
             ready_by: None,
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jobs::capacity::{
     CapacityInput, InstanceLimits, Instances, LimitsError, MAX_SETTLE, MIN_MEASURED_COLD_STARTS,
     MIN_MEASURED_RUNS, Measured, Objective, OpenWork, SETTLE, decide, is_past_signs_of_life,
+    planned,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -361,4 +362,70 @@ fn limits_that_do_not_fit_are_refused_by_name() {
     );
     let zero = InstanceLimits::new(0, 0, 0).unwrap_err().to_string();
     assert!(zero.contains("max_instances"), "{zero}");
+}
+
+#[test]
+fn each_rule_has_its_own_reason() {
+    let mut input = burst();
+    let says = |input: &CapacityInput, instances: u32, words: &str| {
+        let decision = decide(input);
+        assert_eq!(decision.instances, instances, "{decision:?}");
+        assert!(decision.reason.contains(words), "{decision:?}");
+    };
+    // Work that needs more than the minimum is not held back by it.
+    input.limits = limits(2, 5);
+    says(&input, 3, "to be ended within 5 min");
+    input = carried_out(input, 5);
+    says(&input, 5, "16 open jobs: 5 instances are enough");
+    // A maximum that was lowered while jobs are open.
+    input.limits = limits(0, 3);
+    says(&input, 3, "The limits are 0 to 3 instances.");
+    // And while none is.
+    input.open = OpenWork::default();
+    input.since_last_open = Some(input.objective.idle);
+    says(
+        &input,
+        0,
+        "No job has been open for 1 min; the minimum is 0.",
+    );
+    input.since_last_open = Some(secs(10));
+    says(&input, 3, "3 instances stay for another 50 s");
+    input.limits = limits(2, 5);
+    says(
+        &carried_out(input, 0),
+        2,
+        "The limits are 2 to 5 instances.",
+    );
+    let kept = carried_out(input, 2);
+    says(
+        &kept,
+        2,
+        "No job has been open for 1 min; the minimum is 2.",
+    );
+    assert_eq!(decide(&kept).check_again_in, None);
+}
+
+#[test]
+fn concurrent_runs_count_for_instances_in_service_and_for_new_ones() {
+    let mut input = carried_out(burst(), 2);
+    input.limits = limits(0, 1000);
+    input.instances.concurrent_runs = 4;
+    input.open.alive = 200;
+    // 9,000 s of work. Two instances end 2 × 4 × 280 s of it during a cold start; 4 × 300 s of the rest are for each.
+    assert_eq!(decide(&input).instances, 6);
+}
+
+#[test]
+fn planned_number_waits_for_a_pause_of_uploads_unless_it_is_the_maximum() {
+    let mut input = burst();
+    input.since_last_upload = Some(secs(5));
+    assert_eq!(
+        planned(&input),
+        (3, secs(20)),
+        "the oldest job is 100 s old"
+    );
+    input.open.alive = 100;
+    assert_eq!(planned(&input), (5, Duration::ZERO));
+    input.open.alive = 0;
+    assert_eq!(planned(&input), (1, SETTLE));
 }

@@ -24,10 +24,17 @@ const RUN_MINUTES: u64 = 5;
 const HOUR_SECONDS: u64 = 3600;
 const BUCKET: &str = "docket-jobs";
 const PREFIX: &str = "inbound/";
-const PIPELINES: u64 = 3;
 const TENANTS: u64 = 20;
 const SIZES: [u64; 3] = [100_000, 1_000_000, 10_000_000];
 const PAGE: u64 = 1000;
+
+fn pipelines() -> Pipelines {
+    Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap()
+}
+
+fn pipeline_count() -> u64 {
+    pipelines().iter().count() as u64
+}
 
 /// A bucket whose objects exist only while they are listed. Half of a tenant's objects were uploaded through the API, one a
 /// minute until now; the other half by an S3 client, forty days ago. All have a job, except those that are lost.
@@ -128,7 +135,7 @@ impl LargeBucket {
 
     /// A run of the reconciler, `number` intervals from now.
     fn run(&self, number: u64, budget_ms: u64) -> ScanReport {
-        let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+        let pipelines = pipelines();
         let now = Timestamp(NOW.0 + number * RUN_MINUTES * MINUTE_MS);
         self.memory.state().now = now;
         let until = Timestamp(now.0 + budget_ms);
@@ -283,7 +290,7 @@ const AMPLE_MS: u64 = 85_000;
 
 /// Each prefix takes at least one page.
 fn runs_of_a_complete_scan(size: u64) -> u64 {
-    (size.div_ceil(PAGE) + PIPELINES).div_ceil(MAX_PAGES_PER_RUN)
+    (size.div_ceil(PAGE) + pipeline_count()).div_ceil(MAX_PAGES_PER_RUN)
 }
 
 /// docs/reliability.md states the figures.
@@ -318,7 +325,7 @@ fn lost_uploads_are_found_at_a_cost_per_run_that_does_not_grow_with_the_bucket()
     assert_eq!(
         recent_requests,
         // A list of folders for each pipeline, and a page for each tenant.
-        BTreeSet::from([PIPELINES + TENANTS]),
+        BTreeSet::from([pipeline_count() + TENANTS]),
         "the same for each size"
     );
 }

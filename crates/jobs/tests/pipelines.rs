@@ -44,7 +44,8 @@ fn pipeline_with_an_invalid_name_or_prefix_is_rejected() {
     ] {
         assert!(with(from, &to).is_err(), "{to}");
     }
-    assert!(with("prefix = \"inbound/\"", "prefix = \"i/\"").is_ok());
+    assert!(with("prefix = \"inbound/\"", "prefix = \"i/\"").is_err());
+    assert!(with("prefix = \"inbound/\"", "prefix = \"inbound-2/\"").is_ok());
 }
 
 #[test]

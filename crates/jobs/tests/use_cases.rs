@@ -12,7 +12,7 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, CheckRequest, Clock, CopyError, HeadError, InferenceEndpoint, Invocation,
     InvokeError, JobStore, KeyValueStore, ListedVersion, LoadError, NewestJobs, ObjectHead,
-    ObjectStore, Queue, Record, SaveError, Unavailable,
+    ObjectStore, Queue, RecentJobs, Record, SaveError, Unavailable,
 };
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
@@ -381,6 +381,12 @@ impl ObjectStore for Overwritten {
     }
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         self.0.versions(bucket, key).await
+    }
+}
+
+impl RecentJobs for Overwritten {
+    async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable> {
+        self.0.recently_created(shard, limit).await
     }
 }
 

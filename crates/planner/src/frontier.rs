@@ -104,7 +104,7 @@ fn aws_endpoint(
     Ok(EndpointParameters::parse(&file)?)
 }
 
-/// Draws cost per day from left to right, and the wait of nine in ten from bottom to top.
+/// Draws cost per day from left to right, and the p90 of the wait from bottom to top.
 pub fn frontier_picture(frontier: &Frontier) -> String {
     let Frontier {
         scenario,

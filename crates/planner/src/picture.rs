@@ -93,7 +93,7 @@ fn head(svg: &mut String, day: &Day, figures: &Figures) {
         "not kept for all"
     };
     let summary = format!(
-        "Half wait up to {}, nine in ten up to {}, the longest {}. {} cold starts, {:.1} GPU hours. Promise of {}: {kept}.",
+        "Waits: p50 {}, p90 {}, max {}. {} cold starts, {:.1} GPU hours. SLO of {}: {kept}.",
         span(figures.total.p50),
         span(figures.total.p90),
         span(figures.total.max),

@@ -28,6 +28,8 @@ pub struct SideBySide {
     pub docket: PolicyFigures,
     /// Dollars of the documents' work alone, and of one start: no policy is cheaper.
     pub floor_usd: f64,
+    /// On so many days the longest wait was shorter with Docket's controller.
+    pub days_with_shorter_max: usize,
     /// With Docket's controller, every document was ready within the pipeline's SLO.
     pub slo_kept: bool,
 }
@@ -92,6 +94,12 @@ pub fn side_by_side(
         .iter()
         .map(|day| runs(day) / slots + cold_start)
         .sum::<u64>();
+    let longest = |day: &Day| {
+        let waits = day.documents.iter().filter_map(|known| known.wait);
+        waits.map(|wait| wait.total()).max()
+    };
+    let shorter = aws.iter().zip(&docket);
+    let shorter = shorter.filter(|(aws, docket)| longest(docket) < longest(aws));
     let in_time = |day: &Day| Figures::of(day).within_slo == day.documents.len();
     Ok(SideBySide {
         scenario: options.scenario.name(),
@@ -102,6 +110,7 @@ pub fn side_by_side(
         aws: PolicyFigures::of(&aws, price),
         docket: PolicyFigures::of(&docket, price),
         floor_usd: cents(in_hours(floor) / seeds.max(1) as f64 * price),
+        days_with_shorter_max: shorter.count(),
         slo_kept: docket.iter().all(in_time),
     })
 }

@@ -228,7 +228,8 @@ fn billed_hours_cover_the_whole_day_and_every_run() {
 #[test]
 fn runs_longer_than_the_timeout_fail_and_are_reported() {
     let mut long = options(Scenario::DealDay);
-    // Longer than the invocation timeout of the pipeline, which the endpoint reports as a model error.
+    // Longer than the invocation timeout of the pipeline. As no document succeeds, the endpoint counts as down, and the jobs
+    // wait until their deadlines.
     long.documents = 20;
     long.run_seconds = 300;
     let day = day(&long);
@@ -237,10 +238,10 @@ fn runs_longer_than_the_timeout_fail_and_are_reported() {
     assert!(
         day.documents
             .iter()
-            .all(|known| known.failure == Some("ModelError"))
+            .all(|known| known.failure == Some("EndpointDown"))
     );
     let text = report(&day, 1.0, "as given");
-    assert!(text.contains("0 ready, 20 failed (ModelError)"), "{text}");
+    assert!(text.contains("0 ready, 20 failed (EndpointDown)"), "{text}");
     assert!(text.contains("NOT KEPT for 20 of 20"), "{text}");
     well_formed(&picture(&day));
 }

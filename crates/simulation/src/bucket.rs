@@ -217,14 +217,14 @@ impl SimulatedBucket {
 
     /// The folders directly under a prefix, after a folder.
     pub(crate) fn folders(&self, prefix: &str, after: Option<&ListingCursor>) -> Vec<String> {
-        let folder = |key: &String| {
-            let (folder, _) = key.strip_prefix(prefix)?.split_once('/')?;
-            Some(format!("{prefix}{folder}/"))
-        };
-        let mut folders: Vec<String> = self.objects.keys().filter_map(folder).collect();
+        let keys = self.objects.range(prefix.to_owned()..);
+        let keys = keys.map_while(|(key, _)| Some((key, key.strip_prefix(prefix)?)));
+        let mut folders: Vec<&str> = keys
+            .filter_map(|(key, rest)| Some(&key[..prefix.len() + rest.find('/')? + 1]))
+            .filter(|folder| after.is_none_or(|after| *folder > after.key.as_str()))
+            .collect();
         folders.dedup();
-        folders.retain(|folder| after.is_none_or(|after| *folder > after.key));
-        folders
+        folders.into_iter().map(str::to_owned).collect()
     }
 
     /// Copies a version to another key. Returns whether there is such a version.

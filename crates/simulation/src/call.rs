@@ -27,7 +27,7 @@ pub(crate) struct Outage {
 }
 
 /// The calls that can have an outage of their own.
-pub(crate) const CALLS: [&str; 30] = [
+pub(crate) const CALLS: [&str; 31] = [
     "load",
     "create",
     "save",
@@ -56,6 +56,7 @@ pub(crate) const CALLS: [&str; 30] = [
     "list_parts",
     "get record",
     "queued jobs",
+    "recent jobs",
     "complete_multipart_upload",
     "state",
 ];
@@ -126,6 +127,8 @@ pub(crate) enum CallPoll {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     calls: BTreeMap<u64, FunctionCall>,
+    /// Those that the next poll continues. Functions that wait for several calls poll all of them for each.
+    continuing: Vec<u64>,
     pub(crate) outages: Vec<Outage>,
 }
 
@@ -232,7 +235,10 @@ impl Calls {
     }
 
     pub(crate) fn advance(&mut self, functions: &Functions, id: u64) -> CallStep {
-        let Some(call) = self.calls.get_mut(&id) else {
+        let Self {
+            calls, continuing, ..
+        } = self;
+        let Some(call) = calls.get_mut(&id) else {
             return CallStep::Nothing;
         };
         let by = call.by;
@@ -241,6 +247,7 @@ impl Calls {
             (CallPhase::Sent, CallFate::CrashBefore) if !dead => CallStep::Crash(by),
             (CallPhase::Sent, CallFate::Throttled) if !dead => {
                 call.phase = CallPhase::Answered(Some("throttled, not done"));
+                continuing.push(id);
                 call.waker.wake_by_ref();
                 CallStep::Poll(by)
             }
@@ -252,12 +259,13 @@ impl Calls {
             ) if !dead => CallStep::Nothing,
             (CallPhase::Sent, _) => {
                 call.phase = CallPhase::Due;
+                continuing.push(id);
                 call.waker.wake_by_ref();
                 CallStep::Poll(by)
             }
             (CallPhase::Done, _) if dead => {
-                self.calls.remove(&id);
-                if self.calls.values().any(|call| call.by == by) {
+                calls.remove(&id);
+                if calls.values().any(|call| call.by == by) {
                     CallStep::Nothing
                 } else {
                     CallStep::Remove(by)
@@ -268,6 +276,7 @@ impl Calls {
             (CallPhase::Done, fate) => {
                 let lost = fate == CallFate::AnswerLost;
                 call.phase = CallPhase::Answered(lost.then_some("done, but the answer was lost"));
+                continuing.push(id);
                 call.waker.wake_by_ref();
                 CallStep::Poll(by)
             }
@@ -275,12 +284,15 @@ impl Calls {
         }
     }
 
-    /// A function polls its call.
-    pub(crate) fn poll(&mut self, id: u64, waker: &Waker) -> CallPoll {
+    /// A function polls its call, always with the waker with which it began it.
+    pub(crate) fn poll(&mut self, id: u64) -> CallPoll {
+        let Some(at) = self.continuing.iter().position(|known| *known == id) else {
+            return CallPoll::Pending;
+        };
+        self.continuing.swap_remove(at);
         let Some(call) = self.calls.get_mut(&id) else {
             return CallPoll::Pending;
         };
-        call.waker.clone_from(waker);
         match call.phase {
             CallPhase::Sent | CallPhase::Done => CallPoll::Pending,
             CallPhase::Due => {
@@ -321,6 +333,7 @@ impl Calls {
             .collect();
         self.calls
             .retain(|id, call| call.by != by || outlive.contains(id));
+        self.drop_continuing();
         outlive
             .into_iter()
             .map(|id| After::new(env.between(1, MAX_EFFECT_AFTER_CRASH), id))
@@ -330,5 +343,12 @@ impl Calls {
     /// A function has ended: its calls are dropped.
     pub(crate) fn forget(&mut self, by: FunctionId) {
         self.calls.retain(|_, call| call.by != by);
+        self.drop_continuing();
+    }
+
+    /// A dropped call does not continue.
+    fn drop_continuing(&mut self) {
+        let calls = &self.calls;
+        self.continuing.retain(|id| calls.contains_key(id));
     }
 }

@@ -13,12 +13,13 @@ use crate::request::InferenceRequest;
 use crate::time::SECOND;
 
 /// A container is called: it reads what S3 has at that time. Returns its answer and after how
-/// many milliseconds it gives it, if it does. `model_ms` is how long the model takes; otherwise it is random.
+/// many milliseconds it gives it, if it does. `model_ms` is how long the model takes; otherwise it is random. `is_down`: it fails every run.
 pub(crate) fn start_run(
     env: &mut SimulationEnvironment,
     bucket: &SimulatedBucket,
     request: &InferenceRequest,
     model_ms: Option<u64>,
+    is_down: bool,
 ) -> Option<(u64, InvocationStatus)> {
     let found = bucket
         .current(&request.input)
@@ -43,6 +44,8 @@ pub(crate) fn start_run(
         InvocationStatus::Failed(InvocationFailure::InputUnreadable)
     } else if poisoned {
         InvocationStatus::Failed(InvocationFailure::ClientError(400))
+    } else if is_down {
+        InvocationStatus::Failed(InvocationFailure::ServerError(500))
     } else if env.strikes(FaultKind::ModelBroken) {
         InvocationStatus::Failed(if env.rng.up_to(1) == 0 {
             InvocationFailure::ServerError(500)
@@ -57,6 +60,14 @@ pub(crate) fn start_run(
     let takes = model_ms.unwrap_or_else(|| env.between(2 * SECOND, 90 * SECOND));
     request.run.set(Some((env.now, env.now + takes)));
     Some((takes, outcome))
+}
+
+/// What the model says when it fails: about the document if it refuses it, or about itself.
+fn words(job: JobId, failure: InvocationFailure) -> String {
+    match failure {
+        InvocationFailure::ClientError(_) => words_about(job),
+        _ => "CUDA error: device-side assert".to_owned(),
+    }
 }
 
 /// What the model says about the document of a job that it refuses.
@@ -82,9 +93,9 @@ pub(crate) fn store(
             },
         ),
         Some(InvocationFailure::OutputUnwritable) => return false,
-        Some(_) => (
+        Some(failure) => (
             &request.failure,
-            format!(r#"{{"message":"{}"}}"#, words_about(job)),
+            format!(r#"{{"message":"{}"}}"#, words(job, failure)),
             ObjectSource::Failure { job },
         ),
     };

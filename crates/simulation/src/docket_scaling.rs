@@ -30,17 +30,17 @@ pub(crate) struct DocketScaling {
     pub(crate) active_until: u64,
     pub(crate) extra_uploads: u32,
     /// For [`crate::mistake::Mistake::OldReadingUsed`]: earlier pages, by shard and position.
-    readings: BTreeMap<PageKey, Vec<(u64, Page)>>,
+    readings: BTreeMap<PageKey, Vec<(u64, OpenJobsPage)>>,
 }
 
 /// The shard of a page, and what it comes after.
 type PageKey = (u8, Option<ScheduledCheck>);
-pub(crate) type Page = Listing<OpenJob, ScheduledCheck>;
+pub(crate) type OpenJobsPage = Listing<OpenJob, ScheduledCheck>;
 
 impl DocketScaling {
     pub(crate) fn observe(&mut self, now: u64, write: &Write) {
         let job = &write.job;
-        // A queued job needs no instance.
+        // A paused job needs no instance.
         if job.next_check_at().is_some() {
             self.open_since.entry(job.id).or_insert(now);
         } else {
@@ -48,7 +48,7 @@ impl DocketScaling {
         }
     }
 
-    pub(crate) fn old_page(&mut self, now: u64, key: PageKey, page: Page) -> Page {
+    pub(crate) fn old_page(&mut self, now: u64, key: PageKey, page: OpenJobsPage) -> OpenJobsPage {
         let pages = self.readings.entry(key).or_default();
         pages.push((now, page));
         let old = pages.iter().rev().find(|(at, _)| at + OLD <= now);

@@ -36,6 +36,8 @@ pub(crate) enum ScheduledEndpointEvent {
     InService(bool),
     /// The endpoint loses or regains its capacity.
     Capacity(bool),
+    /// Its model fails every run, or no longer.
+    ModelDown(bool),
 }
 
 #[derive(Debug)]
@@ -56,6 +58,7 @@ struct SimulatedEndpoint {
     next_event_at: Option<u64>,
     /// Outputs are written under the path that the product expects.
     names_honest: bool,
+    model_is_down: bool,
     topic: Topic,
 }
 
@@ -125,6 +128,7 @@ impl Endpoints {
             concurrent_runs: settings.max_concurrent_per_instance,
             next_event_at: None,
             names_honest,
+            model_is_down: false,
             topic: Topic {
                 endpoint,
                 enveloped,
@@ -337,6 +341,7 @@ impl Endpoints {
                 return Vec::new();
             }
             ScheduledEndpointEvent::Capacity(available) => hosted.set_capacity(env, available),
+            ScheduledEndpointEvent::ModelDown(is_down) => hosted.model_is_down = is_down,
         }
         self.drive(env, bucket, index)
     }
@@ -389,8 +394,9 @@ impl Endpoints {
                 instance,
                 request,
             } => {
+                let is_down = self.hosted[index].model_is_down;
                 let known = self.model_times.get(&request.input).copied();
-                if let Some((delay, outcome)) = start_run(env, bucket, &request, known) {
+                if let Some((delay, outcome)) = start_run(env, bucket, &request, known, is_down) {
                     plan(delay, ScheduledEndpointEvent::Answer(run, outcome));
                 }
                 if env.strikes(FaultKind::InstanceLost) {

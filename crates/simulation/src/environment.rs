@@ -12,6 +12,18 @@ use crate::time::{HOUR, MINUTE, SECOND, START};
 /// Further violations are not kept. The first one ends a history.
 const MAX_VIOLATIONS: usize = 8;
 
+/// The faults by which a call of a function fails, or is not made.
+const CALL_FAULTS: [FaultKind; 8] = [
+    FaultKind::AnswerLost,
+    FaultKind::CallHangs,
+    FaultKind::CallThrottled,
+    FaultKind::CrashAfterCall,
+    FaultKind::CrashBeforeCall,
+    FaultKind::FunctionPaused,
+    FaultKind::Outage,
+    FaultKind::ReleaseMixed,
+];
+
 /// The destination of the trace.
 #[derive(Debug)]
 pub(crate) enum Trace {
@@ -34,6 +46,8 @@ pub(crate) struct SimulationEnvironment {
     pub(crate) now: u64,
     pub(crate) rng: Rng,
     pub(crate) faults: FaultProfile,
+    /// Calls of functions may fail at some time of the history.
+    pub(crate) calls_may_fail: bool,
     pub(crate) fault_counts: FaultCounts,
     pub(crate) mistake: Option<Mistake>,
     pub(crate) timing: Timing,
@@ -47,6 +61,7 @@ impl SimulationEnvironment {
         Self {
             now: 0,
             rng,
+            calls_may_fail: CALL_FAULTS.iter().any(|fault| faults.rate(*fault) > 0),
             faults,
             fault_counts: FaultCounts::default(),
             mistake: None,

@@ -91,6 +91,9 @@ impl From<PlannedEvent> for TimelineEvent {
                 endpoint,
                 available,
             } => Self::Endpoint(endpoint, ScheduledEndpointEvent::Capacity(available)),
+            PlannedEvent::ModelDown { endpoint, is_down } => {
+                Self::Endpoint(endpoint, ScheduledEndpointEvent::ModelDown(is_down))
+            }
             PlannedEvent::Released => Self::Released,
             PlannedEvent::Visit { page } => Self::Page(page, PageStep::Visit),
             PlannedEvent::Tick => Self::Tick,

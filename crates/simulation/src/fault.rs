@@ -91,6 +91,8 @@ faults! {
     NamesOpaque 300_000,
     /// An instance is lost with requests in flight.
     InstanceLost 50_000,
+    /// The model of an endpoint answers 5xx to every document for minutes to hours.
+    ModelDown 400_000,
     /// The model answers 5xx.
     ModelBroken 500_000,
     /// The model does not answer in time.

@@ -29,6 +29,11 @@ pub(crate) enum PlannedEvent {
         endpoint: usize,
         available: bool,
     },
+    /// The model of an endpoint fails every run, or no longer.
+    ModelDown {
+        endpoint: usize,
+        is_down: bool,
+    },
     /// The newer release is live everywhere.
     Released,
     /// A page connects for the first time.
@@ -246,6 +251,12 @@ impl HistoryPlan {
                 };
                 self.add(from, set(false));
                 self.add(from + lasts, set(true));
+            }
+            if env.strikes(FaultKind::ModelDown) {
+                let (from, lasts) = (env.between(0, window), env.between(MINUTE, 4 * HOUR));
+                let set = |is_down| PlannedEvent::ModelDown { endpoint, is_down };
+                self.add(from, set(true));
+                self.add(from + lasts, set(false));
             }
             if env.strikes(FaultKind::CapacityGone) {
                 let (from, lasts) = (env.between(0, window), env.between(HOUR, 12 * HOUR));

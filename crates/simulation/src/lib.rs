@@ -27,6 +27,7 @@
 
 mod api_request;
 mod api_use_cases;
+mod breakers;
 mod bucket;
 mod call;
 mod capacity;

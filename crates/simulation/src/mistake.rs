@@ -107,7 +107,7 @@ mistakes! {
     PauseIgnoredByUploads,
     /// Retries and releases do not see what is paused.
     PausedJobsReleased,
-    /// Nobody finds the queued jobs after the resume.
+    /// No run of the reconciler releases queued jobs, also after the resume.
     ReleaseForgotten,
     /// A queued job that was cancelled is released.
     CancelledJobReleased,
@@ -115,6 +115,16 @@ mistakes! {
     ReleasedTwice,
     /// The pause of a tenant holds the jobs of every tenant.
     PauseOfEveryTenant,
+    /// A circuit breaker is never closed.
+    BreakerNeverCloses,
+    /// Every failure of a document counts as that of another document.
+    BreakerOpensOnOneDocument,
+    /// The documents of other tenants, which succeed, are not found.
+    SuccessElsewhereIgnored,
+    /// A job fails if its attempt fails while the endpoint is down.
+    AttemptsUsedUpWhileDown,
+    /// A job that was cancelled while its endpoint was down probes it.
+    CancelledJobProbed,
     /// Function `capacity` sees only jobs of which a run is on an instance.
     OnlyRunningJobsCounted,
     /// Function `capacity` does not see jobs that wait for a retry.
@@ -226,6 +236,11 @@ impl Mistake {
             Self::OnlyRunningJobsCounted | Self::StopsWhileOpen | Self::OldReadingUsed => {
                 Some(none)
             }
+            Self::BreakerNeverCloses => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
+            Self::CancelledJobProbed => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
+            Self::BreakerOpensOnOneDocument => Some(none.with(FaultKind::ModelBroken, 600_000)),
+            Self::SuccessElsewhereIgnored => Some(none.with(FaultKind::ModelBroken, 500_000)),
+            Self::AttemptsUsedUpWhileDown => Some(none.with(FaultKind::ModelDown, 1_000_000)),
             Self::PausedJobsReleased => Some(none.with(FaultKind::ModelBroken, 500_000)),
             Self::ErasedJobReopened => Some(
                 none.with(FaultKind::ModelBroken, 500_000)

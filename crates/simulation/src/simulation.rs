@@ -14,6 +14,7 @@ use jobs::pipeline::{Pipelines, Scaling};
 use jobs::ports::{Accepted, Invocation, Queue, SaveError};
 use testkit::key_value_map::KeyValueMap;
 
+use crate::breakers::BreakerLedger;
 use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::call::Calls;
 use crate::capacity::CapacityController;
@@ -66,6 +67,7 @@ pub(crate) struct Simulation {
     pub(crate) multipart: MultipartUploads,
     pub(crate) people: People,
     pub(crate) pauses: PauseLedger,
+    pub(crate) breakers: BreakerLedger,
     pub(crate) functions: Functions,
     pub(crate) calls: Calls,
     pub(crate) ledger: Ledger,
@@ -97,6 +99,7 @@ impl Simulation {
             multipart: MultipartUploads::default(),
             people: People::default(),
             pauses: PauseLedger::default(),
+            breakers: BreakerLedger::default(),
             functions: Functions::default(),
             calls: Calls::default(),
             ledger: Ledger::default(),
@@ -358,7 +361,7 @@ impl Simulation {
     /// The current function saves a row.
     pub(crate) fn save_row(&mut self, job: &Job) -> Result<(), SaveError> {
         let writer = self.writer(self.functions.current_is_newer());
-        let before = self.table.row(job.id).map(|row| &row.job);
+        let before = self.table.row(job.id).map(|row| &*row.job);
         let tampered = tamper::saved_job(&self.env, before, job);
         let job = tampered.as_ref().unwrap_or(job);
         let write = self.table.save(&mut self.env, writer, job)?;
@@ -371,7 +374,9 @@ impl Simulation {
             checks::plans::check_write(&mut self.env, &write);
             checks::writes::check_audit(&mut self.env, &self.records, &write);
             checks::writes::check(&mut self.env, &self.bucket, &write);
-            checks::pauses::check(&mut self.env, &self.pauses, &self.functions, &write);
+            let held_by = (&self.pauses, &self.breakers);
+            checks::pauses::check(&mut self.env, held_by, &self.functions, &write);
+            checks::breakers::check(&mut self.env, &self.breakers, &self.functions, &write);
             self.ledger.record_write(self.env.now, &write.job);
             self.docket.observe(self.env.now, &write);
         }
@@ -462,9 +467,9 @@ impl Simulation {
         self.actions_left == 0
             && self.released
             && self.queues.are_empty()
-            && self.receivers.have_all(&self.records)
             && self.table.has_no_open_jobs()
             && !self.is_releasing()
+            && self.receivers.have_all(&self.records)
     }
 
     /// No more faults. Support redrives the dead letters that are in quarantine.
@@ -495,6 +500,7 @@ impl Simulation {
             people,
             ..
         } = self;
+        checks::breakers::check_at_rest(env, table, &self.breakers);
         checks::at_rest::check_jobs(env, table, &self.event_bus);
         if self.event_bus.has_feed_rule {
             checks::feed::check_at_rest(env, &self.records, &self.event_bus);

@@ -1,6 +1,7 @@
 //! The table of jobs: conditional writes, and two indexes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use api::ports::{JobListEntry, Page, TimeRange};
 use jobs::id::{JobId, Tenant, Timestamp};
@@ -17,7 +18,7 @@ use crate::time::HOUR;
 
 #[derive(Clone, Debug)]
 pub(crate) struct TableRow {
-    pub(crate) job: Job,
+    pub(crate) job: Rc<Job>,
     /// When it was last saved.
     pub(crate) saved_at: u64,
     /// The status group before that.
@@ -39,7 +40,7 @@ impl TableRow {
     }
 
     /// Whether snapshots list it: a page drops cancelled and erased jobs, which a complete snapshot does not have.
-    pub(crate) const fn is_listed(&self) -> bool {
+    pub(crate) fn is_listed(&self) -> bool {
         !matches!(
             self.job.state,
             State::Cancelled { .. } | State::Erased { .. }
@@ -57,10 +58,32 @@ pub(crate) struct Writer {
 /// A write that took effect.
 #[derive(Debug)]
 pub(crate) struct Write {
-    pub(crate) before: Option<Job>,
-    pub(crate) job: Job,
+    pub(crate) before: Option<Rc<Job>>,
+    pub(crate) job: Rc<Job>,
     /// Another job about the same version of the same object.
     pub(crate) duplicate_of: Option<JobId>,
+}
+
+/// An index whose partitions are the shards, sorted by time.
+#[derive(Debug, Default)]
+struct ShardedIndex([BTreeSet<(u64, JobId)>; JobId::SHARDS as usize]);
+
+impl ShardedIndex {
+    fn shard(&self, shard: u8) -> impl Iterator<Item = &(u64, JobId)> {
+        self.0.get(usize::from(shard)).into_iter().flatten()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(BTreeSet::is_empty)
+    }
+
+    fn remove(&mut self, at: u64, id: JobId) {
+        self.0[usize::from(id.shard())].remove(&(at, id));
+    }
+
+    fn insert(&mut self, at: u64, id: JobId) {
+        self.0[usize::from(id.shard())].insert((at, id));
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,9 +91,11 @@ pub(crate) struct JobTable {
     rows: BTreeMap<JobId, TableRow>,
     by_input: BTreeMap<(String, String), JobId>,
     /// The index of open jobs by their next check.
-    by_next_check: BTreeSet<(u64, JobId)>,
+    by_next_check: ShardedIndex,
     /// The index of queued jobs, oldest first.
-    by_queue: BTreeSet<(u64, JobId)>,
+    by_queue: ShardedIndex,
+    /// The index of all jobs by their creation.
+    by_created: ShardedIndex,
 }
 
 impl JobTable {
@@ -104,11 +129,11 @@ impl JobTable {
         job: &Job,
     ) -> Result<Option<Write>, SaveError> {
         if let Some(row) = self.rows.get(&job.id) {
-            if row.job == *job {
+            if *row.job == *job {
                 return Ok(None);
             }
             if !env.has(Mistake::CreateReplaces) {
-                return Err(SaveError::Conflict(Some(Box::new(row.job.clone()))));
+                return Err(SaveError::Conflict(Some(Box::new(Job::clone(&row.job)))));
             }
         }
         Ok(Some(self.write(env, writer, job)))
@@ -124,11 +149,11 @@ impl JobTable {
         let Some(row) = self.rows.get(&job.id) else {
             return Err(SaveError::Conflict(None));
         };
-        if row.job == *job {
+        if *row.job == *job {
             return Ok(None);
         }
         if row.job.version + 1 != job.version && !env.has(Mistake::VersionIgnored) {
-            return Err(SaveError::Conflict(Some(Box::new(row.job.clone()))));
+            return Err(SaveError::Conflict(Some(Box::new(Job::clone(&row.job)))));
         }
         Ok(Some(self.write(env, writer, job)))
     }
@@ -138,20 +163,26 @@ impl JobTable {
         if env.has(Mistake::ReasonDropped) {
             job.history.iter_mut().for_each(|entry| entry.reason = None);
         }
+        let job = Rc::new(job);
         let before = self.rows.get(&job.id).cloned();
-        env.log(|| describe_write(writer.function, before.as_ref().map(|row| &row.job), &job));
+        let job_before = before.as_ref().map(|row| &*row.job);
+        env.log(|| describe_write(writer.function, job_before, &job));
         let input = (job.input.key.clone(), job.input.version.clone());
         let other = self.by_input.insert(input, job.id);
         let next_check_at = job.next_check_at().map(|at| at.0);
         let indexed = before.as_ref().and_then(|row| row.next_check_at);
         self.move_in_index(job.id, indexed, next_check_at);
-        self.move_in_queue(env, before.as_ref().map(|row| &row.job), &job);
+        self.move_in_queue(env, job_before, &job);
+        if let Some(before) = job_before {
+            self.by_created.remove(before.created_at.0, job.id);
+        }
+        self.by_created.insert(job.created_at.0, job.id);
         let row = TableRow {
             saved_at: env.now,
             group_before: before.as_ref().map(|row| row.job.state.status_group()),
             newer: writer.newer,
             next_check_at,
-            job: job.clone(),
+            job: Rc::clone(&job),
         };
         self.rows.insert(job.id, row);
         Write {
@@ -163,10 +194,10 @@ impl JobTable {
 
     fn move_in_index(&mut self, id: JobId, from: Option<u64>, to: Option<u64>) {
         if let Some(from) = from {
-            self.by_next_check.remove(&(from, id));
+            self.by_next_check.remove(from, id);
         }
         if let Some(to) = to {
-            self.by_next_check.insert((to, id));
+            self.by_next_check.insert(to, id);
         }
     }
 
@@ -174,10 +205,10 @@ impl JobTable {
         let is_kept =
             env.has(Mistake::CancelledJobReleased) && matches!(job.state, State::Cancelled { .. });
         if let Some(from) = before.and_then(Job::queued_at).filter(|_| !is_kept) {
-            self.by_queue.remove(&(from.0, job.id));
+            self.by_queue.remove(from.0, job.id);
         }
         if let Some(to) = job.queued_at() {
-            self.by_queue.insert((to.0, job.id));
+            self.by_queue.insert(to.0, job.id);
         }
     }
 
@@ -221,9 +252,8 @@ impl JobTable {
                 .is_some_and(|row| row.saved_at <= known_at)
         };
         self.by_next_check
-            .iter()
+            .shard(shard)
             .take_while(|(at, _)| *at <= by.0)
-            .filter(|(_, id)| id.shard() == shard)
             .filter(|(_, id)| known(id))
             .map(due)
             .filter(|due| after.is_none_or(|after| *due > after))
@@ -267,16 +297,20 @@ impl JobTable {
         limit: usize,
     ) -> Page<JobListEntry> {
         let known_at = env.now.saturating_sub(env.index_lag());
+        let known = |id| {
+            let row: Option<&TableRow> = self.rows.get(id);
+            row.is_some_and(|row| row.group_at(known_at).is_some())
+        };
         let mut items: Vec<JobListEntry> = self
-            .rows()
-            .filter(|row| row.group_at(known_at).is_some() && row.job.id.shard() == shard)
-            .map(|row| JobListEntry {
-                at: row.job.created_at,
-                job: row.job.id,
+            .by_created
+            .shard(shard)
+            .filter(|(at, id)| (range.from.0..=range.to.0).contains(at) && known(id))
+            .map(|(at, id)| JobListEntry {
+                at: Timestamp(*at),
+                job: *id,
             })
-            .filter(|entry| (range.from..=range.to).contains(&entry.at))
+            .take(limit.saturating_add(1))
             .collect();
-        items.sort();
         let more = items.len() > limit;
         items.truncate(limit);
         Page { items, more }
@@ -291,15 +325,15 @@ impl JobTable {
     ) -> Listing<OpenJob, ScheduledCheck> {
         let mut rest = self
             .by_next_check
-            .iter()
+            .shard(shard)
             .map(due)
-            .filter(|due| due.job.shard() == shard && after.is_none_or(|after| *due > after))
+            .filter(|due| after.is_none_or(|after| *due > after))
             .peekable();
         let page: Vec<ScheduledCheck> = rest.by_ref().take(usize::from(limit.min(3))).collect();
         let next = page.last().copied().filter(|_| rest.peek().is_some());
         let rows = page.iter().filter_map(|due| self.rows.get(&due.job));
         Listing {
-            items: rows.map(|row| OpenJob::from(&row.job)).collect(),
+            items: rows.map(|row| OpenJob::from(&*row.job)).collect(),
             next,
         }
     }
@@ -318,9 +352,10 @@ impl JobTable {
             queued_at: Timestamp(*at),
             job: *job,
         };
-        let entries = self.by_queue.iter().filter(|_| !is_forgotten).map(position);
+        let entries = self.by_queue.shard(shard).filter(|_| !is_forgotten);
         let mut rest = entries
-            .filter(|it| it.job.shard() == shard && after.is_none_or(|after| *it > after))
+            .map(position)
+            .filter(|it| after.is_none_or(|after| *it > after))
             .filter_map(|position| {
                 let row = self.rows.get(&position.job)?;
                 (row.saved_at <= known_at).then(|| QueuedJob {
@@ -348,7 +383,8 @@ impl JobTable {
         limit: u16,
     ) -> Listing<OpenJob, ScheduledCheck> {
         let was_open = |row: &&TableRow| {
-            let is_queued = row.saved_at <= known_at && row.job.queued_at().is_some();
+            let is_paused = row.job.queued_at().is_some() && row.job.next_check_at().is_none();
+            let is_queued = row.saved_at <= known_at && is_paused;
             row.job.id.shard() == shard
                 && row.group_at(known_at) == Some(StatusGroup::Open)
                 && !is_queued
@@ -364,7 +400,7 @@ impl JobTable {
         dues.truncate(usize::from(limit.min(3)));
         let rows = dues.iter().filter_map(|due| self.rows.get(&due.job));
         Listing {
-            items: rows.map(|row| OpenJob::from(&row.job)).collect(),
+            items: rows.map(|row| OpenJob::from(&*row.job)).collect(),
             next: dues.last().copied().filter(|_| more),
         }
     }
@@ -398,7 +434,7 @@ impl JobTable {
         let mut jobs: Vec<&Job> = self
             .rows()
             .filter(|row| row.job.tenant == *tenant && listed(row))
-            .map(|row| &row.job)
+            .map(|row| &*row.job)
             .collect();
         jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
         let more = jobs.len() > limit;

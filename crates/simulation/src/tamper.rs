@@ -1,10 +1,11 @@
 //! Planted mistakes that take more than one service to make: they change what the product sees.
 
 use aws_lambda_events::sqs::SqsMessage;
+use jobs::event::EventKind;
 use jobs::id::{Attempt, InferenceId, Timestamp};
-use jobs::job::Job;
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::ports::ListedVersion;
-use jobs::state::{RetryBudget, State};
+use jobs::state::{Cause, RetryBudget, State};
 
 use crate::environment::SimulationEnvironment;
 use crate::function::Functions;
@@ -74,7 +75,7 @@ pub(crate) fn loaded_job(
     {
         job.state = reopened(env, attempt);
     }
-    if env.has(Mistake::CancelledJobReleased) {
+    if env.has(Mistake::CancelledJobReleased) || env.has(Mistake::CancelledJobProbed) {
         job = still_queued(env, job);
     }
     // A copy of the release comes after the attempt has begun.
@@ -88,6 +89,7 @@ pub(crate) fn loaded_job(
         job.state = State::Queued {
             next: attempt,
             since: job.created_at,
+            start_by: None,
             budget,
         };
     }
@@ -100,15 +102,30 @@ pub(crate) fn loaded_job(
     job
 }
 
-/// [`Mistake::CancelledJobReleased`]: a job that was cancelled before anything ran still looks queued.
+/// [`Mistake::CancelledJobReleased`] and [`Mistake::CancelledJobProbed`]: a job that was cancelled before anything ran, or
+/// while its endpoint was down, still looks queued.
 fn still_queued(env: &SimulationEnvironment, mut job: Job) -> Job {
-    if env.has(Mistake::CancelledJobReleased)
-        && job.attempts.is_empty()
+    let was_held = job.attempts.is_empty() && env.has(Mistake::CancelledJobReleased);
+    let was_down = |record: &AttemptRecord| {
+        let cause = record.failure.as_ref().map(|failure| failure.cause);
+        matches!(cause, Some(Cause::Refused | Cause::EndpointDown))
+    };
+    let was_probe = job.attempts.iter().any(was_down) && env.has(Mistake::CancelledJobProbed);
+    if (was_held || was_probe)
         && let State::Cancelled { attempt } = job.state
     {
+        let is_held = |entry: &&HistoryEntry| {
+            let event = &entry.event;
+            matches!(
+                event,
+                EventKind::Held | EventKind::SubmitFailed | EventKind::AttemptFailed
+            )
+        };
+        let held = job.history.iter().rev().find(is_held);
         job.state = State::Queued {
             next: attempt,
-            since: job.created_at,
+            since: held.map_or(job.created_at, |entry| entry.at),
+            start_by: None,
             budget: RetryBudget {
                 last_attempt: attempt,
                 expires_at: Timestamp(env.wall().0 + HOUR),
@@ -119,12 +136,52 @@ fn still_queued(env: &SimulationEnvironment, mut job: Job) -> Job {
     job
 }
 
+/// [`Mistake::BreakerOpensOnOneDocument`]: the failures of a breaker are each of another job.
+pub(crate) fn failures_of_other_jobs(body: &str) -> String {
+    let mut number = 0;
+    let mut lines = Vec::new();
+    for line in body.lines() {
+        let mut columns: Vec<String> = line.split('\t').map(str::to_owned).collect();
+        if line.starts_with('!')
+            && let Some(failures) = columns.get_mut(5)
+        {
+            let other = failures.split(';').map(|failure| {
+                number += 1;
+                let mut parts: Vec<String> = failure.split(',').map(str::to_owned).collect();
+                if let Some(job) = parts.get_mut(1) {
+                    job.replace_range(..8, &format!("{number:08x}"));
+                }
+                parts.join(",")
+            });
+            *failures = other.collect::<Vec<_>>().join(";");
+        }
+        lines.push(columns.join("\t"));
+    }
+    lines.join("\n")
+}
+
 /// The row that is saved instead of `job`, if a mistake is planted about it.
 pub(crate) fn saved_job(
     env: &SimulationEnvironment,
     before: Option<&Job>,
     job: &Job,
 ) -> Option<Job> {
+    // An attempt is used up although its endpoint is down.
+    if env.has(Mistake::AttemptsUsedUpWhileDown)
+        && let State::Queued { next, .. } = job.state
+        && let Some(failure) = job.failure()
+        && failure.cause == Cause::EndpointDown
+    {
+        let mut failed = job.clone();
+        failed.state = State::Failed {
+            attempt: next,
+            failure: failure.clone(),
+        };
+        failed.expires_at = Some(Timestamp(
+            (job.updated_at.0 / 1000 + u64::from(job.row_ttl_days) * 86_400) * 1000,
+        ));
+        return Some(failed);
+    }
     let before = before.filter(|_| job.is_erased())?;
     let mut kept = job.clone();
     if env.has(Mistake::ReasonsNotErased) {

@@ -1,6 +1,6 @@
 //! Planned events, by time.
 
-use std::cmp::Ordering;
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Something that a service wants to happen later.
@@ -20,32 +20,19 @@ impl<E> After<E> {
     }
 }
 
-struct Timed<E> {
+/// When an event happens, and where it is stored. In this order: of two at the same time the one that was planned first.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Planned {
     at: u64,
     sequence: u64,
-    event: E,
-}
-
-impl<E> PartialEq for Timed<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-impl<E> Eq for Timed<E> {}
-impl<E> PartialOrd for Timed<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl<E> Ord for Timed<E> {
-    /// The earliest first; of two at the same time the one that was planned first.
-    fn cmp(&self, other: &Self) -> Ordering {
-        (other.at, other.sequence).cmp(&(self.at, self.sequence))
-    }
+    slot: usize,
 }
 
 pub(crate) struct Timeline<E> {
-    heap: BinaryHeap<Timed<E>>,
+    /// The earliest first. Without the events, which are larger than what the heap compares and moves.
+    heap: BinaryHeap<Reverse<Planned>>,
+    events: Vec<Option<E>>,
+    free_slots: Vec<usize>,
     planned: u64,
     /// Events taken so far: limits histories that do not end.
     pub(crate) taken: u64,
@@ -55,6 +42,8 @@ impl<E> Default for Timeline<E> {
     fn default() -> Self {
         Self {
             heap: BinaryHeap::new(),
+            events: Vec::new(),
+            free_slots: Vec::new(),
             planned: 0,
             taken: 0,
         }
@@ -64,17 +53,24 @@ impl<E> Default for Timeline<E> {
 impl<E> Timeline<E> {
     pub(crate) fn plan(&mut self, at: u64, event: E) {
         self.planned += 1;
-        self.heap.push(Timed {
+        let slot = self.free_slots.pop().unwrap_or_else(|| {
+            self.events.push(None);
+            self.events.len() - 1
+        });
+        self.events[slot] = Some(event);
+        self.heap.push(Reverse(Planned {
             at,
             sequence: self.planned,
-            event,
-        });
+            slot,
+        }));
     }
 
     /// The next event and its time.
     pub(crate) fn next(&mut self) -> Option<(u64, E)> {
-        let next = self.heap.pop()?;
+        let Reverse(next) = self.heap.pop()?;
+        let event = self.events[next.slot].take()?;
+        self.free_slots.push(next.slot);
         self.taken += 1;
-        Some((next.at, next.event))
+        Some((next.at, event))
     }
 }

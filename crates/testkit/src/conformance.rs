@@ -20,7 +20,7 @@ mod object_store;
 mod quarantine;
 mod reconcile;
 
-pub use api::{job_list, key_value_store};
+pub use api::{job_list, key_value_store, marks_store};
 pub use connections::{connections, tickets};
 pub use fixtures::{full_job, one_in_every_state};
 pub use job_store::{job_store, newest_jobs};

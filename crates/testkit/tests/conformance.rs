@@ -6,7 +6,7 @@ use jobs::id::Timestamp;
 use jobs::ports::Clock;
 use testkit::conformance::{
     connections, dead_letters, folders, inventory, job_index, job_list, job_store, key_value_store,
-    newest_jobs, object_store, quarantine, quarantine_store, tickets,
+    marks_store, newest_jobs, object_store, quarantine, quarantine_store, tickets,
 };
 use testkit::memory::Memory;
 
@@ -23,6 +23,7 @@ fn job_table_conforms() {
     check(async |memory| job_store(memory, memory, "acme").await);
     check(async |memory| newest_jobs(memory, memory, "acme").await);
     check(async |memory| job_list(memory, "docket-jobs", "acme").await);
+    check(async |memory| marks_store(memory, "docket-jobs", "acme").await);
 }
 
 #[test]

@@ -5,7 +5,7 @@ import type { Session } from "../auth/session";
 import { backoff, pause } from "../lib/backoff";
 import { ApiError, NetworkError, parseError } from "./errors";
 import type { paths } from "./openapi";
-import type { JobQuery } from "./types";
+import type { JobQuery, MarksChange } from "./types";
 
 /** How many times a GET request is sent, the first included. */
 const MAX_GET_ATTEMPTS = 3;
@@ -42,6 +42,7 @@ export class Client {
   retry = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/retry", { id, body });
   runAgain = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/run-again", { id, body });
   cancel = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
+  mark = (id: string, body: MarksChange) => this.send("post", "/jobs/{job_id}/marks", { id, body });
   deleteData = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/data-deletion", { id, body });
   createUpload = (body: Body<paths["/uploads"]["post"]>["body"]) => this.send("post", "/uploads", { body });
   upload = (id: string) => this.get("/uploads/{job_id}", { id });
@@ -53,6 +54,7 @@ export class Client {
     this.send("post", "/ws-tickets", { body: tenant === undefined ? {} : { tenant } });
   plans = () => this.get("/retry-plans", {});
   plan = (id: string) => this.get("/retry-plans/{plan_id}", { id });
+  planJobs = (id: string, page: number) => this.get("/retry-plans/{plan_id}/jobs", { id, query: { page } });
   createPlan = (body: Body<paths["/retry-plans"]["post"]>["body"]) => this.send("post", "/retry-plans", { body });
   applyPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/apply", { id });
   pauses = () => this.get("/pauses", {});
@@ -147,7 +149,7 @@ function fill(path: string, id = ""): string {
 }
 
 function search(query: object): string {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined && value !== "");
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
   const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
   return text === "" ? "" : `?${text}`;
 }

@@ -181,6 +181,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/marks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Marks a contract as reviewed, assigns it, writes its note, or says that the caller has opened it. Other marks stay. Pages that show it get a push. Refused as `refused` if there is no result or its data was deleted.
+         * @description Access: any role that can see the job.
+         */
+        post: operations["MarkJob"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{job_id}/result": {
         parameters: {
             query?: never;
@@ -443,6 +463,26 @@ export interface paths {
          * @description Access: support.
          */
         post: operations["ApplyRetryPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retry-plans/{plan_id}/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists the jobs of a retry plan, each with what became of it.
+         * @description Access: support.
+         */
+        get: operations["ListRetryPlanJobs"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -765,7 +805,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
+        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -848,6 +888,8 @@ export interface components {
             expires_at: number;
             /** @description The pipelines that take uploads. */
             pipelines: components["schemas"]["PipelineView"][];
+            /** @description The caller in `opened.by` of a job's marks. */
+            reader_id?: string;
             /** @description What the caller may do; several roles add up. */
             roles: components["schemas"]["CallerRole"][];
             /** @description The caller's tenants. Support has access to all tenants without being listed here. */
@@ -904,7 +946,7 @@ export interface components {
             url: string;
         };
         /**
-         * @description A page of the feed. `hash` is the hash of the last of `events`; whoever computes the hashes of all events from
+         * @description A page of the feed. `hash` is the hash of the last of `events`; a reader that computes the hashes of all events from
          *     `previous_hash` on and arrives at `hash` has received each of them unchanged.
          */
         EventPage: {
@@ -1026,7 +1068,7 @@ export interface components {
          * @description Why an attempt or a job failed.
          * @enum {string}
          */
-        FailureCause: "InvalidInput" | "Superseded" | "ModelRejected" | "ModelError" | "TimedOut" | "Expired" | "Lost" | "PipelineGone" | "Refused" | "Unknown";
+        FailureCause: "InvalidInput" | "Superseded" | "ModelRejected" | "ModelError" | "TimedOut" | "Expired" | "Lost" | "PipelineGone" | "Refused" | "Unprocessable" | "EndpointDown" | "Unknown";
         /** @description Why a job or an attempt failed. */
         FailureView: {
             cause: components["schemas"]["FailureCause"];
@@ -1035,6 +1077,21 @@ export interface components {
              *     as HTML.
              */
             detail: string;
+        };
+        /**
+         * @description The findings of a result by how serious they are. They were counted by a reader's page, which knows the result; the service
+         *     does not read it.
+         */
+        FindingCounts: {
+            /**
+             * Format: int32
+             * @description The attempt with the result.
+             */
+            attempt: number;
+            /** Format: int32 */
+            other: number;
+            /** Format: int32 */
+            serious: number;
         };
         /** @description The body of a response that API Gateway makes itself, without calling the service. */
         GatewayError: {
@@ -1093,6 +1150,11 @@ export interface components {
             attempts: components["schemas"]["AttemptView"][];
             /**
              * Format: int64
+             * @description When S3 deletes the document, at the earliest. After that another attempt cannot succeed. Absent if its data was deleted.
+             */
+            document_kept_until?: number;
+            /**
+             * Format: int64
              * @description When the job's row may be deleted. Absent while the job is open.
              */
             expires_at?: number;
@@ -1103,6 +1165,11 @@ export interface components {
             input_version?: string;
             /** @description Absent until the file is uploaded. */
             job?: components["schemas"]["JobView"];
+            /**
+             * Format: int64
+             * @description When S3 deletes the newest result, at the earliest. Absent without a result.
+             */
+            result_kept_until?: number;
             /** @description The id of the job's trace, in logs and traces. */
             trace_id?: string;
             /** @description The upload session. Present until the file is uploaded. */
@@ -1125,6 +1192,8 @@ export interface components {
         };
         /** @description Query parameters of `GET /jobs`. */
         JobQuery: {
+            /** @description Only contracts that are assigned to this person. Empty: only those that are assigned to nobody. */
+            assigned_to?: string;
             /** @description Only jobs of exactly this batch. Support must name the tenant. */
             batch?: string;
             /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
@@ -1138,6 +1207,11 @@ export interface components {
              */
             find?: string;
             /**
+             * @description Only contracts in whose result so many findings were counted. Results that no page has counted yet are left out.
+             * @enum {string}
+             */
+            found?: "serious" | "any" | "none";
+            /**
              * Format: int32
              * @description Maximum number of jobs in the response. The default is 50.
              */
@@ -1148,6 +1222,8 @@ export interface components {
             q?: string;
             /** @description Only jobs with exactly this reference. Support must name the tenant. */
             reference?: string;
+            /** @description Only contracts whose result is marked as reviewed, or is not yet. */
+            reviewed?: boolean;
             /**
              * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
              *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
@@ -1164,6 +1240,8 @@ export interface components {
             status?: components["schemas"]["StatusGroup"];
             /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
             tenant?: string;
+            /** @description Only documents that this person uploaded through the API. A name as in `GET /me`. */
+            uploaded_by?: string;
         };
         /**
          * @description The status of a job: `Queued`, `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
@@ -1240,6 +1318,8 @@ export interface components {
             failure?: components["schemas"]["FailureView"];
             /** @description The same for all versions and attempts of the job: a UUID. */
             id: string;
+            /** @description What people noted about the contract. */
+            marks?: components["schemas"]["MarksView"];
             /** @description The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result. */
             model?: components["schemas"]["ModelView"];
             /** @description The file name, shortened to 200 characters. Plain text. Escape it before you show it as HTML. */
@@ -1270,11 +1350,51 @@ export interface components {
              * @description When the job last changed, in milliseconds since 1970 UTC.
              */
             updated_at: number;
+            /** @description Who uploaded the document, if it was uploaded through the API. Not in events for programs. */
+            uploaded_by?: string;
             /**
              * Format: int64
              * @description Grows with every change. Of two views of a job, the one with the higher version is newer.
              */
             version: number;
+        };
+        /** @description Body of `POST /jobs/{job_id}/marks`. What is absent stays. */
+        MarksChange: {
+            /** @description Who is to review it, as in `GET /me`. Empty: nobody. */
+            assigned_to?: string | null;
+            /** @description The id of the upload of a corrected version, for a failed job. */
+            corrected_by?: string | null;
+            /** @description The findings that the caller has counted in the result. */
+            findings?: components["schemas"]["FindingCounts"] | null;
+            /** @description One line. Empty: no note. */
+            note?: string | null;
+            /** @description The caller has opened the contract: it is no longer new to them. */
+            opened?: boolean;
+            /** @description Why support marks, assigns or notes a contract, for the audit log. Others need not say it. */
+            reason?: string | null;
+            /** @description Whether the caller has reviewed the contract's result. Reviewers and support only; so are `assigned_to` and `note`. */
+            reviewed?: boolean | null;
+        };
+        /** @description What people noted about a contract. Not in events for programs. */
+        MarksView: {
+            /** @description Who is to review it. Plain text. Escape it before you show it as HTML. So is `note`. */
+            assigned_to?: string;
+            /** @description The job of a corrected version of the document, which was uploaded for this failed one. The job may not exist yet. */
+            corrected_by?: string;
+            /** @description How many findings a page has understood in the result. */
+            findings?: components["schemas"]["FindingCounts"];
+            /** @description A note of one line. */
+            note?: string;
+            /** @description Who has opened the newest result or failure. */
+            opened?: components["schemas"]["Opened"];
+            /** @description Who has reviewed the contract. */
+            reviewed?: components["schemas"]["Reviewed"];
+            /**
+             * Format: int64
+             * @description Counts the changes of the marks, from 1. Of two views of a job, the marks with the higher revision are newer, whatever
+             *     the job's version.
+             */
+            revision: number;
         };
         /**
          * @description The version of a model: `<endpoint configuration>@<digest>`. The digest is the first twelve hexadecimal digits of the SHA-256
@@ -1416,6 +1536,13 @@ export interface components {
              */
             url: string;
         };
+        /** @description Who has opened which attempt's result or failure. */
+        Opened: {
+            /** Format: int32 */
+            attempt: number;
+            /** @description Each is a `reader_id` of `GET /me`. At most 50. */
+            by: string[];
+        };
         /** @description Query parameters of `GET /quarantine` and `GET /audit`. */
         PageQuery: {
             /** @description Continues a list where an earlier response ended. */
@@ -1423,7 +1550,7 @@ export interface components {
         };
         /** @description Response of `GET /pauses`. */
         PauseList: {
-            /** @description For support all pauses, for others those that hold jobs of their tenants. */
+            /** @description For support all pauses, for others those that hold jobs of their tenants. Open circuit breakers are among them. */
             pauses: components["schemas"]["PauseView"][];
         };
         /**
@@ -1433,6 +1560,11 @@ export interface components {
         PauseView: {
             /** @description Who paused it. Only for support. */
             actor?: string;
+            /**
+             * @description Nobody paused it: the circuit breaker of the pipeline is open, since the endpoint refused or failed every document. It
+             *     closes by itself when a probe shows that the endpoint works.
+             */
+            breaker?: boolean;
             /** @description The pipeline; absent if the pause is about all pipelines of the tenant. */
             pipeline?: string;
             /** @description Why. Plain text. Escape it before you show it as HTML. Only for support. */
@@ -1446,7 +1578,7 @@ export interface components {
             tenant?: string;
             /**
              * Format: int64
-             * @description When it ends by itself, in milliseconds since 1970 UTC.
+             * @description When it ends by itself, in milliseconds since 1970 UTC. Of a circuit breaker: when one job probes the endpoint next.
              */
             until: number;
         };
@@ -1475,6 +1607,17 @@ export interface components {
              * @description Typical time of one run on the endpoint, in seconds.
              */
             typical_run_seconds: number;
+        };
+        /** @description A job of a plan. */
+        PlannedJobView: {
+            /** @description Absent if its record no longer exists. */
+            job?: components["schemas"]["JobView"];
+            job_id: string;
+            /**
+             * @description The count of `RetryPlanOutcome` that it belongs to.
+             * @enum {string}
+             */
+            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed";
         };
         /** @description Why a request was refused: problem details (RFC 9457), `application/problem+json`. */
         Problem: {
@@ -1637,6 +1780,25 @@ export interface components {
              */
             until?: number | null;
         };
+        /** @description Response of `GET /retry-plans/{plan_id}/jobs`. */
+        RetryPlanJobs: {
+            /** @description In the order in which they are started. */
+            jobs: components["schemas"]["PlannedJobView"][];
+            /**
+             * Format: int32
+             * @description How many pages there are.
+             */
+            pages: number;
+        };
+        /** @description Query parameters of `GET /retry-plans/{plan_id}/jobs`. */
+        RetryPlanJobsQuery: {
+            /**
+             * Format: int32
+             * @description The page, from 0. A page has up to 100 jobs.
+             * @default 0
+             */
+            page?: number;
+        };
         /** @description Response of `GET /retry-plans`. */
         RetryPlanList: {
             /** @description The newest 50, newest first. */
@@ -1741,6 +1903,21 @@ export interface components {
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
         };
+        /** @description Who reviewed which result. */
+        Reviewed: {
+            /**
+             * Format: int64
+             * @description In milliseconds since 1970 UTC.
+             */
+            at: number;
+            /**
+             * Format: int32
+             * @description The attempt with the result. If the job has a newer one, that is not reviewed.
+             */
+            attempt: number;
+            /** @description As in `GET /me`. */
+            by: string;
+        };
         /** @description Body of `POST /uploads/{job_id}/parts`. */
         SignPartsRequest: {
             /** @description The numbers of the parts to sign, from 1 to the upload's `part_count`. */
@@ -1770,7 +1947,7 @@ export interface components {
             };
             /** @enum {string} */
             method: "GET" | "PUT";
-            /** @description The URL with the signature. Whoever has it can send the request. */
+            /** @description The URL with the signature. All who have it can send the request. */
             url: string;
         };
         /** @description The response to `{"action":"sync"}`. */
@@ -1883,7 +2060,7 @@ export interface components {
          * @description What an open job can wait for.
          * @enum {string}
          */
-        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "stalled";
+        WaitsOn: "upload" | "submission" | "endpoint" | "retry" | "pause" | "breaker" | "stalled";
         /** @description Body of `POST /webhooks/{webhook_id}`. What is absent stays as it is. */
         WebhookChange: {
             /** @description `false` pauses it. `true` goes on where it stopped, also after it was disabled because it failed. */
@@ -2279,6 +2456,8 @@ export interface operations {
     ListJobs: {
         parameters: {
             query?: {
+                /** @description Only contracts that are assigned to this person. Empty: only those that are assigned to nobody. */
+                assigned_to?: string;
                 /** @description Only jobs of exactly this batch. Support must name the tenant. */
                 batch?: string;
                 /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
@@ -2291,6 +2470,8 @@ export interface operations {
                  *     All other filters but `tenant` are ignored. Support must name the tenant to find a reference.
                  */
                 find?: string;
+                /** @description Only contracts in whose result so many findings were counted. Results that no page has counted yet are left out. */
+                found?: "serious" | "any" | "none";
                 /** @description Maximum number of jobs in the response. The default is 50. */
                 limit?: number;
                 /** @description Only this pipeline. */
@@ -2299,6 +2480,8 @@ export interface operations {
                 q?: string;
                 /** @description Only jobs with exactly this reference. Support must name the tenant. */
                 reference?: string;
+                /** @description Only contracts whose result is marked as reviewed, or is not yet. */
+                reviewed?: boolean;
                 /**
                  * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
                  *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
@@ -2312,6 +2495,8 @@ export interface operations {
                 status?: components["schemas"]["StatusGroup"];
                 /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
                 tenant?: string;
+                /** @description Only documents that this person uploaded through the API. A name as in `GET /me`. */
+                uploaded_by?: string;
             };
             header?: never;
             path?: never;
@@ -2650,6 +2835,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ResultView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    MarkJob: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarksChange"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCommandResult"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */
@@ -3856,6 +4124,88 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetryPlanView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListRetryPlanJobs: {
+        parameters: {
+            query?: {
+                /** @description The page, from 0. A page has up to 100 jobs. */
+                page?: number;
+            };
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryPlanJobs"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

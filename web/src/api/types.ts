@@ -18,6 +18,8 @@ export type JobView = Schemas["JobView"];
 export type ReadyByView = Schemas["ReadyByView"];
 export type JobStatus = Schemas["JobStatus"];
 export type StatusGroup = Schemas["StatusGroup"];
+export type MarksChange = Schemas["MarksChange"];
+export type FoundFilter = NonNullable<Schemas["JobQuery"]["found"]>;
 export type Cause = Schemas["FailureCause"];
 export type JobQuery = Schemas["JobQuery"];
 export type JobPage = Schemas["JobPage"];
@@ -37,6 +39,7 @@ export type ModelView = Schemas["ModelView"];
 export type AttemptView = Schemas["AttemptView"];
 
 export type RetryPlanView = Schemas["RetryPlanView"];
+export type PlannedJob = Schemas["PlannedJobView"];
 export type RetryPlanFilter = Schemas["RetryPlanFilter"];
 export type PauseView = Schemas["PauseView"];
 export type QuarantineEntry = Schemas["QuarantineEntry"];

@@ -9,7 +9,17 @@
 import type { Configuration } from "../api/types";
 import { clockOffsetMs, now, setServiceTime } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
-import { type CognitoAnswer, revoke, SignInError, withNewPassword, withPassword, withRefreshToken } from "./cognito";
+import {
+  type Challenge,
+  type CognitoAnswer,
+  forgotPassword,
+  resetPassword,
+  revoke,
+  SignInError,
+  withAnswer,
+  withPassword,
+  withRefreshToken,
+} from "./cognito";
 import { readClaims, type Tokens } from "./tokens";
 
 const KEY = "docket.session";
@@ -29,7 +39,7 @@ export class Session extends Emitter {
   private waitingForSignIn: (() => void)[] = [];
   private readonly channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEY) : undefined;
 
-  constructor(private readonly configuration: Configuration) {
+  constructor(readonly configuration: Configuration) {
     super();
     const saved = sessionStorage.getItem(KEY);
     if (saved) {
@@ -69,13 +79,33 @@ export class Session extends Emitter {
     });
   }
 
-  /** Signs in. Returns the session of a challenge if the user has to choose a new password first. */
-  async signIn(email: string, password: string): Promise<string | undefined> {
+  /** Signs in. Returns the challenge if Cognito asks for more: a new password, or the code of an authenticator app. */
+  async signIn(email: string, password: string): Promise<Challenge | undefined> {
     return this.acceptAnswer(await withPassword(this.configuration, email, password));
   }
 
-  async choosePassword(email: string, challenge: string, password: string): Promise<void> {
-    await this.acceptAnswer(await withNewPassword(this.configuration, email, challenge, password));
+  /** Returns the next challenge, if there is one. */
+  async answer(email: string, challenge: Challenge, answer: string): Promise<Challenge | undefined> {
+    return this.acceptAnswer(await withAnswer(this.configuration, email, challenge, answer));
+  }
+
+  /** Has Cognito send a code to this address, with which {@link resetPassword} sets a new password. */
+  sendResetCode(email: string): Promise<void> {
+    return forgotPassword(this.configuration, email);
+  }
+
+  /** Sets a new password and signs in with it. Returns the challenge if Cognito asks for more. */
+  async resetPassword(email: string, code: string, password: string): Promise<Challenge | undefined> {
+    await resetPassword(this.configuration, email, code, password);
+    return this.signIn(email, password);
+  }
+
+  /** A token for Cognito's calls about the user. It is not kept: only the screen of the account needs it. */
+  async accessToken(): Promise<string> {
+    await this.token();
+    const answer = await withRefreshToken(this.configuration, this.tokens?.refresh ?? "");
+    await this.acceptAnswer(answer);
+    return answer.AuthenticationResult?.AccessToken ?? "";
   }
 
   /** Signs out at once. The refresh token is revoked in the background; if that fails, it stays valid until it expires. */
@@ -135,10 +165,11 @@ export class Session extends Emitter {
     }
   }
 
-  private async acceptAnswer(answer: CognitoAnswer): Promise<string | undefined> {
+  private async acceptAnswer(answer: CognitoAnswer): Promise<Challenge | undefined> {
     const id = answer.AuthenticationResult?.IdToken;
     if (id === undefined) {
-      if (answer.ChallengeName === "NEW_PASSWORD_REQUIRED" && answer.Session) return answer.Session;
+      const { ChallengeName: name, Session: session } = answer;
+      if ((name === "NEW_PASSWORD_REQUIRED" || name === "SOFTWARE_TOKEN_MFA") && session) return { name, session };
       throw new SignInError("", `This page does not support the challenge ${answer.ChallengeName ?? "none"}.`);
     }
     const { subject, email, expiresAt, issuedAt } = readClaims(id);

@@ -1,18 +1,29 @@
 /** Routes: plain paths, so that people can bookmark and share them. */
 
 import { isStatusGroup } from "../api/status";
-import type { StatusGroup } from "../api/types";
+import type { FoundFilter, StatusGroup } from "../api/types";
+import { isSort, type Sort } from "../live/marks";
 import { Emitter } from "./emitter";
 
+/** What a list shows, and in which order. */
+export interface ListRoute {
+  status?: StatusGroup | undefined;
+  q?: string | undefined;
+  pipeline?: string | undefined;
+  cause?: string | undefined;
+  batch?: string | undefined;
+  found?: FoundFilter | undefined;
+  reviewed?: boolean | undefined;
+  uploader?: string | undefined;
+  /** A person, or `nobody`. */
+  assigned?: string | undefined;
+  /** Uploaded in so many days before now. */
+  days?: number | undefined;
+  sort?: Sort | undefined;
+}
+
 export type Route =
-  | {
-      screen: "list";
-      status?: StatusGroup | undefined;
-      q?: string | undefined;
-      pipeline?: string | undefined;
-      cause?: string | undefined;
-      batch?: string | undefined;
-    }
+  | (ListRoute & { screen: "list" })
   | { screen: "job"; id: string }
   | { screen: "support" }
   | { screen: "plans" }
@@ -37,6 +48,7 @@ export function parseRoute(path: string, search: string): Route {
       pipeline: query.get("pipeline") ?? undefined,
       cause: query.get("cause") ?? undefined,
       batch: query.get("batch") ?? undefined,
+      ...triage(query),
     };
   }
   if (first === "jobs" && second !== undefined && third === undefined) return { screen: "job", id: second };
@@ -51,15 +63,29 @@ export function parseRoute(path: string, search: string): Route {
   return { screen: "unknown" };
 }
 
-export function listPath(filter: {
-  status?: string | undefined;
-  q?: string | undefined;
-  pipeline?: string | undefined;
-  cause?: string | undefined;
-  batch?: string | undefined;
-}): string {
-  const given = Object.entries(filter).filter((entry): entry is [string, string] => Boolean(entry[1]));
-  const search = new URLSearchParams(given).toString();
+/** What narrows and sorts the list. Values that this release does not know are left out. */
+function triage(query: URLSearchParams): ListRoute {
+  const found = query.get("found");
+  const reviewed = query.get("reviewed");
+  const days = Number(query.get("days"));
+  const sort = query.get("sort");
+  return {
+    found: found === "serious" || found === "any" || found === "none" ? found : undefined,
+    reviewed: reviewed === "yes" ? true : reviewed === "no" ? false : undefined,
+    uploader: query.get("uploader") ?? undefined,
+    assigned: query.get("assigned") ?? undefined,
+    days: Number.isInteger(days) && days > 0 ? days : undefined,
+    sort: isSort(sort) ? sort : undefined,
+  };
+}
+
+/** The path of a list. Takes a route too. */
+export function listPath(filter: ListRoute & { screen?: string }): string {
+  const { screen: _, reviewed, ...rest } = filter;
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== "");
+  const pairs = given.map(([name, value]): [string, string] => [name, String(value)]);
+  if (reviewed !== undefined) pairs.push(["reviewed", reviewed ? "yes" : "no"]);
+  const search = new URLSearchParams(pairs).toString();
   return search ? `/?${search}` : "/";
 }
 

@@ -129,7 +129,7 @@ export class JobList extends Emitter {
   }
 
   private query(cursor?: string): JobQuery {
-    const { tenant, status, pipeline, cause, batch, q } = this.filter;
+    const { tenant, status, pipeline, cause, batch, q, uploader, assigned, reviewed, found, since } = this.filter;
     return {
       limit: PAGE_ROWS,
       ...(tenant === undefined ? {} : { tenant }),
@@ -138,6 +138,11 @@ export class JobList extends Emitter {
       ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
       ...(batch === undefined ? {} : { batch }),
       ...(q ? { q } : {}),
+      ...(uploader === undefined ? {} : { uploaded_by: uploader }),
+      ...(assigned === undefined ? {} : { assigned_to: assigned }),
+      ...(reviewed === undefined ? {} : { reviewed }),
+      ...(found === undefined ? {} : { found }),
+      ...(since === undefined ? {} : { since }),
       ...(cursor === undefined ? {} : { cursor }),
     };
   }

@@ -34,6 +34,39 @@ test("a push keeps the estimate while the same attempt waits, and a list brings 
   assert.equal(of(job("a", 2), job("a", 1, { ready_by: estimate(10) })), undefined);
 });
 
+test("the newest marks win in any order of arrival, whatever the version of the job", () => {
+  const marks = (revision: number) => ({ marks: { revision, note: String(revision) } });
+  const of = (...arrivals: JobView[]) => {
+    let jobs = merge(new Map(), []).jobs;
+    for (const one of arrivals) jobs = merge(jobs, [one]).jobs;
+    const shown = jobs.get("a");
+    return [shown?.version, shown?.marks?.note];
+  };
+  assert.deepEqual(of(job("a", 2, marks(1)), job("a", 2, marks(2))), [2, "2"]);
+  assert.deepEqual(of(job("a", 2, marks(2)), job("a", 2, marks(1))), [2, "2"]);
+  assert.deepEqual(of(job("a", 3), job("a", 2, marks(1))), [3, "1"], "an older view with newer marks");
+  assert.deepEqual(of(job("a", 2, marks(2)), job("a", 3, marks(1))), [3, "2"], "a newer view with older marks");
+  assert.deepEqual(of(job("a", 2, marks(2)), job("a", 3, { status: "Erased" })), [3, undefined]);
+});
+
+test("lists filter by people, review and findings of the newest result", () => {
+  const findings = { attempt: 1, serious: 0, other: 2 };
+  const reviewed = { attempt: 1, by: "rita", at: 1 };
+  const one = job("a", 3, {
+    status: "Ready",
+    uploaded_by: "carla",
+    marks: { revision: 1, findings, reviewed, assigned_to: "rita" },
+  });
+  const again = { ...one, attempt: 2 };
+  const matches = (filter: Parameters<typeof matchesFilter>[0], at = one): boolean => matchesFilter(filter, at);
+  assert.deepEqual([matches({ found: "any" }), matches({ found: "any" }, again)], [true, false]);
+  assert.deepEqual([matches({ found: "serious" }), matches({ found: "none" })], [false, false]);
+  assert.deepEqual([matches({ reviewed: true }), matches({ reviewed: true }, again)], [true, false]);
+  assert.equal(matches({ reviewed: false }, job("b", 1)), false, "without a result there is nothing to review");
+  assert.deepEqual([matches({ assigned: "rita" }), matches({ assigned: "" })], [true, false]);
+  assert.deepEqual([matches({ uploader: "carla" }), matches({ since: 1001 })], [true, false]);
+});
+
 test("the highest version of a job wins in any order of arrival", () => {
   const versions = [
     job("a", 1),

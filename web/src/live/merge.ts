@@ -4,8 +4,9 @@
  */
 
 import { statusGroup } from "../api/status";
-import type { JobView, StatusGroup } from "../api/types";
+import type { FoundFilter, JobView, StatusGroup } from "../api/types";
 import { foldName } from "../lib/name";
+import { countsOf, reviewedBy } from "./marks";
 
 export type JobMap = ReadonlyMap<string, JobView>;
 
@@ -14,23 +15,37 @@ export interface JobChange {
   after: JobView;
 }
 
-/** Adds the jobs of `incoming` that are newer, and newer estimates. Returns the same map if there are none. */
+/** Adds the jobs of `incoming` that are newer, newer marks, and newer estimates. Returns the same map if there are none. */
 export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobMap; changes: JobChange[] } {
   const changes: JobChange[] = [];
   let jobs: Map<string, JobView> | undefined;
   for (const job of incoming) {
     const before = (jobs ?? known).get(job.id);
-    const after = withEstimate(before, job);
-    if (
-      before &&
-      (before.version > after.version || (before.version === after.version && !isNewEstimate(before, after)))
-    )
+    const isOlder = before !== undefined && before.version > job.version;
+    // Marks and the job change independently.
+    const after = withNewerMarks(isOlder ? before : withEstimate(before, job), isOlder ? job : before);
+    if (before && before.version >= after.version && !isNewEstimate(before, after) && !hasNewMarks(before, after))
       continue;
     jobs ??= new Map(known);
     jobs.set(after.id, after);
     changes.push({ before, after });
   }
   return { jobs: jobs ?? known, changes };
+}
+
+function revision(job: JobView | undefined): number {
+  return job?.marks?.revision ?? 0;
+}
+
+function hasNewMarks(before: JobView, after: JobView): boolean {
+  return revision(after) > revision(before);
+}
+
+/** The job with the other view's marks, if these are newer. The deletion of the data removes them. */
+function withNewerMarks(job: JobView, other: JobView | undefined): JobView {
+  const marks = other?.marks;
+  if (!marks || revision(other) <= revision(job) || statusGroup(job.status) === "erased") return job;
+  return { ...job, marks };
 }
 
 /** Pushes have no estimate: a job keeps its last one while it waits for the same attempt. */
@@ -63,6 +78,13 @@ export interface JobFilter {
   cause?: string | undefined;
   batch?: string | undefined;
   q?: string | undefined;
+  uploader?: string | undefined;
+  /** Empty: nobody. */
+  assigned?: string | undefined;
+  reviewed?: boolean | undefined;
+  found?: FoundFilter | undefined;
+  /** Created at or after this time. */
+  since?: number | undefined;
 }
 
 export function matchesFilter(filter: JobFilter, job: JobView): boolean {
@@ -72,8 +94,24 @@ export function matchesFilter(filter: JobFilter, job: JobView): boolean {
     (filter.pipeline === undefined || job.pipeline === filter.pipeline) &&
     (filter.cause === undefined || job.failure?.cause === filter.cause) &&
     (filter.batch === undefined || job.batch === filter.batch) &&
+    (filter.since === undefined || job.created_at >= filter.since) &&
+    (filter.uploader === undefined || job.uploaded_by === filter.uploader) &&
+    (filter.assigned === undefined || (job.marks?.assigned_to ?? "") === filter.assigned) &&
+    (filter.reviewed === undefined || (hasResult(job) && filter.reviewed === (reviewedBy(job) !== undefined))) &&
+    (filter.found === undefined || hasFound(job, filter.found)) &&
     (!filter.q || foldName(job.name).startsWith(foldName(filter.q)))
   );
+}
+
+function hasResult(job: JobView): boolean {
+  return statusGroup(job.status) === "ready" || job.earlier_result !== undefined;
+}
+
+function hasFound(job: JobView, wanted: FoundFilter): boolean {
+  const counts = countsOf(job);
+  if (!counts) return false;
+  if (wanted === "serious") return counts.serious > 0;
+  return counts.serious + counts.other > 0 === (wanted === "any");
 }
 
 /**

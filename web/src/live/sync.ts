@@ -38,7 +38,10 @@ export class SyncState {
     return JSON.stringify({
       action: "sync",
       mark: this.mark,
-      known: known.map((job) => [job.id, job.version, statusGroup(job.status)]),
+      known: known.map((job) => {
+        const revision = job.marks?.revision;
+        return [job.id, job.version, statusGroup(job.status), ...(revision === undefined ? [] : [revision])];
+      }),
     });
   }
 

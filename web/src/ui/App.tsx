@@ -14,7 +14,6 @@ import { Dialog } from "./Dialog";
 import { DropTarget } from "./DropTarget";
 import { Header } from "./Header";
 import { useAsync, useEmitters } from "./hooks";
-import { JobScreen } from "./JobScreen";
 import { ListScreen } from "./ListScreen";
 import { SignIn } from "./SignIn";
 import { UploadTray } from "./UploadTray";
@@ -156,11 +155,16 @@ function Screen({ app }: { app: AppContext }): JSX.Element {
   useEffect(() => {
     document.title = title;
   }, [title]);
+  // The first contract that is opened need not wait for its screen, and one can be opened without a connection.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadContract().catch(() => {}), 1000);
+    return () => clearTimeout(timer);
+  }, []);
   switch (route.screen) {
     case "list":
       return <ListScreen route={route} />;
     case "job":
-      return <JobScreen key={route.id} id={route.id} />;
+      return <LaterScreen name="contract" route={route} load={loadContract} />;
     case "webhooks":
       return app.readsTenant ? <LaterScreen name="webhooks" route={route} load={loadWebhooks} /> : <NotFound />;
     case "unknown":
@@ -183,6 +187,7 @@ function NotFound(): JSX.Element {
 
 type Chunk = { default: ComponentType<{ route: Route }> };
 
+const loadContract = (): Promise<Chunk> => import("./JobScreen");
 const loadSupport = (): Promise<Chunk> => import("./support/Support");
 const loadWebhooks = (): Promise<Chunk> => import("./webhooks/Webhooks");
 

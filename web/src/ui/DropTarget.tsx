@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { formatBytes, plural } from "../lib/format";
+import { droppedFiles } from "../upload/folders";
 import { Icon } from "./components";
 import { useAppContext } from "./context";
 import { Dialog } from "./Dialog";
@@ -34,7 +35,10 @@ export function DropTarget(): JSX.Element | null {
       event.preventDefault();
       depth = 0;
       setOver(false);
-      app.receiveFiles([...(event.dataTransfer?.files ?? [])]);
+      droppedFiles(event.dataTransfer).then(
+        (files) => app.receiveFiles(files),
+        () => app.announce("The folder could not be read. Choose it again."),
+      );
     };
     addEventListener("dragenter", enter);
     addEventListener("dragleave", leave);

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { formatBytes } from "../lib/format";
 import { fileKinds } from "../upload/file";
+import { chosenFiles } from "../upload/folders";
 import { Icon, Name } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
@@ -56,6 +57,9 @@ export function DropZone(): JSX.Element | null {
       <button type="button" class="primary" onClick={() => input.current?.click()}>
         Choose files
       </button>
+      <button type="button" class="link wide" onClick={() => chooseFolder((files) => app.receiveFiles(files))}>
+        or a folder
+      </button>
       <input
         ref={input}
         type="file"
@@ -70,6 +74,14 @@ export function DropZone(): JSX.Element | null {
       <Unfinished />
     </section>
   );
+}
+
+function chooseFolder(onFiles: (files: File[]) => void): void {
+  const input = document.createElement("input");
+  input.type = "file";
+  input.webkitdirectory = true;
+  input.onchange = () => onFiles(chosenFiles(input.files));
+  input.click();
 }
 
 /** Uploads that a reload interrupted. A page cannot reopen files by itself, so the person has to drop them again. */

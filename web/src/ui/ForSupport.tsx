@@ -5,17 +5,25 @@ import { useState } from "preact/hooks";
 import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
 import { Icon, Time } from "./components";
+import { useAppContext } from "./context";
 import { Step } from "./JobHistory";
 import { ACTION_LABELS, causeLabel, modelWords, sentence } from "./labels";
+import { GuideLink } from "./support/GuideLink";
 
 /** What the service says about the job, in its own words. */
 function Explanation({ job, detail }: { job: JobView; detail: JobDetail }): JSX.Element {
+  const { isSupport } = useAppContext();
   const { summary, timeline, next, help } = detail.explanation;
   const actions = help.filter((one) => one.action !== "cancel" && one.action !== "result");
   return (
     <>
       <p>{sentence(summary)}</p>
       {job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
+      {job.failure && isSupport && (
+        <p>
+          <GuideLink cause={job.failure.cause} />
+        </p>
+      )}
       {actions.length > 0 && (
         <ul class="help">
           {actions.map((one) => (

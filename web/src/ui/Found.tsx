@@ -5,6 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import type { Cause, JobQuery, QuarantineEntry } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, plural } from "../lib/format";
+import { comparison, type Sort } from "../live/marks";
 import type { JobFilter } from "../live/merge";
 import { EmptyState, ErrorMessage, Loading } from "./components";
 import { useAppContext } from "./context";
@@ -25,15 +26,28 @@ interface Progress {
 
 const START: Progress = { ids: [], messages: [], state: "searching" };
 
-export function Found({ search, filter }: { search: string; filter: JobFilter }): JSX.Element {
+export function Found({
+  search,
+  filter,
+  sort,
+}: {
+  search: string;
+  filter: JobFilter;
+  sort: Sort | undefined;
+}): JSX.Element {
   const app = useAppContext();
-  const { tenant, status, pipeline, cause, batch } = filter;
+  const { tenant, status, pipeline, cause, batch, uploader, assigned, reviewed, found, since } = filter;
   const query: JobQuery = {
     search,
     ...(tenant === undefined ? {} : { tenant }),
     ...(status === undefined ? {} : { status }),
     ...(pipeline === undefined ? {} : { pipeline }),
     ...(batch === undefined ? {} : { batch }),
+    ...(uploader === undefined ? {} : { uploaded_by: uploader }),
+    ...(assigned === undefined ? {} : { assigned_to: assigned }),
+    ...(reviewed === undefined ? {} : { reviewed }),
+    ...(found === undefined ? {} : { found }),
+    ...(since === undefined ? {} : { since }),
     ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
   };
   const [progress, setProgress] = useState<Progress>(START);
@@ -72,6 +86,7 @@ export function Found({ search, filter }: { search: string; filter: JobFilter })
   useEmitters(app.store);
   const { ids, messages, state, searchedBackTo } = progress;
   const jobs = ids.flatMap((id) => app.store.jobs.get(id) ?? []);
+  if (sort) jobs.sort(comparison(sort));
   const count = jobs.length + messages.length;
   const backTo = searchedBackTo === undefined ? "" : `, looked back to ${formatMoment(searchedBackTo, now())}`;
   return (

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { formatExactly, formatTime } from "../lib/format";
 import * as notify from "../lib/notify";
 import type { LiveStatus } from "../live/updates";
+import type AccountDialog from "./Account";
 import { Icon } from "./components";
 import type { AppContext } from "./context";
 import { useEmitters } from "./hooks";
@@ -207,23 +208,35 @@ function NotificationToggle(): JSX.Element | null {
 
 function UserMenu({ app }: { app: AppContext }): JSX.Element {
   const { me, session } = app;
+  const [Account, setAccount] = useState<typeof AccountDialog>();
+  // The dialog is a chunk of its own: few people open it.
+  const openAccount = async (): Promise<void> => {
+    const { default: dialog } = await import("./Account");
+    setAccount(() => dialog);
+  };
   return (
-    <details class="person">
-      <summary aria-label={`Signed in as ${me.actor}`}>{me.actor.slice(0, 1).toUpperCase()}</summary>
-      <div class="menu">
-        <p>
-          <bdi>{me.actor}</bdi>
-          <span class="muted small">{[...me.roles, ...me.tenants].join(", ")}</span>
-        </p>
-        {app.readsTenant && (
-          <a href="/webhooks" onClick={(event) => event.currentTarget.closest("details")?.removeAttribute("open")}>
-            Webhooks
-          </a>
-        )}
-        <button type="button" class="quiet" onClick={() => session.signOut()}>
-          Sign out
-        </button>
-      </div>
-    </details>
+    <>
+      <details class="person">
+        <summary aria-label={`Signed in as ${me.actor}`}>{me.actor.slice(0, 1).toUpperCase()}</summary>
+        <div class="menu">
+          <p>
+            <bdi>{me.actor}</bdi>
+            <span class="muted small">{[...me.roles, ...me.tenants].join(", ")}</span>
+          </p>
+          {app.readsTenant && (
+            <a href="/webhooks" onClick={(event) => event.currentTarget.closest("details")?.removeAttribute("open")}>
+              Webhooks
+            </a>
+          )}
+          <button type="button" class="quiet" onClick={() => void openAccount()}>
+            Password and sign-in
+          </button>
+          <button type="button" class="quiet" onClick={() => session.signOut()}>
+            Sign out
+          </button>
+        </div>
+      </details>
+      {Account && <Account session={session} onClose={() => setAccount(undefined)} />}
+    </>
   );
 }

@@ -6,6 +6,7 @@ import type { JobView, PipelineView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, roughDuration } from "../lib/format";
 import { jobPath } from "../lib/route";
+import { foundWords, reviewedBy } from "../live/marks";
 import { Elapsed, Icon, Name, Time } from "./components";
 import { useTickingText } from "./hooks";
 import { causeLabel, isPastSlo, readyAbout, statusIcon, statusLabel } from "./labels";
@@ -16,33 +17,67 @@ interface Props {
   pipeline: PipelineView | undefined;
   unread: boolean;
   showTenant: boolean;
+  /** The person's name in marks. */
+  me: string;
   /** Support sees the cause of a failure, readers what it means for them. */
   isSupport: boolean;
   /** Whether Tab reaches this row (roving tabindex). The arrow keys move to the others. */
   active: boolean;
+  /** Whether it is selected. Undefined: nothing is being selected. */
+  selected?: boolean;
+  onSelect?: () => void;
 }
 
 /** Renders again only when its own job changes: a push to a list of 1,000 rows renders one. */
 export class JobRow extends Component<Props> {
   override shouldComponentUpdate(next: Props): boolean {
-    const { job, unread, active, showTenant } = this.props;
-    return next.job !== job || next.unread !== unread || next.active !== active || next.showTenant !== showTenant;
+    const { job, unread, active, showTenant, selected } = this.props;
+    return (
+      next.selected !== selected ||
+      next.job !== job ||
+      next.unread !== unread ||
+      next.active !== active ||
+      next.showTenant !== showTenant
+    );
   }
 
-  override render({ job, pipeline, unread, showTenant, isSupport, active }: Props): JSX.Element {
+  override render({
+    job,
+    pipeline,
+    unread,
+    showTenant,
+    me,
+    isSupport,
+    active,
+    selected,
+    onSelect,
+  }: Props): JSX.Element {
     return (
       <li class={`row ${statusGroup(job.status)}`}>
+        {selected !== undefined && (
+          <label class="row-select">
+            <input type="checkbox" checked={selected} onChange={onSelect} />
+            <span class="visually-hidden">Select {job.name}</span>
+          </label>
+        )}
         <a href={jobPath(job.id)} data-id={job.id} tabIndex={active ? 0 : -1}>
           <StatusIcon job={job} />
           <span class="row-main">
             <span class="row-name">
               <Name text={job.name} />
               {unread && <span class="badge new">New</span>}
+              <RowMarks job={job} me={me} />
             </span>
             <span class="row-about">
               {pipeline?.display_name ?? job.pipeline} · {formatBytes(job.bytes)}
               {showTenant && <> · {job.tenant}</>}
               {job.reference !== undefined && <> · {job.reference}</>}
+              {job.marks?.note !== undefined && (
+                <>
+                  {" "}
+                  · <bdi class="row-note">{job.marks.note}</bdi>
+                </>
+              )}
             </span>
           </span>
           <StatusCell job={job} pipeline={pipeline} isSupport={isSupport} />
@@ -53,6 +88,24 @@ export class JobRow extends Component<Props> {
       </li>
     );
   }
+}
+
+/** Who reviewed it or is to. */
+function RowMarks({ job, me }: { job: JobView; me: string }): JSX.Element | null {
+  const reviewed = reviewedBy(job);
+  const assignee = job.marks?.assigned_to;
+  if (reviewed)
+    return (
+      <span class="badge reviewed" title={`by ${reviewed.by}`}>
+        Reviewed
+      </span>
+    );
+  if (assignee === undefined) return null;
+  return (
+    <span class="badge assigned" title={`assigned to ${assignee}`}>
+      {assignee === me ? "Yours" : assignee.split("@")[0]}
+    </span>
+  );
 }
 
 export function StatusIcon({ job }: { job: JobView }): JSX.Element {
@@ -82,13 +135,20 @@ function StatusDetail({ job, pipeline, isSupport }: StatusProps): JSX.Element {
     case "open":
       return <WaitingTime job={job} pipeline={pipeline} withEstimate />;
     case "ready":
-      return <>after {formatDuration(job.updated_at - job.created_at)}</>;
+      return <Found job={job} />;
     case "failed":
       return <>{isSupport ? causeLabel(job.failure?.cause ?? "Unknown") : failureWords(job.failure?.cause).what}</>;
     case "cancelled":
     case "erased":
       return <Time at={job.updated_at} />;
   }
+}
+
+/** What was found, or when it became ready if nobody has counted it. */
+function Found({ job }: { job: JobView }): JSX.Element {
+  const found = foundWords(job);
+  if (found === "") return <>after {formatDuration(job.updated_at - job.created_at)}</>;
+  return <span class={found.includes("serious") ? "found serious" : "found"}>{found}</span>;
 }
 
 interface WaitingTimeProps {

@@ -1,13 +1,14 @@
 /** The screen of a contract: status, result, history and actions. */
 
 import type { ComponentChildren, ComponentType, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
-import type { JobDetail, JobView, PipelineView } from "../api/types";
+import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
-import { listPath } from "../lib/route";
+import { listPath, type Route } from "../lib/route";
+import { CORRECTS } from "../upload/queue";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
@@ -17,10 +18,14 @@ import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { History } from "./JobHistory";
 import { StatusIcon, WaitingTime } from "./JobRow";
 import { modelWords, readySentence, sentence, sloSentence, statusLabel } from "./labels";
+import { MarksPanel } from "./Marks";
+import { OtherVersions } from "./OtherVersions";
 import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
+import { UploadCorrected } from "./UploadCorrected";
 
-export function JobScreen({ id }: { id: string }): JSX.Element {
+export default function JobScreen({ route }: { route: Route }): JSX.Element {
+  const id = "id" in route ? route.id : "";
   const app = useAppContext();
   useEmitters(app.store);
   const pushed = app.store.jobs.get(id);
@@ -42,7 +47,8 @@ export function JobScreen({ id }: { id: string }): JSX.Element {
   }, [isOpen]);
   useEffect(() => {
     app.lastOpened = id;
-    app.store.markRead(id);
+    const shown = app.store.jobs.get(id);
+    if (shown) app.markOpened(shown);
   }, [id, pushed?.version]);
 
   const job = pushed ?? detail.value?.job;
@@ -166,7 +172,7 @@ function Job({
               {showsDocument ? "Hide the document" : "Show the document"}
             </button>
           )}
-          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} tenant={job.tenant} />}
+          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} job={job} />}
           {canRetry && (
             <button type="button" class={canCorrect ? "quiet" : "primary"} onClick={() => setDialog("retry")}>
               <Icon name="retry" /> Try again
@@ -183,8 +189,11 @@ function Job({
         {app.pipelineLabel(job.pipeline)} · {formatBytes(job.bytes)}
         {showTenant && <> · {job.tenant}</>} · uploaded <Time at={job.created_at} />
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
+        {detail?.document_kept_until !== undefined && <KeptUntil detail={detail} />}
       </p>
       <Labels job={job} />
+      {detail && <OtherVersions job={job} detail={detail} />}
+      {state !== "erased" && <MarksPanel job={job} canReview={hasResult} />}
       {message !== undefined && (
         <p class="notice" role="status">
           {message}
@@ -330,9 +339,30 @@ function Job({
   );
 }
 
+/** Until when document and result are kept. */
+function KeptUntil({ detail }: { detail: JobDetail }): JSX.Element {
+  const { document_kept_until: document, result_kept_until: result } = detail;
+  return (
+    <>
+      {document !== undefined && (
+        <>
+          {" "}
+          · document {document > now() ? "kept until" : "deleted"} <Time at={document} />
+        </>
+      )}
+      {result !== undefined && (
+        <>
+          , result {result > now() ? "until" : "deleted"} <Time at={result} />
+        </>
+      )}
+    </>
+  );
+}
+
 /** What the uploader attached to the document. */
 function Labels({ job }: { job: JobView }): JSX.Element | null {
-  const labels = [["Reference", job.reference], ...Object.entries(job.tags ?? {})].filter(
+  const tags = Object.entries(job.tags ?? {}).filter(([name]) => name !== CORRECTS);
+  const labels = [["Reference", job.reference], ...tags].filter(
     (label): label is [string, string] => label[1] !== undefined,
   );
   if (labels.length === 0 && job.batch === undefined) return null;
@@ -356,29 +386,6 @@ function LazyResult(props: ResultProps): JSX.Element {
   if (chunk.value === undefined) return <Loading what="Loading the result…" />;
   const Result = chunk.value.default;
   return <Result {...props} />;
-}
-
-/** Uploads another document for the same pipeline and tenant. */
-function UploadCorrected({ pipeline, tenant }: { pipeline: PipelineView; tenant: string }): JSX.Element {
-  const { uploads } = useAppContext();
-  const input = useRef<HTMLInputElement>(null);
-  return (
-    <>
-      <button type="button" class="primary" onClick={() => input.current?.click()}>
-        <Icon name="upload" /> Upload a corrected version
-      </button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        accept={pipeline.content_types.join(",")}
-        onChange={(event) => {
-          uploads.add([...(event.currentTarget.files ?? [])], pipeline, tenant);
-          event.currentTarget.value = "";
-        }}
-      />
-    </>
-  );
 }
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {

@@ -1,23 +1,25 @@
 /** The list of contracts, with upload, filters and search. */
 
-import type { JSX } from "preact";
+import type { ComponentType, JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { statusGroup } from "../api/status";
-import type { StatusGroup } from "../api/types";
+import type { JobView, StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
-import { listPath, type Route } from "../lib/route";
+import { type ListRoute, listPath, type Route } from "../lib/route";
+import { comparison, SORTS, type Sort } from "../live/marks";
 import { type JobFilter, visibleJobs } from "../live/merge";
 import { Batch } from "./Batch";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
 import { Found } from "./Found";
-import { ESTIMATE_REFRESH_MS, useEmitters } from "./hooks";
+import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { isSearchable } from "./ids";
 import { causeLabel, GROUP_LABELS } from "./labels";
 import { Pauses } from "./Pauses";
 import { Rows } from "./Rows";
+import { TriageBar } from "./TriageBar";
 
 const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   { status: undefined, label: "All" },
@@ -36,7 +38,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
   const tabs = isPartly ? TABS.filter(({ status }) => status === "open" || status === "failed") : TABS;
   const status = tabs.some((tab) => tab.status === route.status) ? route.status : tabs[0]?.status;
   const { q, pipeline, cause, batch } = route;
-  const here = { status: route.status, q, pipeline, cause, batch };
+  const here = route;
   return (
     <>
       <div class="screen-head">
@@ -75,6 +77,7 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
         )}
         <Search q={route.q ?? ""} go={(q) => router.go(listPath({ ...here, q: q || undefined }), true)} />
       </div>
+      <Triage route={route} />
       {batch !== undefined && (
         <>
           <p class="chip-line">
@@ -101,12 +104,56 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
         </p>
       )}
       {searches && route.q !== undefined ? (
-        <Found search={route.q} filter={{ tenant, status, pipeline, cause, batch }} />
+        <Found
+          search={route.q}
+          filter={{ tenant, status, pipeline, cause, batch, ...triageFilter(route) }}
+          sort={route.sort}
+        />
       ) : (
-        <Jobs filter={{ tenant, status, pipeline, cause, batch, q }} />
+        <Jobs filter={{ tenant, status, pipeline, cause, batch, q, ...triageFilter(route) }} sort={route.sort} />
       )}
     </>
   );
+}
+
+/** Acts on the selected rows. It is a chunk of its own. */
+function LazySelectionBar({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
+  const app = useAppContext();
+  const [chunk, reload] = useAsync<{ default: ComponentType<{ jobs: readonly JobView[]; all: readonly JobView[] }> }>(
+    "selection",
+    () => import("./SelectionBar"),
+  );
+  useEffect(() => () => app.select(), []);
+  if (chunk.state === "failed") return <ErrorMessage error={chunk.error} onRetry={reload} />;
+  if (chunk.value === undefined) return <Loading what="Loading…" />;
+  const Bar = chunk.value.default;
+  return <Bar jobs={jobs.filter((job) => app.selected?.has(job.id))} all={jobs} />;
+}
+
+/** What narrows the list besides its tabs. */
+function triageFilter({ found, reviewed, uploader, assigned, days }: ListRoute): JobFilter {
+  return {
+    found,
+    reviewed,
+    uploader,
+    assigned: assigned === "nobody" ? "" : assigned,
+    // To the hour, so that the list stays the same one while it is shown.
+    since: days === undefined ? undefined : Math.floor(now() / 3_600_000) * 3_600_000 - days * 86_400_000,
+  };
+}
+
+function isNarrowed({ pipeline, cause, reviewed, uploader, assigned, since }: JobFilter): boolean {
+  return [pipeline, cause, reviewed, uploader, assigned, since].some((one) => one !== undefined);
+}
+
+function Triage({ route }: { route: ListRoute }): JSX.Element {
+  const { store } = useAppContext();
+  useEmitters(store);
+  const uploaders = useMemo(
+    () => [...new Set([...store.jobs.values()].flatMap((job) => job.uploaded_by ?? []))].sort(),
+    [store.jobs],
+  );
+  return <TriageBar route={route} uploaders={uploaders} />;
 }
 
 function OpenCount(): JSX.Element | null {
@@ -163,11 +210,16 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
   );
 }
 
-function Jobs({ filter }: { filter: JobFilter }): JSX.Element {
+function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): JSX.Element {
   const app = useAppContext();
   const list = app.list(filter);
-  useEmitters(app.store, list);
-  const jobs = useMemo(() => visibleJobs(app.store.jobs, filter, list.horizon), [app.store.jobs, list, list.horizon]);
+  useEmitters(app, app.store, list);
+  const newestFirst = useMemo(
+    () => visibleJobs(app.store.jobs, filter, list.horizon),
+    [app.store.jobs, list, list.horizon],
+  );
+  const jobs = useMemo(() => (sort ? [...newestFirst].sort(comparison(sort)) : newestFirst), [newestFirst, sort]);
+  useEffect(() => app.countFindings(newestFirst), [newestFirst]);
   const hasOpen = jobs.some((job) => statusGroup(job.status) === "open");
   const { tenant } = filter;
   useEffect(() => {
@@ -190,7 +242,11 @@ function Jobs({ filter }: { filter: JobFilter }): JSX.Element {
   }
   return (
     <>
-      {jobs.length === 0 ? <NoJobs filter={filter} /> : <Rows jobs={jobs} />}
+      {app.selected && <LazySelectionBar jobs={jobs} />}
+      {jobs.length === 0 ? <NoJobs filter={filter} /> : <Rows jobs={jobs} {...(sort && { order: SORTS[sort] })} />}
+      {sort && list.state !== "complete" && (
+        <p class="muted small">Sorted are the {formatNumber(jobs.length)} contracts that are loaded so far.</p>
+      )}
       <End filter={filter} />
     </>
   );
@@ -203,7 +259,13 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
         You can also search for the id of a job, an inference or an object.
       </EmptyState>
     );
-  if (filter.pipeline || filter.cause)
+  if (filter.found !== undefined)
+    return (
+      <EmptyState icon="inbox" title="No contracts">
+        No contract with this is known. Results that nobody has opened or listed yet are not counted.
+      </EmptyState>
+    );
+  if (isNarrowed(filter))
     return (
       <EmptyState icon="inbox" title="No contracts">
         No contract matches these filters.

@@ -22,17 +22,27 @@ export function Pauses(): JSX.Element | null {
   return (
     <>
       {pauses.map((pause) => (
-        <p key={`${pause.pipeline}:${pause.tenant}`} class="notice" role="status">
+        <p key={`${pause.pipeline}:${pause.tenant}:${pause.breaker}`} class="notice" role="status">
           <Icon name="pause" />
           <span>
             {pause.pipeline === undefined ? "Reviews" : app.pipelineLabel(pause.pipeline)}
             {(app.isSupport || app.me.tenants.length > 1) && pause.tenant !== undefined && ` for ${pause.tenant}`}
-            {pause.pipeline === undefined ? " are" : " is"} paused. You can upload; what waits starts by itself, at the
-            latest <Time at={pause.until} />.
+            {pause.breaker ? (
+              <>
+                {" "}
+                does not answer at the moment. You can upload; what waits starts by itself as soon as it works again,
+                which is tried <Time at={pause.until} />.
+              </>
+            ) : (
+              <>
+                {pause.pipeline === undefined ? " are" : " is"} paused. You can upload; what waits starts by itself, at
+                the latest <Time at={pause.until} />.
+              </>
+            )}
             {pause.reason !== undefined && (
               <span class="muted">
                 {" "}
-                {pause.actor}: {pause.reason}
+                {pause.breaker ? "circuit breaker" : pause.actor}: {pause.reason}
               </span>
             )}
           </span>

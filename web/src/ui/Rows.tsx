@@ -4,17 +4,19 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { JobView } from "../api/types";
 import { useAppContext } from "./context";
+import { useEmitters } from "./hooks";
 import { JobRow } from "./JobRow";
 
 /**
  * The rows. All of them are in the document, so that the browser's search and screen readers find them. The browser does
  * not lay out rows that are out of view (see list.css).
  */
-export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
+export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[]; order?: string }): JSX.Element {
   const app = useAppContext();
   const [active, setActive] = useState<string>();
   const ref = useRef<HTMLUListElement>(null);
   const current = active !== undefined && jobs.some((job) => job.id === active) ? active : jobs[0]?.id;
+  useEmitters(app);
   const showTenant = app.tenant === undefined;
   // After returning from a contract, the focus goes back to its row.
   useEffect(() => {
@@ -46,7 +48,7 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
     <ul
       ref={ref}
       class="rows"
-      aria-label="Contracts, newest first. Use the arrow keys to move between rows."
+      aria-label={`Contracts, ${order}. Use the arrow keys to move between rows.`}
       onKeyDown={keys}
       onFocusIn={(event) => setActive((event.target as HTMLElement).dataset.id)}
     >
@@ -55,10 +57,12 @@ export function Rows({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
           key={job.id}
           job={job}
           pipeline={app.pipeline(job.pipeline)}
-          unread={app.store.unread.has(job.id)}
+          unread={app.isNew(job)}
+          me={app.me.actor}
           showTenant={showTenant}
           isSupport={app.isSupport}
           active={job.id === current}
+          {...(app.selected && { selected: app.selected.has(job.id), onSelect: () => app.toggleSelected(job.id) })}
         />
       ))}
     </ul>

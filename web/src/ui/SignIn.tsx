@@ -1,32 +1,72 @@
-/** The sign-in form: for a normal sign-in, for choosing a first password, and for signing in again after expiry. */
+/**
+ * The sign-in form: for a normal sign-in, for what Cognito asks for after the password, for a forgotten password, and for
+ * signing in again after expiry.
+ */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { SignInError, SignInUnavailable } from "../auth/cognito";
+import { type Challenge, SignInError, SignInUnavailable } from "../auth/cognito";
 import type { Session } from "../auth/session";
 import { Icon } from "./components";
+
+/** `forgot` asks for the address, `reset` for the code that was sent there. */
+type Step = { kind: "password" | "forgot" | "reset" } | { kind: "challenge"; challenge: Challenge };
+
+interface Words {
+  title: string;
+  text: string;
+  action: string;
+}
 
 export function SignIn({ session, hasExpired }: { session: Session; hasExpired?: boolean }): JSX.Element {
   const [email, setEmail] = useState(hasExpired ? session.email : "");
   const [password, setPassword] = useState("");
-  const [challenge, setChallenge] = useState<string>();
+  const [step, setStep] = useState<Step>({ kind: "password" });
   const [chosen, setChosen] = useState("");
+  const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), [challenge]);
+  const form = useRef<HTMLFormElement>(null);
+  const needs = (kind: "forgot" | "reset" | "NEW_PASSWORD_REQUIRED" | "SOFTWARE_TOKEN_MFA"): boolean =>
+    step.kind === kind || (step.kind === "challenge" && step.challenge.name === kind);
+  const go = (next: Step): void => {
+    setCode("");
+    setError(undefined);
+    setStep(next);
+  };
+  useEffect(() => form.current?.querySelector<HTMLInputElement>("input:not([readonly])")?.focus(), [step]);
 
+  const send = async (): Promise<void> => {
+    const user = email.trim();
+    let challenge: Challenge | undefined;
+    switch (step.kind) {
+      case "password":
+        challenge = await session.signIn(user, password);
+        break;
+      case "challenge":
+        challenge = await session.answer(user, step.challenge, needs("SOFTWARE_TOKEN_MFA") ? code.trim() : chosen);
+        break;
+      case "forgot":
+        await session.sendResetCode(user);
+        return go({ kind: "reset" });
+      case "reset":
+        challenge = await session.resetPassword(user, code.trim(), chosen);
+    }
+    if (challenge) go({ kind: "challenge", challenge });
+  };
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     setBusy(true);
     setError(undefined);
     try {
-      if (challenge === undefined) setChallenge(await session.signIn(email.trim(), password));
-      else await session.choosePassword(email.trim(), challenge, chosen);
+      await send();
     } catch (problem) {
       if (problem instanceof SignInError) {
-        setError(problem.message);
-        if (challenge !== undefined && problem.code !== "InvalidPasswordException") setChallenge(undefined);
+        if (problem.code === "PasswordResetRequiredException") go({ kind: "forgot" });
+        // The challenge's session is over, or its user is unknown.
+        else if (step.kind === "challenge" && problem.code === "NotAuthorizedException") go({ kind: "password" });
+        const isOver = step.kind === "challenge" && problem.code === "NotAuthorizedException";
+        setError(isOver ? "The sign-in took too long. Sign in again." : problem.message);
       } else if (problem instanceof SignInUnavailable) {
         setError("The sign-in service cannot be reached. Check your connection, then try again.");
       } else setError("Sign-in failed. Try again.");
@@ -35,62 +75,41 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
     }
   };
 
+  const words = wordsOf(step, email.trim(), hasExpired ?? false);
   return (
-    <form class="sign-in" onSubmit={(event) => void submit(event)} aria-labelledby="sign-in-title">
+    <form class="sign-in" ref={form} onSubmit={(event) => void submit(event)} aria-labelledby="sign-in-title">
       <Logo />
-      <h1 id="sign-in-title">
-        {challenge !== undefined ? "Choose a password" : hasExpired ? "Please sign in again" : "Sign in to Docket"}
-      </h1>
-      <p class="muted">
-        {challenge !== undefined
-          ? "Your temporary password works only once."
-          : hasExpired
-            ? "Your sign-in has expired. The page keeps its state, and uploads continue after you sign in."
-            : "See the status of your contracts."}
-      </p>
-      {challenge === undefined ? (
-        <>
-          <label>
-            E-mail
-            <input
-              ref={hasExpired && email ? null : field}
-              type="email"
-              name="email"
-              autocomplete="username"
-              required
-              readOnly={Boolean(hasExpired && session.email)}
-              value={email}
-              onInput={(event) => setEmail(event.currentTarget.value)}
-            />
-          </label>
-          <label>
-            Password
-            <input
-              ref={hasExpired && email ? field : null}
-              type="password"
-              name="password"
-              autocomplete="current-password"
-              required
-              value={password}
-              onInput={(event) => setPassword(event.currentTarget.value)}
-            />
-          </label>
-        </>
-      ) : (
+      <h1 id="sign-in-title">{words.title}</h1>
+      <p class="muted">{words.text}</p>
+      {(step.kind === "password" || needs("forgot")) && (
         <label>
-          New password
+          E-mail
           <input
-            ref={field}
-            type="password"
-            name="new-password"
-            autocomplete="new-password"
+            type="email"
+            name="email"
+            autocomplete="username"
             required
-            minLength={8}
-            value={chosen}
-            onInput={(event) => setChosen(event.currentTarget.value)}
+            readOnly={Boolean(hasExpired && session.email)}
+            value={email}
+            onInput={(event) => setEmail(event.currentTarget.value)}
           />
         </label>
       )}
+      {step.kind === "password" && (
+        <label>
+          Password
+          <input
+            type="password"
+            name="password"
+            autocomplete="current-password"
+            required
+            value={password}
+            onInput={(event) => setPassword(event.currentTarget.value)}
+          />
+        </label>
+      )}
+      {(needs("reset") || needs("SOFTWARE_TOKEN_MFA")) && <CodeField value={code} onInput={setCode} />}
+      {(needs("reset") || needs("NEW_PASSWORD_REQUIRED")) && <NewPasswordField value={chosen} onInput={setChosen} />}
       <p class="form-error" role="alert">
         {error && (
           <>
@@ -99,14 +118,107 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
         )}
       </p>
       <button type="submit" class="primary" disabled={busy}>
-        {busy ? "Signing in…" : challenge !== undefined ? "Save and sign in" : "Sign in"}
+        {busy ? "One moment…" : words.action}
       </button>
+      {step.kind === "password" && (
+        <button type="button" class="quiet" onClick={() => go({ kind: "forgot" })}>
+          Forgot your password?
+        </button>
+      )}
+      {step.kind !== "password" && (
+        <button type="button" class="quiet" onClick={() => go({ kind: "password" })}>
+          Back
+        </button>
+      )}
       {hasExpired && (
         <button type="button" class="quiet" onClick={() => session.signOut()}>
           Sign in as a different user
         </button>
       )}
     </form>
+  );
+}
+
+function wordsOf(step: Step, email: string, hasExpired: boolean): Words {
+  switch (step.kind) {
+    case "password":
+      return hasExpired
+        ? {
+            title: "Please sign in again",
+            text: "Your sign-in has expired. The page keeps its state, and uploads continue after you sign in.",
+            action: "Sign in",
+          }
+        : { title: "Sign in to Docket", text: "See the status of your contracts.", action: "Sign in" };
+    case "forgot":
+      return {
+        title: "Reset your password",
+        text: "We send a code to your e-mail address. With it you choose a new password.",
+        action: "Send the code",
+      };
+    case "reset":
+      return {
+        title: "Choose a new password",
+        text: `If ${email} has an account, a code is on its way there. It is valid for an hour.`,
+        action: "Save and sign in",
+      };
+    case "challenge":
+      return step.challenge.name === "SOFTWARE_TOKEN_MFA"
+        ? {
+            title: "Enter your code",
+            text: "Your authenticator app shows a code of six digits for Docket. If you lost the app, ask your administrator.",
+            action: "Sign in",
+          }
+        : {
+            title: "Choose a password",
+            text: "Your temporary password works only once.",
+            action: "Save and sign in",
+          };
+  }
+}
+
+interface FieldProps {
+  value: string;
+  onInput(value: string): void;
+}
+
+/** A code from an e-mail or from an authenticator app. */
+export function CodeField({ value, onInput }: FieldProps): JSX.Element {
+  return (
+    <label>
+      Code
+      <input
+        name="code"
+        inputMode="numeric"
+        autocomplete="one-time-code"
+        required
+        pattern="\s*[0-9]{6}\s*"
+        title="Six digits"
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+    </label>
+  );
+}
+
+/** The user pool's limits (`infra/service.yaml`). */
+export function NewPasswordField({ value, onInput }: FieldProps): JSX.Element {
+  return (
+    <label>
+      New password
+      <input
+        type="password"
+        name="new-password"
+        autocomplete="new-password"
+        required
+        maxLength={256}
+        aria-describedby="new-password-rule"
+        value={value}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+      <small id="new-password-rule" class="muted">
+        At least 12 characters. A few unrelated words are best.
+      </small>
+    </label>
   );
 }
 

@@ -110,7 +110,7 @@ function progressText(item: UploadItem): string {
       return item.error ?? "";
     case "checking":
     case "queued":
-      return "Queued";
+      return navigator.onLine ? "Queued" : "Queued until the network is back";
     case "paused":
       return `No network. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. The upload resumes automatically`;
     case "retrying":

@@ -3,16 +3,19 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Client } from "../api/client";
-import type { Me, PipelineView } from "../api/types";
+import type { JobView, Me, PipelineView } from "../api/types";
 import type { Session } from "../auth/session";
+import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
 import * as notify from "../lib/notify";
 import { jobPath, type Router } from "../lib/route";
 import { JobList } from "../live/job-list";
+import { countsOf, isNewTo } from "../live/marks";
 import type { JobChange, JobFilter } from "../live/merge";
 import { JobStore } from "../live/store";
 import { LiveUpdates } from "../live/updates";
 import type { UploadQueue } from "../upload/queue";
+import type { Counter } from "./result/count";
 
 /** A connection lives only as long as the token that opened it, so the token is renewed if it expires sooner. */
 const MIN_TOKEN_LIFE_MS = 4 * 60_000;
@@ -34,6 +37,7 @@ export class AppContext extends Emitter {
   announcement = "";
   private readonly lists = new Map<string, JobList>();
   private readonly openJobs: JobList;
+  private counter: Promise<Counter> | undefined;
   private removeListeners = (): void => {};
 
   constructor(
@@ -117,13 +121,65 @@ export class AppContext extends Emitter {
     const isKnown = this.canUpload && pipeline !== undefined;
     this.waitingFiles = isKnown ? [] : files;
     if (isKnown && files.length > 0)
-      this.uploads.add(files, pipeline, this.tenant, this.uploadBatch.trim() || undefined);
+      this.uploads.add(files, pipeline, this.tenant, { batch: this.uploadBatch.trim() || undefined });
     this.emit();
   }
 
   /** What people call a pipeline. A retired one is not known here any more. */
   pipelineLabel(name: string): string {
     return this.pipeline(name)?.display_name ?? name;
+  }
+
+  /** Whether a result or failure is new to this person. Support sees so many that only those of this visit are new. */
+  isNew(job: JobView): boolean {
+    return this.isSupport ? this.store.unread.has(job.id) : isNewTo(this.me.reader_id ?? "", job, now());
+  }
+
+  /** The person has opened a contract, which other devices should know too. */
+  markOpened(job: JobView): void {
+    this.store.markRead(job.id);
+    if (this.isSupport || !this.isNew(job)) return;
+    // Without it the contract stays new, and is marked when it is opened again.
+    this.client.mark(job.id, { opened: true }).then(
+      ({ job: after }) => this.store.add([after]),
+      () => undefined,
+    );
+  }
+
+  /** The selected contracts of the list. Undefined: nothing is being selected. */
+  selected: ReadonlySet<string> | undefined;
+
+  /** Without ids, the list goes back to what it was. */
+  select(ids?: Iterable<string>): void {
+    this.selected = ids && new Set(ids);
+    this.emit();
+  }
+
+  toggleSelected(id: string): void {
+    const selected = new Set(this.selected);
+    if (!selected.delete(id)) selected.add(id);
+    this.select(selected);
+  }
+
+  /** Counts the findings of results that nobody has counted, one after the other. */
+  countFindings(jobs: readonly JobView[]): void {
+    if (this.isSupport || !jobs.some((job) => job.status === "Ready" && !countsOf(job))) return;
+    this.counter ??= import("./result/count").then(
+      ({ Counter }) => new Counter(this.client, (job) => this.store.add([job])),
+    );
+    void this.counter.then(
+      (counter) => counter.count(jobs),
+      () => undefined,
+    );
+  }
+
+  /** The people that the known jobs name, this one first. */
+  people(): string[] {
+    const names = new Set([this.me.actor]);
+    for (const { uploaded_by, marks } of this.store.jobs.values())
+      for (const name of [uploaded_by, marks?.assigned_to, marks?.reviewed?.by]) if (name) names.add(name);
+    const [me, ...others] = names;
+    return [...(me === undefined || this.isSupport ? [] : [me]), ...others.sort()];
   }
 
   start(): void {

@@ -63,6 +63,8 @@ const CAUSE_LABELS: Record<Cause, string> = {
   Lost: "No result arrived before the deadline",
   PipelineGone: "The pipeline is no longer configured",
   Refused: "The endpoint refused the request",
+  Unprocessable: "The model failed twice on this document",
+  EndpointDown: "The endpoint was down",
   Unknown: "Unknown failure",
 };
 

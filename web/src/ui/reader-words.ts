@@ -29,6 +29,11 @@ const CAUSES: Record<Cause, Words> = {
   Lost: { what: "The review gave no result", next: TRY_AGAIN },
   PipelineGone: { what: "This kind of review is no longer offered", next: "Ask support." },
   Refused: { what: "The review could not start", next: ASK_SUPPORT },
+  Unprocessable: {
+    what: "The document cannot be reviewed",
+    next: "Change the document, such as by splitting or printing it again, and upload that.",
+  },
+  EndpointDown: { what: "The review could not start in time", next: ASK_SUPPORT },
   Unknown: { what: "The review failed", next: TRY_AGAIN },
 };
 
@@ -41,6 +46,8 @@ export function failureWords(cause: string | undefined): Words {
 export function waitingWords(job: JobView, detail: JobDetail | undefined): string {
   if (detail?.explanation.waiting?.on === "stalled")
     return "This takes longer than it should. If it is urgent, ask support.";
+  if (detail?.explanation.waiting?.on === "breaker")
+    return "Reviews of this kind do not work at the moment. This one starts by itself as soon as they do.";
   switch (job.status) {
     case "Queued":
       return "Reviews are paused at the moment. This one starts by itself when the pause ends.";

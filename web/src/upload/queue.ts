@@ -1,7 +1,7 @@
 /** The queue of files to upload, a few at a time. */
 
 import type { Client } from "../api/client";
-import { ApiError, errorMessage } from "../api/errors";
+import { ApiError, errorMessage, NetworkError } from "../api/errors";
 import type { PipelineView, UploadView } from "../api/types";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
@@ -12,13 +12,21 @@ import { removeUnfinished, saveUnfinished, type UnfinishedUpload, unfinishedUplo
 
 const PARALLEL_FILES = 3;
 
-export interface UploadItem {
+/** The tag of a corrected version. Its value is the id of the job of the document that was rejected. */
+export const CORRECTS = "corrects";
+
+export interface UploadLabels {
+  /** The batch that the document belongs to. */
+  readonly batch?: string | undefined;
+  /** The job whose document this one replaces. */
+  readonly corrects?: string | undefined;
+}
+
+export interface UploadItem extends UploadLabels {
   readonly key: number;
   readonly file: File;
   readonly pipeline: string;
   readonly tenant: string | undefined;
-  /** The batch that the document belongs to. */
-  readonly batch?: string | undefined;
   /** Refused: the file as it was chosen cannot be uploaded. Failed: another try may succeed. */
   state: "checking" | "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
   sent: number;
@@ -43,6 +51,11 @@ export class UploadQueue extends Emitter {
     private readonly actor: string,
   ) {
     super();
+    addEventListener("online", () => {
+      this.emit();
+      this.startNext();
+    });
+    addEventListener("offline", () => this.emit());
   }
 
   /** Uploads that an earlier page started and did not finish. */
@@ -57,14 +70,14 @@ export class UploadQueue extends Emitter {
     await this.client.abortUpload(one.jobId).catch(() => {});
   }
 
-  add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined, batch?: string): void {
+  add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined, labels: UploadLabels = {}): void {
     const under = (item: UploadItem): boolean => !["refused", "failed", "received"].includes(item.state);
     const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
     const items = files
       .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
       .map((file): UploadItem => {
         this.key += 1;
-        return { key: this.key, file, pipeline: pipeline.name, tenant, batch, sent: 0, state: "checking" };
+        return { key: this.key, file, pipeline: pipeline.name, tenant, ...labels, sent: 0, state: "checking" };
       });
     this.items = [...this.items.filter((item) => !items.some((chosen) => this.replaces(chosen, item))), ...items];
     this.emit();
@@ -134,6 +147,8 @@ export class UploadQueue extends Emitter {
   }
 
   private startNext(): void {
+    // What waits starts when the network is back.
+    if (!navigator.onLine) return;
     for (const item of this.items) {
       if (this.running.size >= PARALLEL_FILES) return;
       if (item.state === "queued" && !this.running.has(item.key)) void this.run(item);
@@ -177,7 +192,9 @@ export class UploadQueue extends Emitter {
       item.state = "received";
       if (item.jobId !== undefined) removeUnfinished(item.jobId);
     } catch (error) {
-      if (!control.signal.aborted) {
+      if (!control.signal.aborted && error instanceof NetworkError && !navigator.onLine) {
+        item.state = "queued";
+      } else if (!control.signal.aborted) {
         item.state = error instanceof FileUnreadable ? "refused" : "failed";
         if (error instanceof ApiError && error.status === 410 && item.jobId !== undefined) {
           // The upload session has expired: the next attempt starts from the beginning.
@@ -224,7 +241,11 @@ export class UploadQueue extends Emitter {
       bytes: item.file.size,
       content_type: item.contentType ?? item.file.type,
       ...(item.batch === undefined ? {} : { batch: item.batch }),
+      ...(item.corrects === undefined ? {} : { tags: { [CORRECTS]: item.corrects } }),
     });
+    // The old contract names the new one too. Without that link the upload is as good.
+    if (item.corrects !== undefined)
+      await this.client.mark(item.corrects, { corrected_by: upload.job_id }).catch(() => undefined);
     saveUnfinished({
       actor: this.actor,
       fingerprint: fileId,

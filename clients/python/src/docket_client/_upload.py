@@ -1,8 +1,8 @@
 """Uploads that continue where they stopped.
 
-The idempotency key of an upload is the hash of the file's content and of everything that is said about it. Whoever uploads
-the same file with the same words again within 24 hours, in this process or another, gets the same upload from the service,
-which knows which parts have arrived.
+The idempotency key of an upload is the hash of the file's content and of everything that is said about it. A program
+that uploads the same file with the same words again within 24 hours, in this process or another, gets the same upload from
+the service, which knows which parts have arrived.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'cancel', 'delete-data', 'plan', 'apply-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'cancel', 'delete-data', 'plan', 'apply-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
 
 
 class AuditEntry(TypedDict):
@@ -84,12 +84,18 @@ class ExplanationStep(TypedDict):
     what: str
 
 
-FailureCause: TypeAlias = Literal['InvalidInput', 'Superseded', 'ModelRejected', 'ModelError', 'TimedOut', 'Expired', 'Lost', 'PipelineGone', 'Refused', 'Unknown']
+FailureCause: TypeAlias = Literal['InvalidInput', 'Superseded', 'ModelRejected', 'ModelError', 'TimedOut', 'Expired', 'Lost', 'PipelineGone', 'Refused', 'Unprocessable', 'EndpointDown', 'Unknown']
 
 
 class FailureView(TypedDict):
     cause: FailureCause
     detail: str
+
+
+class FindingCounts(TypedDict, closed=True):
+    attempt: int
+    other: int
+    serious: int
 
 
 class GatewayError(TypedDict):
@@ -111,6 +117,16 @@ class JobCommandRequest(TypedDict, closed=True):
 
 
 JobStatus: TypeAlias = Literal['Queued', 'Submitting', 'InProgress', 'RetryScheduled', 'Ready', 'Failed', 'Cancelled', 'Erased']
+
+
+class MarksChange(TypedDict, closed=True):
+    assigned_to: NotRequired[str | None]
+    corrected_by: NotRequired[str | None]
+    findings: NotRequired[FindingCounts | None]
+    note: NotRequired[str | None]
+    opened: NotRequired[bool]
+    reason: NotRequired[str | None]
+    reviewed: NotRequired[bool | None]
 
 
 class ModelView(TypedDict):
@@ -164,12 +180,18 @@ class NewWebhook(TypedDict, closed=True):
     url: str
 
 
+class Opened(TypedDict):
+    attempt: int
+    by: list[str]
+
+
 class PageQuery(TypedDict, closed=True):
     cursor: NotRequired[str]
 
 
 class PauseView(TypedDict):
     actor: NotRequired[str]
+    breaker: NotRequired[bool]
     pipeline: NotRequired[str]
     reason: NotRequired[str]
     since: int
@@ -258,6 +280,10 @@ class RetryPlanFilter(TypedDict, closed=True):
     until: NotRequired[int | None]
 
 
+class RetryPlanJobsQuery(TypedDict, closed=True):
+    page: NotRequired[int]
+
+
 class RetryPlanOutcome(TypedDict):
     failed: int
     missing: NotRequired[int]
@@ -289,6 +315,12 @@ class RetryPlanView(TypedDict):
     run_again: NotRequired[bool]
     status: RetryPlanStatus
     truncated: bool
+
+
+class Reviewed(TypedDict):
+    at: int
+    attempt: int
+    by: str
 
 
 PartNumber: TypeAlias = int
@@ -345,7 +377,7 @@ class UploadView(TypedDict):
     uploaded: NotRequired[bool]
 
 
-WaitsOn: TypeAlias = Literal['upload', 'submission', 'endpoint', 'retry', 'pause', 'stalled']
+WaitsOn: TypeAlias = Literal['upload', 'submission', 'endpoint', 'retry', 'pause', 'breaker', 'stalled']
 
 
 class WebhookChange(TypedDict, closed=True):
@@ -404,6 +436,7 @@ class CallerView(TypedDict):
     actor: str
     expires_at: int
     pipelines: list[PipelineView]
+    reader_id: NotRequired[str]
     roles: list[CallerRole]
     tenants: list[str]
 
@@ -425,18 +458,22 @@ class EventPage(TypedDict):
 
 
 class JobQuery(TypedDict, closed=True):
+    assigned_to: NotRequired[str]
     batch: NotRequired[str]
     cause: NotRequired[FailureCause]
     cursor: NotRequired[str]
     find: NotRequired[str]
+    found: NotRequired[Literal['serious', 'any', 'none']]
     limit: NotRequired[int]
     pipeline: NotRequired[str]
     q: NotRequired[str]
     reference: NotRequired[str]
+    reviewed: NotRequired[bool]
     search: NotRequired[str]
     since: NotRequired[int]
     status: NotRequired[StatusGroup]
     tenant: NotRequired[str]
+    uploaded_by: NotRequired[str]
 
 
 class JobSummary(TypedDict):
@@ -450,27 +487,14 @@ class JobSummary(TypedDict):
     stalled: NotRequired[int]
 
 
-class JobView(TypedDict):
-    attempt: int
-    batch: NotRequired[str]
-    bytes: int
-    cancelled_without_run: NotRequired[bool]
-    corrected: NotRequired[bool]
-    created_at: int
-    earlier_result: NotRequired[int]
-    failure: NotRequired[FailureView]
-    id: str
-    model: NotRequired[ModelView]
-    name: str
-    pipeline: str
-    ready_by: NotRequired[ReadyByView]
-    reference: NotRequired[str]
-    retry_at: NotRequired[int]
-    status: JobStatus
-    tags: NotRequired[dict[str, str]]
-    tenant: str
-    updated_at: int
-    version: int
+class MarksView(TypedDict):
+    assigned_to: NotRequired[str]
+    corrected_by: NotRequired[str]
+    findings: NotRequired[FindingCounts]
+    note: NotRequired[str]
+    opened: NotRequired[Opened]
+    reviewed: NotRequired[Reviewed]
+    revision: int
 
 
 class NewRetryPlan(TypedDict, closed=True):
@@ -506,13 +530,6 @@ class SignedParts(TypedDict):
     parts: list[SignedPart]
 
 
-class SnapshotMessage(TypedDict):
-    jobs: list[JobView]
-    mark: NotRequired[str]
-    more: bool
-    type: Literal['snapshot']
-
-
 class TenantList(TypedDict):
     tenants: list[TenantView]
 
@@ -535,6 +552,49 @@ class Explanation(TypedDict):
     waiting: NotRequired[WaitingView]
 
 
+class JobView(TypedDict):
+    attempt: int
+    batch: NotRequired[str]
+    bytes: int
+    cancelled_without_run: NotRequired[bool]
+    corrected: NotRequired[bool]
+    created_at: int
+    earlier_result: NotRequired[int]
+    failure: NotRequired[FailureView]
+    id: str
+    marks: NotRequired[MarksView]
+    model: NotRequired[ModelView]
+    name: str
+    pipeline: str
+    ready_by: NotRequired[ReadyByView]
+    reference: NotRequired[str]
+    retry_at: NotRequired[int]
+    status: JobStatus
+    tags: NotRequired[dict[str, str]]
+    tenant: str
+    updated_at: int
+    uploaded_by: NotRequired[str]
+    version: int
+
+
+class PlannedJobView(TypedDict):
+    job: NotRequired[JobView]
+    job_id: str
+    outcome: Literal['waiting', 'skipped', 'missing', 'open', 'ready', 'failed']
+
+
+class RetryPlanJobs(TypedDict):
+    jobs: list[PlannedJobView]
+    pages: int
+
+
+class SnapshotMessage(TypedDict):
+    jobs: list[JobView]
+    mark: NotRequired[str]
+    more: bool
+    type: Literal['snapshot']
+
+
 class JobChangedMessage(TypedDict):
     job: JobView
     trace_id: NotRequired[str]
@@ -548,11 +608,13 @@ class JobCommandResult(TypedDict):
 
 class JobDetail(TypedDict):
     attempts: list[AttemptView]
+    document_kept_until: NotRequired[int]
     expires_at: NotRequired[int]
     explanation: Explanation
     input: str
     input_version: NotRequired[str]
     job: NotRequired[JobView]
+    result_kept_until: NotRequired[int]
     trace_id: NotRequired[str]
     upload: NotRequired[UploadView]
     uploaded_by: NotRequired[str]

@@ -37,6 +37,18 @@ fn help_in_state(job: &Job, now: Timestamp) -> Vec<SuggestedAction> {
         ];
     }
     match &job.state {
+        State::Queued {
+            start_by: Some(_), ..
+        } => vec![
+            help(
+                JobAction::Operate,
+                "find out why the endpoint refuses or fails every document: check its status, its log and its alarms",
+            ),
+            help(
+                JobAction::Cancel,
+                "cancels the job before anything more of it runs",
+            ),
+        ],
         State::Queued { .. } => vec![help(
             JobAction::Cancel,
             "cancels the job before anything of it runs",
@@ -96,11 +108,18 @@ fn help_failed(attempt: Attempt, failure: &Failure) -> Vec<(JobAction, &'static 
             ),
             (JobAction::Retry, "helps only after the model was changed"),
         ],
+        Cause::Unprocessable => vec![
+            (
+                JobAction::Upload,
+                "change the document, such as by splitting or printing it again, and upload that",
+            ),
+            (JobAction::Retry, "helps only after the model was changed"),
+        ],
         Cause::PipelineGone => vec![(
             JobAction::Operate,
             "restore the pipeline; the job cannot be retried before",
         )],
-        Cause::Expired | Cause::Refused => vec![
+        Cause::Expired | Cause::Refused | Cause::EndpointDown => vec![
             (
                 JobAction::Operate,
                 "check that the endpoint has instances and accepts requests",

@@ -1,6 +1,6 @@
 //! The hash chain of a feed. A program that computes it over the events that it received finds out whether it has them all.
 
-use jobs::id::Timestamp;
+use jobs::id::{Timestamp, hex};
 use sha2::{Digest, Sha256};
 
 use super::NewEvent;
@@ -22,8 +22,7 @@ pub fn next_hash(
         event.event_type.name(),
         recorded_at.0
     );
-    let digest = Sha256::digest(text.as_bytes());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(text.as_bytes()))
 }
 
 #[cfg(test)]

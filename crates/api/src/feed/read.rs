@@ -55,14 +55,15 @@ async fn head<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result<StoredEven
     head.transpose().map(Option::unwrap_or_default)
 }
 
-fn end_of(head: &StoredEvents) -> Result<FeedPosition, FeedError> {
-    Ok(head.events()?.last().map_or_else(
+/// The position of the last of a head's events.
+fn end_of(head: &StoredEvents, events: &[FeedEvent]) -> FeedPosition {
+    events.last().map_or_else(
         || FeedPosition {
             sequence: head.before,
             hash: head.hash.clone(),
         },
         FeedPosition::from,
-    ))
+    )
 }
 
 /// The position of the feed's last event.
@@ -70,7 +71,16 @@ fn end_of(head: &StoredEvents) -> Result<FeedPosition, FeedError> {
 /// # Errors
 /// If the feed cannot be read.
 pub async fn end<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result<FeedPosition, FeedError> {
-    end_of(&head(ports, tenant).await?)
+    let head = head(ports, tenant).await?;
+    Ok(end_of(&head, &head.events()?))
+}
+
+/// The sequence of the feed's last event; 0 if it has none.
+///
+/// # Errors
+/// If the feed cannot be read.
+pub async fn end_sequence<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result<u64, FeedError> {
+    Ok(head(ports, tenant).await?.end())
 }
 
 /// At most `limit` events after a position, and at most [`MAX_EVENTS_PER_PAGE`].
@@ -85,7 +95,8 @@ pub async fn read<P: KeyValueStore + Clock>(
     limit: u16,
 ) -> Result<FeedPage, FeedError> {
     let head = head(ports, tenant).await?;
-    let end = end_of(&head)?;
+    let newest = head.events()?;
+    let end = end_of(&head, &newest);
     if after.sequence > end.sequence {
         return Err(FeedError::NotContinued(after.sequence));
     }
@@ -94,7 +105,7 @@ pub async fn read<P: KeyValueStore + Clock>(
         .min(after.sequence + u64::from(limit.min(MAX_EVENTS_PER_PAGE)));
     let first = after.sequence / EVENTS_PER_SEGMENT;
     let last = until.min(head.before).div_ceil(EVENTS_PER_SEGMENT);
-    let mut stored: Vec<StoredEvents> = stream::iter(first..last)
+    let stored: Vec<StoredEvents> = stream::iter(first..last)
         .map(async |number| {
             let found = segment(ports, tenant, number).await?;
             found.ok_or(FeedError::Expired(after.sequence))
@@ -102,14 +113,19 @@ pub async fn read<P: KeyValueStore + Clock>(
         .buffered(CONCURRENT_READS)
         .try_collect()
         .await?;
+    let mut parts = Vec::with_capacity(stored.len() + 1);
+    for segment in stored {
+        let events = segment.events()?;
+        parts.push((segment, events));
+    }
     if until >= head.before {
-        stored.push(head);
+        parts.push((head, newest));
     }
     let mut events = Vec::new();
     let mut is_continued = after.sequence == 0 && after.hash == FIRST_HASH;
-    for part in stored {
+    for (part, in_part) in parts {
         is_continued |= part.before == after.sequence && part.hash == after.hash;
-        for event in part.events()? {
+        for event in in_part {
             is_continued |= event.sequence == after.sequence && event.hash == after.hash;
             if event.sequence > after.sequence && event.sequence <= until {
                 events.push(event);

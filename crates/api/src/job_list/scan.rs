@@ -101,13 +101,13 @@ impl JobScan {
         self.lists.first().is_some_and(JobListKey::is_ascending)
     }
 
-    /// Lists of all tenants leave out the service's own test documents.
-    fn includes(&self, job: &Job) -> bool {
-        let is_all_tenants = matches!(
-            self.lists.first(),
-            Some(JobListKey::Open(_) | JobListKey::Failed(_))
-        );
-        !(is_all_tenants && job.tenant.is_probe())
+    /// Lists of all tenants leave out the service's own test documents. A job that the circuit breaker holds is in both lists
+    /// of open jobs; it is shown where it was queued.
+    fn includes(&self, entry: &JobListEntry, job: &Job) -> bool {
+        let is_open = matches!(self.lists.first(), Some(JobListKey::Open(_)));
+        let is_all_tenants = is_open || matches!(self.lists.first(), Some(JobListKey::Failed(_)));
+        let is_second = is_open && job.queued_at().is_some_and(|at| at != entry.at);
+        !(is_second || is_all_tenants && job.tenant.is_probe())
     }
 
     /// The next entries in order, and whether there are more after them.
@@ -216,10 +216,9 @@ pub async fn scan_jobs<P: JobList>(
             let ids: Vec<JobId> = chunk.iter().map(|entry| entry.job).collect();
             let rows = ports.get_jobs(&ids).await?;
             for entry in chunk {
-                let row = rows
-                    .iter()
-                    .find(|row| row.id == entry.job)
-                    .filter(|row| scan.includes(row) && is_match(row) && returned.insert(row.id));
+                let row = rows.iter().find(|row| row.id == entry.job).filter(|row| {
+                    scan.includes(entry, row) && is_match(row) && returned.insert(row.id)
+                });
                 jobs.extend(row.cloned());
                 examined += 1;
                 examined_to = Some(entry.at);

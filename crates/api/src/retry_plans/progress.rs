@@ -6,7 +6,7 @@ use super::record::{JOBS_PER_RECORD, PlanRecord, PlannedJob, read_jobs};
 use crate::ApiError;
 use crate::ports::JobList;
 use crate::types::RetryPlanOutcome;
-use jobs::id::JobId;
+use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{Clock, KeyValueStore};
 use jobs::state::State;
@@ -22,10 +22,6 @@ pub(super) async fn outcome<P: KeyValueStore + JobList + Clock>(
     let mut outcome = RetryPlanOutcome::default();
     let jobs = usize::try_from(plan.jobs).unwrap_or(0);
     let now = ports.now();
-    let is_refused = |index: u32| {
-        let due_at = plan.due_at(plan.applied_at.unwrap_or(now), index);
-        index < plan.released && now.since(due_at) > REFUSED_AFTER
-    };
     let mut indexes = 0_u32..;
     for number in 0..jobs.div_ceil(JOBS_PER_RECORD) {
         let planned = read_jobs(ports, &plan.id, number).await?;
@@ -33,10 +29,34 @@ pub(super) async fn outcome<P: KeyValueStore + JobList + Clock>(
         let rows = ports.get_jobs(&ids).await?;
         for (planned, index) in planned.into_iter().zip(indexes.by_ref()) {
             let row = rows.iter().find(|row| row.id == planned.job);
-            *counter(&mut outcome, plan, planned, row, is_refused(index)) += 1;
+            *counter(
+                &mut outcome,
+                plan,
+                planned,
+                row,
+                is_refused(plan, index, now),
+            ) += 1;
         }
     }
     Ok(outcome)
+}
+
+/// Whether the plan released the job at `index` so long ago that its command must have been refused.
+pub(super) fn is_refused(plan: &PlanRecord, index: u32, now: Timestamp) -> bool {
+    let due_at = plan.due_at(plan.applied_at.unwrap_or(now), index);
+    index < plan.released && now.since(due_at) > REFUSED_AFTER
+}
+
+/// The outcome of one job: the count that it belongs to is 1.
+pub(super) fn outcome_of(
+    plan: &PlanRecord,
+    planned: PlannedJob,
+    row: Option<&Job>,
+    is_refused: bool,
+) -> RetryPlanOutcome {
+    let mut outcome = RetryPlanOutcome::default();
+    *counter(&mut outcome, plan, planned, row, is_refused) += 1;
+    outcome
 }
 
 fn counter<'a>(

@@ -32,7 +32,7 @@ pub struct EventQuery {
     pub wait: Option<u16>,
 }
 
-/// A page of the feed. `hash` is the hash of the last of `events`; whoever computes the hashes of all events from
+/// A page of the feed. `hash` is the hash of the last of `events`; a reader that computes the hashes of all events from
 /// `previous_hash` on and arrives at `hash` has received each of them unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -12,6 +12,9 @@ use crate::explain::Explanation;
 use jobs::commands::MAX_REASON_CHARS;
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
+use jobs::marks::FindingCounts;
+#[cfg(feature = "schema")]
+use jobs::marks::{MAX_ASSIGNEE_CHARS, MAX_NOTE_CHARS};
 use jobs::view::{FailureView, JobView, ModelView};
 
 /// Query parameters of `GET /jobs`.
@@ -64,6 +67,19 @@ pub struct JobQuery {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::search::MAX_ID_BYTES)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
+    /// Only documents that this person uploaded through the API. A name as in `GET /me`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uploaded_by: Option<String>,
+    /// Only contracts that are assigned to this person. Empty: only those that are assigned to nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<String>,
+    /// Only contracts whose result is marked as reviewed, or is not yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<bool>,
+    /// Only contracts in whose result so many findings were counted. Results that no page has counted yet are left out.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["serious", "any", "none"])))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<String>,
     /// Maximum number of jobs in the response. The default is 50.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::job_list::MAX_PAGE_SIZE)))]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,6 +129,12 @@ pub struct JobDetail {
     /// The id of the job's trace, in logs and traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
+    /// When S3 deletes the document, at the earliest. After that another attempt cannot succeed. Absent if its data was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document_kept_until: Option<u64>,
+    /// When S3 deletes the newest result, at the earliest. Absent without a result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_kept_until: Option<u64>,
     /// When the job's row may be deleted. Absent while the job is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
@@ -201,4 +223,35 @@ pub struct JobCommandResult {
     /// A retry found the result of an earlier attempt. No attempt was scheduled, and the job becomes `Ready` in a moment.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub result_recovered: bool,
+}
+
+/// Body of `POST /jobs/{job_id}/marks`. What is absent stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct MarksChange {
+    /// Whether the caller has reviewed the contract's result. Reviewers and support only; so are `assigned_to` and `note`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<bool>,
+    /// Who is to review it, as in `GET /me`. Empty: nobody.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_ASSIGNEE_CHARS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assigned_to: Option<String>,
+    /// One line. Empty: no note.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_NOTE_CHARS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// The id of the upload of a corrected version, for a failed job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub corrected_by: Option<String>,
+    /// The findings that the caller has counted in the result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub findings: Option<FindingCounts>,
+    /// The caller has opened the contract: it is no longer new to them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub opened: bool,
+    /// Why support marks, assigns or notes a contract, for the audit log. Others need not say it.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_REASON_CHARS), regex(pattern = visible_pattern())))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }

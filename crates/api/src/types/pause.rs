@@ -20,8 +20,12 @@ pub struct PauseView {
     pub tenant: Option<String>,
     /// When it began, in milliseconds since 1970 UTC.
     pub since: u64,
-    /// When it ends by itself, in milliseconds since 1970 UTC.
+    /// When it ends by itself, in milliseconds since 1970 UTC. Of a circuit breaker: when one job probes the endpoint next.
     pub until: u64,
+    /// Nobody paused it: the circuit breaker of the pipeline is open, since the endpoint refused or failed every document. It
+    /// closes by itself when a probe shows that the endpoint works.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breaker: bool,
     /// Who paused it. Only for support.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
@@ -34,7 +38,7 @@ pub struct PauseView {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PauseList {
-    /// For support all pauses, for others those that hold jobs of their tenants.
+    /// For support all pauses, for others those that hold jobs of their tenants. Open circuit breakers are among them.
     pub pauses: Vec<PauseView>,
 }
 

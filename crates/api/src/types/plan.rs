@@ -7,6 +7,7 @@ use super::NamedCount;
 use super::schema::{TENANT_PATTERN, visible_pattern};
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
+use jobs::view::JobView;
 
 /// Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
 /// job.
@@ -155,6 +156,38 @@ pub struct RetryPlanOutcome {
     /// Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
     /// earlier result.
     pub failed: u32,
+}
+
+/// Query parameters of `GET /retry-plans/{plan_id}/jobs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct RetryPlanJobsQuery {
+    /// The page, from 0. A page has up to 100 jobs.
+    pub page: u16,
+}
+
+/// Response of `GET /retry-plans/{plan_id}/jobs`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RetryPlanJobs {
+    /// In the order in which they are started.
+    pub jobs: Vec<PlannedJobView>,
+    /// How many pages there are.
+    pub pages: u16,
+}
+
+/// A job of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PlannedJobView {
+    pub job_id: String,
+    /// The count of `RetryPlanOutcome` that it belongs to.
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["waiting", "skipped", "missing", "open", "ready", "failed"])))]
+    pub outcome: String,
+    /// Absent if its record no longer exists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<JobView>,
 }
 
 /// Response of `GET /retry-plans`.

@@ -121,6 +121,8 @@ pub enum AuditAction {
     Resume,
     /// A tenant was created.
     CreateTenant,
+    /// Support marked a contract as reviewed, assigned it, or wrote its note.
+    Mark,
     /// A webhook was created.
     CreateWebhook,
     /// A webhook was changed, paused or enabled.
@@ -134,7 +136,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Retry,
         Self::RunAgain,
         Self::Cancel,
@@ -146,6 +148,7 @@ impl AuditAction {
         Self::Pause,
         Self::Resume,
         Self::CreateTenant,
+        Self::Mark,
         Self::CreateWebhook,
         Self::ChangeWebhook,
         Self::RotateWebhookSecret,
@@ -166,6 +169,7 @@ impl AuditAction {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::CreateTenant => "create-tenant",
+            Self::Mark => "mark",
             Self::CreateWebhook => "create-webhook",
             Self::ChangeWebhook => "change-webhook",
             Self::RotateWebhookSecret => "rotate-webhook-secret",

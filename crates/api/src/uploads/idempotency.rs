@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::{NewSession, try_again};
 use crate::types::NewUpload;
 use crate::{ApiError, Principal};
-use jobs::id::Timestamp;
+use jobs::id::{Timestamp, hex};
 use jobs::labels::Labels;
 use jobs::ports::{Clock, KeyValueStore, Record};
 
@@ -145,6 +145,5 @@ fn hash(fields: &[Option<&str>]) -> String {
         hash.update(length.to_le_bytes());
         hash.update(field.unwrap_or_default().as_bytes());
     }
-    let digits = hash.finalize();
-    digits.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }

@@ -96,8 +96,8 @@ where
         return Ok(DeliveryReport::default());
     }
     if instruction == Instruction::Continue {
-        let end = feed::end(ports, &id.tenant).await?;
-        if !state.has_work(end.sequence, now) {
+        let end = feed::end_sequence(ports, &id.tenant).await?;
+        if !state.has_work(end, now) {
             return Ok(DeliveryReport::default());
         }
     }
@@ -105,7 +105,7 @@ where
         token: ports.random(),
         expires_at: times.lease_expires_at.0,
     });
-    state.wake_at = state.wake_at.filter(|_| !state.is_awaited(now));
+    state.continue_at = state.continue_at.filter(|_| !state.is_awaited(now));
     if !is_off && state.disabled.is_some() {
         state.enable(now);
     }
@@ -263,11 +263,11 @@ where
         self.report.disabled = true;
     }
 
-    async fn post(&self, event_id: &str, body: &str) -> Outcome {
+    async fn post(&self, event_id: &str, body: &str) -> PostResult {
         let at = self.ports.now();
         let url = match ReceiverUrl::parse(&self.webhook.url, self.allowed) {
             Ok(url) => url,
-            Err(problem) => return Outcome::failed(problem),
+            Err(problem) => return PostResult::failed(problem),
         };
         let signature = signature::sign(&self.webhook.secrets(at), event_id, at, body);
         let request = WebhookRequest {
@@ -284,7 +284,7 @@ where
             body,
         };
         match self.ports.post(&request).await {
-            Ok(response) => Outcome {
+            Ok(response) => PostResult {
                 problem: match response.status {
                     200..=299 => None,
                     300..=399 => Some(format!(
@@ -296,7 +296,7 @@ where
                 status: Some(response.status),
                 response: response.body,
             },
-            Err(problem) => Outcome::failed(problem),
+            Err(problem) => PostResult::failed(problem),
         }
     }
 
@@ -308,7 +308,7 @@ where
         event_id: String,
         body: &str,
         attempt: u16,
-        outcome: Outcome,
+        outcome: PostResult,
         retry_at: Option<u64>,
     ) {
         info!(
@@ -348,19 +348,19 @@ where
         }
     }
 
-    /// Releases the lease, and sees to it that somebody continues.
+    /// Releases the lease, and sends an instruction to continue if there is more to send.
     async fn finish(mut self, revision: u64) -> Result<DeliveryReport, FeedError> {
         let now = self.ports.now();
         let (ports, id) = (self.ports, self.id);
-        let wake = self.state.next_due();
-        let wake = wake.filter(|_| self.state.disabled.is_none());
-        if let Some(due) = wake {
+        let next = self.state.next_due();
+        let next = next.filter(|_| self.state.disabled.is_none());
+        if let Some(due) = next {
             let at = due.clamp(now.0, now.0 + MAX_DELAY_MS);
             // Each continued delivery sends one instruction, not each event.
-            if self.state.wake_at.is_none_or(|planned| planned > at) {
+            if self.state.continue_at.is_none_or(|planned| planned > at) {
                 let delay = u32::try_from((at - now.0).div_ceil(1000)).unwrap_or(0);
                 send(ports, id, Instruction::Continue, delay).await?;
-                self.state.wake_at = Some(at);
+                self.state.continue_at = Some(at);
             }
         }
         self.state.lease = None;
@@ -372,8 +372,8 @@ where
         }
         // An event whose instruction found the lease taken is in the feed by now.
         if self.state.disabled.is_none() && self.state.takes_new_events() {
-            let end = feed::end(ports, &id.tenant).await?;
-            if end.sequence > self.state.position.sequence {
+            let end = feed::end_sequence(ports, &id.tenant).await?;
+            if end > self.state.position.sequence {
                 send(ports, id, Instruction::Continue, 0).await?;
             }
         }
@@ -381,13 +381,13 @@ where
     }
 }
 
-struct Outcome {
+struct PostResult {
     problem: Option<String>,
     status: Option<u16>,
     response: String,
 }
 
-impl Outcome {
+impl PostResult {
     const fn failed(problem: String) -> Self {
         Self {
             problem: Some(problem),

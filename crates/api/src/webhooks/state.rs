@@ -45,7 +45,7 @@ pub struct DeliveryState {
     /// When it was disabled, and why.
     pub disabled: Option<(u64, String)>,
     /// When the next instruction to continue arrives, if one was sent.
-    pub wake_at: Option<u64>,
+    pub continue_at: Option<u64>,
     pub lease: Option<Lease>,
 }
 
@@ -56,7 +56,7 @@ impl DeliveryState {
             waiting: Vec::new(),
             failing_since: None,
             disabled: None,
-            wake_at: None,
+            continue_at: None,
             lease: None,
         }
     }
@@ -137,7 +137,7 @@ impl DeliveryState {
 
     /// Whether an instruction that arrives now may be the one that was sent last: no other is on its way.
     pub fn is_awaited(&self, now: Timestamp) -> bool {
-        self.wake_at
+        self.continue_at
             .is_none_or(|at| at <= now.0 + MAX_CLOCK_DIFFERENCE_MS)
     }
 

@@ -4,7 +4,6 @@ use crate::Millis;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// An event of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointEvent {
     pub endpoint: Arc<str>,

@@ -2,7 +2,7 @@
 //! instances.
 //!
 //! The model has no calendar. Its time zero is Monday, 0:00, in the time zone of the hours. Every day
-//! has 24 hours; changes of daylight saving time are not modeled.
+//! has 24 hours; changes of daylight saving time are not modelled.
 
 use crate::Millis;
 

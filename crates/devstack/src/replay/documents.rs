@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use jobs::id::hex;
 use sha2::{Digest, Sha256};
 
 use super::plan::LivePlan;
 use crate::repo;
-use crate::ticket::hex;
 use crate::watch::{ExpectedOutcome, PlannedUpload, find_pdfs};
 
 /// The files of a live replay.

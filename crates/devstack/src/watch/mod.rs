@@ -146,7 +146,6 @@ async fn show_start(
     }
 }
 
-/// A step of the start.
 struct StartStep {
     text: String,
     started_at: Instant,
@@ -178,7 +177,6 @@ fn step_line(terminal: &Terminal, mark: &str, step: &str, duration: &str) -> Str
     format!("{mark} {}  {duration}", fit(step, step_columns))
 }
 
-/// The progress of an upload.
 struct UploadProgress {
     /// The index of the document.
     index: usize,

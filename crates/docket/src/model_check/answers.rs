@@ -95,7 +95,7 @@ impl Inspection<'_> {
     fn record_head(&mut self, answer: &Answer, effect: &JobEffect) {
         let check = "Content-Length";
         self.findings.push(if answer.has_length() {
-            Finding::ok(check, format!("{} B announced", answer.body_bytes))
+            Finding::ok(check, format!("{} B declared", answer.body_bytes))
         } else {
             let how = if answer.is_chunked() {
                 "chunked"

@@ -88,8 +88,8 @@ impl Inspection<'_> {
             return;
         }
         let allowed = self.pipeline.max_bytes;
-        let bound = self.args.max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
-        let bytes = allowed.min(bound);
+        let wanted = self.args.max_bytes.unwrap_or(DEFAULT_MAX_BYTES);
+        let bytes = allowed.min(wanted);
         let bounded = if bytes < allowed {
             format!(
                 " (the pipeline takes {}; see --max-bytes)",

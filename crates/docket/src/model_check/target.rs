@@ -1,6 +1,6 @@
 //! The container's address, and one HTTP exchange with it.
 //!
-//! Each exchange has its own connection, and what arrives is kept as it is: whether a length was announced, how large the
+//! Each exchange has its own connection, and what arrives is kept as it is: whether a length was declared, how large the
 //! head is, and how an answer broke off.
 
 use std::time::{Duration, Instant};

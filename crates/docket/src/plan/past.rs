@@ -1,5 +1,6 @@
 //! Past jobs, read through the API.
 
+use api::job_list::MAX_PAGE_SIZE;
 use api::types::{JobPage, JobQuery};
 use capacity_plan::PastJob;
 use jobs::view::JobView;
@@ -8,8 +9,6 @@ use crate::CommandContext;
 use crate::client::query_string;
 use crate::error::Result;
 
-/// The API returns at most this many jobs per page.
-const PAGE_SIZE: u16 = 100;
 /// At most so many pages are read; each examines at most 500 jobs.
 const MAX_PAGES: u32 = 200;
 
@@ -18,7 +17,7 @@ pub(super) struct PastJobs {
     pub(super) jobs: Vec<PastJob>,
     /// All jobs since this time were read. It is later than asked for if `stopped`.
     pub(super) since: u64,
-    /// The bound was reached.
+    /// `MAX_PAGES` were read, and there are more.
     pub(super) stopped: bool,
 }
 
@@ -40,7 +39,7 @@ pub(super) async fn read(
             tenant: tenant.map(str::to_owned),
             pipeline: Some(pipeline.to_owned()),
             since: Some(since),
-            limit: Some(PAGE_SIZE),
+            limit: Some(MAX_PAGE_SIZE),
             cursor: cursor.take(),
             ..JobQuery::default()
         };

@@ -58,16 +58,63 @@ pub(super) fn check_tags(labels: &LabelArgs) -> Result<()> {
     Ok(())
 }
 
-/// Checks the files. A file that is named twice is uploaded once.
-pub(super) fn files(paths: &[PathBuf]) -> Result<Vec<LocalFile>> {
+/// The files of a command: those that exist, and what is wrong with the others.
+#[derive(Debug, Default)]
+pub(super) struct FoundFiles {
+    pub(super) files: Vec<LocalFile>,
+    pub(super) bad: Vec<CliError>,
+}
+
+/// Finds the files. Folders are searched to any depth. A file that is named twice is uploaded once.
+pub(super) fn files(paths: &[PathBuf]) -> FoundFiles {
     let mut seen = HashSet::new();
-    let mut out = Vec::new();
+    let mut found = FoundFiles::default();
     for path in paths {
-        let file = local_file(path)?;
-        if seen.insert(file.canonical.clone()) {
-            out.push(file);
+        let members = if path.is_dir() {
+            members(path)
+        } else {
+            Ok(vec![path.clone()])
+        };
+        match members {
+            Ok(members) if members.is_empty() => {
+                let nothing = format!("{} has no files", path.display());
+                found.bad.push(CliError::usage(nothing));
+            }
+            Ok(members) => {
+                for member in members {
+                    match local_file(&member) {
+                        Ok(file) if seen.insert(file.canonical.clone()) => found.files.push(file),
+                        Ok(_) => {}
+                        Err(error) => found.bad.push(error),
+                    }
+                }
+            }
+            Err(error) => found.bad.push(error),
         }
     }
+    found
+}
+
+/// The files in a folder and its subfolders, sorted. Hidden ones are those of programs, such as `.DS_Store`. Links to folders are
+/// not followed: they may lead back.
+fn members(folder: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable = |error: std::io::Error| {
+        CliError::usage(format!("cannot read {}: {error}", folder.display()))
+    };
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let path = entry.path();
+        if entry.file_type().map_err(unreadable)?.is_dir() {
+            out.extend(members(&path)?);
+        } else if !path.is_dir() {
+            out.push(path);
+        }
+    }
+    out.sort();
     Ok(out)
 }
 
@@ -224,17 +271,24 @@ fn is_pdf(path: &Path) -> bool {
 
 /// The paths to save the results of one command to: each is used once, and none is a document of the command.
 #[derive(Debug, Default)]
-pub(super) struct ResultPaths {
+pub(super) struct SavePaths {
     documents: HashSet<PathBuf>,
     used: HashSet<PathBuf>,
 }
 
-impl ResultPaths {
+impl SavePaths {
     pub(super) fn new(files: &[UploadFile]) -> Self {
         Self {
             documents: files.iter().map(|file| file.canonical.clone()).collect(),
             used: HashSet::new(),
         }
+    }
+
+    /// Whether the result of a document would meet a file that is there already.
+    pub(super) fn is_taken(&self, dir: &Path, name: &str) -> bool {
+        let path = dir.join(name);
+        let is_document = |path: PathBuf| self.documents.contains(&path);
+        path.exists() && !path.canonicalize().is_ok_and(is_document)
     }
 
     /// The path for a result with this name: the name itself, or the name with a number.
@@ -266,6 +320,21 @@ fn file_identity(path: &Path) -> PathBuf {
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     dir.join(name.to_lowercase())
+}
+
+/// The name that the service gives to the result of a document.
+pub(super) fn result_name(document: &str, result_type: &str) -> String {
+    let extension = match result_type {
+        "application/json" => "json",
+        PDF => "pdf",
+        _ => "out",
+    };
+    let end = document.len().checked_sub(4);
+    let split = end.and_then(|at| document.split_at_checked(at));
+    match split {
+        Some((stem, end)) if end.eq_ignore_ascii_case(".pdf") => format!("{stem}.{extension}"),
+        Some(_) | None => format!("{document}.{extension}"),
+    }
 }
 
 /// The name with something before its extension.
@@ -389,7 +458,7 @@ mod tests {
         ];
         let files =
             paths.map(|path| prepare(local_file(&path).unwrap(), &pipelines()[0], None).unwrap());
-        let mut results = ResultPaths::new(&files);
+        let mut results = SavePaths::new(&files);
         let mut reserve = |name| results.reserve(&dir.0.join("a"), name);
         assert_eq!(reserve("x.json"), dir.0.join("a/x.json"));
         assert_eq!(reserve("x.json"), dir.0.join("a/x.2.json"));
@@ -399,12 +468,28 @@ mod tests {
     }
 
     #[test]
+    fn folders_are_searched_and_what_cannot_be_uploaded_is_named() {
+        let dir = Directory::new("folders");
+        for name in ["b.pdf", "a/deep/a.pdf", ".hidden.pdf", ".git/x.pdf"] {
+            dir.file(name, b"%PDF-");
+        }
+        dir.file("a/empty.pdf", b"");
+        std::fs::create_dir(dir.0.join("nothing")).unwrap();
+        let found = files(&[dir.0.clone(), dir.0.join("nothing")]);
+        let names: Vec<_> = found.files.iter().map(|file| &file.path).collect();
+        assert_eq!(names, [&dir.0.join("a/deep/a.pdf"), &dir.0.join("b.pdf")]);
+        let bad: Vec<&str> = found.bad.iter().map(|bad| &*bad.problem.detail).collect();
+        assert!(bad[0].contains("empty.pdf is empty"), "{bad:?}");
+        assert!(bad[1].contains("nothing has no files"), "{bad:?}");
+    }
+
+    #[test]
     fn duplicate_files_are_uploaded_once() {
         let dir = Directory::new("duplicates");
         let input = dir.file("a.pdf", b"%PDF-");
-        let twice = files(&[input.clone(), input]).unwrap();
-        assert_eq!(twice.len(), 1);
-        assert!(files(&[dir.0.join("none.pdf")]).is_err());
-        assert!(files(std::slice::from_ref(&dir.0)).is_err());
+        let twice = files(&[input.clone(), input, dir.0.clone()]);
+        assert_eq!((twice.files.len(), twice.bad.len()), (1, 0));
+        let missing = files(&[dir.0.join("none.pdf")]);
+        assert_eq!((missing.files.len(), missing.bad.len()), (0, 1));
     }
 }

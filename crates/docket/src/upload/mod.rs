@@ -23,7 +23,7 @@ use crate::download::{self, Download};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
 
-use self::files::{ResultPaths, UploadFile};
+use self::files::{SavePaths, UploadFile};
 use self::progress::FileProgress;
 use self::resume_store::{ResumeKey, UnfinishedUpload};
 
@@ -37,12 +37,17 @@ struct UploadCommand<'a> {
     pipeline: String,
     slots: Semaphore,
     files: usize,
-    result_paths: RefCell<ResultPaths>,
+    result_paths: RefCell<SavePaths>,
 }
 
 pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Exit> {
     // Check all files before the first one is sent: a mistyped name is reported at once, not after an hour.
-    let files = files::files(&args.files)?;
+    let found = files::files(&args.files);
+    let mut bad = found.bad;
+    if !args.skip_bad || found.files.is_empty() {
+        let missing = std::mem::take(&mut bad);
+        report_bad(context, missing, found.files.len(), args.skip_bad)?;
+    }
     if let Some(dir) = args.save.as_ref().filter(|dir| !dir.is_dir()) {
         return Err(CliError::usage(format!(
             "{} is not a directory",
@@ -53,10 +58,14 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
     let me: CallerView = context.client.get("/me").await?;
     let pipeline = files::choose_pipeline(&me.pipelines, args.pipeline.as_deref())?;
     let tenant = files::choose_tenant(&me, args.tenant.as_deref())?;
-    let files = files
-        .into_iter()
-        .map(|file| files::prepare(file, pipeline, args.content_type.as_deref()))
-        .collect::<Result<Vec<UploadFile>>>()?;
+    let mut files = Vec::new();
+    for file in found.files {
+        match files::prepare(file, pipeline, args.content_type.as_deref()) {
+            Ok(file) => files.push(file),
+            Err(error) => bad.push(error),
+        }
+    }
+    report_bad(context, bad, files.len(), args.skip_bad)?;
     resume_store::delete_expired();
     context.set_interrupt_hint(RESUME_HINT);
     let args = UploadArgs { tenant, ..args };
@@ -66,10 +75,16 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
         pipeline: pipeline.name.clone(),
         slots: Semaphore::new(MAX_CONCURRENT_FILES),
         files: files.len(),
-        result_paths: RefCell::new(ResultPaths::new(&files)),
+        result_paths: RefCell::new(SavePaths::new(&files)),
     };
     let mut combined = CombinedExit::default();
-    let mut running: FuturesUnordered<_> = files.iter().map(|file| command.process(file)).collect();
+    let (free, taken) = command.split_by_target(&files, &pipeline.result_type);
+    for error in taken {
+        combined.record(error.exit);
+        context.printer.error(&error);
+    }
+    let mut running: FuturesUnordered<_> =
+        free.into_iter().map(|file| command.process(file)).collect();
     while let Some((file, result)) = running.next().await {
         match result {
             Ok(exit) => combined.record(exit),
@@ -90,7 +105,73 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
     Ok(combined.exit())
 }
 
+/// Names each file that cannot be uploaded. Without `--skip-bad` nothing is uploaded then.
+fn report_bad(
+    context: &CommandContext,
+    mut bad: Vec<CliError>,
+    good: usize,
+    skip_bad: bool,
+) -> Result<()> {
+    let is_refused = !skip_bad || good == 0;
+    let last = bad.pop();
+    for error in &bad {
+        context.printer.error(error);
+    }
+    let Some(last) = last else { return Ok(()) };
+    if !is_refused {
+        context.printer.error(&last);
+        return Ok(());
+    }
+    let others = last.hint.clone();
+    Err(match (good, others) {
+        (0, _) | (_, Some(_)) => last,
+        (_, None) => last.with_hint("nothing was uploaded; --skip-bad uploads the other files"),
+    })
+}
+
 impl UploadCommand<'_> {
+    /// With `--wait`, the files whose results can be saved, and why the others cannot: a run must not be in vain.
+    fn split_by_target<'f>(
+        &self,
+        files: &'f [UploadFile],
+        result_type: &str,
+    ) -> (Vec<&'f UploadFile>, Vec<CliError>) {
+        if !self.args.wait || self.args.force {
+            return (files.iter().collect(), vec![]);
+        }
+        let mut free = Vec::new();
+        let mut taken = Vec::new();
+        for file in files {
+            let name = download::safe_name(&files::result_name(&file.name, result_type));
+            let dir = self.result_dir(file);
+            if self.result_paths.borrow().is_taken(&dir, &name) {
+                taken.push(
+                    CliError::new(
+                        Exit::Failed,
+                        "exists",
+                        format!(
+                            "{} was not uploaded: its result would be {}, which already exists",
+                            file.path.display(),
+                            dir.join(name).display()
+                        ),
+                    )
+                    .with_hint("use --force to overwrite it, or --save DIR"),
+                );
+            } else {
+                free.push(file);
+            }
+        }
+        (free, taken)
+    }
+
+    /// The directory given with `--save`, or that of the file.
+    fn result_dir(&self, file: &UploadFile) -> PathBuf {
+        match &self.args.save {
+            Some(dir) => dir.clone(),
+            None => file.path.parent().map(Path::to_owned).unwrap_or_default(),
+        }
+    }
+
     async fn process<'f>(&self, file: &'f UploadFile) -> (&'f UploadFile, Result<Exit>) {
         let progress = FileProgress::new(&self.context.printer, file, self.files);
         let result = self.upload_and_wait(file, &progress).await;
@@ -248,10 +329,7 @@ impl UploadCommand<'_> {
                 .await?
                 .name,
         );
-        let dir = match &self.args.save {
-            Some(dir) => dir.clone(),
-            None => file.path.parent().map(Path::to_owned).unwrap_or_default(),
-        };
+        let dir = self.result_dir(file);
         let path = self.result_paths.borrow_mut().reserve(&dir, &name);
         download::save(
             self.context,
@@ -265,7 +343,11 @@ impl UploadCommand<'_> {
             let hint = error.hint.clone().unwrap_or_default();
             let later =
                 format!("to download the result later, run: docket jobs result {id} --output FILE");
-            error.with_hint([hint, later].join("\n        ").trim().to_owned())
+            let hints: Vec<String> = [hint, later]
+                .into_iter()
+                .filter(|hint| !hint.is_empty())
+                .collect();
+            error.with_hint(hints.join("; "))
         })?;
         Ok(path)
     }

@@ -69,12 +69,7 @@ impl ResumeKey {
             add(name.as_bytes());
             add(value.as_bytes());
         }
-        let hash = hash.finalize();
-        let name: String = hash[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Self(name)
+        Self(jobs::id::hex(&hash.finalize()[..16]))
     }
 
     fn path(&self) -> Option<PathBuf> {

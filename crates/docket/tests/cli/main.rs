@@ -14,6 +14,7 @@ mod results;
 mod setup;
 mod sign_in;
 mod upload;
+mod upload_results;
 mod watch;
 mod web_sockets;
 mod webhooks;

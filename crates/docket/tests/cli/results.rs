@@ -196,3 +196,92 @@ fn check_says_what_readers_understand_and_what_they_miss() {
         "{output:?}"
     );
 }
+
+const ID: &str = "9e70cad0-2ef0-5cc5-a05e-6f9c5a981541";
+
+fn job(id: &str) -> Value {
+    json!({"id": id, "version": 3, "status": "Ready", "pipeline": "legal-review", "tenant": "acme", "name": "Lease.pdf",
+        "bytes": 1, "attempt": 1, "created_at": 1, "updated_at": 1})
+}
+
+fn serve_of(setup: &Setup, id: &str, content: &str) {
+    let answer = json!({
+        "request": signed("GET", format!("{}/files/{id}", setup.service.address())),
+        "name": "Lease.json", "content_type": "application/json", "bytes": content.len(),
+    });
+    for _ in 0..2 {
+        setup
+            .service
+            .respond_once(&format!("GET /jobs/{id}/result"), 200, &answer);
+    }
+    setup
+        .service
+        .respond_once(&format!("GET /files/{id}"), 200, &json!(content));
+}
+
+#[test]
+fn empty_id_is_refused_in_words() {
+    let setup = Setup::signed_in();
+    for command in [
+        "show", "explain", "result", "document", "retry", "cancel", "mark",
+    ] {
+        let output = setup.run(["jobs", command, "", "--reason", "x"]);
+        assert_eq!(output.code, Some(2), "{command}: {output:?}");
+        let output = setup.run(["jobs", command, ""]);
+        assert!(
+            output.stderr.contains("must not be empty"),
+            "{command}: {output:?}"
+        );
+    }
+    assert_eq!(setup.service.state().count("GET /jobs"), 0);
+}
+
+#[test]
+fn start_of_an_id_is_enough_if_only_one_job_has_it() {
+    const SEARCH: &str = "GET /jobs?search=9e70cad0";
+    let setup = Setup::signed_in();
+    let other = "9e70cad0-ffff-5cc5-a05e-6f9c5a981541";
+    let found = |ids: &[&str]| json!({"jobs": ids.iter().map(|id| job(id)).collect::<Vec<_>>()});
+    setup.service.respond_once(SEARCH, 200, &found(&[ID]));
+    serve_of(&setup, ID, "{}");
+    let output = setup.run(["jobs", "result", "9E70CAD0"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(setup.home.join("Lease.json").exists());
+    setup
+        .service
+        .respond_once(SEARCH, 200, &found(&[ID, other]));
+    let output = setup.run(["jobs", "result", "9e70cad0"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(
+        output.stderr.contains(ID) && output.stderr.contains(other),
+        "{output:?}"
+    );
+    setup
+        .service
+        .respond_once("GET /jobs?search=9e70cad1", 200, &found(&[]));
+    assert_eq!(setup.run(["jobs", "show", "9e70cad1"]).code, Some(4));
+    assert!(
+        setup
+            .run(["jobs", "show", "9e7"])
+            .stderr
+            .contains("first 8")
+    );
+}
+
+#[test]
+fn results_of_all_ready_jobs_are_saved_in_a_directory_each_under_a_name_of_its_own() {
+    let setup = Setup::signed_in();
+    std::fs::create_dir(setup.home.join("out")).unwrap();
+    let other = "11111111-2ef0-5cc5-a05e-6f9c5a981541";
+    let page = json!({"jobs": [job(ID), job(other)]});
+    setup
+        .service
+        .respond_once("GET /jobs?batch=room&limit=100&status=ready", 200, &page);
+    serve_of(&setup, ID, "1");
+    serve_of(&setup, other, "2");
+    let output = setup.run(["jobs", "result", "--batch", "room", "--output", "out"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let read = |name: &str| std::fs::read_to_string(setup.home.join("out").join(name)).unwrap();
+    assert_eq!(read("Lease.json"), "1");
+    assert_eq!(read(&format!("{other} Lease.json")), "2");
+}

@@ -210,3 +210,84 @@ fn logout_deletes_the_sign_in_and_revokes_the_refresh_token() {
     assert_eq!(sent["Token"], "refresh-1");
     assert_eq!(setup.run(["whoami"]).code, Some(3));
 }
+
+#[test]
+fn login_asks_for_the_code_of_the_authenticator_app() {
+    let setup = Setup::new();
+    let challenge = json!({"ChallengeName": "SOFTWARE_TOKEN_MFA", "Session": "session-1", "ChallengeParameters": {}});
+    setup.service.respond_once("POST /sign-in", 200, &challenge);
+    setup
+        .service
+        .respond_once("POST /sign-in", 200, &tokens("token-9"));
+    let api = setup.service.address();
+    let output: crate::setup::CommandOutput = setup
+        .command(["login", "--api", &api, "--email", "ann@example.com"])
+        .env("DOCKET_PASSWORD", "s3cret-word")
+        .env("DOCKET_CODE", "123456")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let state = setup.service.state();
+    let sent: Value = serde_json::from_slice(&state.requests[2].body).unwrap();
+    assert_eq!(sent["ChallengeName"], "SOFTWARE_TOKEN_MFA");
+    assert_eq!(
+        sent["ChallengeResponses"],
+        json!({"USERNAME": "ann@example.com", "SOFTWARE_TOKEN_MFA_CODE": "123456"})
+    );
+}
+
+/// Runs a command about the own sign-in and returns what it sent to Cognito, without the sign-in itself.
+fn sent_to_cognito(arguments: [&str; 2], answers: &[Value]) -> Vec<Value> {
+    let setup = Setup::new();
+    for answer in answers {
+        setup.service.respond_once("POST /sign-in", 200, answer);
+    }
+    let api = setup.service.address();
+    let output: crate::setup::CommandOutput = setup
+        .command(arguments)
+        .args(["--api", &api, "--email", "ann@example.com"])
+        .env("DOCKET_PASSWORD", "old pass phrase")
+        .env("DOCKET_NEW_PASSWORD", "new pass phrase")
+        .env("DOCKET_CODE", "654321")
+        .output()
+        .unwrap()
+        .into();
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let state = setup.service.state();
+    let sent = state.requests.iter().map(|request| &request.body);
+    let bodies = sent.filter_map(|body| serde_json::from_slice::<Value>(body).ok());
+    bodies
+        .filter(|body| body.is_object() && body.get("AuthFlow").is_none())
+        .collect()
+}
+
+#[test]
+fn password_is_changed_with_the_current_one_and_reset_with_a_code() {
+    let change = sent_to_cognito(["password", "change"], &[tokens("token-9"), json!({})]);
+    let expected = json!({"AccessToken": "a", "PreviousPassword": "old pass phrase", "ProposedPassword": "new pass phrase"});
+    assert_eq!(change, [expected]);
+    let forgot = sent_to_cognito(["password", "forgot"], &[json!({}), json!({})]);
+    assert_eq!(forgot[0]["Username"], "ann@example.com");
+    assert_eq!(forgot[1]["ConfirmationCode"], "654321");
+    assert_eq!(forgot[1]["Password"], "new pass phrase");
+}
+
+#[test]
+fn authenticator_counts_only_after_a_code_of_the_app() {
+    let key = json!({"SecretCode": "JBSWY3DPEHPK3PXP", "Session": "s"});
+    let on = sent_to_cognito(
+        ["authenticator", "on"],
+        &[
+            tokens("token-9"),
+            key,
+            json!({"Status": "SUCCESS"}),
+            json!({}),
+        ],
+    );
+    assert_eq!(on[0], json!({"AccessToken": "a"}));
+    assert_eq!(on[1], json!({"AccessToken": "a", "UserCode": "654321"}));
+    assert_eq!(on[2]["SoftwareTokenMfaSettings"]["Enabled"], true);
+    let off = sent_to_cognito(["authenticator", "off"], &[tokens("token-9"), json!({})]);
+    assert_eq!(off[0]["SoftwareTokenMfaSettings"]["Enabled"], false);
+}

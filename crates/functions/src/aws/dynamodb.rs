@@ -17,7 +17,7 @@ use jobs::state::StatusGroup;
 use super::row::read::from_item;
 use super::row::reader::BadRow;
 use super::row::write::to_item;
-use super::row::{Item, OWNED, tenant_status_group};
+use super::row::{Item, MARKS, MARKS_REVISION, OWNED, tenant_status_group};
 use super::{Aws, broken, client, retries, timeouts, unavailable};
 use crate::config::{Environment, Has, variable};
 
@@ -76,6 +76,9 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
             }
             names.insert(format!("#{i}"), (*name).to_owned());
         }
+        if job.is_erased() {
+            remove.extend([MARKS.to_owned(), MARKS_REVISION.to_owned()]);
+        }
         let mut update = format!("SET {}", set.join(", "));
         if !remove.is_empty() {
             update.push_str(" REMOVE ");
@@ -117,7 +120,7 @@ fn refused(job: &Job, error: SdkError<UpdateItemError>) -> Result<(), SaveError>
         return Err(SaveError::Conflict(None));
     };
     let row = read(job.id, there)?;
-    if row == *job {
+    if row.is_same_save(job) {
         Ok(())
     } else {
         Err(SaveError::Conflict(Some(Box::new(row))))

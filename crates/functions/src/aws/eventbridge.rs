@@ -71,7 +71,7 @@ impl<E: Has<variable::EventBus>> Aws<E> {
     fn entry(&self, job: &Job) -> Entry<'_> {
         let detail = Detail {
             id: format!("{}:{}", job.id, job.version),
-            job: JobView::from(job),
+            job: JobView::of_event(job),
             trace_id: job.trace().to_string(),
             input: format!("s3://{}/{}", job.input.bucket, job.input.key),
             output: job.output().map(ToString::to_string),

@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::ports::{
-    JobIndex, JobInput, Listing, OpenJob, QueuePosition, QueuedJob, ScheduledCheck, Unavailable,
+    JobIndex, JobInput, Listing, OpenJob, QueuePosition, QueuedJob, RecentJobs, ScheduledCheck,
+    Unavailable,
 };
 use jobs::state::StatusGroup;
 
@@ -77,6 +78,30 @@ fn queued_job(item: &Item) -> Result<QueuedJob, BadRow> {
         pipeline: row.text("pipeline")?.to_owned(),
         tenant: row.parsed("tenant")?,
     })
+}
+
+impl<E: Has<variable::JobsTable>> RecentJobs for Aws<E> {
+    async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable> {
+        let response = self
+            .dynamodb()
+            .query()
+            .table_name(self.name::<variable::JobsTable>())
+            .index_name("by_created")
+            // "shard" is a reserved word of DynamoDB.
+            .key_condition_expression("#shard = :shard")
+            .expression_attribute_names("#shard", "shard")
+            .expression_attribute_values(":shard", n(shard))
+            .scan_index_forward(false)
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(|error| unavailable("DynamoDB Query", error))?;
+        let ids = response.items().iter().filter_map(|item| {
+            let row = Reader { item, path: "" };
+            row.parsed("job_id").ok()
+        });
+        Ok(ids.collect())
+    }
 }
 
 impl<E: Has<variable::JobsTable>> JobIndex for Aws<E> {

@@ -9,6 +9,8 @@ mod inventory;
 mod job_index;
 #[cfg(feature = "api")]
 mod job_list;
+#[cfg(feature = "api")]
+mod job_marks;
 mod json_call;
 mod key_value_store;
 mod models;

@@ -57,6 +57,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> Quarantine for Aws<
                 .s3()
                 .put_object()
                 .bucket(self.name::<variable::Bucket>())
+                .set_expected_bucket_owner(self.bucket_owner())
                 .key(&key)
                 .body(body);
             put.content_type("text/plain; charset=utf-8")

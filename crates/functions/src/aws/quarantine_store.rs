@@ -107,6 +107,7 @@ impl<E: Has<variable::RecordsTable> + Has<variable::Bucket>> QuarantineStore for
                 .s3()
                 .get_object()
                 .bucket(self.name::<variable::Bucket>())
+                .set_expected_bucket_owner(self.bucket_owner())
                 .key(key)
                 .send()
                 .await;

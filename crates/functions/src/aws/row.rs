@@ -22,6 +22,9 @@ pub(super) const REFERENCE: &str = "tenant_reference";
 pub(super) const BATCH: &str = "tenant_batch";
 const TAGS: &str = "tags";
 const INVALID_LABELS: &str = "invalid_labels";
+/// What people noted, as JSON. Not in [`OWNED`]: a save leaves it as it is, unless it deletes the document's data.
+pub(super) const MARKS: &str = "marks";
+pub(super) const MARKS_REVISION: &str = "marks_revision";
 
 /// Every attribute that a save sets or removes, except the key.
 pub(super) const OWNED: [&str; 30] = [
@@ -311,6 +314,7 @@ mod tests {
         queued.state = State::Queued {
             next: attempt,
             since: queued.created_at,
+            start_by: None,
             budget,
         };
         assert_eq!(write_units(&[&queued, submitting, in_progress, ready]), 11);

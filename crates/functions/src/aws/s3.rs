@@ -39,12 +39,19 @@ impl<E: Environment> Aws<E> {
             .get_or_init(|| client!(self, aws_sdk_s3, self.endpoint("S3"), timeouts(), retries()))
     }
 
+    /// The account that must own the bucket of every request: S3 refuses if a bucket of the name is another account's.
+    /// Presigned requests do not have it: the client would have to send it as well.
+    pub(super) fn bucket_owner(&self) -> Option<String> {
+        self.config.bucket_owner.clone()
+    }
+
     /// The first `limit` bytes of the current version.
     async fn get_start(&self, bucket: &str, key: &str, limit: usize) -> Result<Start, HeadError> {
         let request = self
             .s3()
             .get_object()
             .bucket(bucket)
+            .set_expected_bucket_owner(self.bucket_owner())
             .key(key)
             .range(format!("bytes=0-{}", limit.saturating_sub(1)));
         match request.send().await {
@@ -162,6 +169,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .s3()
             .head_object()
             .bucket(&location.bucket)
+            .set_expected_bucket_owner(self.bucket_owner())
             .key(&location.key)
             .send()
             .await
@@ -218,6 +226,8 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .copy_object()
             .copy_source(source)
             .bucket(&to.bucket)
+            .set_expected_bucket_owner(self.bucket_owner())
+            .set_expected_source_bucket_owner(self.bucket_owner())
             .key(&to.key)
             .metadata_directive(MetadataDirective::Copy)
             // Copying tags would need a further permission, and they are not read.
@@ -239,6 +249,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .s3()
             .list_objects_v2()
             .bucket(bucket)
+            .set_expected_bucket_owner(self.bucket_owner())
             .prefix(prefix)
             .send()
             .await;
@@ -257,6 +268,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .s3()
             .list_object_versions()
             .bucket(bucket)
+            .set_expected_bucket_owner(self.bucket_owner())
             .prefix(key)
             // XML cannot represent every character of the other keys.
             .encoding_type(EncodingType::Url)
@@ -276,6 +288,7 @@ impl<E: Environment> ObjectDeletion for Aws<E> {
         self.s3()
             .delete_object()
             .bucket(&object.bucket)
+            .set_expected_bucket_owner(self.bucket_owner())
             .key(&object.key)
             .version_id(version)
             .send()

@@ -74,7 +74,6 @@ impl ReadRefusal {
         }
     }
 
-    /// The error of a copy.
     pub(super) fn copy_error(self, otherwise: impl FnOnce() -> Unavailable) -> CopyError {
         match self {
             Self::Missing => CopyError::NotFound,

@@ -1,8 +1,7 @@
 //! Tickets in the records table: `Tickets`.
 
-use std::fmt::Write;
-
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use jobs::id::hex;
 use jobs::ports::{Clock, Ticket, Tickets, Unavailable};
 use sha2::{Digest, Sha256};
 
@@ -12,11 +11,7 @@ use crate::config::{Has, variable};
 
 /// The table contains only the hash of a ticket, so read access to the table is not enough to use one.
 fn ticket_key(secret: &str) -> String {
-    let digest = Sha256::digest(secret.as_bytes());
-    digest.iter().fold("ticket#".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("ticket#{}", hex(&Sha256::digest(secret.as_bytes())))
 }
 
 impl<E: Has<variable::RecordsTable>> Tickets for Aws<E> {

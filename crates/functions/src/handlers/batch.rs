@@ -213,8 +213,9 @@ where
                 };
                 return (index, MessageFailure::UseCase(late.into()).into());
             }
-            let result = process(ports, &run, message).instrument(spans[index].clone());
-            (index, result.await)
+            // Boxed, because it is large and the stream moves its futures.
+            let result = Box::pin(process(ports, &run, message));
+            (index, result.instrument(spans[index].clone()).await)
         })
         .buffer_unordered(MAX_CONCURRENT_MESSAGES)
         .collect()

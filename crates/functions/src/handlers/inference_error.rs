@@ -1,7 +1,7 @@
 //! Function `inference-error`: the endpoint's error notifications.
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use jobs::ports::{JobStore, ObjectDeletion, ObjectStore, Queue};
+use jobs::ports::{JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Queue, RecentJobs};
 use lambda_runtime::{Error, LambdaEvent};
 
 use super::batch::{BatchPorts, QueueSettings, process_batch};
@@ -24,7 +24,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: BatchPorts + JobStore + ObjectStore + ObjectDeletion,
+    P: BatchPorts + JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)

@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::apply::RunContext;
-use jobs::ports::{Clock, JobStore, ObjectDeletion, ObjectStore, Queue};
+use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Queue, RecentJobs};
 use jobs::record_outcome::record_outcome;
 use lambda_runtime::{Error, LambdaEvent};
 
@@ -33,17 +33,20 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: BatchPorts + JobStore + ObjectStore + ObjectDeletion,
+    P: BatchPorts + JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
 }
 
-pub(super) async fn process<P: JobStore + ObjectStore + ObjectDeletion + Clock>(
+pub(super) async fn process<P>(
     ports: &P,
     run: &RunContext<'_>,
     message: &SqsMessage,
-) -> MessageResult {
+) -> MessageResult
+where
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs + Clock,
+{
     let last_call = message.receive_count() > MAX_REDELIVERIES;
     match outcome(message.text(), last_call) {
         Err(problem) => MessageFailure::Malformed(problem).into(),

@@ -237,6 +237,13 @@ fn report_queued(service: &str, now: Timestamp, pipelines: &Pipelines, queued: &
     if queued.incomplete {
         return;
     }
+    let open = vec![queued.open_breakers.len() as u64];
+    emit(
+        service,
+        now.0,
+        Dimension::Service,
+        &[(Metric::BreakersOpen, open)],
+    );
     for pipeline in pipelines.iter() {
         let count = queued.queued.get(&pipeline.name).copied().unwrap_or(0);
         let of = Dimension::Gauge(&pipeline.name);

@@ -6,7 +6,7 @@ use jobs::commands;
 use jobs::id::{Attempt, Timestamp};
 use jobs::ports::{
     CheckRequest, Clock, InferenceEndpoint, JobStore, KeyValueStore, ObjectStore, Queue,
-    RetryCommand,
+    RecentJobs, RetryCommand,
 };
 use jobs::retry::{retry, run_command};
 use lambda_runtime::{Error, LambdaEvent};
@@ -95,7 +95,7 @@ pub async fn handle<P, E>(
     event: LambdaEvent<SqsEvent>,
 ) -> Result<SqsBatchResponse, Error>
 where
-    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint + KeyValueStore,
+    P: BatchPorts + JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs,
     E: QueueSettings,
 {
     Ok(process_batch(app, QUEUE, event, process).await)
@@ -103,7 +103,7 @@ where
 
 async fn process<P>(ports: &P, run: &RunContext<'_>, message: &SqsMessage) -> MessageResult
 where
-    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + Clock,
+    P: JobStore + ObjectStore + InferenceEndpoint + KeyValueStore + RecentJobs + Clock,
 {
     let redelivered = message.receive_count() > 1;
     match serde_json::from_str(message.text()) {

@@ -10,12 +10,14 @@ mod downloads;
 mod idempotency;
 mod labels;
 mod lists;
+mod marks;
 mod pauses;
 mod plans;
 mod quarantine;
 mod receipts;
 mod run_again;
 mod search;
+mod summary;
 mod tenants;
 mod uploads;
 

@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod breaker;
 mod capacity;
 mod event_feed;
 mod fixtures;

@@ -322,7 +322,12 @@ fn sync_again(frames: &[&Value]) -> Value {
             _ => "open",
         };
         let id = job["id"].as_str().unwrap();
-        known.insert(id.to_owned(), json!([id, job["version"], group]));
+        let revision = job["marks"]["revision"].as_u64();
+        let known_job = match revision {
+            Some(revision) => json!([id, job["version"], group, revision]),
+            None => json!([id, job["version"], group]),
+        };
+        known.insert(id.to_owned(), known_job);
     }
     let known: Vec<Value> = known.into_iter().map(|(_, job)| job).collect();
     let mark = frames.iter().rev().find_map(|frame| frame["mark"].as_str());
@@ -409,6 +414,25 @@ fn sync_finds_every_change_whose_push_was_lost() {
             ("new.pdf", "InProgress"),
         ]
     );
+    let again = sync(&app, &sync_again(&[&first, &answer]));
+    assert_eq!(again["jobs"], json!([]));
+}
+
+/// Marks change without a new version of the job.
+#[test]
+fn sync_finds_marks_whose_push_was_lost() {
+    let app = app();
+    upload(&app, "inbound/acme/a.pdf");
+    let first = sync(&app, &json!({"action": "sync"}));
+    let id = JobId::of_key(BUCKET, "inbound/acme/a.pdf");
+    let marks = jobs::marks::Marks {
+        revision: 1,
+        note: Some("ask about § 7".to_owned()),
+        ..Default::default()
+    };
+    app.ports.state().jobs.get_mut(&id).unwrap().marks = Some(Box::new(marks));
+    let answer = sync(&app, &sync_again(&[&first]));
+    assert_eq!(answer["jobs"][0]["marks"]["note"], "ask about § 7");
     let again = sync(&app, &sync_again(&[&first, &answer]));
     assert_eq!(again["jobs"], json!([]));
 }
@@ -552,18 +576,59 @@ fn only_the_newest_version_of_a_job_is_pushed() {
     newer.version += 1;
     app.ports.state().connections = vec![connection("acme", "page", 0, 1000)];
     app.ports.state().frames.clear();
-    let pending = [newer.clone(), older].map(|job| PendingEffects {
-        message: MessageIndex(0),
-        job,
-    });
-    run(async {
-        Ok::<_, lambda_runtime::Error>(
-            run_effects(&app.ports, &pending, Timestamp(NOW.0 + 1_000_000)).await,
-        )
-    })
-    .unwrap();
-    let frames = app.ports.state().frames.clone();
-    assert_eq!(frames.len(), 1);
-    let frame: Value = serde_json::from_str(&frames[0].1).unwrap();
-    assert_eq!(frame["job"]["version"], newer.version);
+    for pending in [[newer.clone(), older.clone()], [older, newer.clone()]] {
+        let pending = pending.map(|job| PendingEffects {
+            message: MessageIndex(0),
+            job,
+        });
+        app.ports.state().frames.clear();
+        run(async {
+            Ok::<_, lambda_runtime::Error>(
+                run_effects(&app.ports, &pending, Timestamp(NOW.0 + 1_000_000)).await,
+            )
+        })
+        .unwrap();
+        let frames = app.ports.state().frames.clone();
+        assert_eq!(frames.len(), 1);
+        let frame: Value = serde_json::from_str(&frames[0].1).unwrap();
+        assert_eq!(frame["job"]["version"], newer.version);
+    }
+}
+
+#[test]
+fn page_that_shows_only_own_uploads_gets_no_push_about_those_of_others() {
+    let app = app();
+    upload(&app, "inbound/acme/nda.pdf");
+    let id = JobId::of_key(BUCKET, "inbound/acme/nda.pdf");
+    let mut job = app.ports.state().jobs[&id].clone();
+    let page_of = |uploader: &str| Connection {
+        uploader: Some(uploader.to_owned()),
+        ..connection("acme", uploader, 0, 600_000)
+    };
+    app.ports.state().connections = vec![page_of("ann@acme.test"), page_of("bob@acme.test")];
+    let mut pushed = |uploaded_by: Option<&str>| {
+        job.input.uploaded_by = uploaded_by.map(str::to_owned);
+        app.ports.state().frames.clear();
+        let pending = [PendingEffects {
+            message: MessageIndex(0),
+            job: job.clone(),
+        }];
+        run(async {
+            Ok::<_, lambda_runtime::Error>(
+                run_effects(&app.ports, &pending, Timestamp(NOW.0 + 1_000_000)).await,
+            )
+        })
+        .unwrap();
+        let frames = &app.ports.state().frames;
+        frames
+            .iter()
+            .map(|(id, _)| id.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    assert_eq!(
+        pushed(Some("ann@acme.test")),
+        BTreeSet::from(["ann@acme.test".to_owned()])
+    );
+    // Who uploaded an object that an S3 client put is not known.
+    assert_eq!(pushed(None).len(), 2);
 }

@@ -90,7 +90,7 @@ fn result_whose_notification_was_lost_is_found_long_before_the_deadline() {
     assert_eq!(
         reconcile(&app).checks_sent,
         0,
-        "a job that has ended is not woken"
+        "a job that has ended is not checked"
     );
 }
 

@@ -1,4 +1,4 @@
-//! A receiver of OTLP/HTTP, and a state whose functions send it their traces.
+//! A receiver of OTLP/HTTP, and an app whose functions send their traces to it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -40,7 +40,7 @@ pub(crate) fn app() -> TestApp {
     }
 }
 
-/// Puts a PDF and answers S3's message about it.
+/// Puts a PDF and returns S3's message about it.
 pub(crate) fn upload(app: &TestApp) -> String {
     let version = app.ports.put(BUCKET, KEY, b"%PDF-1.7\n");
     json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
@@ -68,7 +68,7 @@ pub(crate) fn event<T: serde::de::DeserializeOwned>(
     LambdaEvent::new(serde_json::from_value(payload).unwrap(), context)
 }
 
-/// As a function's own runtime is made.
+/// Runs a future on a runtime like that of a function.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -90,7 +90,7 @@ pub(crate) struct Got {
     pub(crate) body: Vec<u8>,
 }
 
-/// Listens on a port of its own and gives each connection to `answer`. Answers the base URL.
+/// Listens on a free port and passes each connection to `answer`. Returns the base URL.
 pub(crate) fn listen(answer: impl Fn(TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -102,7 +102,7 @@ pub(crate) fn listen(answer: impl Fn(TcpStream) + Send + 'static) -> String {
     url
 }
 
-/// A receiver that answers, and what it gets. To anything but traces it says that it is no request.
+/// A receiver, and the requests that it gets. It answers 200 to traces and 400 to any other request.
 pub(crate) fn receiver() -> (String, Receiver<Got>) {
     let (sender, receiver): (Sender<Got>, _) = channel();
     let url = listen(move |mut stream| {

@@ -119,7 +119,7 @@ impl Observations {
         let keeps_instances = endpoint.desired.max(endpoint.in_service) > limits.min();
         let is_stale = |at: Timestamp| now.since(at) > LAST_OPEN_PRECISION;
         let just_ended = self.seen.is_some() && jobs.complete && jobs.open == 0;
-        // Instances that nobody has seen at work stay for the idle time, too.
+        // Instances that no reading has seen at work stay for the idle time, too.
         if just_ended
             || jobs.open > 0 && self.last_open_at.is_none_or(is_stale)
             || self.last_open_at.is_none() && keeps_instances
@@ -262,5 +262,20 @@ impl StoredObservations {
             expires_at: None,
         };
         ports.put(COLLECTION, pipeline, &record).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mean_follows_newer_measurements_after_200() {
+        let mut sum = Sum::default();
+        sum.add(MAX_MEASURED, u64::from(MAX_MEASURED) * 1000);
+        assert_eq!((sum.count, sum.total_ms), (200, 200_000));
+        sum.add(2, 8000);
+        assert_eq!((sum.count, sum.total_ms), (101, 104_000));
+        assert_eq!(sum.measured().mean, Duration::from_millis(1029));
     }
 }

@@ -61,7 +61,12 @@ where
                     return Ok(false);
                 }
             }
-            State::Submitting { .. } | State::RetryScheduled { .. } => return Ok(false),
+            State::Submitting { .. }
+            | State::RetryScheduled { .. }
+            // The circuit breaker holds it until the endpoint works again.
+            | State::Queued {
+                start_by: Some(_), ..
+            } => return Ok(false),
             // It ended, or was queued, meanwhile.
             State::Queued { .. }
             | State::Ready { .. }

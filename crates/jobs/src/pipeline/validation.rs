@@ -45,20 +45,13 @@ impl Pipeline {
         if self.output == Output::Pdf && !self.result_paths.is_empty() {
             return Err(self.wrong("result_paths", "its results are PDF, which has no paths"));
         }
-        if self.prefix.len() < 2 || !self.prefix.ends_with('/') || self.prefix.starts_with('/') {
-            return Err(self.wrong(
-                "prefix",
-                format!("{:?} must be a folder name ending in '/'", self.prefix),
-            ));
-        }
-        if ["outbound/", "failure/", "work/", "quarantine/"]
-            .iter()
-            .any(|ours| self.prefix.starts_with(ours))
-        {
+        // As the parameter `InputPrefix` of infra/endpoint.yaml. So no input is under a prefix that Docket writes to.
+        let folder = self.prefix.strip_suffix('/').unwrap_or_default();
+        if !folder.strip_prefix("inbound").is_some_and(plain) {
             return Err(self.wrong(
                 "prefix",
                 format!(
-                    "{:?} is reserved for objects that Docket writes",
+                    "{:?} must be inbound, more of a-z, 0-9 and '-' if there are several, and '/'",
                     self.prefix
                 ),
             ));
@@ -142,6 +135,15 @@ impl Pipeline {
                 return Err(self.wrong(&format!("capacity.{field}"), problem));
             }
         }
+        if self.breaker.failures != 0 {
+            range("breaker.failures", self.breaker.failures.into(), 2, 20)?;
+        }
+        range(
+            "breaker.probe_seconds",
+            self.breaker.probe_seconds.into(),
+            10,
+            600,
+        )?;
         for delay in &self.backoff_seconds {
             range("backoff_seconds", (*delay).into(), 0, 86_400)?;
         }

@@ -78,7 +78,7 @@ pub trait JobIndex {
         after: Option<ScheduledCheck>,
         limit: u16,
     ) -> Result<Vec<ScheduledCheck>, Unavailable>;
-    /// A page of all open jobs of a shard except queued ones, starting after `after`.
+    /// A page of all open jobs of a shard except those that a pause holds, starting after `after`.
     async fn open_jobs(
         &self,
         shard: u8,

@@ -38,7 +38,7 @@ pub struct Expected {
 
 /// The instances, as far as they are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Instances {
+pub struct KnownInstances {
     pub in_service: u32,
     pub starting: u32,
     /// Since when those that are starting have been. `None`: since the snapshot.
@@ -59,7 +59,7 @@ pub struct QueueSnapshot {
     pub at: Timestamp,
     pub open: u32,
     pub open_since: OpenSince,
-    pub instances: Instances,
+    pub instances: KnownInstances,
     pub run: Expected,
     pub cold_start: Expected,
     /// A job whose attempt was sent at this time has ended; no later one is known to.
@@ -137,7 +137,7 @@ impl QueueSnapshot {
             at,
             open: u32::try_from(sent_at.len()).unwrap_or(u32::MAX),
             open_since: OpenSince::new(at, sent_at),
-            instances: Instances {
+            instances: KnownInstances {
                 in_service: instances.in_service,
                 starting: instances.starting,
                 starting_since,
@@ -174,7 +174,7 @@ impl QueueSnapshot {
             at,
             open: u32::try_from(created_at.len()).unwrap_or(u32::MAX),
             open_since: OpenSince::new(at, created_at),
-            instances: Instances::default(),
+            instances: KnownInstances::default(),
             run: typical(Duration::from_secs(pipeline.typical_run_seconds.into())),
             cold_start: typical(pipeline.objective().cold_start),
             ended_up_to: None,
@@ -308,13 +308,13 @@ fn inferred_instances(
     over_ms: u64,
     oldest: Option<Timestamp>,
     run: Expected,
-) -> Instances {
-    let none = Instances {
+) -> KnownInstances {
+    let none = KnownInstances {
         concurrent_runs: 1,
-        ..Instances::default()
+        ..KnownInstances::default()
     };
     if ended == 0 || over_ms == 0 {
-        return Instances {
+        return KnownInstances {
             starting: u32::from(oldest.is_some()),
             starting_since: oldest,
             more: u32::from(oldest.is_none()),
@@ -323,7 +323,7 @@ fn inferred_instances(
     }
     let busy = u64::from(ended) * run.ms;
     let in_service = busy.div_ceil(over_ms);
-    Instances {
+    KnownInstances {
         in_service: u32::try_from(in_service).unwrap_or(u32::MAX).max(1),
         ..none
     }

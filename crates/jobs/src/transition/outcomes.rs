@@ -10,6 +10,9 @@ use crate::id::{Attempt, Location, Timestamp};
 use crate::policy::Policy;
 use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
 
+use super::queue::queue_after_failure;
+use super::states::{advance, ended, start};
+
 /// Whether an event is about the newest attempt or an older one.
 pub(super) enum Age {
     Current,
@@ -25,10 +28,6 @@ pub(super) fn age(got: Attempt, newest: Attempt) -> Result<Age, TransitionError>
     } else {
         Age::Older
     })
-}
-
-pub(super) const fn advance(state: State, attempts: AttemptChange) -> Decision {
-    Decision::Advance(Advance { state, attempts })
 }
 
 /// A success of any attempt counts, since the work was done. While a job is run again, one that is not newer than the result
@@ -109,66 +108,6 @@ pub(super) fn retried(newest: Attempt, budget: RetryBudget, now: Timestamp) -> D
     advance(state, AttemptChange::Unchanged)
 }
 
-/// The job ends with this failure, or with the result that it had before it was run again.
-fn ended(attempt: Attempt, failure: Failure, budget: RetryBudget) -> State {
-    match budget.earlier_result {
-        Attempt::NONE => State::Failed { attempt, failure },
-        earlier => State::Ready { attempt: earlier },
-    }
-}
-
-pub(super) const fn erased(attempt: Attempt) -> Decision {
-    advance(State::Erased { attempt }, AttemptChange::Erased)
-}
-
-pub(super) fn submitting(
-    attempt: Attempt,
-    budget: RetryBudget,
-    context: &DecisionContext,
-    policy: &Policy,
-) -> State {
-    State::Submitting {
-        attempt,
-        lease_token: context.lease_token,
-        lease_expires_at: context.lease_expires_at,
-        deadline: policy.deadline(context.now),
-        budget,
-    }
-}
-
-pub(super) fn start(
-    attempt: Attempt,
-    budget: RetryBudget,
-    context: &DecisionContext,
-    policy: &Policy,
-) -> Decision {
-    let state = submitting(attempt, budget, context, policy);
-    advance(state, AttemptChange::Started(attempt))
-}
-
-pub(super) fn queue(next: Attempt, budget: RetryBudget, now: Timestamp) -> State {
-    State::Queued {
-        next,
-        since: now,
-        budget,
-    }
-}
-
-/// Starts a queued attempt. The time in the queue does not count toward the job's deadline.
-pub(super) fn release(
-    next: Attempt,
-    since: Timestamp,
-    budget: RetryBudget,
-    context: &DecisionContext,
-    policy: &Policy,
-) -> Decision {
-    let budget = RetryBudget {
-        expires_at: budget.expires_at.plus(context.now.since(since)),
-        ..budget
-    };
-    start(next, budget, context, policy)
-}
-
 /// Restarts the attempt with a full deadline: a redriven message may make the call long after the first decision.
 pub(super) fn take_over(
     attempt: Attempt,
@@ -232,10 +171,33 @@ pub(super) fn after_failure(
         Retryability::Wait if failure.cause == Cause::Refused => {
             retry(attempt, policy.refusal_backoff(budget, now), budget)
         }
+        // As for an expired request. It waits with the other jobs of its pipeline.
+        Retryability::Wait if failure.cause == Cause::EndpointDown && attempt < Attempt::MAX => {
+            let extended = RetryBudget {
+                last_attempt: budget.last_attempt.next().min(Attempt::MAX),
+                ..budget
+            };
+            queue_after_failure(attempt.next(), (attempt, failure), extended, now, policy)
+        }
         Retryability::Permanent
         | Retryability::Retry
         | Retryability::RetryOnce
         | Retryability::Wait => fail(),
+    }
+}
+
+/// The call was refused, or not made. Nothing of the attempt ran, so it keeps its number.
+pub(super) fn after_refusal(
+    attempt: Attempt,
+    failure: &Failure,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    if failure.cause == Cause::EndpointDown {
+        queue_after_failure(attempt, (attempt, failure), budget, context.now, policy)
+    } else {
+        after_failure(attempt, failure, budget, context, policy)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::state::{Cause, Failure, State};
-use jobs::transition::{DecisionContext, Event, Evidence, Policy};
+use jobs::transition::{DecisionContext, Event, Evidence, HeldBy, Policy};
 
 pub(crate) const LEASE_MS: u64 = 3_000;
 
@@ -73,7 +73,12 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
             output: somewhere(),
             unexpected_content_type: None,
         });
-        for cause in [Cause::Refused, Cause::InvalidInput, Cause::PipelineGone] {
+        for cause in [
+            Cause::Refused,
+            Cause::EndpointDown,
+            Cause::InvalidInput,
+            Cause::PipelineGone,
+        ] {
             for lease_token in [lease_of(state), LeaseToken(99)] {
                 all.push(Event::SubmitFailed {
                     attempt,
@@ -86,6 +91,7 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
             Cause::ModelRejected,
             Cause::ModelError,
             Cause::Expired,
+            Cause::EndpointDown,
             Cause::Unknown,
         ] {
             all.push(Event::AttemptFailed {
@@ -93,7 +99,13 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
                 failure: failure(cause),
             });
         }
-        all.push(Event::Held { attempt, due: None });
+        for by in [HeldBy::Pause, HeldBy::Breaker] {
+            all.push(Event::Held {
+                attempt,
+                due: None,
+                by,
+            });
+        }
         all.push(Event::CheckDue {
             attempt,
             due: None,
@@ -131,8 +143,15 @@ pub(crate) fn shape(state: &State, now: Timestamp) -> String {
         | State::Submitting { budget, .. }
         | State::InProgress { budget, .. }
         | State::RetryScheduled { budget, .. } => {
+            let counts = matches!(
+                state,
+                State::Queued {
+                    start_by: Some(_),
+                    ..
+                }
+            );
             format!(
-                "{name} {attempt} {} {} {}",
+                "{name} {attempt} {} {} {} {counts}",
                 budget.last_attempt,
                 budget.earlier_result,
                 now >= budget.expires_at
@@ -159,7 +178,15 @@ pub(crate) fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
             deadline, budget, ..
         } => all.extend([*deadline, budget.expires_at]),
         State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.expires_at]),
-        State::Queued { since, budget, .. } => all.extend([*since, budget.expires_at]),
+        State::Queued {
+            since,
+            start_by,
+            budget,
+            ..
+        } => {
+            all.extend([*since, budget.expires_at]);
+            all.extend(start_by.map(|at| Timestamp(at.0 + 1)));
+        }
         State::Ready { .. }
         | State::Failed { .. }
         | State::Cancelled { .. }

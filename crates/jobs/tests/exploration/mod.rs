@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jobs::id::{Attempt, Timestamp};
 use jobs::state::{Cause, State};
 use jobs::transition::{
-    Advance, Decision, Event, Evidence, IgnoreReason, TransitionError, first, first_queued,
+    Advance, Decision, Event, Evidence, HeldBy, IgnoreReason, TransitionError, first, first_queued,
     transition,
 };
 
@@ -44,7 +44,8 @@ pub(crate) fn walk() -> Walk {
     let start = Timestamp(1_000_000);
     let initial = [
         first(&context(start, 1), &policy),
-        first_queued(start, &policy),
+        first_queued(HeldBy::Pause, start, &policy),
+        first_queued(HeldBy::Breaker, start, &policy),
     ];
     let mut out = Walk::default();
     let mut seen: HashSet<String> = initial
@@ -128,8 +129,8 @@ fn check(
                 let takes_over = matches!((state, next), (State::Submitting { lease_expires_at, .. }, State::Submitting { .. }) if now >= *lease_expires_at);
                 let starts = matches!((state, next), (State::RetryScheduled { next: a, .. }, State::Submitting { attempt: b, .. }) if a == b);
                 let released = matches!((state, next), (State::Queued { next: a, .. }, State::Submitting { attempt: b, .. }) if a == b);
-                let held = matches!((event, state, next), (Event::Held { .. }, State::RetryScheduled { next: a, .. }, State::Queued { next: b, .. }) if a == b);
-                let refused = matches!((event, next), (Event::SubmitFailed { failure, .. }, State::RetryScheduled { .. }) if failure.cause == Cause::Refused);
+                let held = matches!((event, state, next), (Event::Held { .. }, State::RetryScheduled { next: a, .. } | State::Queued { next: a, .. }, State::Queued { next: b, .. }) if a == b);
+                let refused = matches!((event, next), (Event::SubmitFailed { failure, .. }, State::RetryScheduled { .. } | State::Queued { .. }) if matches!(failure.cause, Cause::Refused | Cause::EndpointDown));
                 assert!(
                     rank(state, now) < rank(next, now)
                         || takes_over
@@ -262,7 +263,8 @@ fn check(
             assert!(got > newest, "{}", context_text())
         }
     }
-    // No attempt is declared lost without evidence.
+    // No attempt is declared lost without evidence. One that did not start may end with its job.
+    let is_late = matches!(state, State::Queued { start_by: Some(at), .. } if now > *at);
     if let (
         Event::CheckDue {
             evidence: Evidence::NotChecked,
@@ -270,6 +272,7 @@ fn check(
         },
         Ok(Decision::Advance(Advance { state: next, .. })),
     ) = (event, decision)
+        && !is_late
     {
         assert!(
             matches!(next, State::Submitting { .. }),
@@ -279,8 +282,8 @@ fn check(
     }
 }
 
-/// A pause holds a job only before an attempt, a queued job leaves the queue only by a check, a result, a newer version or a
-/// person, and the time in the queue does not count.
+/// A job is held only before an attempt, a queued job leaves the queue only by a check, a result, a newer version or a
+/// person, and the time in the queue does not count during a pause.
 fn check_queued(
     state: &State,
     event: &Event,
@@ -288,22 +291,31 @@ fn check_queued(
     now: Timestamp,
     context_text: &dyn Fn() -> String,
 ) {
-    let enters = matches!(next, State::Queued { .. });
-    assert_eq!(
-        enters,
-        matches!(event, Event::Held { .. }),
-        "only a pause queues, and it does nothing else: {}",
-        context_text()
-    );
-    if enters {
-        assert!(
-            matches!(state, State::RetryScheduled { .. }),
+    let is_down = matches!(event, Event::SubmitFailed { failure, .. } | Event::AttemptFailed { failure, .. } if failure.cause == Cause::EndpointDown);
+    match (event, next) {
+        (Event::Held { .. }, State::Queued { .. }) => assert!(
+            matches!(state, State::RetryScheduled { .. } | State::Queued { .. }),
             "{}",
             context_text()
-        );
+        ),
+        // No attempt can end by the job's deadline any more.
+        (Event::Held { by, .. }, _) => {
+            assert_eq!(*by, HeldBy::Breaker, "{}", context_text());
+            let start_by = state.budget().map(|budget| budget.expires_at.0 - 100_000);
+            assert!(start_by.is_some_and(|at| now.0 > at), "{}", context_text());
+        }
+        (_, State::Queued { start_by, .. }) => {
+            assert!(is_down && start_by.is_some(), "{}", context_text())
+        }
+        _ => {}
     }
     if let (
-        State::Queued { since, budget, .. },
+        State::Queued {
+            since,
+            start_by: None,
+            budget,
+            ..
+        },
         State::Submitting {
             budget: released, ..
         },

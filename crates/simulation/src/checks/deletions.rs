@@ -37,7 +37,7 @@ pub(crate) fn check(simulation: &mut Simulation, job: JobId, at_rest: bool) {
     if let Some(row) = simulation.table.row(job) {
         left.extend(left_in_row(&row.job));
     }
-    let row = simulation.table.row(job).map(|row| &row.job);
+    let row = simulation.table.row(job).map(|row| &*row.job);
     left.extend(left_in_bucket(&simulation.bucket, row, deletion));
     let words = [
         Some(words_about(job)),

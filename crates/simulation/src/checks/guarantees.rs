@@ -20,6 +20,8 @@ pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not of the ten: what a pause holds, and that it holds nothing else.
 pub(crate) const PAUSES: &str = "While a pipeline or a tenant is paused no attempt of its jobs starts, and every other job goes on.";
+/// Not of the ten: what a circuit breaker does.
+pub(crate) const BREAKERS: &str = "A circuit breaker opens because of several documents of which none succeeds, one job at a time probes, and a success closes it; no job fails meanwhile before its deadline.";
 /// Not of the ten: the feeds of the tenants.
 pub(crate) const FEED: &str = "Every published event is in the feed of its tenant, and nothing appears before an event that a reader has seen.";
 /// Not of the ten: webhooks.

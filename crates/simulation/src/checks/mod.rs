@@ -1,6 +1,7 @@
 //! Observers of the simulated cloud: they check the guarantees of the service, and change nothing.
 
 pub(crate) mod at_rest;
+pub(crate) mod breakers;
 pub(crate) mod deletions;
 pub(crate) mod feed;
 pub(crate) mod guarantees;

@@ -4,6 +4,7 @@ use jobs::job::Job;
 use jobs::state::State;
 
 use super::guarantees::{MAX_CLOCK_SKEW, PAUSES};
+use crate::breakers::BreakerLedger;
 use crate::environment::SimulationEnvironment;
 use crate::function::Functions;
 use crate::ids::short;
@@ -13,7 +14,7 @@ use crate::table::Write;
 /// Checks a write that took effect. A function that began before a pause was stored may not know it.
 pub(crate) fn check(
     env: &mut SimulationEnvironment,
-    pauses: &PauseLedger,
+    (pauses, breakers): (&PauseLedger, &BreakerLedger),
     functions: &Functions,
     write: &Write,
 ) {
@@ -26,7 +27,7 @@ pub(crate) fn check(
     );
     let job = &write.job;
     let id = short(job.id);
-    if starts_attempt(write.before.as_ref(), job) && pauses.held_throughout(job, from, to) {
+    if starts_attempt(write.before.as_deref(), job) && pauses.held_throughout(job, from, to) {
         env.violation(PAUSES, || {
             format!(
                 "attempt {} of {id} starts while it is paused",
@@ -36,8 +37,9 @@ pub(crate) fn check(
     }
     let was_queued = |before: &Job| before.queued_at().is_some();
     if job.queued_at().is_some()
-        && !write.before.as_ref().is_some_and(was_queued)
+        && !write.before.as_deref().is_some_and(was_queued)
         && !pauses.held_within(job, from, to)
+        && !breakers.open_within(&job.pipeline, from, to)
     {
         env.violation(PAUSES, || format!("{id} is queued, and nothing is paused"));
     }

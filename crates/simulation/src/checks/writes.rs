@@ -27,11 +27,11 @@ pub(crate) fn check(env: &mut SimulationEnvironment, bucket: &SimulatedBucket, w
     }
     let was_ready = |before: &Job| matches!(before.state, State::Ready { .. });
     if let State::Ready { attempt } = job.state
-        && !write.before.as_ref().is_some_and(was_ready)
+        && !write.before.as_deref().is_some_and(was_ready)
     {
         check_ready(env, bucket, job, attempt);
     }
-    check_history(env, write.before.as_ref(), job);
+    check_history(env, write.before.as_deref(), job);
     if write.duplicate_of.is_some() {
         env.violation(GUARANTEE_1, || {
             format!(
@@ -48,7 +48,7 @@ pub(crate) fn check(env: &mut SimulationEnvironment, bucket: &SimulatedBucket, w
 pub(crate) fn check_audit(env: &mut SimulationEnvironment, records: &KeyValueMap, write: &Write) {
     let is_new = |before: &Job| before.history.len() < write.job.history.len();
     let Some(entry) = write.job.history.last().filter(|_| {
-        let before = write.before.as_ref();
+        let before = write.before.as_deref();
         before.is_none_or(is_new)
     }) else {
         return;

@@ -64,7 +64,7 @@ impl Ports {
                 id = Some(begin(&mut simulation, context.waker().clone()));
                 return Poll::Pending;
             };
-            match simulation.calls.poll(id, context.waker()) {
+            match simulation.calls.poll(id) {
                 CallPoll::Pending => Poll::Pending,
                 CallPoll::TakesEffect { by, answer } => {
                     if let Some(effect) = effect.take() {

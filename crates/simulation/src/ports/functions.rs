@@ -11,8 +11,8 @@ use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
     EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, ListedVersion,
     LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher, Quarantine,
-    QuarantinedMessage, Queue, RetryCommand, RetryCommandQueue, SaveError, Ticket, Tickets,
-    Unavailable,
+    QuarantinedMessage, Queue, RecentJobs, RetryCommand, RetryCommandQueue, SaveError, Ticket,
+    Tickets, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -66,7 +66,7 @@ impl JobStore for Ports {
             if is_unreadable(simulation, id) || taken_for_alive {
                 return Err(LoadError::NewerSchema(id));
             }
-            Ok(Some(seen_by_current(simulation, row.job.clone())))
+            Ok(Some(seen_by_current(simulation, Job::clone(&row.job))))
         })
         .await?
     }
@@ -144,7 +144,7 @@ impl JobList for Ports {
                 }
                 let readable = ids.iter().filter(|id| !is_unreadable(simulation, **id));
                 readable
-                    .filter_map(|id| simulation.table.row(*id).map(|row| row.job.clone()))
+                    .filter_map(|id| simulation.table.row(*id).map(|row| Job::clone(&row.job)))
                     .collect()
             })
             .await?)
@@ -165,6 +165,24 @@ impl Ports {
             }
             other => other,
         }
+    }
+}
+
+impl RecentJobs for Ports {
+    async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable> {
+        self.call("recent jobs", |Simulation { table, env, .. }| {
+            if env.has(Mistake::SuccessElsewhereIgnored) {
+                return vec![];
+            }
+            let range = TimeRange {
+                from: Timestamp(0),
+                to: Timestamp(u64::MAX),
+            };
+            let all = table.created(env, shard, range, usize::MAX);
+            let newest = all.items.iter().rev().take(usize::from(limit));
+            newest.map(|entry| entry.job).collect()
+        })
+        .await
     }
 }
 

@@ -70,7 +70,7 @@ impl JobIndex for Ports {
     async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
         self.call("inputs of", |Simulation { table, .. }| {
             let rows = ids.iter().filter_map(|id| table.row(*id));
-            rows.map(|row| (row.job.id, JobInput::from(&row.job)))
+            rows.map(|row| (row.job.id, JobInput::from(&*row.job)))
                 .collect()
         })
         .await
@@ -210,11 +210,18 @@ impl KeyValueStore for Ports {
                 Some(Mistake::UploadSessionNotErased) => is_changed_session,
                 _ => false,
             };
-            let is_stored = is_dropped || records.put(collection, key, record);
-            if is_stored && collection == pauses::COLLECTION {
-                simulation.pauses_stored(record);
+            if collection == pauses::COLLECTION {
+                if simulation.keeps_breaker_open(record) {
+                    return true;
+                }
+                let is_stored = simulation.records.put(collection, key, record);
+                if is_stored {
+                    simulation.pauses_stored(record);
+                    simulation.breakers_stored(record);
+                }
+                return is_stored;
             }
-            is_stored
+            is_dropped || records.put(collection, key, record)
         })
         .await
     }

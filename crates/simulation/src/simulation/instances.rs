@@ -9,7 +9,7 @@ use jobs::state::State;
 
 use super::Simulation;
 use crate::checks;
-use crate::docket_scaling::{MAX_EXTRA_UPLOADS, PERIOD, Page, QUIET};
+use crate::docket_scaling::{MAX_EXTRA_UPLOADS, OpenJobsPage, PERIOD, QUIET};
 use crate::event::TimelineEvent;
 use crate::fault::FaultKind;
 use crate::function::Task;
@@ -50,7 +50,7 @@ impl Simulation {
         shard: u8,
         after: Option<ScheduledCheck>,
         limit: u16,
-    ) -> Page {
+    ) -> OpenJobsPage {
         if !self.functions.current_is("capacity") {
             return self.table.open_jobs(shard, after, limit);
         }

@@ -7,9 +7,11 @@ use jobs::ports::Record;
 
 use super::Simulation;
 use crate::api_request::ApiRequest;
+use crate::checks;
 use crate::checks::guarantees::GUARANTEE_9;
 use crate::history_plan::TENANTS;
 use crate::mistake::Mistake;
+use crate::tamper;
 
 impl Simulation {
     /// Support pauses a pipeline, a tenant or both, and may resume it before its end.
@@ -49,6 +51,32 @@ impl Simulation {
         }
     }
 
+    /// As [`Self::pauses_stored`], of the breakers in the same record.
+    pub(crate) fn breakers_stored(&mut self, record: &Record) {
+        for opened in self.breakers.stored(self.env.now, &record.body) {
+            let Self {
+                env,
+                table,
+                functions,
+                ..
+            } = self;
+            checks::breakers::check_opened(env, table, functions, &opened);
+        }
+    }
+
+    /// Whether the planted mistake drops the write: it would close a breaker.
+    pub(crate) fn keeps_breaker_open(&self, record: &Record) -> bool {
+        let still_open = |pipeline: &str| {
+            let mut lines = record.body.lines();
+            lines.any(|line| line.starts_with(&format!("!{pipeline}:")))
+        };
+        self.env.has(Mistake::BreakerNeverCloses)
+            && self
+                .breakers
+                .open()
+                .any(|(pipeline, _)| !still_open(pipeline))
+    }
+
     /// The record of pauses as the current function sees it.
     pub(crate) fn seen_pauses(&self, record: Option<Record>) -> Option<Record> {
         let has = |mistake| self.env.has(mistake);
@@ -60,6 +88,9 @@ impl Simulation {
             return None;
         }
         let mut record = record?;
+        if has(Mistake::BreakerOpensOnOneDocument) {
+            record.body = tamper::failures_of_other_jobs(&record.body);
+        }
         if has(Mistake::PauseOfEveryTenant) && !is_api {
             for tenant in TENANTS {
                 record.body = record.body.replace(&format!(":{tenant}\t"), ":*\t");

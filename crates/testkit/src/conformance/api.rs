@@ -8,14 +8,73 @@
 
 use super::full_job;
 use crate::fixture::AdvanceJob as _;
-use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
+use api::ports::{JobList, JobListEntry, JobListKey, MarksStore, Page, TimeRange};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::labels::{Labels, Tags};
+use jobs::marks::{Marks, Reviewed};
 use jobs::ports::{JobStore, KeyValueStore, Record};
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, Failure, State, StatusGroup};
 use jobs::transition::Event;
+
+/// [`MarksStore`]: marks and saves of the protocol leave each other alone, and a deletion of data removes marks.
+pub async fn marks_store<P: MarksStore + JobStore>(ports: &P, bucket: &str, unique: &str) {
+    let job = full_job(bucket, unique, 4100);
+    let marks = |note: &str, revision: u64| Marks {
+        revision,
+        note: Some(note.to_owned()),
+        reviewed: Some(Reviewed {
+            by: "Müller".to_owned(),
+            at: 1,
+            attempt: 1,
+        }),
+        ..Marks::default()
+    };
+    let save = async |marks: &Marks| ports.save_marks(job.id, marks).await.unwrap();
+    let stored = async || ports.load(job.id).await.unwrap().unwrap().marks;
+    assert!(
+        !save(&marks("too early", 1)).await,
+        "marks must not create a row"
+    );
+    assert_eq!(ports.load(job.id).await.unwrap(), None);
+    ports.create(&job).await.unwrap();
+    let first = marks("first", 1);
+    assert!(save(&first).await);
+    assert_eq!(stored().await.as_deref(), Some(&first));
+    assert!(
+        save(&first).await,
+        "repeating a write must succeed: the first response may have been lost"
+    );
+    for (revision, note) in [(1, "another"), (3, "skipping")] {
+        assert!(!save(&marks(note, revision)).await, "{note}");
+    }
+    // The protocol saves a job that it loaded before the marks were written.
+    let next = job.advanced(&Event::Uploaded, job.state.clone(), job.created_at);
+    ports.save(SaveRequest::for_tests(&next)).await.unwrap();
+    assert_eq!(
+        stored().await.as_deref(),
+        Some(&first),
+        "a save must not overwrite marks"
+    );
+    ports
+        .save(SaveRequest::for_tests(&next))
+        .await
+        .unwrap_or_else(|error| panic!("repeating a save must succeed beside marks: {error}"));
+    let erased = next.advanced(
+        &Event::Uploaded,
+        State::Erased {
+            attempt: Attempt(1),
+        },
+        job.created_at,
+    );
+    ports.save(SaveRequest::for_tests(&erased)).await.unwrap();
+    assert_eq!(stored().await, None, "erasing must remove marks");
+    assert!(
+        !save(&marks("late", 2)).await && !save(&marks("late", 1)).await,
+        "an erased row takes no marks"
+    );
+}
 
 /// [`KeyValueStore`]: revisions and listing.
 pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {

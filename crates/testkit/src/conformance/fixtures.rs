@@ -7,7 +7,7 @@ use jobs::input::Input;
 use jobs::job::{Job, NewJob};
 use jobs::labels::Labels;
 use jobs::state::{Cause, Failure, RetryBudget, State};
-use jobs::transition::{Event, Evidence, Policy};
+use jobs::transition::{Event, Evidence, HeldBy, Policy};
 
 use crate::fixture::AdvanceJob as _;
 
@@ -133,11 +133,13 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
     let queued = State::Queued {
         next: attempt.next(),
         since: at(91_000),
+        start_by: None,
         budget,
     };
     let held = Event::Held {
         attempt: attempt.next(),
         due: Some(at(90_000)),
+        by: HeldBy::Pause,
     };
     vec![
         job.clone(),

@@ -212,6 +212,7 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
         let state = State::Queued {
             next: attempt,
             since,
+            start_by: None,
             budget,
         };
         let queued = job.advanced(&Event::Uploaded, state, since);

@@ -2,12 +2,13 @@
 
 use super::{Memory, MemoryState, Object};
 use api::ports::{
-    Download, JobList, JobListEntry, JobListKey, ObjectTransfers, Page, QuarantineStore,
-    StoredMessage, TimeRange, UploadConstraints, UploadedPart,
+    Download, JobList, JobListEntry, JobListKey, MarksStore, ObjectTransfers, Page,
+    QuarantineStore, StoredMessage, TimeRange, UploadConstraints, UploadedPart,
 };
 use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::job::Job;
+use jobs::marks::Marks;
 use jobs::ports::{
     DelayedMessage, FailedEntries, KeyValueStore, LoadError, Record, RetryCommand,
     RetryCommandQueue, Unavailable,
@@ -108,6 +109,22 @@ impl JobList for Memory {
                 })
                 .collect()
         })?)
+    }
+}
+
+impl MarksStore for Memory {
+    async fn save_marks(&self, id: JobId, marks: &Marks) -> Result<bool, Unavailable> {
+        self.operation("save_marks", |state| {
+            let job = state.jobs.get_mut(&id).filter(|job| !job.is_erased());
+            let Some(job) = job else {
+                return false;
+            };
+            let revision = job.marks.as_ref().map_or(0, |stored| stored.revision);
+            if revision + 1 == marks.revision {
+                job.marks = Some(Box::new(marks.clone()));
+            }
+            job.marks.as_deref() == Some(marks)
+        })
     }
 }
 

@@ -21,7 +21,7 @@ impl JobStore for Memory {
 
     async fn create(&self, job: &Job) -> Result<(), SaveError> {
         self.operation("create", |state| match state.jobs.get(&job.id) {
-            Some(there) if there == job => Ok(()),
+            Some(there) if there.is_same_save(job) => Ok(()),
             Some(there) => Err(SaveError::Conflict(Some(Box::new(there.clone())))),
             None => {
                 state.jobs.insert(job.id, job.clone());
@@ -33,9 +33,14 @@ impl JobStore for Memory {
     async fn save(&self, request: SaveRequest<'_>) -> Result<(), SaveError> {
         let job = request.job();
         self.operation("save", |state| match state.jobs.get(&job.id) {
-            Some(there) if there == job => Ok(()),
+            Some(there) if there.is_same_save(job) => Ok(()),
             Some(there) if there.version + 1 == job.version => {
-                state.jobs.insert(job.id, job.clone());
+                let marks = there.marks.clone().filter(|_| !job.is_erased());
+                let saved = Job {
+                    marks,
+                    ..job.clone()
+                };
+                state.jobs.insert(job.id, saved);
                 Ok(())
             }
             there => Err(SaveError::Conflict(there.cloned().map(Box::new))),

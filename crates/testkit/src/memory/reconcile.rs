@@ -7,8 +7,8 @@ use super::{Memory, MemoryState};
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::{
     DeadLetter, DeadLetters, FailedEntries, Inventory, JobIndex, JobInput, ListedObject, Listing,
-    ListingCursor, OpenJob, Queue, QueuePosition, QueuedJob, ScheduledCheck, Unavailable,
-    UploadQueue,
+    ListingCursor, OpenJob, Queue, QueuePosition, QueuedJob, RecentJobs, ScheduledCheck,
+    Unavailable, UploadQueue,
 };
 use jobs::submit::UploadEvent;
 
@@ -29,6 +29,18 @@ impl MemoryState {
         let mut checks: Vec<ScheduledCheck> = open.collect();
         checks.sort();
         checks
+    }
+}
+
+impl RecentJobs for Memory {
+    async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable> {
+        self.operation("recently_created", |state| {
+            let jobs = state.jobs.values().filter(|job| job.id.shard() == shard);
+            let mut newest: Vec<_> = jobs.map(|job| (job.created_at, job.id)).collect();
+            newest.sort();
+            let newest = newest.into_iter().rev().take(usize::from(limit));
+            newest.map(|(_, id)| id).collect()
+        })
     }
 }
 

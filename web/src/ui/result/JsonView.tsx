@@ -1,10 +1,11 @@
 /** JSON of any shape: objects as sections, lists of objects as tables. What is long is shown in steps, and says so. */
 
-import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import type { ComponentType, JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { formatNumber, plural, titleCase } from "../../lib/format";
 import { share } from "./finding";
 import { type Fields, isFields, type Json, plainName } from "./json";
+import { looksLikeMarkdown } from "./looks-like-markdown";
 
 /** How many entries are shown at first, and with each click on "more". */
 const STEP = 50;
@@ -139,7 +140,7 @@ export function LongText({ text }: { text: string }): JSX.Element {
   const isCut = text.length > MAX_TEXT_CHARS && !all;
   return (
     <>
-      <bdi class="prose">{isCut ? cut(text, MAX_TEXT_CHARS) : text}</bdi>
+      <Prose text={isCut ? cut(text, MAX_TEXT_CHARS) : text} />
       {isCut && (
         <>
           …{" "}
@@ -150,6 +151,22 @@ export function LongText({ text }: { text: string }): JSX.Element {
       )}
     </>
   );
+}
+
+/** A text of the model, as Markdown if it is written so. */
+function Prose({ text }: { text: string }): JSX.Element {
+  const isMarkdown = looksLikeMarkdown(text);
+  const [chunk, setChunk] = useState<{ Markdown: ComponentType<{ text: string }> }>();
+  useEffect(() => {
+    // Until it is loaded, and if it cannot be, the text is shown as it came.
+    if (isMarkdown && !chunk)
+      import("./Markdown").then(
+        ({ default: Markdown }) => setChunk({ Markdown }),
+        () => undefined,
+      );
+  }, [isMarkdown]);
+  if (isMarkdown && chunk) return <chunk.Markdown text={text} />;
+  return <bdi class="prose">{text}</bdi>;
 }
 
 export function Confidence({ share }: { share: number }): JSX.Element {

@@ -1,7 +1,7 @@
 /** The result of a contract: summary, findings, clauses and facts, and everything else that the model wrote. */
 
 import type { JSX } from "preact";
-import { useCallback, useMemo, useState } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useState } from "preact/hooks";
 import { ApiError } from "../../api/errors";
 import type { AttemptView, ResultView } from "../../api/types";
 import { formatBytes } from "../../lib/format";
@@ -12,9 +12,12 @@ import "../../style/result.css";
 import { type Place, placesOf } from "../document/places";
 import { Beside, LazyViewer } from "./Beside";
 import { type Choice, ComparisonView, ResultChoice } from "./Compare";
+import { recordCounts } from "./count";
+import { JsonSearch } from "./JsonSearch";
 import { JsonView } from "./JsonView";
 import { type LoadedResult, loadResult } from "./load";
 import { ReviewView } from "./ReviewView";
+import { TakeAway } from "./Take";
 import { isUnderstood, type Understood, understand } from "./understand";
 
 /** A contract's result beside its document; without a result, only the document. */
@@ -105,29 +108,52 @@ function Loaded({
   name,
   sign,
 }: Omit<ReadyProps, "version"> & { result: LoadedResult }): JSX.Element {
-  const { client } = useAppContext();
+  const { client, store, isSupport } = useAppContext();
   const found = useMemo(() => (result.kind === "json" ? understand(result.json, result.paths) : undefined), [result]);
+  useEffect(() => {
+    const job = store.jobs.get(id);
+    const counted = attempt ?? (job && (job.earlier_result ?? job.attempt));
+    const isNewest = job !== undefined && counted === (job.earlier_result ?? job.attempt);
+    if (!found?.findings || counted === undefined || !isNewest || isSupport) return;
+    // The list says what was found. Otherwise the next visit of a reader records it.
+    recordCounts(client, job, counted, found.findings).then(
+      (after) => after && store.add([after]),
+      () => undefined,
+    );
+  }, [found]);
   const places = useMemo(() => (found && isUnderstood(found) ? placesOf(found) : NO_PLACES), [found]);
   // A result that is a PDF is the document with something in it, such as recognized words.
   const isPdf = result.kind === "pdf";
   const shown = useCallback(() => (isPdf ? client.result(id, attempt) : sign()), [isPdf, attempt, sign]);
   return (
     <Beside name={isPdf ? result.view.name : name} sign={shown} places={places}>
-      <LoadedResultView result={result} found={found} />
+      {result.kind === "json" && (
+        <TakeAway id={id} found={found && isUnderstood(found) ? found : undefined} json={result.json} />
+      )}
+      <LoadedResultView result={result} found={found} name={name} />
     </Beside>
   );
 }
 
-function LoadedResultView({ result, found }: { result: LoadedResult; found: Understood | undefined }): JSX.Element {
+function LoadedResultView({
+  result,
+  found,
+  name,
+}: {
+  result: LoadedResult;
+  found: Understood | undefined;
+  name: string;
+}): JSX.Element {
   switch (result.kind) {
     case "json": {
-      if (found && isUnderstood(found)) return <ReviewView found={found} />;
+      if (found && isUnderstood(found)) return <ReviewView found={found} name={name} />;
       return (
         <section class="card">
           <h2>Result</h2>
           <p class="muted">
             This page does not know the form of this result. It shows all of it, as the model wrote it.
           </p>
+          <JsonSearch json={result.json} />
           <JsonView value={result.json} />
         </section>
       );

@@ -2,19 +2,22 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { plural, titleCase } from "../../lib/format";
+import { plural } from "../../lib/format";
 import { Icon } from "../components";
 import { sentence } from "../labels";
 import { useChosenIndex, usePlace } from "./Beside";
 import type { Finding } from "./finding";
+import { findingLevel, findingPage, findingText } from "./finding-text";
+import { JsonSearch } from "./JsonSearch";
 import { Confidence, FieldsView, JsonView, LongText, label, useSteps } from "./JsonView";
 import { isFields, type Json } from "./json";
+import { CopyButton } from "./Take";
 import type { Clause, Understood } from "./understand";
 
 /** Below this the clause is marked as uncertain. */
 const LOW_CONFIDENCE = 0.7;
 
-export function ReviewView({ found }: { found: Understood }): JSX.Element {
+export function ReviewView({ found, name }: { found: Understood; name: string }): JSX.Element {
   return (
     <div class="review">
       {found.otherSchema !== undefined && (
@@ -36,12 +39,13 @@ export function ReviewView({ found }: { found: Understood }): JSX.Element {
           <LongText text={found.summary} />
         </section>
       )}
-      {found.findings && <Findings findings={found.findings} hasRest={found.rest !== undefined} />}
+      {found.findings && <Findings findings={found.findings} hasRest={found.rest !== undefined} name={name} />}
       {found.facts.length > 0 && <Facts facts={found.facts} />}
       {found.clauses.length > 0 && <Clauses clauses={found.clauses} />}
       {found.rest !== undefined && (
         <section class="card rest">
           <h2>Also in this result</h2>
+          <JsonSearch json={found.rest} />
           <JsonView value={found.rest} />
         </section>
       )}
@@ -55,7 +59,7 @@ export function ReviewView({ found }: { found: Understood }): JSX.Element {
   );
 }
 
-function Findings({ findings, hasRest }: { findings: Finding[]; hasRest: boolean }): JSX.Element {
+function Findings({ findings, hasRest, name }: { findings: Finding[]; hasRest: boolean; name: string }): JSX.Element {
   const [shown, more] = useSteps(findings, useChosenIndex("finding"));
   const high = findings.filter((one) => one.rank === "high").length;
   const other = findings.filter((one) => one.rank === "other").length;
@@ -73,7 +77,7 @@ function Findings({ findings, hasRest }: { findings: Finding[]; hasRest: boolean
       )}
       <ul>
         {shown.map((one, index) => (
-          <FindingItem key={index} id={`finding-${index}`} finding={one} />
+          <FindingItem key={index} id={`finding-${index}`} finding={one} name={name} />
         ))}
       </ul>
       {more("finding")}
@@ -81,13 +85,13 @@ function Findings({ findings, hasRest }: { findings: Finding[]; hasRest: boolean
   );
 }
 
-function FindingItem({ id, finding }: { id: string; finding: Finding }): JSX.Element {
+function FindingItem({ id, finding, name }: { id: string; finding: Finding; name: string }): JSX.Element {
   const { rank, title, text } = finding;
   const { isChosen, show } = usePlace(id);
   return (
     <li id={id} tabIndex={-1} class={`flag ${rank}${isChosen ? " chosen" : ""}`}>
       <span class={`badge ${rank}`}>
-        <bdi>{levelLabel(finding)}</bdi>
+        <bdi>{findingLevel(finding)}</bdi>
       </span>
       <div>
         {(title !== "" || finding.page !== undefined || show) && (
@@ -97,7 +101,7 @@ function FindingItem({ id, finding }: { id: string; finding: Finding }): JSX.Ele
                 <bdi>{label(title)}</bdi>
               </strong>
             )}{" "}
-            <PlaceLink label={pageLabel(finding.page)} show={show} />
+            <PlaceLink label={findingPage(finding)} show={show} />
           </p>
         )}
         {text !== "" && (
@@ -116,6 +120,7 @@ function FindingItem({ id, finding }: { id: string; finding: Finding }): JSX.Ele
           </p>
         )}
         {finding.rest.length > 0 && <FieldsView fields={finding.rest} depth={1} />}
+        <CopyButton link label="Copy" text={() => findingText(finding, name)} />
       </div>
     </li>
   );
@@ -129,17 +134,6 @@ function PlaceLink({ label, show }: { label: string; show: (() => void) | undefi
       {label.startsWith("page") ? label : "show in the document"}
     </button>
   );
-}
-
-/** The model's own word. A number or a code says nothing without "level". */
-function levelLabel({ level }: Finding): string {
-  if (level === "") return "No level";
-  return /^[\d.]+$/.test(level) ? `Level ${level}` : titleCase(level);
-}
-
-function pageLabel(page: number | undefined): string {
-  if (page === undefined) return "";
-  return page === 0 ? "whole document" : `page ${page}`;
 }
 
 function Facts({ facts }: { facts: [string, Json][] }): JSX.Element {
@@ -235,7 +229,7 @@ function ClauseItem({ id, clause }: { id: string; clause: Clause }): JSX.Element
         </p>
       )}
       <p class="muted small">
-        <PlaceLink label={pageLabel(clause.page)} show={show} />
+        <PlaceLink label={findingPage(clause)} show={show} />
         {clause.confidence !== undefined && clause.confidence < LOW_CONFIDENCE && (
           <span class="unsure">
             <Icon name="alert" /> Low confidence ({Math.round(clause.confidence * 100)} %)

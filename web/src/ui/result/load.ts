@@ -17,9 +17,15 @@ export type LoadedResult =
   | { kind: "pdf"; view: ResultView }
   | { kind: "file"; view: ResultView };
 
-/** `attempt`: the one whose result it is; without it, the job's. */
-export async function loadResult(client: Client, id: string, attempt?: number): Promise<LoadedResult> {
+/** `attempt`: the one whose result it is; without it, the job's. A result above `limit` bytes is not loaded. */
+export async function loadResult(
+  client: Client,
+  id: string,
+  attempt?: number,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<LoadedResult> {
   const view = await client.result(id, attempt);
+  if (view.bytes > limit) return { kind: "file", view };
   const type = (view.content_type.split(";")[0] ?? "").trim().toLowerCase();
   const isJson = /^(application|text)\/([\w.-]+\+)?json$/.test(type);
   if (type === "application/pdf") return { kind: "pdf", view };

@@ -25,7 +25,7 @@ export function Audit(): JSX.Element {
       )}
       {page.entries.length > 0 && (
         <section class="card scroll-x" tabIndex={0} aria-label="Audit log">
-          <table>
+          <table class="stacks">
             <thead>
               <tr>
                 <th>Time</th>
@@ -72,6 +72,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   retry: "job",
   "run-again": "job",
   cancel: "job",
+  mark: "job",
   "delete-data": "job",
   plan: "plan",
   "apply-plan": "plan",

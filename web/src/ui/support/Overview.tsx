@@ -9,6 +9,7 @@ import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../compo
 import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { causeLabel } from "../labels";
+import { GuideLink } from "./GuideLink";
 import { NewPlanDialog } from "./NewPlan";
 import { PlanRows } from "./Plans";
 
@@ -75,7 +76,10 @@ export function Overview(): JSX.Element {
                   .sort((a, b) => b.count - a.count)
                   .map((one) => (
                     <li key={one.name}>
-                      <a href={listPath({ status: "failed", cause: one.name })}>{causeLabel(one.name)}</a>
+                      <span>
+                        <a href={listPath({ status: "failed", cause: one.name })}>{causeLabel(one.name)}</a>{" "}
+                        <GuideLink cause={one.name} />
+                      </span>
                       <meter
                         min={0}
                         max={Math.max(found.failed, 1)}

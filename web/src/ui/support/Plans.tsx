@@ -10,6 +10,7 @@ import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
+import { OUTCOMES, type Outcome, PlannedJobs } from "./PlannedJobs";
 
 const REFRESH_MS = 5000;
 
@@ -121,6 +122,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
 }
 
 function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
+  const [outcome, setOutcome] = useState<Outcome>();
   const minutes = Math.ceil(plan.jobs / Math.max(plan.per_minute, 1));
   return (
     <>
@@ -142,7 +144,7 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
             )}
           </>
         ) : (
-          <Progress plan={plan} />
+          <Progress plan={plan} onOutcome={setOutcome} />
         )}
         {plan.poisoned > 0 && (
           <p>
@@ -164,11 +166,12 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
         )}
         <Counts title="By pipeline" counts={plan.by_pipeline} label={(name) => name} />
       </div>
+      {plan.jobs > 0 && <PlannedJobs plan={plan} outcome={outcome} onOutcome={setOutcome} />}
     </>
   );
 }
 
-function Progress({ plan }: { plan: RetryPlanView }): JSX.Element {
+function Progress({ plan, onOutcome }: { plan: RetryPlanView; onOutcome: (outcome: Outcome) => void }): JSX.Element {
   const { outcome } = plan;
   return (
     <>
@@ -178,19 +181,23 @@ function Progress({ plan }: { plan: RetryPlanView }): JSX.Element {
       <progress max={Math.max(plan.jobs, 1)} value={plan.released} aria-label="Contracts started" />
       {outcome && (
         <ul class="numbers small-numbers">
-          {(
-            [
-              ["Ready", outcome.ready],
-              ["Failed again", outcome.failed],
-              ["Running", outcome.open],
-              ["Not started", outcome.waiting],
-              ["Skipped (changed)", outcome.skipped],
-              ["Record expired", outcome.missing ?? 0],
-            ] as const
-          ).map(([label, count]) => (
-            <li key={label}>
-              <span class="figure">{formatNumber(count)}</span>
-              <span>{label}</span>
+          {(Object.keys(OUTCOMES) as Outcome[]).map((name) => (
+            <li key={name}>
+              <span class="figure">{formatNumber(outcome[name] ?? 0)}</span>
+              {(outcome[name] ?? 0) > 0 ? (
+                <a
+                  href="#contracts"
+                  onClick={(event) => {
+                    event.preventDefault();
+                    onOutcome(name);
+                    document.getElementById("contracts")?.scrollIntoView();
+                  }}
+                >
+                  {OUTCOMES[name]}
+                </a>
+              ) : (
+                <span>{OUTCOMES[name]}</span>
+              )}
             </li>
           ))}
         </ul>

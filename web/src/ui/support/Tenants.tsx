@@ -26,7 +26,7 @@ export function Tenants(): JSX.Element {
       {tenants?.length === 0 && <EmptyState icon="inbox" title="No tenants yet" />}
       {tenants !== undefined && tenants.length > 0 && (
         <section class="card scroll-x" tabIndex={0} aria-label="Tenants">
-          <table>
+          <table class="stacks">
             <thead>
               <tr>
                 <th>Name</th>

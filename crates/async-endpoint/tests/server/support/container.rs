@@ -1,4 +1,4 @@
-//! A model container whose behavior depends on the request's custom attributes.
+//! A model container whose behaviour depends on the request's custom attributes.
 
 use bytes::Bytes;
 use futures_util::stream;

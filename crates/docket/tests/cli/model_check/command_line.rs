@@ -21,10 +21,7 @@ fn wrong_command_lines_are_refused_with_a_reason() {
         (&[] as &[&str], "<URL>"),
         (&["127.0.0.1:8080"], "http://"),
         (&["https://127.0.0.1"], "plain http"),
-        (
-            &[url, "--pipeline", "none"],
-            "doc-understanding, legal-review",
-        ),
+        (&[url, "--pipeline", "none"], "legal-review"),
         (&[url, "--pipelines", missing], "cannot read"),
         (&[url, "--pipelines", text], "pipelines.toml"),
         (&[url, "--input", missing], "cannot read"),

@@ -11,7 +11,7 @@ use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::reader::{BadRow, Reader};
-use super::{BATCH, INVALID_LABELS, Item, REFERENCE, SCHEMA, TAGS, tenant_label};
+use super::{BATCH, INVALID_LABELS, Item, MARKS, REFERENCE, SCHEMA, TAGS, tenant_label};
 
 /// Reads a whole item, key included.
 pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
@@ -46,6 +46,10 @@ pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
         trace_id: row
             .optional_text("trace_id")?
             .and_then(|text| text.parse().ok()),
+        // Marks that cannot be read must not stop the job.
+        marks: row
+            .optional_text(MARKS)?
+            .and_then(|text| serde_json::from_str(&text).ok()),
         input,
     })
 }
@@ -98,6 +102,7 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
         "Queued" => State::Queued {
             next: attempt,
             since: item.time("since")?,
+            start_by: item.optional("start_by", Reader::time)?,
             budget: budget()?,
         },
         "Submitting" => State::Submitting {

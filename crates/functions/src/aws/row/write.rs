@@ -177,15 +177,19 @@ fn state_to_item(state: &State) -> Item {
             next,
             due: at,
             budget: b,
+        } => {
+            let mut item = map([("attempt", n(next)), ("due", n(at.0))]);
+            budget(&mut item, b);
+            item
         }
-        | State::Queued {
+        State::Queued {
             next,
-            since: at,
+            since,
+            start_by,
             budget: b,
         } => {
-            let is_queued = matches!(state, State::Queued { .. });
-            let name = if is_queued { "since" } else { "due" };
-            let mut item = map([("attempt", n(next)), (name, n(at.0))]);
+            let mut item = map([("attempt", n(next)), ("since", n(since.0))]);
+            put(&mut item, "start_by", start_by.map(|at| n(at.0)));
             budget(&mut item, b);
             item
         }

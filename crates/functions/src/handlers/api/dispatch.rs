@@ -1,15 +1,18 @@
 //! Calls the use case of a route: decodes the request, and encodes the response.
 
 use api::downloads::{self, Stored};
-use api::ports::{JobList, ObjectDigest, ObjectTransfers, QuarantineStore, ReceiptSigner};
+use api::ports::{
+    JobList, MarksStore, ObjectDigest, ObjectTransfers, QuarantineStore, ReceiptSigner,
+};
 use api::types::{
-    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, NewPause,
-    NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
-    QuarantineCommandRequest, ResultQuery, ResumeRequest, SignPartsRequest, SummaryQuery,
+    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, MarksChange,
+    NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
+    QuarantineCommandRequest, ResultQuery, ResumeRequest, RetryPlanJobsQuery, SignPartsRequest,
+    SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, pauses,
-    quarantine, receipts, retry_plans, search, summary, tenants, tickets, uploads,
+    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, marks,
+    pauses, quarantine, receipts, retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -40,6 +43,7 @@ api_ports!(
     JobStore,
     JobIndex,
     JobList,
+    MarksStore,
     ObjectStore,
     ObjectDeletion,
     ObjectTransfers,
@@ -150,6 +154,11 @@ pub(super) async fn dispatch<P: ApiPorts>(
             let until = api_request.push_until;
             to_json(&commands::cancel(ports, run, principal, job_id(), &command, until).await?)
         }
+        Operation::MarkJob => {
+            let change: MarksChange = request.json()?;
+            let until = api_request.push_until;
+            to_json(&marks::change(ports, run, principal, job_id(), &change, until).await?)
+        }
         Operation::DeleteJobData => {
             let command: JobCommandRequest = request.json()?;
             let until = api_request.push_until;
@@ -170,6 +179,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::ListRetryPlans => to_json(&retry_plans::list(ports, principal).await?),
         Operation::GetRetryPlan => to_json(&retry_plans::show(ports, principal, plan_id()).await?),
+        Operation::ListRetryPlanJobs => {
+            let RetryPlanJobsQuery { page } = request.query()?;
+            to_json(&retry_plans::list_jobs(ports, principal, plan_id(), page).await?)
+        }
         Operation::ApplyRetryPlan => {
             to_json(&retry_plans::apply(ports, pipelines, principal, plan_id()).await?)
         }
@@ -264,6 +277,7 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
     };
     CallerView {
         actor: principal.actor.clone(),
+        reader_id: marks::reader_id(&principal.actor),
         roles: principal
             .roles
             .iter()

@@ -135,7 +135,6 @@ impl HttpEvent {
     }
 }
 
-/// A response.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HttpResponse {

@@ -65,6 +65,7 @@ impl<'de> Deserializer<'de> for Text {
     }
 
     parsed! {
+        deserialize_bool visit_bool bool;
         deserialize_u8 visit_u8 u8;
         deserialize_u16 visit_u16 u16;
     }
@@ -82,7 +83,7 @@ impl<'de> Deserializer<'de> for Text {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u32 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct
+        i8 i16 i32 i64 i128 u32 u128 f32 f64 char str string bytes byte_buf unit unit_struct newtype_struct
         seq tuple tuple_struct map struct enum identifier ignored_any
     }
 }

@@ -113,6 +113,8 @@ routes! {
         "Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.";
     CancelJob: "POST" "/jobs/{job_id}/cancel", JobReaders, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.";
+    MarkJob: "POST" "/jobs/{job_id}/marks", JobReaders, Some("MarksChange") => 200 Some("JobCommandResult"),
+        "Marks a contract as reviewed, assigns it, writes its note, or says that the caller has opened it. Other marks stay. Pages that show it get a push. Refused as `refused` if there is no result or its data was deleted.";
     DeleteJobData: "POST" "/jobs/{job_id}/data-deletion", Support, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Permanently deletes the uploaded file, its copies and its results. The job's row stays.";
     CreateRetryPlan: "POST" "/retry-plans", Support, Some("NewRetryPlan") => 201 Some("RetryPlanView"),
@@ -121,6 +123,8 @@ routes! {
         "Lists the newest 50 retry plans.";
     GetRetryPlan: "GET" "/retry-plans/{plan_id}", Support, None => 200 Some("RetryPlanView"),
         "Returns a retry plan with the progress of its jobs.";
+    ListRetryPlanJobs: "GET" "/retry-plans/{plan_id}/jobs", Support, Some("RetryPlanJobsQuery") => 200 Some("RetryPlanJobs"),
+        "Lists the jobs of a retry plan, each with what became of it.";
     ApplyRetryPlan: "POST" "/retry-plans/{plan_id}/apply", Support, None => 200 Some("RetryPlanView"),
         "Starts to release the jobs of a retry plan at its rate. Has no effect on a plan that is already applied.";
     ListPauses: "GET" "/pauses", AnyRole, None => 200 Some("PauseList"),

@@ -333,3 +333,48 @@ fn interrupted_data_deletion_can_be_repeated() {
     let _: JobCommandResult = api.support().request("POST", &path, reason());
     assert!(api.ports().state().objects.is_empty());
 }
+
+/// The S3 lifecycle deletes documents after the pipeline's retention time, before their rows.
+#[test]
+fn document_that_was_deleted_after_its_retention_time_is_not_tried_again() {
+    const DAY: u64 = 86_400_000;
+    let api = TestApi::new();
+    let key = "inbound/acme/old.pdf";
+    let job = api.failed_job(key, 40 * DAY, Cause::ModelError);
+    let reviewer = api.reviewer();
+    let path = format!("/jobs/{}", job.id);
+    let detail: JobDetail = reviewer.get(&path);
+    let until = detail.document_kept_until.unwrap();
+    assert_eq!(until % DAY, 0, "at midnight UTC");
+    assert!(
+        (30 * DAY..31 * DAY).contains(&(until - job.created_at.0 + 1)),
+        "{until}"
+    );
+    let actions: Vec<_> = detail
+        .explanation
+        .help
+        .iter()
+        .map(|help| help.action)
+        .collect();
+    assert!(
+        !actions.contains(&api::explain::JobAction::Retry),
+        "{actions:?}"
+    );
+    // An object that S3 has not deleted yet is tried all the same.
+    api.ports()
+        .state()
+        .objects
+        .retain(|(_, stored), _| stored != key);
+    let (code, text) = reviewer.problem(
+        "POST",
+        &format!("{path}/retry"),
+        Some(json!({"reason": "again"})),
+    );
+    assert_eq!(code, "refused");
+    assert!(text.contains("deleted"), "{text}");
+    let young = api.failed_job("inbound/acme/young.pdf", DAY, Cause::ModelError);
+    let _: JobCommandResult = reviewer.post(
+        &format!("/jobs/{}/retry", young.id),
+        json!({"reason": "again"}),
+    );
+}

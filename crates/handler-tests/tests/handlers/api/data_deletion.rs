@@ -110,6 +110,10 @@ fn nothing_of_a_document_is_left_after_its_data_is_deleted_and_no_late_message_b
                 assert_eq!(code, "refused", "{when}");
                 assert!(detail.contains("deleted"), "{detail}");
             }
+            let path = format!("/jobs/{}/marks", story.id);
+            let late = json!({"note": "geheim", "opened": true, "reason": "x"});
+            let (code, _) = story.support().problem("POST", &path, Some(late));
+            assert_eq!(code, "refused", "{when}");
             story.assert_nothing_is_left(&format!("{when}, commands"));
             assert_eq!(story.job(), erased, "{when}: an erased job changed");
         }

@@ -326,7 +326,7 @@ fn pause_without_an_end_a_scope_or_a_reason_is_refused() {
     let _: PauseView = api.support().post("/pauses", pause(&pipeline(), week));
 }
 
-/// Nobody knows what is paused, so nothing may start, and nothing is lost.
+/// What is paused is unknown, so nothing may start, and nothing is lost.
 #[test]
 fn unreadable_pauses_hold_every_upload_until_they_are_repaired() {
     let api = TestApi::new();

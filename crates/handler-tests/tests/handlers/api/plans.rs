@@ -1,6 +1,6 @@
 //! Retry plans: creating, applying, releasing and showing them.
 
-use api::types::{RetryPlanList, RetryPlanOutcome, RetryPlanView};
+use api::types::{RetryPlanJobs, RetryPlanList, RetryPlanOutcome, RetryPlanView};
 use functions::handlers::{reconciler, retry};
 use jobs::event::{Event, EventKind};
 use jobs::id::{Attempt, Timestamp};
@@ -43,6 +43,53 @@ fn reconcile(api: &TestApi) {
 
 fn plan(api: &TestApi, body: Value) -> RetryPlanView {
     api.support().post("/retry-plans", body)
+}
+
+#[test]
+fn jobs_of_a_plan_are_listed_with_their_outcomes_which_add_up_to_its_counts() {
+    let api = TestApi::new();
+    for number in 0..103_u64 {
+        let key = format!("inbound/acme/{number}.pdf");
+        api.failed_job(&key, number * 1000, Cause::ModelError);
+    }
+    let made = plan(
+        &api,
+        json!({"reason": "the model was fixed", "per_minute": 600}),
+    );
+    let support = api.support();
+    let applied: RetryPlanView =
+        support.post(&format!("/retry-plans/{}/apply", made.id), json!({}));
+    let bodies: Vec<String> = take_commands(&api)
+        .into_iter()
+        .map(|(text, _)| text)
+        .collect();
+    receive(&api, &bodies[..2], 1);
+    let jobs = |page: u16| -> RetryPlanJobs {
+        support.get(&format!("/retry-plans/{}/jobs?page={page}", applied.id))
+    };
+    let (first, second, none) = (jobs(0), jobs(1), jobs(2));
+    assert_eq!(
+        (first.jobs.len(), second.jobs.len(), none.jobs.len()),
+        (100, 3, 0)
+    );
+    assert_eq!(first.pages, 2);
+    assert!(
+        first
+            .jobs
+            .iter()
+            .all(|one| one.job.as_ref().unwrap().id == one.job_id)
+    );
+    let shown: RetryPlanView = support.get(&format!("/retry-plans/{}", applied.id));
+    let outcome = shown.outcome.unwrap();
+    let all = first.jobs.iter().chain(&second.jobs);
+    let count = |name: &str| u32::try_from(all.clone().filter(|one| one.outcome == name).count());
+    assert_eq!(count("open").unwrap(), outcome.open);
+    assert_eq!(count("waiting").unwrap(), outcome.waiting);
+    assert_eq!(outcome.open, 2);
+    let (code, _) =
+        api.reviewer()
+            .problem("GET", &format!("/retry-plans/{}/jobs", applied.id), None);
+    assert_eq!(code, "forbidden");
 }
 
 #[test]

@@ -114,6 +114,7 @@ impl Story {
         story.announce(&story.version);
         story.upload_event();
         story.live(life);
+        story.mark();
         story
     }
 
@@ -177,6 +178,21 @@ impl Story {
         let body = failed(&job, &reason);
         let response = run(inference_error::handle(app, batch(app, &[body], 1)));
         assert!(response.unwrap().batch_item_failures.is_empty());
+    }
+
+    /// A reviewer notes something about the document.
+    fn mark(&self) {
+        let mut reviewer = self.api.reviewer();
+        let now = self.api.ports().state().now.0;
+        reviewer.claims["exp"] = json!((now / 1000 + 3600).to_string());
+        let has_result = self.job().results().next().is_some();
+        let mut change =
+            json!({"assigned_to": "Frau geheim", "note": "geheim: Klausel-Neun", "opened": true});
+        if has_result {
+            change["reviewed"] = json!(true);
+        }
+        let path = format!("/jobs/{}/marks", self.id);
+        let _: JobCommandResult = reviewer.post(&path, change);
     }
 
     fn run_checks(&self) {

@@ -1,11 +1,11 @@
-"""The ten promises of ARCHITECTURE.md, compared with what a game day saw."""
+"""The ten guarantees of ARCHITECTURE.md, compared with what a game day saw."""
 
 import json
 
 from cli import AwsError
 from witness import OTHER_TENANT
 
-PROMISES = {
+GUARANTEES = {
     1: "every object version has exactly one job",
     2: "every job ends",
     3: "Ready means: the result is there, and was made from this version",
@@ -20,24 +20,24 @@ PROMISES = {
 MAX_LOST_PUSHES = 0.05  # of all
 
 
-class Promises:
-    """What became of each. A check returns what speaks against the promise, and what was seen."""
+class Guarantees:
+    """What became of each. A check returns what speaks against the guarantee, and what was seen."""
 
     def __init__(self, game):
         self.game = game
 
     def report(self):
-        """Says each promise kept or broken. Returns how many were broken."""
+        """Says each guarantee kept or broken. Returns how many were broken."""
         game, broken = self.game, 0
         for note in game.notes:
             game.say(f"  note: {note}")
-        for number, words in PROMISES.items():
-            against, seen = getattr(self, f"promise_{number}")()
+        for number, words in GUARANTEES.items():
+            against, seen = getattr(self, f"guarantee_{number}")()
             broken += bool(against)
             game.say(f"  {'BROKEN' if against else 'kept  '} {number:>2}  {words}: {'; '.join(against[:5]) or seen}")
         return broken
 
-    def promise_1(self):
+    def guarantee_1(self):
         game = self.game
         rows = {row["job_id"]["S"] for row in game.rows()}
         own = {one.job for one in game.documents}
@@ -48,7 +48,7 @@ class Promises:
         unlisted = [f"job {job} is in no list" for job in own - rows]
         return missing + surplus + unlisted, f"{len(versions)} versions, {len(own)} jobs"
 
-    def promise_2(self):
+    def guarantee_2(self):
         against = []
         for one in self.game.documents:
             if not one.as_expected:
@@ -57,7 +57,7 @@ class Promises:
         seen = ", ".join(f"{count} {case} {status}" for (case, status), count in sorted(self.game.counts().items()))
         return against, seen
 
-    def promise_3(self):
+    def guarantee_3(self):
         game, against, looked = self.game, [], 0
         current = {(one["Key"], one["VersionId"]) for one in game.versions()}
         for one in game.documents:
@@ -73,19 +73,19 @@ class Promises:
             if looked < 25:
                 looked += 1
                 try:
-                    game.aws("s3api", "head-object", "--bucket", game.outputs["JobsBucketName"], "--key", key)
+                    game.aws("s3api", "head-object", "--bucket", game.outputs["JobsBucketName"], "--expected-bucket-owner", game.environment.given["account"], "--key", key)
                 except AwsError as error:
                     against.append(f"{one.key}: no result at {key}: {error}")
         if not looked:
             against.append("no job was ready")
         return against, f"{looked} results read"
 
-    def promise_4(self):
+    def guarantee_4(self):
         game = self.game
         now = {one.job: one.row["version"]["N"] for one in game.documents if one.row}
         return [f"job {job} changed after it had ended" for job, version in game.before.items() if now.get(job) != version], f"{len(game.before)} jobs unchanged"
 
-    def promise_5(self):
+    def guarantee_5(self):
         against = []
         for one in self.game.documents:
             count = len(one.row["attempts"]["L"]) if one.row else 0
@@ -93,21 +93,21 @@ class Promises:
                 against.append(f"{one.case}: {one.key} was run {count} times")
         return against, "one run for each document"
 
-    def promise_6(self):
+    def guarantee_6(self):
         game = self.game
         end = game.clock() + game.pace.patience
         while not (found := game.quarantined()) and game.clock() < end:
             game.sleep(game.pace.poll)
         return ([] if found else ["the malformed message is not in quarantine"]), "the malformed message is in quarantine"
 
-    def promise_7(self):
+    def guarantee_7(self):
         game = self.game
         ended = [one for one in game.documents if one.ended]
         lost = [f"{one.key} is {one.row['status']['S']}, the page shows {game.pushed.get(one.job, 'nothing')}" for one in ended if game.pushed.get(one.job) != one.row["status"]["S"]]
         # A page asks for its state every minute, so that single pushes may be lost.
         return (lost if len(lost) > MAX_LOST_PUSHES * len(ended) else []), f"{len(ended) - len(lost)} of {len(ended)} ends pushed"
 
-    def promise_8(self):
+    def guarantee_8(self):
         game = self.game
         against = [f"a page of another tenant got job {job}" for job in game.others_saw]
         one = game.documents[0]
@@ -119,7 +119,7 @@ class Promises:
             against.append(f"support got {status} for job {one.job}, so that a 404 says nothing")
         return against, "another tenant's page saw nothing, its reviewer got a 404"
 
-    def promise_9(self):
+    def guarantee_9(self):
         game = self.game
         status, found = game.api("GET", "/audit")
         reason = f"game day {game.name}"
@@ -128,7 +128,7 @@ class Promises:
         against = [f"the audit log has no entry about {job}" for job in missing] + ([f"the audit log answered {status}"] if status != 200 else [])
         return against, f"{len(entries)} audit entries"
 
-    def promise_10(self):
+    def guarantee_10(self):
         game = self.game
         wanted = {one.job for one in game.documents if one.ended and one.row["status"]["S"] in ("Ready", "Failed")}
         end = game.clock() + game.pace.patience

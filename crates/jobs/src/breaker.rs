@@ -1,0 +1,165 @@
+//! The circuit breaker of a pipeline: while its endpoint refuses or fails every document, jobs wait in the table instead of
+//! using up their attempts, and one job at a time probes whether the endpoint works again.
+//!
+//! A breaker is a line of the record of pauses ([`crate::pause`]), which every start of an attempt reads anyway. Only what
+//! fails writes it: the failures of late, and once they are too many in a row, since when the breaker is open and when the
+//! next probe is due. A success writes nothing. Whether there was one in between is read from the rows, when it matters
+//! (`evidence`). So nothing is counted up and down, and a job without incident costs nothing.
+
+mod evidence;
+mod judge;
+mod line;
+mod probe;
+
+use std::time::Duration;
+
+use crate::id::{Attempt, JobId, Timestamp};
+use crate::pipeline::Pipeline;
+
+pub use judge::{FailedAttempt, Words, judge_failure, judge_refusal};
+pub use line::held_by_breaker;
+pub use probe::{close_after_accepted, close_after_result, had_incident, may_probe};
+
+/// Failures of a pipeline that are remembered, the newest.
+const MAX_FAILURES: usize = 20;
+/// How long a failure is remembered.
+const MEMORY: Duration = Duration::from_secs(86_400);
+/// How long an open breaker is kept. It is written at each probe.
+const OPEN_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// If nobody has probed for this long after a probe was due, the breaker no longer holds new uploads: no job was waiting,
+/// and the next one is the probe. Longer than the longest interval of the reconciler, 15 minutes.
+pub const PROBE_OVERDUE: Duration = Duration::from_secs(20 * 60);
+/// The longest time between two probes that failed, in the first 40 minutes. Later it is a quarter of the time since the breaker
+/// opened, since a job has few attempts in its lifetime, and each probe that runs uses one up.
+const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(600);
+/// The longest time that a probe has before the next may start.
+const MAX_PROBE_TIME: Duration = Duration::from_secs(3600);
+/// A job probes only while it has so many attempts left in its lifetime.
+const MIN_ATTEMPTS_LEFT: u8 = 4;
+/// How often a change is repeated after another one at the same moment.
+const MAX_CONFLICTS: u8 = 5;
+
+/// What a pipeline's breaker counts, and what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    pub pipeline: String,
+    /// `None`: it is closed, and remembers failures.
+    pub open: Option<OpenBreaker>,
+    /// Failures before this time do not count as failures in a row: a success came after them.
+    pub(crate) counted_since: Timestamp,
+    /// Oldest first.
+    pub(crate) failures: Vec<RecentFailure>,
+}
+
+/// An open breaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenBreaker {
+    pub since: Timestamp,
+    /// When the next job may probe.
+    pub probe_at: Timestamp,
+    /// The job that probes, until its attempt has failed.
+    pub probe: Option<JobId>,
+    pub trouble: Trouble,
+    /// Why it opened, for people.
+    pub reason: String,
+}
+
+/// What the endpoint does to every document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It refuses the calls.
+    Refuses,
+    /// It accepts the requests, and their runs fail.
+    Fails,
+}
+
+/// A failure that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecentFailure {
+    pub(crate) at: Timestamp,
+    pub(crate) job: JobId,
+    pub(crate) attempt: Attempt,
+    pub(crate) trouble: Trouble,
+    /// A hash of the model's words; 0 if there are none.
+    pub(crate) words: u32,
+}
+
+impl Breaker {
+    const fn new(pipeline: String) -> Self {
+        Self {
+            pipeline,
+            open: None,
+            counted_since: Timestamp(0),
+            failures: Vec::new(),
+        }
+    }
+
+    /// The job of every failure that is remembered, and when it failed, oldest first.
+    pub fn failed_jobs(&self) -> impl Iterator<Item = (JobId, Timestamp)> {
+        self.failures
+            .iter()
+            .map(|failure| (failure.job, failure.at))
+    }
+
+    /// When the first of the failures that opened it was; 0 if none is known.
+    pub fn first_counted_at(&self) -> Timestamp {
+        let trouble = self.open.as_ref().map(|open| open.trouble);
+        let first = trouble.and_then(|trouble| self.in_a_row(trouble).next());
+        first.map_or(Timestamp(0), |failure| failure.at)
+    }
+
+    /// Until when the line is kept.
+    pub(crate) fn kept_until(&self) -> Timestamp {
+        match &self.open {
+            Some(open) => open.probe_at.plus(OPEN_KEPT),
+            None => {
+                let newest = self.failures.last();
+                newest.map_or(Timestamp(0), |failure| failure.at.plus(MEMORY))
+            }
+        }
+    }
+
+    /// Adds a failure, unless it is known: its message may have been delivered before.
+    fn remember(&mut self, failure: RecentFailure) {
+        let is_same = |known: &RecentFailure| {
+            let of = (known.job, known.attempt, known.trouble);
+            // A refused attempt keeps its number.
+            of == (failure.job, failure.attempt, failure.trouble)
+                && failure.trouble == Trouble::Fails
+        };
+        if self.failures.iter().any(is_same) {
+            return;
+        }
+        self.failures
+            .retain(|known| known.at.plus(MEMORY) > failure.at);
+        if self.failures.len() == MAX_FAILURES {
+            self.failures.remove(0);
+        }
+        self.failures.push(failure);
+    }
+
+    /// The failures of this kind in a row, as far as is known, oldest first.
+    fn in_a_row(&self, trouble: Trouble) -> impl Iterator<Item = &RecentFailure> {
+        let counts = move |failure: &&RecentFailure| {
+            failure.trouble == trouble && failure.at > self.counted_since
+        };
+        self.failures.iter().filter(counts)
+    }
+}
+
+impl OpenBreaker {
+    /// The next probe is due after half of the time that the breaker has been open, within `probe_seconds` and
+    /// `MAX_PROBE_INTERVAL`. An outage of an hour costs about ten probes, one of a day about 25.
+    fn next_probe_at(&self, pipeline: &Pipeline, now: Timestamp) -> Timestamp {
+        let least = pipeline.breaker.probe_interval();
+        let elapsed = now.since(self.since);
+        let most = MAX_PROBE_INTERVAL.max(least).max(elapsed / 4);
+        now.plus((elapsed / 2).clamp(least, most))
+    }
+}
+
+/// How long a probe has before another job may probe: a run, and the start of an instance for it.
+fn probe_time(pipeline: &Pipeline) -> Duration {
+    let run = Duration::from_secs(pipeline.invocation_timeout_seconds.into());
+    (run + pipeline.objective().cold_start).min(MAX_PROBE_TIME)
+}

@@ -1,0 +1,103 @@
+//! Whether the endpoint worked since a point in time, from the rows of other jobs. Asked only when something has failed.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, stream};
+
+use super::Trouble;
+use crate::id::{JobId, Tenant, Timestamp};
+use crate::job::Job;
+use crate::ports::{JobStore, LoadError, RecentJobs, Unavailable};
+use crate::state::{State, StatusGroup};
+
+/// The newest jobs that are read of each shard. Their tenants are those that are active.
+const MAX_JOBS_PER_SHARD: u16 = 3;
+/// Tenants whose newest jobs are read.
+const MAX_TENANTS: usize = 8;
+/// The newest jobs that are read of a tenant and a group. An endpoint works in the order of the requests, so the newest that
+/// are ready are about those that ended last.
+const MAX_JOBS_PER_TENANT: usize = 10;
+/// Rows loaded concurrently.
+const CONCURRENCY: usize = 8;
+
+/// When the endpoint last did for another job what it refused to this one or failed at, if that was after `since`: it accepted
+/// a request, or gave a result.
+///
+/// # Errors
+/// If the store does not answer.
+pub(super) async fn worked_since<P: JobStore + RecentJobs>(
+    ports: &P,
+    job: &Job,
+    trouble: Trouble,
+    since: Timestamp,
+) -> Result<Option<Timestamp>, Unavailable> {
+    let is_other = |other: &&Job| other.pipeline == job.pipeline && other.id != job.id;
+    let recent = recent_jobs(ports).await?;
+    let mut tenants: BTreeSet<&Tenant> = BTreeSet::from([&job.tenant]);
+    // Tenants of this pipeline first. One that was active in another pipeline may be in this one, too.
+    let elsewhere = recent.iter().filter(|other| other.pipeline != job.pipeline);
+    for other in recent.iter().filter(is_other).chain(elsewhere) {
+        if tenants.len() < MAX_TENANTS {
+            tenants.insert(&other.tenant);
+        }
+    }
+    let mut others: Vec<Job> = Vec::new();
+    let groups: &[StatusGroup] = match trouble {
+        Trouble::Fails => &[StatusGroup::Ready],
+        Trouble::Refuses => &[StatusGroup::Ready, StatusGroup::Open],
+    };
+    for tenant in tenants {
+        for group in groups {
+            let found = ports.newest(tenant, *group, MAX_JOBS_PER_TENANT).await;
+            others.extend(readable(found.map(|found| found.jobs))?.unwrap_or_default());
+        }
+    }
+    let all = recent.iter().chain(&others).filter(is_other);
+    let worked = all.filter_map(|other| match trouble {
+        Trouble::Fails => result_at(other),
+        Trouble::Refuses => accepted_at(other),
+    });
+    Ok(worked.filter(|at| *at > since).max())
+}
+
+async fn recent_jobs<P: JobStore + RecentJobs>(ports: &P) -> Result<Vec<Job>, Unavailable> {
+    let ids: Vec<Result<Vec<JobId>, Unavailable>> = stream::iter(0..JobId::SHARDS)
+        .map(async |shard| ports.recently_created(shard, MAX_JOBS_PER_SHARD).await)
+        .buffered(CONCURRENCY)
+        .collect()
+        .await;
+    let ids = ids.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
+    let rows: Vec<Result<Option<Job>, LoadError>> = stream::iter(ids)
+        .map(async |id| ports.load(id).await)
+        .buffered(CONCURRENCY)
+        .collect()
+        .await;
+    let mut jobs = Vec::new();
+    for row in rows {
+        jobs.extend(readable(row)?.flatten());
+    }
+    Ok(jobs)
+}
+
+/// A row that cannot be read, or that a newer release wrote, says nothing.
+fn readable<T>(loaded: Result<T, LoadError>) -> Result<Option<T>, Unavailable> {
+    match loaded {
+        Ok(found) => Ok(Some(found)),
+        Err(LoadError::Unavailable(error)) => Err(error),
+        Err(LoadError::NewerSchema(_) | LoadError::Unreadable { .. }) => Ok(None),
+    }
+}
+
+/// When the job's result was recorded.
+fn result_at(job: &Job) -> Option<Timestamp> {
+    matches!(job.state, State::Ready { .. }).then_some(job.updated_at)
+}
+
+/// When its newest attempt that the endpoint accepted was started.
+fn accepted_at(job: &Job) -> Option<Timestamp> {
+    let is_accepted = |attempt: &&crate::job::AttemptRecord| {
+        attempt.output.is_some() || attempt.failure_object.is_some()
+    };
+    let accepted = job.attempts.iter().filter(is_accepted);
+    accepted.map(|attempt| attempt.started_at).max()
+}

@@ -1,0 +1,317 @@
+//! Whose fault a failure is: the document's, or the endpoint's.
+
+use tracing::{error, info, warn};
+
+use super::evidence::worked_since;
+use super::{Breaker, MAX_CONFLICTS, OpenBreaker, RecentFailure, Trouble};
+use crate::container_error::NO_READABLE_REASON;
+use crate::id::{Attempt, Timestamp};
+use crate::job::Job;
+use crate::pause::{self, COLLECTION, KEY, Pauses};
+use crate::pipeline::{Pipeline, RepeatedFailures};
+use crate::ports::{Clock, JobStore, KeyValueStore, RecentJobs, Unavailable};
+use crate::state::{Cause, Failure};
+
+/// Whether the text of a failure is the model's own words about the document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Words {
+    /// From the failure object.
+    OfModel,
+    /// SageMaker's general sentence, or none.
+    General,
+}
+
+impl Words {
+    /// Of a failure that was read from the failure object.
+    pub fn of(failure: &Failure) -> Self {
+        if failure.detail.is_empty() || failure.detail == NO_READABLE_REASON {
+            Self::General
+        } else {
+            Self::OfModel
+        }
+    }
+}
+
+/// An attempt that ran and failed.
+#[derive(Clone, Debug)]
+pub struct FailedAttempt {
+    pub attempt: Attempt,
+    pub failure: Failure,
+    pub words: Words,
+    /// Without a judgement the job would end now.
+    pub ends_job: bool,
+}
+
+/// The failure of an attempt that ran, with the cause that the failures of other documents suggest.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn judge_failure<P>(
+    ports: &P,
+    pipeline: Option<&Pipeline>,
+    job: &Job,
+    failed: FailedAttempt,
+) -> Result<Failure, Unavailable>
+where
+    P: JobStore + KeyValueStore + RecentJobs + Clock,
+{
+    let counts = match failed.failure.cause {
+        Cause::ModelError | Cause::TimedOut | Cause::Unknown => true,
+        Cause::InvalidInput
+        | Cause::Superseded
+        | Cause::ModelRejected
+        | Cause::Expired
+        | Cause::Lost
+        | Cause::PipelineGone
+        | Cause::Refused
+        | Cause::Unprocessable
+        | Cause::EndpointDown => false,
+    };
+    let Some(pipeline) = pipeline.filter(|it| counts && it.breaker.failures > 0) else {
+        return Ok(failed.failure);
+    };
+    let words = match failed.words {
+        Words::OfModel => hash(&failed.failure.detail),
+        Words::General => 0,
+    };
+    let new = RecentFailure {
+        at: ports.now(),
+        job: job.id,
+        attempt: failed.attempt,
+        trouble: Trouble::Fails,
+        words,
+    };
+    let verdict = judge(ports, pipeline, job, new, &failed).await?;
+    Ok(match verdict {
+        Verdict::Endpoint => Failure::new(Cause::EndpointDown, failed.failure.detail),
+        Verdict::Document if failed.failure.cause == Cause::TimedOut => Failure::new(
+            Cause::Unprocessable,
+            format!(
+                "two runs of {} s, the time limit, without an answer",
+                pipeline.invocation_timeout_seconds
+            ),
+        ),
+        Verdict::Document => Failure::new(Cause::Unprocessable, failed.failure.detail),
+        Verdict::Unknown => failed.failure,
+    })
+}
+
+/// The failure of a call that the endpoint refused.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn judge_refusal<P>(
+    ports: &P,
+    pipeline: &Pipeline,
+    job: &Job,
+    why: String,
+) -> Result<Failure, Unavailable>
+where
+    P: JobStore + KeyValueStore + RecentJobs + Clock,
+{
+    let attempt = job.state.attempt();
+    let refused = FailedAttempt {
+        attempt,
+        failure: Failure::new(Cause::Refused, why),
+        words: Words::General,
+        ends_job: false,
+    };
+    if pipeline.breaker.failures == 0 {
+        return Ok(refused.failure);
+    }
+    let new = RecentFailure {
+        at: ports.now(),
+        job: job.id,
+        attempt,
+        trouble: Trouble::Refuses,
+        words: 0,
+    };
+    Ok(match judge(ports, pipeline, job, new, &refused).await? {
+        Verdict::Endpoint => Failure::new(Cause::EndpointDown, refused.failure.detail),
+        Verdict::Document | Verdict::Unknown => refused.failure,
+    })
+}
+
+/// Whose fault a failure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The breaker is open now: by this failure, or before it.
+    Endpoint,
+    Document,
+    /// The job is tried again as its pipeline says.
+    Unknown,
+}
+
+/// A hash that is never 0 (FNV-1a). Two texts with the same hash only make the service more careful.
+fn hash(text: &str) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    text.bytes().fold(0x811c_9dc5, step) | 1
+}
+
+/// Remembers a failure, and judges it.
+async fn judge<P>(
+    ports: &P,
+    pipeline: &Pipeline,
+    job: &Job,
+    new: RecentFailure,
+    failed: &FailedAttempt,
+) -> Result<Verdict, Unavailable>
+where
+    P: JobStore + KeyValueStore + RecentJobs + Clock,
+{
+    for _ in 0..MAX_CONFLICTS {
+        let now = ports.now();
+        let (all, revision) = pause::read(ports, now).await?;
+        let known = all.breaker(&pipeline.name).cloned();
+        let mut breaker = known.unwrap_or_else(|| Breaker::new(pipeline.name.clone()));
+        let mut verdict = Verdict::Unknown;
+        if let Some(open) = &mut breaker.open {
+            // The failure of a run that began before says nothing new.
+            if open.probe != Some(job.id) {
+                return Ok(Verdict::Endpoint);
+            }
+            open.probe = None;
+            open.probe_at = open.next_probe_at(pipeline, now);
+            verdict = Verdict::Endpoint;
+            info!(pipeline = pipeline.name, job.id = %job.id, next_probe_at = open.probe_at.0, "the probe failed");
+        } else {
+            breaker.remember(new);
+            if is_of_document(ports, pipeline, job, &breaker, &new, failed).await? {
+                verdict = Verdict::Document;
+            } else if let Some(since) =
+                breaker.first_in_a_row(new.trouble, pipeline, failed.ends_job)
+            {
+                match worked_since(ports, job, new.trouble, since).await? {
+                    Some(worked_at) => breaker.counted_since = worked_at,
+                    None => {
+                        let counted_since = breaker.counted_since;
+                        breaker.failures.retain(|known| known.at > counted_since);
+                        let open = opened(&breaker, pipeline, &new, &failed.failure, now);
+                        breaker.open = Some(open);
+                        verdict = Verdict::Endpoint;
+                    }
+                }
+            }
+        }
+        if put(ports, all, revision, breaker, now).await? {
+            return Ok(verdict);
+        }
+    }
+    warn!(pipeline = pipeline.name, job.id = %job.id, "a failure was not counted, others changed the record at the same moment");
+    Ok(Verdict::Unknown)
+}
+
+/// Whether the document is the cause: the model failed on it twice in the same way, and others succeeded in between.
+///
+/// Words that the model also said about other documents are not about this one. Two runs at the full time limit need no
+/// success of others, unless others failed as well: they cost the most.
+async fn is_of_document<P>(
+    ports: &P,
+    pipeline: &Pipeline,
+    job: &Job,
+    breaker: &Breaker,
+    new: &RecentFailure,
+    failed: &FailedAttempt,
+) -> Result<bool, Unavailable>
+where
+    P: JobStore + RecentJobs,
+{
+    if pipeline.repeated_failures == RepeatedFailures::Retry {
+        return Ok(false);
+    }
+    let Some(before) = same_failure_before(job, failed) else {
+        return Ok(false);
+    };
+    let timed_out = failed.failure.cause == Cause::TimedOut;
+    let mut others = breaker.failures.iter().filter(|it| it.job != job.id);
+    if !timed_out && others.clone().any(|other| other.words == new.words) {
+        return Ok(false);
+    }
+    if worked_since(ports, job, Trouble::Fails, before)
+        .await?
+        .is_some()
+    {
+        return Ok(true);
+    }
+    let failed_since = |other: &RecentFailure| other.trouble == Trouble::Fails && other.at > before;
+    Ok(timed_out && !others.any(failed_since))
+}
+
+/// When an earlier attempt failed in the same way, since the upload or the last retry by a person.
+fn same_failure_before(job: &Job, failed: &FailedAttempt) -> Option<Timestamp> {
+    let submitted_at = job.submitted_at();
+    let is_same = |failure: &Failure| {
+        failure.cause == failed.failure.cause
+            && (failure.cause == Cause::TimedOut
+                || failed.words == Words::OfModel && failure.detail == failed.failure.detail)
+    };
+    let earlier = job.attempts.iter().filter(|record| {
+        record.attempt < failed.attempt
+            && record.started_at >= submitted_at
+            && record.failure.as_ref().is_some_and(is_same)
+    });
+    earlier.filter_map(|record| record.closed_at).max()
+}
+
+pub(super) async fn put<P: KeyValueStore>(
+    ports: &P,
+    all: Pauses,
+    revision: u64,
+    breaker: Breaker,
+    now: Timestamp,
+) -> Result<bool, Unavailable> {
+    let pipeline = breaker.pipeline.clone();
+    let record = all.with_breaker(&pipeline, Some(breaker));
+    let record = record.to_record(revision, now);
+    ports.put(COLLECTION, KEY, &record).await
+}
+
+impl Breaker {
+    /// The time of the first of the failures in a row, if they are enough to open the breaker.
+    ///
+    /// Runs must have failed for two documents at least: one may be the document's fault. Two are enough if a job would end
+    /// otherwise, since lost work is worse than slow work. A refused call says nothing about its document.
+    fn first_in_a_row(
+        &self,
+        trouble: Trouble,
+        pipeline: &Pipeline,
+        ends_job: bool,
+    ) -> Option<Timestamp> {
+        let first = self.in_a_row(trouble).next()?;
+        let is_of_other = |failure: &RecentFailure| failure.job != first.job;
+        let are_several = self.in_a_row(trouble).any(is_of_other);
+        let are_enough =
+            ends_job || self.in_a_row(trouble).count() >= usize::from(pipeline.breaker.failures);
+        let is_open = match trouble {
+            Trouble::Fails => are_enough && are_several,
+            Trouble::Refuses => are_enough,
+        };
+        is_open.then_some(first.at)
+    }
+}
+
+fn opened(
+    breaker: &Breaker,
+    pipeline: &Pipeline,
+    new: &RecentFailure,
+    failure: &Failure,
+    now: Timestamp,
+) -> OpenBreaker {
+    let count = breaker.in_a_row(new.trouble).count();
+    let what = match new.trouble {
+        Trouble::Refuses => format!("the endpoint refused {count} calls in a row"),
+        Trouble::Fails => format!("{count} runs failed in a row, of several documents"),
+    };
+    let last = match failure.detail.as_str() {
+        "" => String::new(),
+        detail => format!("; the last: {detail}"),
+    };
+    error!(pipeline = pipeline.name, failures = count, job.id = %new.job, detail = failure.detail, "circuit breaker opened");
+    OpenBreaker {
+        since: now,
+        probe_at: now.plus(pipeline.breaker.probe_interval()),
+        probe: None,
+        trouble: new.trouble,
+        reason: format!("{what}{last}"),
+    }
+}

@@ -1,0 +1,122 @@
+//! Who probes, and what closes the breaker.
+
+use tracing::{info, warn};
+
+use super::judge::put;
+use super::{MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, Trouble, probe_time};
+use crate::event::EventKind;
+use crate::id::Attempt;
+use crate::job::Job;
+use crate::pause::{self, COLLECTION, KEY};
+use crate::pipeline::Pipeline;
+use crate::ports::{Clock, KeyValueStore, Unavailable};
+use crate::state::State;
+
+/// Whether the job may start its attempt although the breaker of its pipeline was open a moment ago: as the probe, or because
+/// the breaker is closed. The conditional write of the next probe's time decides between two jobs.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn may_probe<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipeline: &Pipeline,
+    job: &Job,
+) -> Result<bool, Unavailable> {
+    let now = ports.now();
+    let (all, revision) = pause::read(ports, now).await?;
+    let Some(breaker) = all.open_breaker(&pipeline.name) else {
+        return Ok(true);
+    };
+    let mut breaker = breaker.clone();
+    let Some(open) = &mut breaker.open else {
+        return Ok(true);
+    };
+    // It was elected before, by this message or an earlier delivery, and has not started.
+    if open.probe == Some(job.id) && now < open.probe_at {
+        return Ok(true);
+    }
+    // Attempt numbers are few, and a probe that runs and fails uses one up.
+    let left = Attempt::MAX.0.saturating_sub(job.state.attempt().0);
+    let is_overdue = now >= open.probe_at.plus(PROBE_OVERDUE);
+    if now < open.probe_at || (left < MIN_ATTEMPTS_LEFT && !is_overdue) {
+        return Ok(false);
+    }
+    open.probe = Some(job.id);
+    open.probe_at = now.plus(probe_time(pipeline));
+    let is_elected = put(ports, all, revision, breaker, now).await?;
+    if is_elected {
+        info!(pipeline = pipeline.name, job.id = %job.id, "job probes the endpoint");
+    }
+    Ok(is_elected)
+}
+
+/// The endpoint accepted the request of a job that was held or refused before. That closes a breaker that opened because of
+/// refused calls.
+pub async fn close_after_accepted<P: KeyValueStore + Clock>(ports: &P, job: &Job) {
+    close(ports, job, Trouble::Refuses).await;
+}
+
+/// A job with incidents has a result. That closes the breaker of its pipeline.
+pub async fn close_after_result<P: KeyValueStore + Clock>(ports: &P, job: &Job) {
+    close(ports, job, Trouble::Fails).await;
+}
+
+/// Whether a job was held, refused or tried again. Only such a job may have been a probe, so only its success looks at the
+/// breaker.
+pub fn had_incident(job: &Job) -> bool {
+    let mut entries = job.history.iter();
+    entries.any(|entry| {
+        matches!(
+            entry.event,
+            EventKind::CheckDue | EventKind::Held | EventKind::SubmitFailed
+        )
+    })
+}
+
+/// If it cannot be closed, the next probe does it.
+async fn close<P: KeyValueStore + Clock>(ports: &P, job: &Job, worked: Trouble) {
+    if let Err(error) = try_close(ports, job, worked).await {
+        warn!(pipeline = job.pipeline, job.id = %job.id, error = %error, "the circuit breaker stays open until the next probe");
+    }
+}
+
+async fn try_close<P: KeyValueStore + Clock>(
+    ports: &P,
+    job: &Job,
+    worked: Trouble,
+) -> Result<(), Unavailable> {
+    for _ in 0..MAX_CONFLICTS {
+        let now = ports.now();
+        let (all, revision) = pause::read(ports, now).await?;
+        let breaker = all.open_breaker(&job.pipeline);
+        let Some(open) = breaker.and_then(|breaker| breaker.open.as_ref()) else {
+            return Ok(());
+        };
+        let attempt = match job.state {
+            State::Ready { attempt } | State::InProgress { attempt, .. } => job.attempt(attempt),
+            State::Queued { .. }
+            | State::Submitting { .. }
+            | State::RetryScheduled { .. }
+            | State::Failed { .. }
+            | State::Cancelled { .. }
+            | State::Erased { .. } => None,
+        };
+        // A run that began before says nothing about calls.
+        let is_after = attempt.is_some_and(|record| record.started_at >= open.since);
+        let proves = match (open.trouble, worked) {
+            (Trouble::Refuses, _) => is_after,
+            (Trouble::Fails, Trouble::Fails) => true,
+            (Trouble::Fails, Trouble::Refuses) => false,
+        };
+        if !proves {
+            return Ok(());
+        }
+        let record = all.with_breaker(&job.pipeline, None);
+        let record = record.to_record(revision, now);
+        if ports.put(COLLECTION, KEY, &record).await? {
+            info!(pipeline = job.pipeline, job.id = %job.id, "circuit breaker closed");
+            return Ok(());
+        }
+    }
+    Ok(())
+}

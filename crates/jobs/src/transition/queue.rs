@@ -1,0 +1,124 @@
+//! The decisions about queued jobs.
+
+use super::states::{advance, ended, start};
+use crate::decision::{AttemptChange, Decision, DecisionContext, IgnoreReason};
+use crate::event::HeldBy;
+use crate::id::{Attempt, Timestamp};
+use crate::policy::Policy;
+use crate::state::{Cause, Failure, RetryBudget, State};
+
+/// When a queued job entered the queue, and until when it can start.
+type QueueTimes = (Timestamp, Option<Timestamp>);
+
+pub(super) fn queue(
+    next: Attempt,
+    by: HeldBy,
+    budget: RetryBudget,
+    now: Timestamp,
+    policy: &Policy,
+) -> State {
+    let start_by = match by {
+        HeldBy::Pause => None,
+        HeldBy::Breaker => Some(policy.start_by(budget)),
+    };
+    State::Queued {
+        next,
+        since: now,
+        start_by,
+        budget,
+    }
+}
+
+/// A retry is due, and something holds the job.
+pub(super) fn held(
+    next: Attempt,
+    by: HeldBy,
+    budget: RetryBudget,
+    now: Timestamp,
+    policy: &Policy,
+) -> Decision {
+    if by == HeldBy::Breaker && now > policy.start_by(budget) {
+        return too_late(next, budget);
+    }
+    let state = queue(next, by, budget, now, policy);
+    advance(state, AttemptChange::Unchanged)
+}
+
+/// A queued job is checked, and something holds it: the same as before, or something else.
+pub(super) fn still_held(
+    next: Attempt,
+    times: QueueTimes,
+    by: HeldBy,
+    budget: RetryBudget,
+    now: Timestamp,
+    policy: &Policy,
+) -> Decision {
+    let counted_by = match times.1 {
+        Some(_) => HeldBy::Breaker,
+        None => HeldBy::Pause,
+    };
+    let is_late = times.1.is_some_and(|start_by| now > start_by);
+    if by == counted_by && !is_late {
+        return Decision::Ignore(IgnoreReason::AlreadyApplied);
+    }
+    held(next, by, after_queue(times, budget, now), now, policy)
+}
+
+/// Starts a queued attempt.
+pub(super) fn release(
+    next: Attempt,
+    times: QueueTimes,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    let budget = after_queue(times, budget, context.now);
+    if times.1.is_some() && context.now > policy.start_by(budget) {
+        return too_late(next, budget);
+    }
+    start(next, budget, context, policy)
+}
+
+/// Time in the queue that does not count toward the job's deadline is added to it.
+fn after_queue((since, start_by): QueueTimes, budget: RetryBudget, now: Timestamp) -> RetryBudget {
+    let expires_at = match start_by {
+        Some(_) => budget.expires_at,
+        None => budget.expires_at.plus(now.since(since)),
+    };
+    RetryBudget {
+        expires_at,
+        ..budget
+    }
+}
+
+/// The attempt failed with the endpoint. The job waits with the others of its pipeline.
+pub(super) fn queue_after_failure(
+    next: Attempt,
+    (failed, failure): (Attempt, &Failure),
+    budget: RetryBudget,
+    now: Timestamp,
+    policy: &Policy,
+) -> Decision {
+    let state = if now > policy.start_by(budget) {
+        ended(failed, failure.clone(), budget)
+    } else {
+        queue(next, HeldBy::Breaker, budget, now, policy)
+    };
+    let failure = failure.clone();
+    advance(
+        state,
+        AttemptChange::Failed {
+            attempt: failed,
+            failure,
+        },
+    )
+}
+
+/// No attempt can end by the job's deadline any more.
+fn too_late(next: Attempt, budget: RetryBudget) -> Decision {
+    let failure = Failure::new(
+        Cause::EndpointDown,
+        "the endpoint was down until the job's deadline",
+    );
+    advance(ended(next, failure, budget), AttemptChange::Unchanged)
+}

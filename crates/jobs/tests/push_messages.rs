@@ -1,0 +1,36 @@
+//! How many jobs fit into one push message.
+
+use jobs::job::Job;
+use jobs::view::{JobView, MAX_PUSH_BYTES, PushMessage};
+use testkit::conformance::one_in_every_state;
+
+fn jobs(number: usize, name: &str) -> Vec<Job> {
+    let mut job = one_in_every_state("docket-jobs", "acme").swap_remove(0);
+    name.clone_into(&mut job.input.key);
+    vec![job; number]
+}
+
+#[test]
+fn snapshot_has_as_many_jobs_as_fit_and_says_whether_there_are_more() {
+    for mark in [None, Some("m".repeat(700))] {
+        // Names of many lengths, so that some fill the message to the last byte.
+        for length in 0..150 {
+            let all = jobs(200, &format!("inbound/acme/{}.pdf", "x".repeat(length)));
+            let message = PushMessage::snapshot(&all, false, mark.clone());
+            let bytes = message.to_json().len();
+            assert!(bytes <= MAX_PUSH_BYTES, "{length} {bytes}");
+            let PushMessage::Snapshot {
+                jobs: shown, more, ..
+            } = message
+            else {
+                panic!("no snapshot");
+            };
+            assert!(more && shown.len() < all.len());
+            let next = serde_json::to_vec(&JobView::from(&all[0])).unwrap().len() + 1;
+            // Two bytes are for "false" and a comma.
+            assert!(bytes + next + 2 > MAX_PUSH_BYTES, "{length} {bytes} {next}");
+        }
+    }
+    let few = PushMessage::snapshot(&jobs(2, "inbound/acme/a.pdf"), false, None);
+    assert!(matches!(few, PushMessage::Snapshot { jobs, more: false, .. } if jobs.len() == 2));
+}

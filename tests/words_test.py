@@ -1,0 +1,102 @@
+"""Rules for words: names and prose do without the words that Docket gave up, and one type name means one thing.
+
+Run: python3 -m unittest tests/words_test.py (standard library and git only).
+"""
+
+from collections import defaultdict
+import pathlib
+import re
+import subprocess
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SUFFIXES = {".rs", ".py", ".ts", ".tsx", ".md", ".yaml", ".toml", ".json", ".css", ".html", ".mjs", ".tf", ".svg"}
+# Texts of others or of documents, files that tools write, and the table of renamed words.
+LEFT_OUT = ("findings/", "samples/", "supply-chain/", "CHANGELOG.md", "web/package-lock.json", "tests/words_test.py")
+# The word that was given up, and what says it now.
+WORDS = {
+    r"desk|tally|weather|sweeps?|swept": "a term of the field",
+    r"wake[-_ ]?ups?|wake_at|by_wake|woken": "check, next_check_at",
+    r"owed|owes": "pending effects",
+    r"graces?|grace_\w+": "a limit with its unit",
+    r"HOPE|PATIENCE|CLOCKS|YOUNG|MOST_\w+|LONGEST_\w+": "MAX_… with the unit",
+    r"whoever|somebody|anybody": "the actor: a customer, support, another function",
+    r"nine in ten|nine tenths": "p90",
+    r"canceled|canceling|cancelation": "cancelled, cancelling, cancellation",
+    r"recognis\w+|organis\w+|synchronis\w+|initialis\w+|summaris\w+|serialis\w+|randomis\w+|optimis(?!tic)\w+": "-ize (Oxford spelling)",
+    r"behaviors?(?![_ ]version|:)|modeled|labeled|honored": "behaviour, modelled, labelled, honoured",
+    r"TODO|FIXME|XXX": "nothing: finish it, or open an issue",
+}
+# (file or folder, word) that stand for something else there.
+ALLOWED = {
+    ("crates/api/src/webhooks/", "somebody"),  # a message to a client; say "another request" at its next change
+    ("crates/docket/src/model_check/target.rs", "canceled"),  # a method of hyper
+    ("crates/docket/src/watch.rs", "behavior"),  # a method of tokio
+    ("crates/devstack/python/stack_process.py", "wakeup"),  # a function of Python
+    ("crates/handler-tests/tests/handlers/outcomes/model_answers.rs", "recogniser"),  # a container's own words
+    ("crates/handler-tests/tests/handlers/api/batches.rs", "somebody"),  # part of an address
+}
+TYPE = re.compile(r"^\s*(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|union) ([A-Z]\w*)", re.MULTILINE)
+TESTS = re.compile(r"#\[cfg\(test\)\]\s*mod \w+ \{.*\Z", re.DOTALL)
+# Names that two crates or modules use for the same thing: each function's own settings, the same message seen by its sender
+# and its receiver, the same part of an endpoint in its model and in the light model of plans, bodies of one wire format.
+SAME_MEANING = {
+    "Environment", "ErrorBody", "Detail", "HttpResponse", "MultipartUpload", "ResponseParameters",
+    "LivePlan", "LiveUpload", "BurstForecast", "PushMessage", "ReceivedMessage", "Percentiles",
+    "Container", "Fleet", "Instance", "OpenJobs", "Scaler", "Scaling", "WarmHours",
+}  # fmt: skip
+# Names with two meanings that wait for a better one.
+TWO_MEANINGS = {
+    "ApiRequest", "Call", "Disposition", "Download", "Finding", "NewUpload", "Response", "Slot", "Start", "Topic",
+}  # fmt: skip
+
+
+def files():
+    """The tracked texts, by path."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for path in filter(None, listed.split("\0")):
+        file = ROOT / path
+        if file.suffix in SUFFIXES and not path.startswith(LEFT_OUT) and file.is_file():
+            yield path, file.read_text()
+
+
+def given_up(path, text):
+    """Words in a text that Docket gave up, with their lines."""
+    for pattern, instead in WORDS.items():
+        # Capitals only where the pattern has no others: WORDS of code, not of prose.
+        flags = 0 if pattern.isupper() or pattern[0].isupper() else re.IGNORECASE
+        for found in re.finditer(rf"(?<![A-Za-z]){'(?:' + pattern + ')'}(?![A-Za-z])", text, flags):
+            if not any(path.startswith(file) and found[0].lower().startswith(word) for file, word in ALLOWED):
+                yield f"{path}:{text[: found.start()].count(chr(10)) + 1}: {found[0]!r}; say {instead}"
+
+
+def twice(sources):
+    """Type names that the product defines more than once, with the files."""
+    places = defaultdict(list)
+    for path, text in sources:
+        for name in TYPE.findall(TESTS.sub("", text)):
+            places[name].append(path)
+    return {name: sorted(paths) for name, paths in places.items() if len(paths) > 1}
+
+
+class Words(unittest.TestCase):
+    """The texts as they are, and texts that break a rule."""
+
+    def test_no_text_has_a_word_that_was_given_up(self):
+        self.assertEqual([], [complaint for path, text in files() for complaint in given_up(path, text)])
+
+    def test_a_word_that_was_given_up_is_noticed(self):
+        for text in ("a Wake-up", "fn sweep()", "const PATIENCE: u8", "MOST_ROWS", "Somebody else", "it was canceled", "// TODO"):
+            self.assertNotEqual([], list(given_up("x.rs", text)), text)
+        self.assertEqual([], list(given_up("x.rs", "patience, most of it, a waker, gracefully, the youngest")))
+
+    def test_a_type_name_of_the_product_means_one_thing(self):
+        product = [(path, text) for path, text in files() if re.match(r"crates/[\w-]+/src/.*\.rs$", path) and "/tests" not in path]
+        self.assertEqual({}, {name: at for name, at in twice(product).items() if name not in SAME_MEANING | TWO_MEANINGS})
+
+    def test_a_type_name_that_is_used_twice_is_noticed(self):
+        self.assertEqual({"A": ["x.rs", "y.rs"]}, twice([("x.rs", "pub struct A;\nenum B {"), ("y.rs", "pub(crate) enum A {")]))
+
+
+if __name__ == "__main__":
+    unittest.main()

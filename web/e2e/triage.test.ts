@@ -1,0 +1,114 @@
+/** Triage: what was found is in the list, contracts are marked, and what is new is so on every device. */
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { newContext, signIn, until } from "./browser";
+import { newJob } from "./fixture/jobs";
+import { readerId } from "./fixture/marks";
+import { sample } from "./fixture/sample";
+import { browser, fixture, page, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
+
+const ready = { status: "Ready", version: 3 } as const;
+
+describe("triage", { skip: SKIP_REASON }, () => {
+  setUp();
+
+  test("a result is new until the reader opens it, also after a reload and on a second device", async () => {
+    const job = fixture.set(newJob({ ...ready, name: "Lease.pdf" }));
+    fixture.set(newJob({ ...ready, name: "Old.pdf", created_at: Date.now() - 40 * 86_400_000 }));
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await row("Lease.pdf").getByText("New").waitFor();
+    assert.equal(await row("Old.pdf").getByText("New").count(), 0);
+    await page.reload();
+    await row("Lease.pdf").getByText("New").waitFor();
+    const second = await newContext(browser);
+    const other = await second.newPage();
+    await signIn(other, fixture.pageUrl, REVIEWER);
+    await row("Lease.pdf", other).getByText("New").waitFor();
+    await row("Lease.pdf").locator("a").click();
+    await page.getByRole("heading", { name: "4 findings" }).waitFor();
+    await until("the other device knows", async () => (await row("Lease.pdf", other).getByText("New").count()) === 0);
+    assert.deepEqual(fixture.jobs.get(job.id)?.marks?.opened?.by, [readerId(REVIEWER)]);
+    await second.close();
+  });
+
+  test("the list counts findings by itself, sorts and filters by them", async () => {
+    fixture.set(newJob({ ...ready, name: "Counted.pdf", created_at: Date.now() - 1000 }));
+    const counts = { attempt: 1, serious: 7, other: 0 };
+    fixture.set(
+      newJob({
+        ...ready,
+        name: "Serious.pdf",
+        created_at: Date.now() - 90_000,
+        marks: { revision: 1, findings: counts },
+      }),
+    );
+    fixture.set(newJob({ ...ready, name: "Clean.pdf", marks: { revision: 1, findings: { ...counts, serious: 0 } } }));
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await row("Counted.pdf").getByText("2 serious, 2 more").waitFor();
+    await row("Clean.pdf").getByText("No findings").waitFor();
+    const names = (): Promise<string[]> => page.locator(".row .name").allTextContents();
+    await page.getByLabel("Order").selectOption({ label: "Most serious first" });
+    await until(
+      "sorted",
+      async () => (await names()).join() === "Serious.pdf,Counted.pdf,Clean.pdf" || (await names()).join(),
+    );
+    await page.getByLabel("Findings").selectOption({ label: "Serious findings" });
+    await until("filtered", async () => (await names()).join() === "Serious.pdf,Counted.pdf" || (await names()).join());
+    await page.reload();
+    await until(
+      "kept in the address",
+      async () => (await names()).join() === "Serious.pdf,Counted.pdf" || (await names()).join(),
+    );
+  });
+
+  test("a contract is reviewed, assigned and noted, and other pages see it at once", async () => {
+    const job = fixture.set(newJob({ ...ready, name: "Lease.pdf" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    const second = await newContext(browser);
+    const other = await second.newPage();
+    await signIn(other, fixture.pageUrl, REVIEWER);
+    await row("Lease.pdf", other).waitFor();
+    await page.getByRole("button", { name: "Assign to me" }).click();
+    await row("Lease.pdf", other).getByText("Yours").waitFor();
+    await page.getByLabel("Note").fill("ask about § 7");
+    await page.getByLabel("Note").press("Enter");
+    await row("Lease.pdf", other).getByText("ask about § 7").waitFor();
+    await page.getByRole("button", { name: "Mark as reviewed" }).click();
+    await page.getByText(`by ${REVIEWER}`).waitFor();
+    await row("Lease.pdf", other).getByText("Reviewed").waitFor();
+    await other.getByLabel("Reviewed").selectOption("no");
+    await until("it is gone from what is to review", async () => (await row("Lease.pdf", other).count()) === 0);
+    await second.close();
+  });
+
+  test("support marks with a reason, and a customer cannot judge", async () => {
+    const job = fixture.set(newJob({ ...ready, name: "Lease.pdf" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, SUPPORT);
+    await page.getByRole("button", { name: "Mark as reviewed" }).click();
+    const dialog = page.getByRole("dialog");
+    await dialog.getByRole("textbox").fill("Rita called");
+    await dialog.getByRole("button", { name: "Change" }).click();
+    await page.getByText(`by ${SUPPORT}`).waitFor();
+    assert.equal(fixture.audit[0]?.reason, "Rita called");
+    const second = await newContext(browser);
+    const customer = await second.newPage();
+    await signIn(customer, `${fixture.pageUrl}/jobs/${job.id}`, "customer@acme.example");
+    await customer.getByText(`by ${SUPPORT}`).waitFor();
+    assert.equal(await customer.getByRole("button", { name: /reviewed/i }).count(), 0);
+    await second.close();
+  });
+
+  test("the list and a marked contract fit a phone", async () => {
+    const ids = sample(fixture);
+    await page.setViewportSize({ width: 375, height: 800 });
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await page.getByLabel("Order").waitFor();
+    const overflow = (): Promise<number> =>
+      page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    assert.equal(await overflow(), 0);
+    await page.goto(`${fixture.pageUrl}/jobs/${ids.ready}`);
+    await page.getByLabel("Note").waitFor();
+    assert.equal(await overflow(), 0);
+  });
+});

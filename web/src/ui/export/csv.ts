@@ -1,0 +1,60 @@
+/** Findings of many contracts as a table (RFC 4180), for spreadsheets. */
+
+import type { JobView } from "../../api/types";
+import { foundWords, reviewedBy } from "../../live/marks";
+import { statusLabel } from "../labels";
+import type { Finding } from "../result/finding";
+
+const COLUMNS = [
+  "Contract",
+  "Reference",
+  "Tenant",
+  "Uploaded",
+  "Uploaded by",
+  "Status",
+  "Found",
+  "Assigned to",
+  "Reviewed by",
+  "Note",
+  "Level",
+  "Finding",
+  "Text",
+  "Quote",
+  "Page",
+  "Link",
+];
+
+/** A line for each finding, and one for each contract without any. `findings` is undefined if they are not known. */
+export function csv(
+  contracts: readonly { job: JobView; findings: readonly Finding[] | undefined }[],
+  origin: string,
+): string {
+  const lines: (string | number)[][] = [COLUMNS];
+  for (const { job, findings } of contracts) {
+    const about = [
+      job.name,
+      job.reference ?? "",
+      job.tenant,
+      new Date(job.created_at).toISOString(),
+      job.uploaded_by ?? "",
+      statusLabel(job),
+      foundWords(job),
+      job.marks?.assigned_to ?? "",
+      reviewedBy(job)?.by ?? "",
+      job.marks?.note ?? "",
+    ];
+    const link = `${origin}/jobs/${job.id}`;
+    if (!findings?.length) lines.push([...about, "", "", "", "", "", link]);
+    for (const one of findings ?? [])
+      lines.push([...about, one.level, one.title, one.text, one.quote, one.page ? one.page : "", link]);
+  }
+  // With a byte order mark, without which Excel takes the text for Latin 1.
+  return `\ufeff${lines.map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`;
+}
+
+/** A cell that begins like a formula would be run by spreadsheets (OWASP, "CSV Injection"). */
+function cell(value: string | number): string {
+  const text = String(value);
+  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

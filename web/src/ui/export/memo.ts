@@ -1,0 +1,97 @@
+/** The findings of a contract as a Word document. */
+
+import { Document, HeadingLevel, Packer, Paragraph, TextRun } from "docx";
+import type { JobView } from "../../api/types";
+import { formatExactly } from "../../lib/format";
+import { reviewedBy } from "../../live/marks";
+import { findingLevel, findingPage } from "../result/finding-text";
+import { label } from "../result/JsonView";
+import { isFields, type Json } from "../result/json";
+import type { Understood } from "../result/understand";
+
+/** Characters that XML 1.0 does not allow. Word refuses a file that has one. */
+const NOT_XML = /(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/gu;
+
+const clean = (text: string): string => text.replace(NOT_XML, "");
+
+function heading(text: string, level: (typeof HeadingLevel)[keyof typeof HeadingLevel]): Paragraph {
+  return new Paragraph({ heading: level, children: [new TextRun(clean(text))], keepNext: true });
+}
+
+function lines(text: string, format: { italics?: boolean; indent?: number } = {}): Paragraph[] {
+  return clean(text)
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== "")
+    .map(
+      (line) =>
+        new Paragraph({
+          children: [new TextRun({ text: line, ...(format.italics ? { italics: true } : {}) })],
+          ...(format.indent === undefined ? {} : { indent: { left: format.indent } }),
+          spacing: { after: 80 },
+        }),
+    );
+}
+
+function field(name: string, value: string): Paragraph {
+  return new Paragraph({
+    children: [new TextRun({ text: `${clean(name)}: `, bold: true }), new TextRun(clean(value))],
+    spacing: { after: 40 },
+  });
+}
+
+/** A value on one line: whatever it is, it is in the memo. */
+function inline(value: Json): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(inline).join("; ");
+  if (isFields(value))
+    return Object.entries(value)
+      .map(([key, one]) => `${label(key)}: ${inline(one)}`)
+      .join(", ");
+  return value === null ? "–" : String(value);
+}
+
+function paragraphs(job: JobView, found: Understood): Paragraph[] {
+  const { H1, H2, H3 } = { H1: HeadingLevel.HEADING_1, H2: HeadingLevel.HEADING_2, H3: HeadingLevel.HEADING_3 };
+  const all: Paragraph[] = [heading(job.name, H1), field("Uploaded", formatExactly(job.created_at))];
+  const reviewed = reviewedBy(job);
+  if (job.reference !== undefined) all.push(field("Reference", job.reference));
+  if (reviewed) all.push(field("Reviewed", `${reviewed.by}, ${formatExactly(reviewed.at)}`));
+  if (job.marks?.note != null) all.push(field("Note", job.marks.note));
+  if (found.summary !== "") all.push(heading("Summary", H2), ...lines(found.summary));
+  if (found.findings) {
+    all.push(heading(`Findings (${found.findings.length})`, H2));
+    if (found.findings.length === 0) all.push(...lines("The model reported no findings."));
+    for (const [index, one] of found.findings.entries()) {
+      const place = findingPage(one);
+      const title = [findingLevel(one), one.title === "" ? "" : label(one.title), place].filter(Boolean).join(" · ");
+      all.push(heading(`${index + 1}. ${title}`, H3), ...lines(one.text));
+      if (one.quote !== "") all.push(...lines(`“${one.quote}”`, { italics: true, indent: 360 }));
+      for (const [name, value] of one.rest) all.push(field(label(name), inline(value)));
+    }
+  }
+  if (found.facts.length > 0) all.push(heading("At a glance", H2));
+  for (const [name, value] of found.facts) all.push(field(label(name), inline(value)));
+  if (found.clauses.length > 0) all.push(heading("Clauses", H2));
+  for (const clause of found.clauses) {
+    const title = [label(clause.type), clause.title, clause.page ? `page ${clause.page}` : ""].filter(Boolean);
+    all.push(heading(title.join(" · ") || "Clause", H3), ...lines(clause.text));
+  }
+  if (found.rest !== undefined) {
+    const rest = isFields(found.rest) ? Object.entries(found.rest) : [["Result", found.rest] as [string, Json]];
+    all.push(heading("Also in this result", H2), ...rest.map(([name, value]) => field(label(name), inline(value))));
+  }
+  const by = found.model.map(([name, value]) => `${label(name)} ${inline(value)}`).join(", ");
+  all.push(
+    ...lines(`${by === "" ? "" : `Model: ${by}. `}${found.note} This is not legal advice.`.trim(), { italics: true }),
+  );
+  return all;
+}
+
+export function memoDocument(job: JobView, found: Understood): Document {
+  const title = clean(job.name);
+  return new Document({ title, creator: "Docket", sections: [{ children: paragraphs(job, found) }] });
+}
+
+export function memo(job: JobView, found: Understood): Promise<Blob> {
+  return Packer.toBlob(memoDocument(job, found));
+}

@@ -1,0 +1,25 @@
+/** A finding in plain text. */
+
+import { titleCase } from "../../lib/format";
+import type { Finding } from "./finding";
+
+/** The model's own word. A number or a code says nothing without "level". */
+export function findingLevel({ level }: Finding): string {
+  if (level === "") return "No level";
+  return /^[\d.]+$/.test(level) ? `Level ${level}` : titleCase(level);
+}
+
+export function findingPage({ page }: Pick<Finding, "page">): string {
+  if (page === undefined) return "";
+  return page === 0 ? "whole document" : `page ${page}`;
+}
+
+/** What is copied of a finding: everything that the model says about it. */
+export function findingText(finding: Finding, document: string): string {
+  const head = [findingLevel(finding), finding.title, findingPage(finding)].filter(Boolean).join(", ");
+  const rest = finding.rest.map(
+    ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  const quote = finding.quote === "" ? "" : `“${finding.quote}”`;
+  return [`${document}: ${head}`, finding.text, quote, ...rest].filter(Boolean).join("\n");
+}
