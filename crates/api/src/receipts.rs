@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64URL;
 use jobs::apply::RunContext;
-use jobs::id::{Attempt, Location};
+use jobs::id::{Attempt, Location, hex};
 use jobs::job::{AttemptRecord, Job};
 use jobs::ports::{Clock, JobStore, ObjectStore};
 use jobs::state::State;
@@ -116,10 +116,6 @@ async fn hash<P: ObjectDigest>(
     }
     let digest = ports.sha256(location, &file.version).await?;
     Ok(digest.map(|digest| hex(&digest)))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The first two parts of the signature's compact form, which are signed.
