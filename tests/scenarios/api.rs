@@ -11,6 +11,7 @@ mod python_client;
 mod receipts;
 mod tenants;
 mod upload_sessions;
+mod usage;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

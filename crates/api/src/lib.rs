@@ -32,6 +32,7 @@ pub mod tenants;
 pub mod tickets;
 pub mod types;
 pub mod uploads;
+pub mod usage;
 pub mod webhooks;
 
 pub use error::ApiError;

@@ -13,6 +13,7 @@ mod receipt;
 mod schema;
 mod support;
 mod upload;
+mod usage;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ pub use support::{
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,
 };
+pub use usage::{InstanceUsage, UsageQuery, UsageSum, UsageView};
 pub use webhook::{
     DeliveryList, DeliveryView, NewWebhook, RedeliverRequest, WebhookChange, WebhookList,
     WebhookQuery, WebhookView,

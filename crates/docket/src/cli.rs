@@ -15,6 +15,7 @@ use crate::plan::PlanArgs;
 use crate::print;
 use crate::result_check::ResultCommand;
 use crate::results::ResultArgs;
+use crate::usage::UsageArgs;
 
 const HELP_FOOTER: &str = "\
 Exit codes:
@@ -108,6 +109,10 @@ pub(crate) enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// Say what tenants have used in a month: documents, bytes, the time of runs, and the cost
+    ///
+    /// Needs the role reviewer or support. For support, without --tenant, also the instances with their starts and idle time.
+    Usage(UsageArgs),
     /// List a tenant's events in the order in which they were recorded
     ///
     /// Needs the role reviewer or support. With --verify the hashes of the events are computed: they fit only if none is

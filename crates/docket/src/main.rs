@@ -50,6 +50,7 @@ mod session;
 mod summary;
 mod tenants;
 mod upload;
+mod usage;
 mod watch;
 mod web_socket;
 mod webhooks;
@@ -208,6 +209,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::ReceiptKeys => receipts::keys(context).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,
+        Command::Usage(args) => usage::run(context, args).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,
         Command::Doctor { tenant } => doctor::run(context, tenant).await,
         Command::Plan(args) => match args.since {

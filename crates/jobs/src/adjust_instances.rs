@@ -22,6 +22,7 @@ use crate::capacity::{
     CapacityDecision, CapacityInput, InstanceLimits, Instances, OpenWork, decide,
 };
 use crate::id::Timestamp;
+use crate::instance_history::{self, InstanceCounts};
 use crate::open_jobs::count_open_jobs;
 use crate::pipeline::{Pipeline, Pipelines, Scaling};
 use crate::ports::{
@@ -164,6 +165,7 @@ where
         stored
             .observations
             .observe(now, &jobs, &found, limits, timeout);
+        self.record_instances(now, &found, &mut stored).await;
         let mut open = OpenWork {
             alive: jobs.open,
             past_signs_of_life: 0,
@@ -214,6 +216,29 @@ where
             changed,
         };
         Ok(Some((done, decision.check_again_in)))
+    }
+
+    /// Adds changed numbers to the history, from which usage is computed. A store that does not answer costs only accuracy: the
+    /// next run adds them.
+    async fn record_instances(
+        &self,
+        now: Timestamp,
+        found: &EndpointInstances,
+        stored: &mut StoredObservations,
+    ) {
+        let counts = InstanceCounts {
+            in_service: found.in_service,
+            starting: found.starting(),
+            concurrent_runs: found.concurrent_runs,
+        };
+        if !stored.observations.is_new(counts) {
+            return;
+        }
+        let name = &self.pipeline.name;
+        match instance_history::add(self.ports, name, now, counts).await {
+            Ok(()) => stored.observations.recorded(counts),
+            Err(error) => warn!(pipeline = name, error = %error, "instances were not recorded"),
+        }
     }
 
     /// Stores what estimates of when a job is ready start from ([`ready_by`]). A partial reading gives none: the reconciler then

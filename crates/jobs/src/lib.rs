@@ -47,6 +47,7 @@ pub mod evidence;
 pub mod file_name;
 pub mod id;
 pub mod input;
+pub mod instance_history;
 pub mod inventory_scan;
 mod invoke;
 pub mod job;

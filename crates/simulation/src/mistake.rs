@@ -149,6 +149,8 @@ mistakes! {
     RefusalTakenForDelivery,
     /// Instructions to send a webhook's events again later are lost.
     DelayedInstructionsLost,
+    /// The usage of an hour is counted and not stored.
+    UsageNotStored,
 }
 
 impl Mistake {
@@ -229,6 +231,7 @@ impl Mistake {
             | Self::FeedSegmentNotWritten => {
                 Some(none.with(FaultKind::NotificationDoubled, 300_000))
             }
+            Self::UsageNotStored => Some(none.with(FaultKind::NotificationLost, 1_000_000)),
             Self::LostAttemptsTakenForAlive => Some(
                 none.with(FaultKind::NotificationLost, 1_000_000)
                     .with(FaultKind::OutputDeleted, 700_000),

@@ -249,6 +249,11 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         drop("delete the state of a webhook", "webhook-state#outside"),
         put("write a delivery", "webhook-log#outside"),
         list("list deliveries", "webhook-log#outside"),
+        get("read counted usage", "usage#outside"),
+        put("write counted usage", "usage#outside"),
+        list("list counted usage", "usage#outside"),
+        put("record instances", "instances#outside"),
+        list("list recorded instances", "instances#outside"),
         put("write any other record", "outside"),
     ]
 }

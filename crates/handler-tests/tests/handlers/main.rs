@@ -19,4 +19,5 @@ mod reconciler;
 mod same_bytes;
 mod trace;
 mod upload_trigger;
+mod usage;
 mod webhooks;

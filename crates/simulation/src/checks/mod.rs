@@ -12,4 +12,5 @@ pub(crate) mod pauses;
 pub(crate) mod plans;
 pub(crate) mod requests;
 pub(crate) mod uploads;
+pub(crate) mod usage;
 pub(crate) mod writes;

@@ -248,7 +248,8 @@ pub(super) async fn dispatch<P: ApiPorts>(
         | Operation::RotateWebhookSecret
         | Operation::SendTestEvent
         | Operation::RedeliverEvents
-        | Operation::ListDeliveries => {
+        | Operation::ListDeliveries
+        | Operation::GetUsage => {
             return Err(ApiError::NotFound("another function serves this path".to_owned()).into());
         }
         Operation::CreateTicket => {

@@ -1,11 +1,11 @@
-//! The paths of the HTTP API for events. A function of its own, `events-api`, serves them: it has none of the rights of
+//! The paths of the HTTP API for events and usage. A function of its own, `events-api`, serves them: it has none of the rights of
 //! `support-api`, and none of its code.
 
 use api::feed::FeedPosition;
-use api::types::{EventQuery, WebhookQuery};
+use api::types::{EventQuery, UsageQuery, WebhookQuery};
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
-use api::{ApiError, Principal, events, webhooks};
+use api::{ApiError, Principal, events, usage, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
@@ -136,6 +136,10 @@ async fn dispatch<P: EventsApiPorts, E: HasPipelines + Has<variable::WebhookRece
             String::new()
         }
         Operation::ListDeliveries => to_json(&webhooks::deliveries(ports, principal, id()).await?),
+        Operation::GetUsage => {
+            let query: UsageQuery = request.query()?;
+            to_json(&usage::report(ports, pipelines, principal, &query).await?)
+        }
         _ => {
             return Err(
                 ApiError::NotFound("there is no such path; see docs/api.md".to_owned()).into(),

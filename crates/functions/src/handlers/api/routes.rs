@@ -147,6 +147,8 @@ routes! {
         "Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
+    GetUsage: "GET" "/usage", TenantReaders, Some("UsageQuery") => 200 Some("UsageView"),
+        "Returns what a tenant has used in a month: documents, bytes, runs and their time. Support gets all tenants, and the time of instances.";
     ListEvents: "GET" "/events", TenantReaders, Some("EventQuery") => 200 Some("EventPage"),
         "Lists a tenant's events in the order in which they were recorded, with the hashes that prove that none is missing.";
     ListWebhooks: "GET" "/webhooks", TenantReaders, Some("WebhookQuery") => 200 Some("WebhookList"),
