@@ -378,4 +378,6 @@ def retained(outputs, page_bucket, code_bucket):
     if pool := outputs.get("UserPoolId"):
         unlock = f"aws cognito-idp update-user-pool --user-pool-id {pool} --deletion-protection INACTIVE"
         left.append((f"user pool {pool} (users)", [unlock, f"aws cognito-idp delete-user-pool --user-pool-id {pool}"]))
+    if key := outputs.get("ReceiptKeyArn"):
+        left.append((f"key {key} (receipts: store its public half first)", [f"aws kms get-public-key --key-id {key}", f"aws kms schedule-key-deletion --key-id {key} --pending-window-in-days 30"]))
     return left

@@ -8,8 +8,10 @@ mod labels;
 mod operations;
 mod pauses;
 mod python_client;
+mod receipts;
 mod tenants;
 mod upload_sessions;
+mod usage;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -20,7 +20,7 @@ async function saved(button: string): Promise<{ name: string; content: Buffer }>
 describe("taking results along", { skip: SKIP_REASON }, () => {
   setUp();
 
-  test("a contract is saved as a Word memo, a finding is copied, and paper has no frame", async () => {
+  test("a contract is saved as a Word memo, with its receipt, a finding is copied, and paper has no frame", async () => {
     await context.grantPermissions(["clipboard-read", "clipboard-write"]);
     const job = fixture.set(newJob({ ...ready, name: "Lease.pdf" }));
     await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
@@ -28,6 +28,9 @@ describe("taking results along", { skip: SKIP_REASON }, () => {
     const memo = await saved("Save as Word memo");
     assert.equal(memo.name, "Lease.docx");
     assert.equal(memo.content.subarray(0, 2).toString(), "PK");
+    const receipt = await saved("Save receipt");
+    assert.equal(receipt.name, "Lease.receipt");
+    assert.equal(receipt.content.toString().split(".").length, 3, "as it was signed, without a line feed");
     await page.getByRole("button", { name: "Copy", exact: true }).first().click();
     await page.getByText("Copied").first().waitFor();
     const copied = await page.evaluate(() => navigator.clipboard.readText());

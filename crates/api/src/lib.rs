@@ -23,6 +23,7 @@ mod principal;
 pub mod quarantine;
 mod queue_turn;
 mod ready_by;
+pub mod receipts;
 mod retention;
 pub mod retry_plans;
 pub mod search;
@@ -33,6 +34,7 @@ pub mod tenants;
 pub mod tickets;
 pub mod types;
 pub mod uploads;
+pub mod usage;
 pub mod webhooks;
 
 pub use error::ApiError;

@@ -189,6 +189,24 @@ pub trait ObjectTransfers {
     ) -> Result<(), Unavailable>;
 }
 
+/// Hashes of stored objects.
+pub trait ObjectDigest {
+    /// SHA-256 of a version of an object; `None` if it does not exist.
+    async fn sha256(
+        &self,
+        location: &Location,
+        version: &str,
+    ) -> Result<Option<[u8; 32]>, Unavailable>;
+}
+
+/// The key that signs receipts.
+pub trait ReceiptSigner {
+    /// Signs a message of at most 4,096 bytes with Ed25519.
+    async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unavailable>;
+    /// The 32 bytes of the public key.
+    async fn public_key(&self) -> Result<Vec<u8>, Unavailable>;
+}
+
 /// A message as the quarantine stores it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {

@@ -9,10 +9,12 @@ mod event;
 mod job;
 mod pause;
 mod plan;
+mod receipt;
 #[cfg(feature = "schema")]
 mod schema;
 mod support;
 mod upload;
+mod usage;
 mod webhook;
 
 use std::collections::BTreeMap;
@@ -30,6 +32,7 @@ pub use plan::{
     NewRetryPlan, PlannedJobView, RetryPlanFilter, RetryPlanJobs, RetryPlanJobsQuery,
     RetryPlanList, RetryPlanOutcome, RetryPlanStatus, RetryPlanView,
 };
+pub use receipt::{Receipt, ReceiptFile, ReceiptKey, ReceiptKeys, ReceiptView};
 pub use support::{
     AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,
     PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery, TenantList,
@@ -38,6 +41,7 @@ pub use support::{
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,
 };
+pub use usage::{InstanceUsage, UsageQuery, UsageSum, UsageView};
 pub use webhook::{
     DeliveryList, DeliveryView, NewWebhook, RedeliverRequest, WebhookChange, WebhookList,
     WebhookQuery, WebhookView,

@@ -44,6 +44,7 @@ pub struct Outputs {
     pub digests_dead_letters_url: String,
     pub inference_success_topic_arn: String,
     pub inference_error_topic_arn: String,
+    pub receipt_key_arn: String,
     /// The bus for `JobReady` and `JobFailed`.
     pub event_bus_name: String,
     pub reconciler_function_name: String,

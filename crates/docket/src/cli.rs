@@ -16,6 +16,7 @@ use crate::plan::PlanArgs;
 use crate::print;
 use crate::result_check::ResultCommand;
 use crate::results::ResultArgs;
+use crate::usage::UsageArgs;
 
 const HELP_FOOTER: &str = "\
 Exit codes:
@@ -109,6 +110,10 @@ pub(crate) enum Command {
         #[arg(long)]
         tenant: Option<String>,
     },
+    /// Say what tenants have used in a month: documents, bytes, the time of runs, and the cost
+    ///
+    /// Needs the role reviewer or support. For support, without --tenant, also the instances with their starts and idle time.
+    Usage(UsageArgs),
     /// List a tenant's events in the order in which they were recorded
     ///
     /// Needs the role reviewer or support. With --verify the hashes of the events are computed: they fit only if none is
@@ -140,6 +145,12 @@ pub(crate) enum Command {
     /// Check the results that a model writes
     #[command(subcommand)]
     Result(ResultCommand),
+    /// Print the public keys that receipts are signed with
+    ReceiptKeys,
+    /// Check a receipt, and the files that it is about
+    ///
+    /// It needs neither the service nor a sign-in.
+    Verify(VerifyArgs),
     /// Say what an endpoint costs, how long documents wait, and the cheapest settings that keep the SLO
     ///
     /// With --since it plans for past documents, read through the API; otherwise it needs neither a sign-in nor the service.
@@ -148,6 +159,21 @@ pub(crate) enum Command {
     Completions { shell: Shell },
     /// Print the licence notices of the libraries in this program
     Notices,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The receipt, as `docket jobs receipt` saved it
+    pub(crate) receipt: PathBuf,
+    /// The public keys, as `docket receipt-keys` printed them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keys: PathBuf,
+    /// The document that was uploaded
+    #[arg(long, value_name = "FILE")]
+    pub(crate) document: Option<PathBuf>,
+    /// The result, as it was downloaded
+    #[arg(long, value_name = "FILE")]
+    pub(crate) result: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -421,6 +447,23 @@ pub(crate) enum JobsCommand {
     /// With --json, prints the service's answer, which holds a download URL that is valid for some minutes. The result
     /// itself is then saved only if --output names a file.
     Result(ResultArgs),
+    /// Save a signed receipt of a job's result
+    ///
+    /// It says which document, which model and when, with the hashes of both files. `docket verify` checks it.
+    Receipt {
+        /// Id of the job, or its first 8 characters
+        #[arg(value_parser = job_id)]
+        id: String,
+        /// The result of this attempt, if the job was run again [default: the job's]
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
+        attempt: Option<u8>,
+        /// File to save it to, `-` for standard output [default: the job's id with .receipt]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Overwrite an existing file
+        #[arg(long)]
+        force: bool,
+    },
     /// Mark contracts as reviewed, assign or note them
     Mark(MarkArgs),
     /// Download a job's document, in the version that the job processes

@@ -1,6 +1,6 @@
 //! `docket`: the command line of Docket. It uploads documents, finds jobs, fetches results and repairs failures.
 //!
-//! It talks only to the HTTP API (and to a container under `model check`; `plan` without `--since` talks to nothing); the service decides what a user may do. Two things are stored on this machine: the
+//! It talks only to the HTTP API (and to a container under `model check`; `verify`, and `plan` without `--since`, talk to nothing); the service decides what a user may do. Two things are stored on this machine: the
 //! sign-in (`$XDG_CONFIG_HOME/docket`) and which uploads are unfinished (`$XDG_STATE_HOME/docket`).
 //!
 //! | exit code | meaning |
@@ -43,6 +43,7 @@ mod pipelines;
 mod plan;
 mod print;
 mod quarantine;
+mod receipts;
 mod result_check;
 mod results;
 mod retry_plans;
@@ -50,6 +51,7 @@ mod session;
 mod summary;
 mod tenants;
 mod upload;
+mod usage;
 mod watch;
 mod web_socket;
 mod webhooks;
@@ -125,6 +127,9 @@ fn main() -> ExitCode {
     }
     if let Command::Result(ResultCommand::Check(args)) = &cli.command {
         return exit_code(&printer, result_check::run(&printer, args));
+    }
+    if let Command::Verify(args) = &cli.command {
+        return exit_code(&printer, receipts::verify(&printer, args));
     }
     if let Command::Plan(args) = &cli.command
         && args.since.is_none()
@@ -203,8 +208,10 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Digests(command) => digests::run(context, command).await,
         Command::Events(args) => events::run(context, args).await,
         Command::Tenants(command) => tenants::run(context, command).await,
+        Command::ReceiptKeys => receipts::keys(context).await,
         Command::Audit(args) => audit::run(context, args).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,
+        Command::Usage(args) => usage::run(context, args).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,
         Command::Doctor { tenant } => doctor::run(context, tenant).await,
         Command::Plan(args) => match args.since {
@@ -212,9 +219,11 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
             None => plan::for_numbers(&context.printer, &args),
         },
         // Handled in `main`, since they need no service.
-        Command::Model(_) | Command::Result(_) | Command::Completions { .. } | Command::Notices => {
-            Ok(Exit::Success)
-        }
+        Command::Model(_)
+        | Command::Result(_)
+        | Command::Verify(_)
+        | Command::Completions { .. }
+        | Command::Notices => Ok(Exit::Success),
     }
 }
 
@@ -232,6 +241,15 @@ async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit
         JobsCommand::Document { id, output, force } => {
             let id = whole_id(context, &id).await?;
             download::run(context, &id, Download::Document, output, force).await
+        }
+        JobsCommand::Receipt {
+            id,
+            attempt,
+            output,
+            force,
+        } => {
+            let id = whole_id(context, &id).await?;
+            receipts::save(context, &id, attempt, output, force).await
         }
         JobsCommand::Retry { args, force } => job_commands::retry(context, args, force).await,
         JobsCommand::RunAgain { args } => job_commands::run_again(context, args).await,

@@ -92,6 +92,8 @@ variables! {
     UserPoolId => "USER_POOL_ID",
     /// The URL of the sign-in page.
     SignInUrl => "SIGN_IN_URL",
+    /// The KMS key that signs receipts.
+    ReceiptKeyId => "RECEIPT_KEY_ID",
     /// The name of this service, of which an account may have several: a dimension of its metrics.
     ServiceName => "SERVICE_NAME",
     /// Where SageMaker's control plane is, with the AWS SDKs' own name.
@@ -231,13 +233,14 @@ pub struct AwsConfig {
 }
 
 /// The services that are called, with the names of AWS's variables. Not the WebSocket API: its URL is one of our settings.
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 7] = [
     "DYNAMODB",
     "S3",
     "SAGEMAKER_RUNTIME",
     "SQS",
     "EVENTBRIDGE",
     "SESV2",
+    "KMS",
 ];
 
 impl AwsConfig {

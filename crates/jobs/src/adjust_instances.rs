@@ -23,6 +23,7 @@ use crate::capacity::{
     CapacityDecision, CapacityInput, InstanceLimits, Instances, OpenWork, decide, expected_run,
 };
 use crate::id::Timestamp;
+use crate::instance_history::{self, InstanceCounts};
 use crate::open_jobs::count_open_jobs;
 use crate::pipeline::{Pipeline, Pipelines, Scaling};
 use crate::ports::{
@@ -172,6 +173,7 @@ where
         let queued = QueuedWork::read(self.ports, name, jobs.jobs).await?;
         let oldest = jobs.oldest.into_iter().chain(queued.times()).min();
         let newest = jobs.newest.into_iter().chain(queued.times()).max();
+        self.record_instances(now, &found, &mut stored).await;
         let mut open = OpenWork {
             alive: jobs.open.saturating_add(queued.count()),
             past_signs_of_life: 0,
@@ -240,6 +242,29 @@ where
             changed,
         };
         Ok(Some((done, again)))
+    }
+
+    /// Adds changed numbers to the history, from which usage is computed. A store that does not answer costs only accuracy: the
+    /// next run adds them.
+    async fn record_instances(
+        &self,
+        now: Timestamp,
+        found: &EndpointInstances,
+        stored: &mut StoredObservations,
+    ) {
+        let counts = InstanceCounts {
+            in_service: found.in_service,
+            starting: found.starting(),
+            concurrent_runs: found.concurrent_runs,
+        };
+        if !stored.observations.is_new(counts) {
+            return;
+        }
+        let name = &self.pipeline.name;
+        match instance_history::add(self.ports, name, now, counts).await {
+            Ok(()) => stored.observations.recorded(counts),
+            Err(error) => warn!(pipeline = name, error = %error, "instances were not recorded"),
+        }
     }
 
     /// Stores what estimates of when a job is ready start from ([`ready_by`]). A partial reading gives none: the reconciler then

@@ -48,6 +48,7 @@ pub mod fair_queue;
 pub mod file_name;
 pub mod id;
 pub mod input;
+pub mod instance_history;
 pub mod inventory_scan;
 mod invoke;
 pub mod job;

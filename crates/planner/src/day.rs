@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use async_endpoint::{EndpointParameters, ParameterError};
 use jobs::capacity::Objective;
+use jobs::id::Timestamp;
+use jobs::job::Job;
 use simulation::fault::FaultProfile;
 use simulation::workload::{EndpointSample, Reading};
 
@@ -89,6 +91,8 @@ pub struct Day {
     pub instances_started: u32,
     /// Guarantees of the service that were violated. The figures mean nothing unless this is empty.
     pub violations: Vec<String>,
+    /// The wall clock at midnight.
+    pub started_at: Timestamp,
 }
 
 /// What became of a document.
@@ -111,6 +115,8 @@ pub struct ReplayedDocument {
     pub requests: usize,
     /// The estimates that were given while it waited, if Docket's controller ran.
     pub readings: Vec<Reading>,
+    /// Its row. The row's times are those of the wall clock ([`Day::started_at`]).
+    pub job: Option<Job>,
 }
 
 /// Where the time from an upload to its result went, in milliseconds. The parts add up.

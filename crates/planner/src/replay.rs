@@ -118,5 +118,6 @@ pub fn replay(options: &ReplayOptions) -> Result<Day, ReplayError> {
             .instances
             .saturating_sub(options.endpoint.settings.min_instances),
         violations: result.violations,
+        started_at: result.started_at,
     })
 }

@@ -26,6 +26,7 @@ pub(crate) fn document(
         failure,
         requests: result.requests.len(),
         readings: result.readings.clone(),
+        job: result.job.clone(),
     }
 }
 

@@ -161,6 +161,8 @@ mistakes! {
     MailNotTakenCountsAsSent,
     /// An event that a digest takes over is forgotten: the record says that it was reported.
     DigestEventForgotten,
+    /// The usage of an hour is counted and not stored.
+    UsageNotStored,
 }
 
 impl Mistake {
@@ -248,6 +250,7 @@ impl Mistake {
             | Self::FeedSegmentNotWritten => {
                 Some(none.with(FaultKind::NotificationDoubled, 300_000))
             }
+            Self::UsageNotStored => Some(none.with(FaultKind::NotificationLost, 1_000_000)),
             Self::LostAttemptsTakenForAlive => Some(
                 none.with(FaultKind::NotificationLost, 1_000_000)
                     .with(FaultKind::OutputDeleted, 700_000),

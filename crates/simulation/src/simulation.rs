@@ -541,5 +541,6 @@ impl Simulation {
         checks::at_rest::check_inputs(env, table, &self.bucket, &self.pipelines, people);
         checks::messages::check_quarantine(env, &self.queues, &self.quarantine, ledger, people);
         checks::pages::check_at_rest(env, table, &self.pages);
+        checks::usage::check_at_rest(env, &self.records, table);
     }
 }

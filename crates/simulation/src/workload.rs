@@ -2,6 +2,8 @@
 
 use async_endpoint::{InstanceStatus, Rng, Settings};
 use jobs::capacity::Objective;
+use jobs::id::Timestamp;
+use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::state::State;
 
@@ -12,7 +14,7 @@ use crate::environment::{SimulationEnvironment, Timing, Trace};
 use crate::event::TimelineEvent;
 use crate::fault::FaultProfile;
 use crate::simulation::Simulation;
-use crate::time::MINUTE;
+use crate::time::{MINUTE, START};
 use crate::timeline::After;
 use crate::user_action::UserAction;
 
@@ -64,6 +66,8 @@ pub struct WorkloadReport {
     pub instances: u32,
     /// Guarantees of the service that were violated.
     pub violations: Vec<String>,
+    /// The wall clock at the start.
+    pub started_at: Timestamp,
 }
 
 #[derive(Clone, Debug)]
@@ -74,6 +78,8 @@ pub struct DocumentResult {
     pub requests: Vec<EndpointRequest>,
     /// The estimates that were given while it waited, if the controller ran.
     pub readings: Vec<Reading>,
+    /// Its row. The row's times are those of the wall clock ([`WorkloadReport::started_at`]).
+    pub job: Option<Job>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,6 +208,7 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
         samples,
         instances,
         violations: std::mem::take(&mut simulation.env.violations),
+        started_at: Timestamp(START),
     })
 }
 
@@ -235,6 +242,7 @@ fn document(simulation: &Simulation, upload: &WorkloadUpload) -> DocumentResult 
             end: DocumentEnd::Open,
             requests: Vec::new(),
             readings: Vec::new(),
+            job: None,
         };
     };
     let controller = simulation.capacity.as_ref();
@@ -257,6 +265,7 @@ fn document(simulation: &Simulation, upload: &WorkloadUpload) -> DocumentResult 
         uploaded_at: version.at,
         end,
         readings: readings.cloned().unwrap_or_default(),
+        job: Some((*row.job).clone()),
         requests: requests
             .map(|request| EndpointRequest {
                 accepted_at: request.accepted_at,

@@ -21,6 +21,7 @@ mod environment;
 mod instances;
 mod messaging;
 mod objects;
+mod receipts;
 mod reconcile;
 mod webhooks;
 

@@ -258,6 +258,11 @@ fn record_requests(table: &str) -> Vec<AwsRequest> {
         put("write settings of digests", "digest-settings#outside"),
         get("read the state of digests", "digest-state#outside"),
         put("write the state of digests", "digest-state#outside"),
+        get("read counted usage", "usage#outside"),
+        put("write counted usage", "usage#outside"),
+        list("list counted usage", "usage#outside"),
+        put("record instances", "instances#outside"),
+        list("list recorded instances", "instances#outside"),
         put("write any other record", "outside"),
     ]
 }
@@ -286,6 +291,7 @@ fn object_requests(bucket: &str) -> Vec<AwsRequest> {
         get("read an input", "inbound"),
         object("read an object version", "GET", "inbound-batches", version),
         get("read an output", "outbound"),
+        object("read a version of an output", "GET", "outbound", version),
         get("read a failure", "failure"),
         get("read a work copy", "work"),
         get("read a quarantined body", "quarantine"),
@@ -427,6 +433,10 @@ fn other_requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
             format!("/endpoints/{endpoint}/async-invocations"),
         )
     };
+    // A message of another kind than the key's algorithm takes.
+    let sign = json!({"KeyId": outputs.receipt_key_arn, "Message": "AA==", "MessageType": "DIGEST",
+        "SigningAlgorithm": "ED25519_SHA_512"});
+    let key = json!({"KeyId": outputs.receipt_key_arn});
     let topic = &outputs.inference_success_topic_arn;
     let user = json!({"UserPoolId": outputs.user_pool_id, "Username": "outside"});
     let cognito = |action, operation: &str| {
@@ -448,6 +458,13 @@ fn other_requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
         mail("send a mail", "digests@docket.example"),
         mail("send a mail as another sender", "other@docket.example"),
         AwsRequest::json("publish an event", "events", "AWSEvents.PutEvents", &event),
+        AwsRequest::json("sign a receipt", "kms", "TrentService.Sign", &sign),
+        AwsRequest::json(
+            "read the receipts' key",
+            "kms",
+            "TrentService.GetPublicKey",
+            &key,
+        ),
         connection("push to a connection", "POST"),
         connection("close a connection", "DELETE"),
         invoke("invoke an endpoint", "docket-outside"),

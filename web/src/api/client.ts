@@ -38,6 +38,7 @@ export class Client {
   jobs = (query: JobQuery) => this.get("/jobs", { query });
   job = (id: string) => this.get("/jobs/{job_id}", { id });
   result = (id: string, attempt?: number) => this.get("/jobs/{job_id}/result", { id, query: { attempt } });
+  receipt = (id: string, attempt?: number) => this.get("/jobs/{job_id}/receipt", { id, query: { attempt } });
   document = (id: string) => this.get("/jobs/{job_id}/document", { id });
   retry = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/retry", { id, body });
   runAgain = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/run-again", { id, body });

@@ -19,6 +19,8 @@ mod models;
 mod quarantine;
 #[cfg(feature = "api")]
 mod quarantine_store;
+#[cfg(feature = "api")]
+mod receipts;
 mod recent_starts;
 mod row;
 mod s3;

@@ -48,6 +48,7 @@ environment! {
         websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
         sign_in_url: SignInUrl,
+        receipt_key_id: ReceiptKeyId,
     }
 }
 

@@ -4,6 +4,7 @@ use api::ports::JobList;
 use api::retry_plans;
 use api::search_index::JOBS_PER_BLOCK;
 use api::search_index::build::index_jobs;
+use api::usage::count_hours;
 use futures_util::future::join_all;
 use jobs::adjust_instances::record_open_jobs;
 use jobs::id::Timestamp;
@@ -113,12 +114,15 @@ pub struct Reconciled {
     pub inventory_scan_delay_seconds: Option<u64>,
     /// Jobs that were put into the search index.
     pub jobs_indexed: u64,
+    /// Hours of which the usage was counted.
+    pub hours_counted: u64,
     /// A call failed; the next run does what this one could not.
     pub incomplete: bool,
 }
 
 /// Re-sends lost messages: checks of overdue jobs, dead letters, and upload events of objects without a job. Releases
-/// the jobs of retry plans and queued jobs that no pause holds, counts open jobs, and brings the search index up to date.
+/// the jobs of retry plans and queued jobs that no pause holds, counts open jobs, brings the search index up to date, and
+/// counts usage.
 ///
 /// - **Input**: `{}` from the schedule, every five minutes; manually also `{"everything":true}`. Returns [`Reconciled`].
 /// - **On bad input**: the invocation fails with the reason; nothing is done.
@@ -198,6 +202,10 @@ where
     let indexed = indexed.inspect_err(|error| {
         warn!(error = %error, "the search index was not brought up to date");
     });
+    let hours = count_hours(ports, pipelines, until(4)).await;
+    let hours = hours.inspect_err(|error| {
+        warn!(error = %error, "usage was not counted");
+    });
 
     let sum = |of: fn(&RedriveReport) -> u64| letters.iter().map(of).sum();
     let done = Reconciled {
@@ -212,10 +220,12 @@ where
         inventory_scan_age_seconds: scanned.as_ref().map(|report| report.age.as_secs()),
         inventory_scan_delay_seconds: scanned.as_ref().map(|report| report.delay.as_secs()),
         jobs_indexed: indexed.as_ref().map_or(0, |indexed| *indexed),
+        hours_counted: hours.as_ref().map_or(0, |hours| *hours),
         incomplete: checks_sent.incomplete
             || queued.incomplete
             || released.is_err()
             || indexed.is_err()
+            || hours.is_err()
             || !counted
             || scanned.is_none()
             || letters.iter().any(|redriven| redriven.incomplete),

@@ -14,6 +14,7 @@ mod marks;
 mod pauses;
 mod plans;
 mod quarantine;
+mod receipts;
 mod run_again;
 mod search;
 mod summary;

@@ -20,4 +20,5 @@ mod reconciler;
 mod same_bytes;
 mod trace;
 mod upload_trigger;
+mod usage;
 mod webhooks;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::open_work::PipelineOpenJobs;
 use crate::capacity::{InstanceLimits, Measured};
 use crate::id::Timestamp;
+use crate::instance_history::InstanceCounts;
 use crate::ports::{EndpointInstances, KeyValueStore, OpenJob, Record, Unavailable};
 
 const COLLECTION: &str = "capacity";
@@ -39,6 +40,8 @@ pub(super) struct Observations {
     asked_at: Option<Timestamp>,
     /// A random number of the run that asked, so that no two runs write the same record.
     asked_by: u64,
+    /// The numbers of instances that the history of instances has last.
+    recorded: Option<InstanceCounts>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +108,15 @@ impl Observations {
     pub(super) fn unchanged_since(&self) -> Option<Timestamp> {
         let serving_since = self.serving_since?;
         Some(serving_since.max(self.last_ended_at.unwrap_or(serving_since)))
+    }
+
+    /// Whether the history of instances has other numbers, or none.
+    pub(super) fn is_new(&self, counts: InstanceCounts) -> bool {
+        self.recorded != Some(counts)
+    }
+
+    pub(super) const fn recorded(&mut self, counts: InstanceCounts) {
+        self.recorded = Some(counts);
     }
 
     /// Adds what a run sees.

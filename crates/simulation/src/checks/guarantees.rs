@@ -41,6 +41,9 @@ pub(crate) const RETRY_PLANS: &str =
     "A retry plan retries each of its jobs once at most, and counts each of them once.";
 pub(crate) const UPLOADS: &str =
     "A completed upload session is one job, of its uploader and under its name.";
+/// Not of the ten: what tenants are told that they have used.
+pub(crate) const USAGE: &str =
+    "The usage of an hour is that of the jobs that were created in it, each counted once.";
 /// Not one of the ten: only junk belongs into quarantine.
 pub(crate) const NO_FALSE_QUARANTINE: &str = "The protocol never sends what it cannot understand.";
 

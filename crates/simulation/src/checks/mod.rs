@@ -12,5 +12,6 @@ pub(crate) mod pauses;
 pub(crate) mod plans;
 pub(crate) mod requests;
 pub(crate) mod uploads;
+pub(crate) mod usage;
 pub(crate) mod window;
 pub(crate) mod writes;

@@ -1,5 +1,6 @@
 //! Whether a request to an endpoint is allowed to cost a GPU run.
 
+use jobs::event::EventKind;
 use jobs::id::InferenceId;
 use jobs::job::Job;
 use jobs::state::State;
@@ -77,15 +78,23 @@ fn check_earlier_attempts(
         let requests = ledger.requests(job.id, number);
         let any_ended = requests.iter().any(|earlier| earlier.ended.get().is_some())
             || ledger.was_refused(job.id, number);
-        let past_deadline = job
+        let record = job
             .attempts
             .iter()
-            .find(|record| record.attempt.0 == number)
-            .is_some_and(|record| {
-                let limit = u64::from(job.policy.max_attempt_seconds) * SECOND;
-                wall + MAX_CLOCK_SKEW >= record.started_at.0 + limit
-            });
-        if !requests.is_empty() && !any_ended && !past_deadline {
+            .find(|record| record.attempt.0 == number);
+        let past_deadline = record.is_some_and(|record| {
+            let limit = u64::from(job.policy.max_attempt_seconds) * SECOND;
+            wall + MAX_CLOCK_SKEW >= record.started_at.0 + limit
+        });
+        // The late result of an earlier attempt may have made the job ready while this one was running.
+        let asked_for_since = record.is_some_and(|record| {
+            let mut entries = job.history.iter();
+            entries.any(|entry| {
+                entry.event == EventKind::RunAgain
+                    && entry.at.0 + MAX_CLOCK_SKEW >= record.started_at.0
+            })
+        });
+        if !requests.is_empty() && !any_ended && !past_deadline && !asked_for_since {
             env.violation(GUARANTEE_5, || {
                 format!("{name} starts while attempt {number} still has time and nothing ended it")
             });

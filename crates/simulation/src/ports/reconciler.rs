@@ -211,6 +211,7 @@ impl KeyValueStore for Ports {
             let is_dropped = match env.mistake {
                 Some(Mistake::AuditSkipped) => collection == "audit",
                 Some(Mistake::UploadSessionNotErased) => is_changed_session,
+                Some(Mistake::UsageNotStored) => collection.starts_with("usage#2"),
                 _ => false,
             };
             if collection == pauses::COLLECTION {

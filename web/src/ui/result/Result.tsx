@@ -127,9 +127,12 @@ function Loaded({
   const shown = useCallback(() => (isPdf ? client.result(id, attempt) : sign()), [isPdf, attempt, sign]);
   return (
     <Beside name={isPdf ? result.view.name : name} sign={shown} places={places}>
-      {result.kind === "json" && (
-        <TakeAway id={id} found={found && isUnderstood(found) ? found : undefined} json={result.json} />
-      )}
+      <TakeAway
+        id={id}
+        {...(attempt === undefined ? {} : { attempt })}
+        found={found && isUnderstood(found) ? found : undefined}
+        json={result.kind === "json" ? result.json : undefined}
+      />
       <LoadedResultView result={result} found={found} name={name} />
     </Beside>
   );

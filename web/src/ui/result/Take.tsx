@@ -1,4 +1,4 @@
-/** Takes a result along: as a Word memo, on paper, or as JSON. */
+/** Takes a result along: as a Word memo, on paper, or as JSON; and its receipt. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -8,9 +8,19 @@ import { fileName, saveBlob } from "../export/save";
 import type { Json } from "./json";
 import type { Understood } from "./understand";
 
-export function TakeAway({ id, found, json }: { id: string; found: Understood | undefined; json: Json }): JSX.Element {
-  const { store } = useAppContext();
+export function TakeAway({ id, attempt, found, json }: TakeAwayProps): JSX.Element {
+  const { client, store } = useAppContext();
   const [message, setMessage] = useState("");
+  const saveReceipt = async (): Promise<void> => {
+    setMessage("Making the receipt…");
+    try {
+      const { jws } = await client.receipt(id, attempt);
+      saveBlob(new Blob([jws]), fileName(store.jobs.get(id)?.name ?? id, "receipt"));
+      setMessage("");
+    } catch (error) {
+      setMessage(errorMessage(error));
+    }
+  };
   const saveMemo = async (): Promise<void> => {
     const job = store.jobs.get(id);
     if (!job || !found) return;
@@ -30,15 +40,36 @@ export function TakeAway({ id, found, json }: { id: string; found: Understood | 
           Save as Word memo
         </button>
       )}
-      <button type="button" class="quiet" onClick={() => print()}>
-        Print
+      {json !== undefined && (
+        <>
+          <button type="button" class="quiet" onClick={() => print()}>
+            Print
+          </button>
+          <CopyButton label="Copy as JSON" text={() => JSON.stringify(json, null, 2)} />
+        </>
+      )}
+      <button
+        type="button"
+        class="quiet"
+        title="A signed statement of which document, which model and when. docket verify checks it."
+        onClick={() => void saveReceipt()}
+      >
+        Save receipt
       </button>
-      <CopyButton label="Copy as JSON" text={() => JSON.stringify(json, null, 2)} />
       <span class="muted" role="status">
         {message}
       </span>
     </div>
   );
+}
+
+interface TakeAwayProps {
+  id: string;
+  /** Whose result it is; without it, the job's. */
+  attempt?: number;
+  found: Understood | undefined;
+  /** Of a result that is JSON. */
+  json: Json | undefined;
 }
 
 /** Copies a text. Says so, also to screen readers. */

@@ -1,7 +1,9 @@
 //! Calls the use case of a route: decodes the request, and encodes the response.
 
 use api::downloads::{self, Stored};
-use api::ports::{JobList, MarksStore, ObjectTransfers, QuarantineStore};
+use api::ports::{
+    JobList, MarksStore, ObjectDigest, ObjectTransfers, QuarantineStore, ReceiptSigner,
+};
 use api::types::{
     BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, MarksChange,
     NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
@@ -10,7 +12,7 @@ use api::types::{
 };
 use api::{
     ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, marks,
-    pauses, quarantine, retry_plans, search, summary, tenants, tickets, uploads,
+    pauses, quarantine, receipts, retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -45,6 +47,8 @@ api_ports!(
     ObjectStore,
     ObjectDeletion,
     ObjectTransfers,
+    ObjectDigest,
+    ReceiptSigner,
     KeyValueStore,
     Tickets,
     QuarantineStore,
@@ -103,6 +107,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
     let entry_id = || path.get("entry_id");
     Ok(response(match route.operation {
         Operation::GetConfiguration => String::new(),
+        Operation::ListReceiptKeys => to_json(&receipts::keys(ports).await?),
         Operation::GetMe => to_json(&me(principal, pipelines)),
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
@@ -129,6 +134,10 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::GetDocument => {
             to_json(&downloads::sign(ports, run, principal, job_id(), Stored::Document).await?)
+        }
+        Operation::GetReceipt => {
+            let ResultQuery { attempt } = request.query()?;
+            to_json(&receipts::issue(ports, run, principal, job_id(), attempt).await?)
         }
         Operation::RetryJob => {
             let command: JobCommandRequest = request.json()?;
@@ -244,7 +253,8 @@ pub(super) async fn dispatch<P: ApiPorts>(
         | Operation::ChangeMyDigests
         | Operation::ChangeTenantDigests
         | Operation::ShowUnsubscribe
-        | Operation::Unsubscribe => {
+        | Operation::Unsubscribe
+        | Operation::GetUsage => {
             return Err(ApiError::NotFound("another function serves this path".to_owned()).into());
         }
         Operation::CreateTicket => {

@@ -1,12 +1,12 @@
-//! The paths of the HTTP API for events and e-mail digests. A function of its own, `events-api`, serves them: it has none of the rights of
+//! The paths of the HTTP API for events, e-mail digests and usage. A function of its own, `events-api`, serves them: it has none of the rights of
 //! `support-api`, and none of its code.
 
 use api::digests::ports::DigestQueue;
 use api::feed::FeedPosition;
-use api::types::{DigestQuery, EventQuery, WebhookQuery};
+use api::types::{DigestQuery, EventQuery, UsageQuery, WebhookQuery};
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
-use api::{ApiError, Principal, digests, events, webhooks};
+use api::{ApiError, Principal, digests, events, usage, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
@@ -174,6 +174,10 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
             to_json(&digests::change_tenant(ports, pipelines, principal, tenant, &change).await?)
         }
         Operation::ListDeliveries => to_json(&webhooks::deliveries(ports, principal, id()).await?),
+        Operation::GetUsage => {
+            let query: UsageQuery = request.query()?;
+            to_json(&usage::report(ports, pipelines, principal, &query).await?)
+        }
         _ => {
             return Err(
                 ApiError::NotFound("there is no such path; see docs/api.md".to_owned()).into(),

@@ -103,6 +103,10 @@ routes! {
         "Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.";
     GetDocument: "GET" "/jobs/{job_id}/document", JobReaders, None => 200 Some("ResultView"),
         "Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.";
+    GetReceipt: "GET" "/jobs/{job_id}/receipt", JobReaders, Some("ResultQuery") => 200 Some("ReceiptView"),
+        "Returns a signed receipt for a result: which document, which model, when, and the hashes of both files. Refused as `not-ready` and `gone` like the result.";
+    ListReceiptKeys: "GET" "/receipt-keys", AnyRole, None => 200 Some("ReceiptKeys"),
+        "Returns the public keys that receipts are signed with.";
     RetryJob: "POST" "/jobs/{job_id}/retry", JobReaders, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.";
     RunJobAgain: "POST" "/jobs/{job_id}/run-again", Support, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
@@ -143,6 +147,8 @@ routes! {
         "Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.";
     GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
+    GetUsage: "GET" "/usage", TenantReaders, Some("UsageQuery") => 200 Some("UsageView"),
+        "Returns what a tenant has used in a month: documents, bytes, runs and their time. Support gets all tenants, and the time of instances.";
     ListEvents: "GET" "/events", TenantReaders, Some("EventQuery") => 200 Some("EventPage"),
         "Lists a tenant's events in the order in which they were recorded, with the hashes that prove that none is missing.";
     ListWebhooks: "GET" "/webhooks", TenantReaders, Some("WebhookQuery") => 200 Some("WebhookList"),

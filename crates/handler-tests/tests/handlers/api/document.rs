@@ -142,6 +142,8 @@ fn schemas() -> Map<String, Value> {
         JobDetail,
         ResultQuery,
         ResultView,
+        ReceiptView,
+        ReceiptKeys,
         JobCommandRequest,
         MarksChange,
         RetryPlanJobs,
@@ -243,7 +245,7 @@ const TAGS: [(&str, &str, &[&str]); 9] = [
     (
         "jobs",
         "Following jobs, fetching results, retrying and cancelling.",
-        &["jobs", "summary", "batches"],
+        &["jobs", "summary", "batches", "receipt-keys"],
     ),
     (
         "messages",
@@ -591,6 +593,7 @@ fn markdown() -> String {
     text.push_str(EVENTS);
     text.push_str(WEBHOOKS);
     text.push_str(DIGESTS);
+    text.push_str(RECEIPTS);
     text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -676,6 +679,12 @@ const DIGESTS: &str = "
 
 `POST /me/digests` switches the caller's e-mail digests of a tenant on or off. [digests.md](digests.md) says when a mail comes and what is in it.
 `GET` and `POST /unsubscribe/{link}` are for people and mail programs; they answer HTML, and their problems are HTML too.
+";
+
+const RECEIPTS: &str = "
+## Receipts
+
+`GET /jobs/{job_id}/receipt` returns a signed statement of what became of a document. [receipts.md](receipts.md) says what it proves and how to check it.
 ";
 
 const VERSIONS: &str = "

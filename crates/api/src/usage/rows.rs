@@ -1,0 +1,169 @@
+//! Reads the rows of an hour.
+
+use futures_util::future::try_join_all;
+use jobs::event::EventKind;
+use jobs::id::{JobId, Timestamp};
+use jobs::job::{AttemptRecord, Job};
+use jobs::ports::Clock;
+use jobs::state::{Cause, StatusGroup};
+
+use super::HOUR_MS;
+use super::run_times::EndedRequest;
+use crate::ApiError;
+use crate::ports::{JobList, JobListKey, TimeRange};
+
+/// How many entries of a shard of the index a query reads.
+const ENTRIES_PER_SHARD: u16 = 200;
+/// How many rows one call reads, and how many of these calls are made at once.
+const ROWS_PER_CALL: usize = 100;
+const CALLS_AT_ONCE: usize = 8;
+/// Requests of so many hours before may still have been open in an hour.
+const MAX_HOURS_BEFORE: u64 = 6;
+
+/// The lists of all jobs.
+pub(super) fn shards() -> impl Iterator<Item = JobListKey> {
+    (0..JobId::SHARDS).map(JobListKey::CreatedOldestFirst)
+}
+
+/// What is known of a job that an hour counts.
+pub(super) struct CountedJob {
+    pub(super) tenant: String,
+    pub(super) pipeline: String,
+    pub(super) batch: String,
+    pub(super) group: StatusGroup,
+    pub(super) bytes: u64,
+    pub(super) requests: Vec<EndedRequest>,
+}
+
+impl From<&Job> for CountedJob {
+    fn from(job: &Job) -> Self {
+        let requests = job.attempts.iter().filter_map(|it| request(job, it));
+        Self {
+            tenant: job.tenant.to_string(),
+            pipeline: job.pipeline.clone(),
+            batch: job.input.labels.batch.clone().unwrap_or_default(),
+            group: job.state.status_group(),
+            bytes: job.input.bytes,
+            requests: requests.collect(),
+        }
+    }
+}
+
+/// An attempt that the model has worked on, as far as is known. `None` if it has not, or not yet.
+fn request(job: &Job, record: &AttemptRecord) -> Option<EndedRequest> {
+    let is_final = job.state.status_group() != StatusGroup::Open;
+    let ended_at = match record.closed_at {
+        Some(at) => at,
+        // The endpoint cannot be told to stop: it works on the request of a cancelled job all the same.
+        None if is_final && record.output.is_some() => job.updated_at,
+        None => return None,
+    };
+    let cause = record.failure.as_ref().map(|failure| failure.cause);
+    let is_end_known = match cause {
+        Some(
+            Cause::InvalidInput
+            | Cause::PipelineGone
+            | Cause::Refused
+            | Cause::Expired
+            | Cause::Lost,
+        ) => return None,
+        Some(Cause::Superseded) => false,
+        None
+        | Some(
+            Cause::ModelRejected
+            | Cause::ModelError
+            | Cause::TimedOut
+            | Cause::Unprocessable
+            | Cause::EndpointDown
+            | Cause::Unknown,
+        ) => {
+            // A check found what had become of it; its notification was lost.
+            let found =
+                |event: &EventKind| matches!(event, EventKind::CheckDue | EventKind::Uploaded);
+            let mut entries = job.history.iter();
+            record.closed_at.is_some() && !entries.any(|it| it.at == ended_at && found(&it.event))
+        }
+    };
+    Some(EndedRequest {
+        sent_at: record.started_at,
+        ended_at,
+        is_end_known,
+    })
+}
+
+/// Reads rows while there is time.
+pub(super) struct Reading<'a, P> {
+    pub(super) ports: &'a P,
+    pub(super) until: Timestamp,
+}
+
+impl<P: JobList + Clock> Reading<'_, P> {
+    /// The requests of earlier hours that may have been open in this one, with their pipelines. `None` if the time is over.
+    pub(super) async fn requests_before(
+        &self,
+        begins_at: u64,
+    ) -> Result<Option<Vec<(String, EndedRequest)>>, ApiError> {
+        let mut found = Vec::new();
+        for earlier in 1..=MAX_HOURS_BEFORE {
+            let hour = begins_at.saturating_sub(earlier * HOUR_MS);
+            let Some(jobs) = self.jobs_of_hour(hour).await? else {
+                return Ok(None);
+            };
+            let before = found.len();
+            for job in jobs {
+                let open = job.requests.iter().filter(|it| it.ended_at.0 > begins_at);
+                found.extend(open.map(|request| (job.pipeline.clone(), *request)));
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// `None` if the time is over.
+    pub(super) async fn jobs_of_hour(
+        &self,
+        begins_at: u64,
+    ) -> Result<Option<Vec<CountedJob>>, ApiError> {
+        let mut jobs = Vec::new();
+        let lists: Vec<JobListKey> = shards().collect();
+        let ids = lists.iter().map(|list| self.ids_of_hour(list, begins_at));
+        let ids = try_join_all(ids).await?.concat();
+        let calls: Vec<&[JobId]> = ids.chunks(ROWS_PER_CALL).collect();
+        for calls in calls.chunks(CALLS_AT_ONCE) {
+            if self.ports.now() >= self.until {
+                return Ok(None);
+            }
+            let rows = try_join_all(calls.iter().map(|ids| self.ports.get_jobs(ids))).await?;
+            jobs.extend(rows.iter().flatten().map(CountedJob::from));
+        }
+        Ok(Some(jobs))
+    }
+
+    async fn ids_of_hour(&self, list: &JobListKey, begins_at: u64) -> Result<Vec<JobId>, ApiError> {
+        let mut range = TimeRange {
+            from: Timestamp(begins_at),
+            to: Timestamp(begins_at + HOUR_MS - 1),
+        };
+        let mut entries = Vec::new();
+        loop {
+            let page = self
+                .ports
+                .list_entries(list, range, ENTRIES_PER_SHARD)
+                .await?;
+            let last = page.items.last().map(|entry| entry.at);
+            entries.extend(page.items);
+            match last {
+                // Those of the last millisecond come again.
+                Some(last) if page.more && last > range.from => range.from = last,
+                // More jobs of one shard in one millisecond than a query reads.
+                Some(last) if page.more => range.from = Timestamp(last.0 + 1),
+                Some(_) | None => break,
+            }
+        }
+        entries.sort();
+        entries.dedup();
+        Ok(entries.into_iter().map(|entry| entry.job).collect())
+    }
+}

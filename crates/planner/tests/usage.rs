@@ -1,0 +1,143 @@
+//! The usage that is counted from rows and readings agrees with what the endpoint did.
+
+use std::collections::BTreeMap;
+
+use api::types::{UsageQuery, UsageView};
+use api::usage::{count_hours, report};
+use api::{Principal, Role};
+use futures_util::FutureExt;
+use jobs::id::Timestamp;
+use jobs::instance_history::{InstanceCounts, add};
+use jobs::pipeline::Pipelines;
+use planner::{Day, ReplayOptions, Scenario, objective_of, replay};
+use testkit::memory::Memory;
+
+const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
+const HOUR: u64 = 3_600_000;
+/// How often function `capacity` reads the endpoint.
+const READING_INTERVAL: u64 = 30_000;
+/// Of the sum of a day's runs, and of a day's instance time.
+const MAX_DIFFERENCE_PERCENT: u64 = 2;
+
+fn day(scenario: Scenario, seed: u64, by_docket: bool, concurrent: u32) -> Day {
+    let mut options = ReplayOptions::new(scenario).unwrap_or_else(|error| panic!("{error}"));
+    options.seed = seed;
+    options.endpoint.settings.max_concurrent_per_instance = concurrent;
+    if by_docket {
+        let objective = objective_of(scenario.pipeline()).unwrap_or_else(|error| panic!("{error}"));
+        options = options.scaled_by_docket(objective);
+    }
+    replay(&options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The day's rows and readings in a store, counted.
+fn counted(day: &Day, pipeline: &str) -> UsageView {
+    let at = |of_day: u64| Timestamp(day.started_at.0 + of_day);
+    let end = at(day.until + 2 * HOUR);
+    let memory = Memory::at(at(0));
+    let pipelines = Pipelines::parse(PIPELINES).unwrap();
+    let count = || {
+        let until = Timestamp(u64::MAX);
+        count_hours(&memory, &pipelines, until)
+            .now_or_never()
+            .unwrap()
+    };
+    // The first call begins with the hour before.
+    count().unwrap();
+    let jobs = day.documents.iter().filter_map(|it| it.job.clone());
+    memory.state().jobs.extend(jobs.map(|job| (job.id, job)));
+    let mut last = None;
+    for now in (0..=day.until).step_by(usize::try_from(READING_INTERVAL).unwrap()) {
+        let sample = day.samples.iter().rfind(|sample| sample.at <= now).unwrap();
+        let counts = InstanceCounts {
+            in_service: sample.in_service,
+            starting: sample.starting,
+            concurrent_runs: day.options.endpoint.settings.max_concurrent_per_instance,
+        };
+        if last.replace(counts) != Some(counts) {
+            let added = add(&memory, pipeline, at(now), counts);
+            added.now_or_never().unwrap().unwrap();
+        }
+    }
+    memory.state().now = end;
+    count().unwrap();
+    let support = Principal {
+        actor: "sam@docket.example".to_owned(),
+        roles: [Role::Support].into(),
+        tenants: [].into(),
+        expires_at: Timestamp(u64::MAX),
+    };
+    let query = UsageQuery::default();
+    let view = report(&memory, &pipelines, &support, &query);
+    view.now_or_never().unwrap().unwrap()
+}
+
+fn assert_close(what: &str, counted: u64, actual: u64) {
+    let difference = counted.abs_diff(actual) * 10_000 / actual;
+    println!(
+        "{what}: {counted} ms counted, {actual} ms, {}.{:02} %",
+        difference / 100,
+        difference % 100
+    );
+    assert!(
+        difference <= MAX_DIFFERENCE_PERCENT * 100,
+        "{what}: {counted} ms counted, {actual} ms"
+    );
+}
+
+/// The instance time from midnight on.
+fn instance_ms(day: &Day, until: u64) -> u64 {
+    let ends = day
+        .samples
+        .iter()
+        .skip(1)
+        .map(|next| next.at)
+        .chain([until]);
+    let of = day.samples.iter().zip(ends);
+    of.map(|(sample, end)| u64::from(sample.instances()) * end.saturating_sub(sample.at))
+        .sum()
+}
+
+#[test]
+fn counted_run_time_and_instance_time_are_those_of_the_endpoint_within_two_percent() {
+    for scenario in Scenario::ALL {
+        for (seed, by_docket, concurrent) in
+            [(1, true, 1), (2, true, 1), (1, false, 1), (1, true, 2)]
+        {
+            let what =
+                format!("{scenario:?}, seed {seed}, docket {by_docket}, {concurrent} at once");
+            let day = day(scenario, seed, by_docket, concurrent);
+            assert_eq!(day.violations, [""; 0], "{what}");
+            let view = counted(&day, scenario.pipeline());
+
+            let documents: u64 = view.sums.iter().map(|sum| sum.documents).sum();
+            let bytes: u64 = view.sums.iter().map(|sum| sum.bytes).sum();
+            let rows = day.documents.iter().filter_map(|it| it.job.as_ref());
+            assert_eq!(documents, day.documents.len() as u64, "{what}");
+            assert_eq!(
+                bytes,
+                rows.map(|job| job.input.bytes).sum::<u64>(),
+                "{what}"
+            );
+
+            let mut actual: BTreeMap<String, u64> = BTreeMap::new();
+            for document in &day.documents {
+                let tenant = document.job.as_ref().unwrap().tenant.to_string();
+                *actual.entry(tenant).or_default() += document.wait.unwrap().run;
+            }
+            let run_ms: u64 = view.sums.iter().map(|sum| sum.run_ms).sum();
+            assert_close(&format!("{what}: runs"), run_ms, actual.values().sum());
+            for sum in &view.sums {
+                assert_eq!(sum.open, 0, "{what}");
+                assert!(sum.run_ms <= sum.run_ms_at_most, "{what}: {sum:?}");
+            }
+
+            let mut instances = view.instances.iter();
+            let of_endpoint = instances.find(|it| it.pipeline == scenario.pipeline());
+            let of_endpoint = of_endpoint.unwrap();
+            let counted = of_endpoint.in_service_ms + of_endpoint.starting_ms;
+            let billed = instance_ms(&day, view.counted_until - day.started_at.0);
+            assert_close(&format!("{what}: instances"), counted, billed);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! At rest: the usage that was counted of an hour is that of its rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use api::usage::Month;
+use serde_json::Value;
+use testkit::key_value_map::KeyValueMap;
+
+use super::guarantees::USAGE;
+use crate::environment::SimulationEnvironment;
+use crate::table::JobTable;
+use crate::time::HOUR;
+
+/// Documents and bytes by tenant and hour, which is the time at which it begins.
+type Sums = BTreeMap<(String, u64), (u64, u64)>;
+
+pub(crate) fn check_at_rest(
+    env: &mut SimulationEnvironment,
+    records: &KeyValueMap,
+    table: &JobTable,
+) {
+    let progress = records.get("usage#progress", "progress");
+    let progress = progress.and_then(|it| serde_json::from_str::<Value>(&it.body).ok());
+    let Some(counted_until) = progress.and_then(|it| it["next"].as_u64()) else {
+        return;
+    };
+    let mut expected = Sums::new();
+    for row in table.rows() {
+        let hour = row.job.created_at.0 / HOUR * HOUR;
+        if hour < counted_until {
+            let sums = expected.entry((row.job.tenant.to_string(), hour));
+            let (documents, bytes) = sums.or_default();
+            *documents += 1;
+            *bytes += row.job.input.bytes;
+        }
+    }
+    let stored = stored(records);
+    let hours: BTreeSet<_> = expected.keys().chain(stored.keys()).collect();
+    for of in hours {
+        let (expected, stored) = (expected.get(of), stored.get(of));
+        if expected != stored {
+            let (tenant, hour) = of;
+            env.violation(USAGE, || {
+                format!("{tenant}, hour {hour}: {expected:?} in rows, {stored:?} counted")
+            });
+        }
+    }
+}
+
+fn stored(records: &KeyValueMap) -> Sums {
+    let mut sums = Sums::new();
+    for (collection, key, record) in records.iter() {
+        let month = collection.strip_prefix("usage#");
+        let Some(month) = month.and_then(|month| month.parse::<Month>().ok()) else {
+            continue;
+        };
+        let (tenant, day) = key.rsplit_once('#').unwrap_or_default();
+        let begins_at = month.start().0 + (day.parse::<u64>().unwrap_or(1) - 1) * 24 * HOUR;
+        let body: Value = serde_json::from_str(&record.body).unwrap_or_default();
+        for (hour, of_hour) in body["hours"].as_object().into_iter().flatten() {
+            let sum = |name: &str| {
+                let each = of_hour.as_array().into_iter().flatten();
+                each.filter_map(|sum| sum[name].as_u64()).sum()
+            };
+            let at = begins_at + hour.parse::<u64>().unwrap_or_default() * HOUR;
+            sums.insert((tenant.to_owned(), at), (sum("documents"), sum("bytes")));
+        }
+    }
+    sums
+}
