@@ -108,7 +108,7 @@ const GRANTS: [Grants; 14] = [
     Grants {
         function: "retry",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS, JUDGES_FAILURES],
-        own: &["receive checks", "read a failure"],
+        own: &["receive checks", "read a failure", "read a stopped plan"],
     },
     Grants {
         function: "reconciler",
@@ -179,6 +179,9 @@ const GRANTS: [Grants; 14] = [
             "read an idempotency key",
             "claim an idempotency key",
             "forget an idempotency key",
+            "read the uploads of a content",
+            "record the upload of a content",
+            "forget the uploads of a content",
             "write an audit entry",
             "read the audit log",
             "read a retry plan",

@@ -46,6 +46,7 @@ environment! {
         websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
         sign_in_url: SignInUrl,
+        page_origin: PageOrigin,
     }
 }
 
@@ -71,6 +72,7 @@ impl QueueUrls for Environment {
 pub trait ApiSettings:
     HasPipelines
     + Has<variable::Bucket>
+    + Has<variable::PageOrigin>
     + Has<variable::SignInUrl>
     + Has<variable::UserPoolClientId>
     + Has<variable::WebsocketConnectUrl>
@@ -80,6 +82,7 @@ pub trait ApiSettings:
 impl<E> ApiSettings for E where
     E: HasPipelines
         + Has<variable::Bucket>
+        + Has<variable::PageOrigin>
         + Has<variable::SignInUrl>
         + Has<variable::UserPoolClientId>
         + Has<variable::WebsocketConnectUrl>
@@ -101,6 +104,9 @@ impl<P, E: ApiSettings> Api<P, E> {
             sign_in_url: Has::<variable::SignInUrl>::value(environment).to_owned(),
             client_id: Has::<variable::UserPoolClientId>::value(environment).to_owned(),
             web_socket_url: Has::<variable::WebsocketConnectUrl>::value(environment).to_owned(),
+            page_url: Some(Has::<variable::PageOrigin>::value(environment))
+                .filter(|origin| *origin != "*")
+                .map(str::to_owned),
         };
         Self {
             app,
