@@ -2,6 +2,7 @@
 //! signed in to a real user pool of the emulator.
 
 mod authorization;
+mod cancel_plans;
 mod cli;
 mod generated_client;
 mod labels;

@@ -115,6 +115,7 @@ const GRANTS: [Grants; 14] = [
             "list queued jobs",
             "read whose turn it is",
             "write whose turn it is",
+            "read a stopped plan",
         ],
     },
     Grants {
@@ -195,6 +196,9 @@ const GRANTS: [Grants; 14] = [
             "read an idempotency key",
             "claim an idempotency key",
             "forget an idempotency key",
+            "read the uploads of a content",
+            "record the upload of a content",
+            "forget the uploads of a content",
             "write an audit entry",
             "read the audit log",
             "read a retry plan",

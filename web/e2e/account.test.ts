@@ -6,6 +6,7 @@ import { AXE, seriousViolations } from "./axe";
 import { newContext, signIn } from "./browser";
 import { PASSWORD } from "./fixture/state";
 import { browser, fixture, page, REVIEWER, SKIP_REASON, setUp } from "./harness";
+import { readQrCode } from "./qr";
 import { totp } from "./totp";
 
 const NEW = "quite another pass phrase";
@@ -51,6 +52,13 @@ describe("the account", { skip: SKIP_REASON }, () => {
     await openAccount();
     await submit("Set up an app");
     const key = (await page.locator(".key").textContent()) ?? "";
+    const code = page.getByRole("img", { name: "QR code for your authenticator app" });
+    await code.waitFor();
+    const link = await readQrCode(code);
+    assert.equal(
+      link,
+      `otpauth://totp/Docket:${encodeURIComponent(REVIEWER)}?secret=${key.replaceAll(" ", "")}&issuer=Docket`,
+    );
     await page.locator("input[name=code]").fill("000000");
     await submit("Turn the code on");
     await page.getByText("This code is not right").waitFor();

@@ -57,6 +57,23 @@ describe("results of any shape", { skip: SKIP_REASON }, () => {
     await shows("x".repeat(4000));
   });
 
+  test("a large result is folded and opened as a whole", async () => {
+    await open({
+      one: { two: { three: { four: { five: "at the bottom" } } } },
+      other: { list: [{ a: { b: "inside" } }, 7] },
+    });
+    assert.equal(await page.getByText("at the bottom").count(), 0, "deep parts are folded at first");
+    await page.getByRole("button", { name: "Unfold all" }).click();
+    await shows("at the bottom");
+    await shows("inside");
+    await page.getByRole("button", { name: "Fold all", exact: true }).click();
+    await page.getByText("inside").waitFor({ state: "detached" });
+    assert.equal(await page.getByText("at the bottom").count(), 0);
+    await page.locator("summary").first().click();
+    await page.getByRole("button", { name: "Unfold all" }).click();
+    await shows("at the bottom");
+  });
+
   test("extra facts, fields and other lists are beside what is understood", async () => {
     await open({
       flags: [],

@@ -3,16 +3,14 @@
 use super::audit::{self, AuditTarget, PendingAudit};
 use super::job_detail::visible_job;
 use super::{ApiError, Principal};
-use crate::retention::kept_until;
 use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
 use jobs::commands::{CancelResult, JobCommand, RetryResult, cancel_job, retry_job};
 use jobs::effects::run_command_effects;
-use jobs::id::{Location, Timestamp};
+use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::ports::{
     CheckQueue, Clock, Connections, DelayedMessage, JobStore, KeyValueStore, ObjectStore, Pusher,
-    Unavailable,
 };
 use jobs::transition::IgnoreReason;
 use jobs::view::JobView;
@@ -112,34 +110,7 @@ where
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, AuditAction::Retry, target, request).await?;
-    if let Err(error) = document_must_exist(ports, run, &job).await {
-        return Err(audit.refuse(ports, error).await);
-    }
     schedule(ports, run, &job, &command, audit, push_until).await
-}
-
-/// Refuses another attempt for a document that S3 has deleted: it would wake an instance for nothing. Looks only after the
-/// retention time is over.
-async fn document_must_exist<P: ObjectStore + Clock>(
-    ports: &P,
-    run: &RunContext<'_>,
-    job: &Job,
-) -> Result<(), ApiError> {
-    let kept = kept_until(job, run.pipelines);
-    if kept.document.is_none_or(|at| at > ports.now().0) {
-        return Ok(());
-    }
-    let document = Location {
-        bucket: job.input.bucket.clone(),
-        key: job.input.key.clone(),
-    };
-    let there = ports.head(&document).await.map_err(Unavailable::from)?;
-    if there.is_some_and(|there| there.version == job.input.version) {
-        return Ok(());
-    }
-    Err(ApiError::Refused(
-        "the document was deleted: its retention time is over; upload it again".to_owned(),
-    ))
 }
 
 async fn schedule<P>(

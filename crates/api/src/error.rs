@@ -2,6 +2,7 @@
 
 use jobs::error::{ApplyError, CommandError};
 use jobs::ports::{HeadError, LoadError, Unavailable};
+use jobs::view::JobView;
 
 /// Why a request is not carried out. Nothing was changed, unless the text says otherwise.
 ///
@@ -46,6 +47,9 @@ pub enum ApiError {
     /// The caller used the idempotency key for another request.
     #[error("{0}")]
     IdempotencyKeyReused(String),
+    /// The tenant has uploaded the same content before. These are the jobs of it, newest first.
+    #[error("{detail}")]
+    Identical { detail: String, jobs: Vec<JobView> },
     /// A dependency did not answer. The caller may try again.
     #[error("{0}")]
     Unavailable(String),

@@ -1,6 +1,6 @@
 //! Until when S3 keeps a job's document and result, and what that means for people.
 
-use crate::explain::{Explanation, JobAction, SuggestedAction};
+use crate::explain::{Explanation, ExplanationStep, JobAction, SuggestedAction};
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
@@ -33,7 +33,13 @@ pub(crate) fn kept_until(job: &Job, pipelines: &Pipelines) -> KeptUntil {
     }
 }
 
-/// Says what is gone, and takes back advice that needs it.
+/// Whether the retention time of a job's document is over.
+pub(crate) fn is_document_expired(job: &Job, pipelines: &Pipelines, now: Timestamp) -> bool {
+    let kept = kept_until(job, pipelines);
+    kept.document.is_some_and(|at| at <= now.0)
+}
+
+/// Says what is gone and since when, and takes back advice that needs it.
 pub(crate) fn explain_what_is_gone(
     explanation: &mut Explanation,
     job: &Job,
@@ -41,6 +47,18 @@ pub(crate) fn explain_what_is_gone(
     now: Timestamp,
 ) {
     let is_past = |at: Option<u64>| at.is_some_and(|at| at <= now.0);
+    let ends = [(kept.document, "document"), (kept.result, "result")];
+    for (at, what) in ends {
+        if let Some(at) = at.filter(|at| *at <= now.0) {
+            explanation.timeline.push(ExplanationStep {
+                at,
+                what: format!("the retention time of the {what} ended, and it was deleted"),
+                actor: None,
+                reason: None,
+            });
+        }
+    }
+    explanation.timeline.sort_by_key(|step| step.at);
     if is_past(kept.result) && matches!(job.state, State::Ready { .. }) {
         explanation.summary = format!(
             "{}; the retention time of the result is over, so it was deleted",

@@ -1,4 +1,4 @@
-//! Retry plans: retry many failed jobs together, or run many ready jobs again.
+//! Retry plans: retry many failed jobs together, run many ready jobs again, or cancel many open ones.
 //!
 //! Creating a plan shows what it would do and starts nothing; applying it releases its jobs at a fixed rate. The jobs
 //! and their versions are fixed when the plan is created, so that applying it retries exactly the jobs that were shown.
@@ -8,27 +8,29 @@
 use tracing::warn;
 
 use super::audit::{self, AuditTarget};
-use super::job_list::{JobScan, has_label, label, scan_jobs};
+use super::job_list::{JobScan, label, scan_jobs};
+use super::retention::is_document_expired;
 use super::summary::count_jobs_by;
 use super::{ApiError, Principal};
 use crate::ports::{JobList, TimeRange};
-use crate::types::{AuditAction, NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
-use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, equal_failures, may_be_retried};
-use jobs::id::{Attempt, Tenant, Timestamp};
+use crate::types::{AuditAction, NewRetryPlan, RetryPlanList, RetryPlanView};
+use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, STOPPED_PLANS, equal_failures};
+use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::model_version::ModelVersion;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore, Record, RetryCommandQueue};
-use jobs::state::{State, StatusGroup};
+use jobs::state::StatusGroup;
 
 mod jobs_of_plan;
 mod progress;
 mod record;
 mod release;
+mod selection;
 
 pub use jobs_of_plan::list_jobs;
 use record::{ACTIVE_PLANS, PLANS, PlanRecord};
 pub use release::release;
+use selection::{cause, is_at_endpoint, is_selected, model};
 
 /// The most jobs that are examined for one plan.
 const MAX_EXAMINED_JOBS: usize = 2_000;
@@ -37,6 +39,8 @@ pub(crate) const MAX_JOBS_PER_MINUTE: u16 = 600;
 /// The jobs' histories hold the plan's reason followed by its id.
 pub(crate) const MAX_PLAN_REASON: usize = MAX_REASON_CHARS - 100;
 const PAGE_SIZE: u16 = 50;
+/// How often a stop is repeated after another change at the same moment.
+const MAX_CONFLICTS: u8 = 5;
 
 /// Creates a plan for the failed or ready jobs that match a filter. Starts no job.
 ///
@@ -52,7 +56,12 @@ where
     P: JobList + KeyValueStore + Clock,
 {
     principal.must_be_support()?;
-    let per_minute = request.per_minute.unwrap_or(DEFAULT_JOBS_PER_MINUTE);
+    let default = if request.cancel {
+        MAX_JOBS_PER_MINUTE
+    } else {
+        DEFAULT_JOBS_PER_MINUTE
+    };
+    let per_minute = request.per_minute.unwrap_or(default);
     check_request(request, per_minute)?;
     let filter = &request.filter;
     let tenant = filter.tenant.as_deref();
@@ -85,27 +94,30 @@ where
         Some(tenant) if request.run_again => {
             JobScan::of_tenants([tenant], &[StatusGroup::Ready], range)
         }
+        Some(tenant) if request.cancel => {
+            JobScan::of_tenants([tenant], &[StatusGroup::Open], range)
+        }
+        None if request.cancel => JobScan::open(),
         tenant => JobScan::failed(tenant.as_ref(), range),
     };
-    let is_match = |job: &Job| {
-        let suits = if request.run_again {
-            may_be_run_again(job)
-        } else {
-            may_be_retried(job)
-        };
-        suits && matches(job, filter)
-    };
+    let is_match = |job: &Job| is_selected(job, request);
     let found = scan_jobs(ports, &scan, None, usize::MAX, MAX_EXAMINED_JOBS, &is_match).await?;
-    let (jobs, poisoned): (Vec<Job>, Vec<Job>) = found
+    let (jobs, gone): (Vec<Job>, Vec<Job>) = found
         .jobs
+        .into_iter()
+        .partition(|job| request.cancel || !is_document_expired(job, pipelines, now));
+    let (jobs, poisoned): (Vec<Job>, Vec<Job>) = jobs
         .into_iter()
         .partition(|job| request.force || equal_failures(job) < MAX_EQUAL_FAILURES);
     let run_seconds: u64 = jobs
         .iter()
+        .filter(|job| !is_at_endpoint(job))
         .filter_map(|job| pipelines.get(&job.pipeline))
         .map(|pipeline| u64::from(pipeline.typical_run_seconds))
         .sum();
-    let (failed, with_model) = if request.run_again {
+    let (failed, with_model) = if request.cancel {
+        (vec![], vec![])
+    } else if request.run_again {
         let known = jobs.iter().filter(|job| model(job).is_some());
         (vec![], known.collect())
     } else {
@@ -123,13 +135,19 @@ where
         per_minute,
         force: request.force,
         run_again: request.run_again,
+        cancel: request.cancel,
+        stopped_at: None,
         jobs: as_u32(jobs.len()),
         by_cause: count_jobs_by(failed, |job| cause(job).to_owned()),
         by_model: count_jobs_by(with_model, |job| {
             model(job).map_or_else(String::new, ToString::to_string)
         }),
+        by_state: count_jobs_by(jobs.iter().filter(|_| request.cancel), |job| {
+            job.state.name().to_owned()
+        }),
         by_pipeline: count_jobs_by(&jobs, |job| job.pipeline.clone()),
         poisoned: as_u32(poisoned.len()),
+        documents_deleted: as_u32(gone.len()),
         truncated: found.next.is_some(),
         gpu_minutes: u32::try_from(run_seconds.div_ceil(60)).unwrap_or(u32::MAX),
         released: 0,
@@ -162,6 +180,15 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
             "to run ready jobs again, name their tenant, and no cause".to_owned(),
         ));
     }
+    let names_jobs = filter.tenant.is_some()
+        || filter.pipeline.is_some()
+        || filter.since.is_some()
+        || filter.until.is_some();
+    if request.cancel && (!names_jobs || filter.cause.is_some() || request.run_again) {
+        return Err(ApiError::BadRequest(
+            "to cancel open jobs, name a tenant, a pipeline or a time, and no cause".to_owned(),
+        ));
+    }
     if filter.model.is_some() && !request.run_again {
         return Err(ApiError::BadRequest(
             "the filter's model selects ready jobs only: set run_again".to_owned(),
@@ -174,54 +201,6 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
         ));
     }
     Ok(())
-}
-
-fn cause(job: &Job) -> &'static str {
-    job.failure().map_or("", |failure| failure.cause.name())
-}
-
-fn matches(job: &Job, filter: &RetryPlanFilter) -> bool {
-    let equals = |filter: &Option<String>, value: &str| {
-        filter.as_deref().is_none_or(|wanted| wanted == value)
-    };
-    equals(&filter.pipeline, &job.pipeline)
-        && (filter.cause.is_none() || equals(&filter.cause, cause(job)))
-        && filter
-            .model
-            .as_deref()
-            .is_none_or(|wanted| is_by_model(job, wanted))
-        && has_label(filter.batch.as_deref(), job.input.labels.batch.as_deref())
-        && filter.since.is_none_or(|since| job.updated_at.0 >= since)
-        && filter.until.is_none_or(|until| job.updated_at.0 < until)
-}
-
-/// Whether another run of a ready job is possible.
-fn may_be_run_again(job: &Job) -> bool {
-    matches!(job.state, State::Ready { .. }) && job.newest_attempt() < Attempt::MAX
-}
-
-/// The model of a job's result.
-fn model(job: &Job) -> Option<&ModelVersion> {
-    let record = job.attempt(job.state.attempt())?;
-    Some(&record.model.as_ref()?.version)
-}
-
-/// Whether a job's result is, or may be, by a model: an endpoint configuration, with or without its digest.
-fn is_by_model(job: &Job, wanted: &str) -> bool {
-    let record = job.attempt(job.state.attempt());
-    let Some(model) = record.and_then(|record| record.model.as_ref()) else {
-        return false;
-    };
-    let mut versions = [Some(&model.version), model.other.as_ref()]
-        .into_iter()
-        .flatten();
-    versions.any(|version| {
-        let version = version.to_string();
-        version == wanted
-            || version
-                .split_once('@')
-                .is_some_and(|(config, _)| config == wanted)
-    })
 }
 
 /// The newest plans.
@@ -272,6 +251,59 @@ pub async fn show<P: KeyValueStore + JobList + Clock>(
     Ok(view)
 }
 
+/// Stops a plan: no more of its jobs are started or cancelled, also those whose command is on its way. Has no effect on a
+/// plan that is already stopped.
+///
+/// # Errors
+/// Unless the caller is support, and if there is no such plan.
+pub async fn stop<P>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    id: &str,
+) -> Result<RetryPlanView, ApiError>
+where
+    P: KeyValueStore + JobList + Clock,
+{
+    for _ in 0..MAX_CONFLICTS {
+        let (mut plan, revision) = get(ports, principal, id).await?;
+        if plan.stopped_at.is_some() {
+            break;
+        }
+        let reason = plan.reason.clone();
+        let target = AuditTarget {
+            id,
+            tenant: None,
+            pipeline: plan.filter.pipeline.as_deref(),
+        };
+        let audit = audit::begin(
+            ports,
+            pipelines,
+            principal,
+            AuditAction::StopPlan,
+            target,
+            &reason,
+        )
+        .await?;
+        // First what the commands look at.
+        let marker = Record {
+            body: String::new(),
+            ..plan.to_record(1)
+        };
+        ports.put(STOPPED_PLANS, id, &marker).await?;
+        plan.stopped_at = Some(ports.now());
+        let outcome = format!("{} of {} jobs released", plan.released, plan.jobs);
+        let is_written = ports.put(PLANS, id, &plan.to_record(revision + 1)).await?;
+        // The reconciler released more at the same moment.
+        if is_written {
+            audit.finish(ports, outcome).await;
+            break;
+        }
+        audit.finish(ports, "another request changed it").await;
+    }
+    show(ports, principal, id).await
+}
+
 /// Starts to release a plan's jobs. Has no effect on a plan that is already applied.
 ///
 /// # Errors
@@ -286,6 +318,11 @@ where
     P: KeyValueStore + JobList + RetryCommandQueue + Clock,
 {
     let (mut plan, revision) = get(ports, principal, id).await?;
+    if plan.stopped_at.is_some() {
+        return Err(ApiError::Refused(
+            "the plan was stopped; create another one".to_owned(),
+        ));
+    }
     if plan.applied_at.is_none() {
         let reason = plan.reason.clone();
         let target = AuditTarget {

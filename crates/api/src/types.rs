@@ -19,6 +19,7 @@ mod webhook;
 
 use std::collections::BTreeMap;
 
+use jobs::view::JobView;
 use serde::{Deserialize, Serialize};
 
 pub use digest::{DigestChange, DigestQuery, DigestView, TenantDigestChange, TenantDigestView};
@@ -57,6 +58,9 @@ pub struct ClientConfiguration {
     pub client_id: String,
     /// URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket.
     pub web_socket_url: String,
+    /// Origin of the page, such as `https://docket.example.com`. Absent if the service does not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page_url: Option<String>,
 }
 
 /// Response of `GET /me`: the caller, and the pipelines it can upload to.
@@ -113,6 +117,9 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request, and what to do.
     pub detail: String,
+    /// Of a problem `identical`: the jobs of the same content, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identical: Vec<JobView>,
 }
 
 /// A presigned request to S3. Send it unchanged: S3 refuses another size, media type or key.

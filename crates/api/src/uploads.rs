@@ -3,7 +3,7 @@
 //! An [`UploadSession`] records who uploads what, before any request is signed.
 
 use super::{ApiError, Principal, tenants};
-use crate::ports::{ObjectTransfers, UploadConstraints};
+use crate::ports::{JobList, ObjectTransfers, UploadConstraints};
 use crate::types::{NewUpload, UploadView};
 use jobs::file_name::clean;
 use jobs::id::{JobId, Tenant, Timestamp};
@@ -14,6 +14,7 @@ use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession, new_uuid};
 use jobs::upload_session::{collection as session_collection, find, read};
 
 mod idempotency;
+mod identical;
 mod multipart;
 mod validation;
 
@@ -26,7 +27,8 @@ pub(crate) use validation::MAX_NAME_CHARS;
 /// Larger files are uploaded in parts, so that a broken connection costs one part only.
 pub const MAX_SINGLE_PUT_BYTES: u64 = 100 * 1024 * 1024;
 /// How much longer the session is kept, because S3's event may be late.
-const SESSION_RETENTION_MS: u64 = 86_400_000;
+const SESSION_RETENTION_MS: u64 = DAY_MS;
+const DAY_MS: u64 = 86_400_000;
 /// The key of the record that holds the job id of the UUID in an object key.
 const JOB_KEY: &str = "job";
 
@@ -66,7 +68,8 @@ fn constraints(session: &UploadSession) -> UploadConstraints {
 /// idempotency key returns the same session.
 ///
 /// # Errors
-/// If the pipeline does not take such a file, or the idempotency key was used for another request.
+/// If the pipeline does not take such a file, the idempotency key was used for another request, or the content was uploaded
+/// before ([`ApiError::Identical`]).
 pub async fn create<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -76,7 +79,7 @@ pub async fn create<P>(
     idempotency_key: Option<&str>,
 ) -> Result<UploadView, ApiError>
 where
-    P: KeyValueStore + ObjectStore + ObjectTransfers + Clock,
+    P: KeyValueStore + JobList + ObjectStore + ObjectTransfers + Clock,
 {
     let pipeline = pipelines.get(&upload.pipeline).ok_or_else(|| {
         let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
@@ -88,6 +91,7 @@ where
     let labels = validation::check(upload, pipeline)?;
     let tenant: Tenant = principal.tenant(upload.tenant.as_deref())?;
     tenants::must_be_created(ports, principal, &tenant).await?;
+    let content = identical::content_of(&tenant, upload)?;
     let now = ports.now();
     let random = (u128::from(ports.random()) << 64) | u128::from(ports.random());
     let new = NewSession {
@@ -105,6 +109,12 @@ where
     let key = format!("{}{tenant}/{uuid}{EXTENSION}", pipeline.prefix);
     let id = JobId::of_key(bucket, &key);
     let is_repeated = claim.as_ref().is_some_and(|claim| claim.is_repeated);
+    if let Some(content) = &content
+        && !upload.run_anyway
+        && !(is_repeated && find(ports, id).await?.is_some())
+    {
+        identical::refuse_identical(ports, pipelines, principal, content, id).await?;
+    }
     let session = UploadSession {
         job: id.to_string(),
         bucket: bucket.to_owned(),
@@ -123,6 +133,7 @@ where
         batch: labels.batch,
         tags: labels.tags.lines().to_owned(),
         idempotency_record: claim.map(|claim| claim.record),
+        content,
     };
     let (session, is_new) = store(ports, id, session, is_repeated).await?;
     let job = Record {
@@ -131,6 +142,11 @@ where
         expires_at: Some(record_expiry(&session)),
     };
     ports.put(&job_collection(&uuid), JOB_KEY, &job).await?;
+    if let Some(content) = session.content.as_deref().filter(|_| is_new) {
+        let days = u64::from(pipeline.retention_days.output);
+        let until = Timestamp(session.expires_at.0 + days * DAY_MS);
+        identical::record(ports, content, id, until).await;
+    }
     if !is_new {
         check_open(ports, &session)?;
         if ports.head(&session.location()).await?.is_some() {
@@ -283,17 +299,22 @@ where
     close(ports, id, |_| ()).await
 }
 
-/// Removes the file's name and labels from the session of a job whose data is being deleted, and forgets the idempotency key.
+/// Removes the file's name and labels from the session of a job whose data is being deleted, and forgets the idempotency key
+/// and the content.
 ///
 /// # Errors
 /// If the store does not answer.
 pub(super) async fn erase<P: KeyValueStore>(ports: &P, id: JobId) -> Result<(), ApiError> {
-    if let Some(session) = find(ports, id).await?
-        && let Some(record) = &session.idempotency_record
-    {
-        idempotency::forget(ports, record).await?;
+    if let Some(session) = find(ports, id).await? {
+        if let Some(record) = &session.idempotency_record {
+            idempotency::forget(ports, record).await?;
+        }
+        if let Some(content) = &session.content {
+            identical::forget(ports, content).await?;
+        }
     }
     close(ports, id, |session| {
+        session.content = None;
         session.name.clear();
         session.reference = None;
         session.batch = None;

@@ -351,6 +351,9 @@ fn shell_exports(info: &StackInfo) -> String {
     export("DOCKET_EVENT_BUS", &outputs.event_bus_name);
     export("DOCKET_WEBSOCKET_MANAGEMENT_URL", &outputs.web_socket_url);
     export("DOCKET_API", &outputs.http_api_url);
+    if let Some(page) = &info.web_app_url {
+        export("DOCKET_PAGE", page);
+    }
     lines.join("\n") + "\n"
 }
 

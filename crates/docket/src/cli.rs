@@ -12,6 +12,7 @@ use crate::config;
 use crate::job_ids::job_id;
 use crate::marks::MarkArgs;
 use crate::model_check::ModelCommand;
+use crate::open::OpenArgs;
 use crate::plan::PlanArgs;
 use crate::print;
 use crate::result_check::ResultCommand;
@@ -26,10 +27,12 @@ Exit codes:
   3    not signed in, or not allowed
   4    not found
   5    the service cannot be reached, or cannot answer now
+  6    the same content was uploaded before
   130  interrupted
 
 Environment:
   DOCKET_API       address of the service, like --api
+  DOCKET_PAGE      address of the page, like --page of `docket open`
   DOCKET_EMAIL     e-mail address for `docket login`, like --email
   DOCKET_PASSWORD  password for `docket login`
   DOCKET_CODE      code of the authenticator app, or from the e-mail of `docket password forgot`
@@ -85,7 +88,9 @@ pub(crate) enum Command {
     /// Find, explain, retry and cancel jobs
     #[command(subcommand)]
     Jobs(JobsCommand),
-    /// Retry many failed jobs, or run many ready ones again, at a limited rate
+    /// Open the page of a job in the browser
+    Open(OpenArgs),
+    /// Retry many failed jobs, run many ready ones again, or cancel many open ones, at a limited rate
     #[command(subcommand)]
     RetryPlan(RetryPlanCommand),
     /// Show what is paused, and until when
@@ -126,6 +131,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Digests(DigestsCommand),
     /// Show job changes as they happen
+    ///
+    /// With --json, a line about a job as it was found when the connection opened, or when a change was missed, has
+    /// `"snapshot": true`.
     Watch {
         /// Tenant to watch; required if you have several [default for support: all tenants]
         #[arg(long)]
@@ -218,6 +226,9 @@ pub(crate) struct UploadArgs {
     pub(crate) content_type: Option<String>,
     #[command(flatten)]
     pub(crate) labels: LabelArgs,
+    /// Process files although the same content was uploaded before
+    #[arg(long)]
+    pub(crate) run_anyway: bool,
     /// Wait for the results and save them
     #[arg(long, short)]
     pub(crate) wait: bool,
@@ -582,7 +593,7 @@ pub(crate) struct JobListArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RetryPlanCommand {
-    /// Select failed jobs, or ready ones with --run-again, and show what running them would cost; starts nothing
+    /// Select failed jobs, ready ones with --run-again, or open ones with --cancel, and show what that would mean; changes nothing
     Create(CreatePlanArgs),
     /// List the newest plans
     List,
@@ -591,7 +602,12 @@ pub(crate) enum RetryPlanCommand {
         /// Id of the plan
         id: String,
     },
-    /// Start the jobs of a plan, at the plan's rate
+    /// Stop a plan: no more of its jobs are started or cancelled
+    Stop {
+        /// Id of the plan
+        id: String,
+    },
+    /// Start the jobs of a plan, or cancel them, at the plan's rate
     Apply {
         /// Id of the plan
         id: String,
@@ -612,6 +628,9 @@ pub(crate) struct CreatePlanArgs {
     /// Only jobs that failed with this cause, such as ModelError
     #[arg(long)]
     pub(crate) cause: Option<String>,
+    /// Cancel open jobs, in place of retrying failed ones; name a tenant, a pipeline or a time
+    #[arg(long, conflicts_with_all = ["cause", "force", "run_again"])]
+    pub(crate) cancel: bool,
     /// Run ready jobs again, with the model that their endpoint serves then, in place of retrying failed ones
     #[arg(long, requires = "tenant", conflicts_with_all = ["cause", "force"])]
     pub(crate) run_again: bool,
@@ -627,7 +646,7 @@ pub(crate) struct CreatePlanArgs {
     /// Only jobs that failed before this time
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) until: Option<u64>,
-    /// Number of jobs to start per minute
+    /// Number of jobs to start, or to cancel, per minute
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=600))]
     pub(crate) per_minute: Option<u16>,
     /// Include jobs that failed in the same way several times

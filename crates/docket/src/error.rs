@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     NotFound = 4,
     /// The service cannot be reached, or cannot answer now.
     Unavailable = 5,
+    /// The same content was uploaded before, and its job is open or ready.
+    Identical = 6,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -60,6 +62,7 @@ impl CliError {
                 title: kind.replace('-', " "),
                 status: 0,
                 detail: detail.into(),
+                identical: vec![],
             },
             hint: None,
         }
@@ -116,6 +119,10 @@ impl CliError {
             "poisoned" => error.with_hint("support can retry it with --force"),
             "not-ready" => error.with_hint("`docket jobs explain` shows what it is waiting for"),
             "bad-cursor" => error.with_hint("start again without --cursor"),
+            "identical" => Self {
+                exit: Exit::Identical,
+                ..error
+            },
             "unavailable" => {
                 error.with_hint("try again in a minute; `docket doctor` checks the connection")
             }

@@ -50,14 +50,17 @@ pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
             printer.field(name, &sanitize(value))?;
         }
     }
-    if let Some(at) = detail.document_kept_until {
-        printer.field("document until", &Printer::time_and_age(at))?;
-    }
-    if let Some(at) = detail.result_kept_until {
-        printer.field("result until", &Printer::time_and_age(at))?;
-    }
-    if let Some(at) = detail.expires_at {
-        printer.field("kept until", &Printer::time_and_age(at))?;
+    let kept = [
+        ("document", detail.document_kept_until),
+        ("result", detail.result_kept_until),
+        ("record", detail.expires_at),
+    ];
+    for (what, until) in kept {
+        if let Some(at) = until {
+            let is_past = at <= config::now();
+            let verb = if is_past { "deleted on" } else { "kept until" };
+            printer.field(what, &format!("{verb} {}", Printer::time_and_age(at)))?;
+        }
     }
     if !detail.attempts.is_empty() {
         printer.line("")?;

@@ -36,6 +36,7 @@ mod job_ids;
 mod job_list;
 mod marks;
 mod model_check;
+mod open;
 mod paging;
 mod password;
 mod pauses;
@@ -199,6 +200,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Authenticator(command) => password::authenticator(context, command).await,
         Command::Upload(args) => upload::run(context, args).await,
         Command::Jobs(command) => run_jobs(context, command).await,
+        Command::Open(args) => open::run(context, args).await,
         Command::RetryPlan(command) => retry_plans::run(context, command).await,
         Command::Pauses => pauses::list(context).await,
         Command::Pause(args) => pauses::pause(context, args).await,

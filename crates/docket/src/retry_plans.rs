@@ -1,6 +1,6 @@
 //! `docket retry-plan`.
 
-use api::types::{NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
+use api::types::{NamedCount, NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
 use serde_json::json;
 
 use crate::CommandContext;
@@ -18,6 +18,14 @@ pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> 
             let plan: RetryPlanView = context
                 .client
                 .get(&format!("/retry-plans/{}", path_segment(&id)))
+                .await?;
+            print_plan(context, &plan)
+        }
+        RetryPlanCommand::Stop { id } => {
+            let path = format!("/retry-plans/{}/stop", path_segment(&id));
+            let plan: RetryPlanView = context
+                .client
+                .post(&path, &json!({}), Idempotency::Idempotent)
                 .await?;
             print_plan(context, &plan)
         }
@@ -40,6 +48,7 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
         per_minute: args.per_minute,
         force: args.force,
         run_again: args.run_again,
+        cancel: args.cancel,
     };
     // Not idempotent: a second request would create a second plan. That starts nothing, but would confuse people.
     let plan: RetryPlanView = context
@@ -54,7 +63,13 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
                 .info("no job matches; there is nothing to apply");
         } else {
             context.printer.info(&format!(
-                "nothing has started yet; to start these jobs, run: docket retry-plan apply {}",
+                "nothing has {} yet; to {} these jobs, run: docket retry-plan apply {}",
+                if plan.cancel {
+                    "been cancelled"
+                } else {
+                    "started"
+                },
+                if plan.cancel { "cancel" } else { "start" },
                 sanitize(&plan.id)
             ));
         }
@@ -102,8 +117,9 @@ async fn apply(context: &CommandContext, id: &str, yes: bool) -> Result<Exit> {
     if !yes && !context.printer.json && Printer::is_interactive() {
         let plan: RetryPlanView = context.client.get(&path).await?;
         print_plan(context, &plan)?;
+        let verb = if plan.cancel { "Cancel" } else { "Start" };
         let question = format!(
-            "Start {}, {} per minute?",
+            "{verb} {}, {} per minute?",
             pluralize(u64::from(plan.jobs), "job", "jobs"),
             plan.per_minute
         );
@@ -147,9 +163,14 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
     if let Some(at) = plan.applied_at {
         printer.field("applied", &Printer::time_and_age(at))?;
     }
+    if let Some(at) = plan.stopped_at {
+        printer.field("stopped", &Printer::time_and_age(at))?;
+    }
     printer.field("selects", &sanitize(&describe_filter(plan)))?;
     printer.field("jobs", &plan.jobs.to_string())?;
-    if plan.run_again {
+    if plan.cancel {
+        printer.field("by state", &sanitize(&states(&plan.by_state)))?;
+    } else if plan.run_again {
         printer.field("by model", &counts(&plan.by_model))?;
     } else {
         printer.field("by cause", &counts(&plan.by_cause))?;
@@ -159,17 +180,36 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
     printer.field(
         "rate",
         &format!(
-            "{} per minute: all start within {minutes} min",
-            plan.per_minute
+            "{} per minute: all {} within {minutes} min",
+            plan.per_minute,
+            if plan.cancel {
+                "are cancelled"
+            } else {
+                "start"
+            }
         ),
     )?;
-    printer.field("GPU time", &format!("about {} min", plan.gpu_minutes))?;
+    let what = if plan.cancel { " saved" } else { "" };
+    printer.field("GPU time", &format!("about {} min{what}", plan.gpu_minutes))?;
     if plan.poisoned > 0 {
         printer.field(
             "excluded",
             &format!(
                 "{} that failed in the same way several times; --force includes them",
                 plan.poisoned
+            ),
+        )?;
+    }
+    if plan.documents_deleted > 0 {
+        printer.field(
+            "deleted",
+            &format!(
+                "{}: the retention time is over, so there is nothing to run",
+                pluralize(
+                    u64::from(plan.documents_deleted),
+                    "document was",
+                    "documents were"
+                )
             ),
         )?;
     }
@@ -180,7 +220,19 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
         )?;
     }
     printer.field("released", &plan.released.to_string())?;
-    if let Some(outcome) = &plan.outcome {
+    if let Some(outcome) = plan.outcome.as_ref().filter(|_| plan.cancel) {
+        printer.field(
+            "outcome",
+            &format!(
+                "{} cancelled ({} before anything of them ran), {} not cancelled yet, {} skipped because they had ended, {} whose record has expired",
+                outcome.cancelled,
+                outcome.cancelled_without_run,
+                outcome.waiting,
+                outcome.skipped,
+                outcome.missing
+            ),
+        )?;
+    } else if let Some(outcome) = &plan.outcome {
         printer.field(
             "outcome",
             &format!(
@@ -197,10 +249,42 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
+/// The states of jobs to cancel, with what a cancellation saves.
+fn states(by_state: &[NamedCount]) -> String {
+    let count = |names: &[&str]| -> u32 {
+        let of_these = by_state
+            .iter()
+            .filter(|one| names.contains(&one.name.as_str()));
+        of_these.map(|one| one.count).sum()
+    };
+    let parts = [
+        (count(&["Queued"]), "queued (no GPU time is spent)"),
+        (
+            count(&["RetryScheduled"]),
+            "waiting for a retry (no more GPU time is spent)",
+        ),
+        (
+            count(&["Submitting", "InProgress"]),
+            "at the endpoint (may still run; their results are ignored)",
+        ),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    if parts.is_empty() {
+        "-".to_owned()
+    } else {
+        parts.join(", ")
+    }
+}
+
 fn describe_filter(plan: &RetryPlanView) -> String {
     let RetryPlanView { filter, .. } = plan;
     let jobs = if plan.run_again {
         "ready jobs, to run them again"
+    } else if plan.cancel {
+        "open jobs, to cancel them"
     } else {
         "failed jobs"
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 use api::types::{JobPage, JobQuery};
 use console::Style;
 use jobs::view::{JobView, PushMessage};
+use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::CommandContext;
@@ -56,6 +57,16 @@ pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Res
         }
         tokio::time::sleep(delay).await;
     }
+}
+
+/// A line of `--json`.
+#[derive(Debug, Serialize)]
+struct PrintedChange {
+    #[serde(flatten)]
+    message: PushMessage,
+    /// It was read from a snapshot: the job may have changed long before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    snapshot: bool,
 }
 
 #[derive(Debug)]
@@ -110,7 +121,7 @@ impl Watch<'_> {
         match frame {
             ReceivedMessage::JobChanged { job, trace_id } => {
                 if self.is_new(&job) {
-                    self.print(job, trace_id)?;
+                    self.print(job, trace_id, false)?;
                 }
                 Ok(())
             }
@@ -143,7 +154,7 @@ impl Watch<'_> {
         }
         for job in jobs {
             if self.is_new(&job) && !(only_open && has_ended(&job)) {
-                self.print(job, None)?;
+                self.print(job, None, true)?;
             }
         }
         Ok(())
@@ -196,11 +207,12 @@ impl Watch<'_> {
         true
     }
 
-    fn print(&self, job: JobView, trace_id: Option<String>) -> Result<()> {
+    fn print(&self, job: JobView, trace_id: Option<String>, snapshot: bool) -> Result<()> {
         let printer = &self.context.printer;
         if printer.json {
             let job = Box::new(job);
-            return printer.json_line(&PushMessage::JobChanged { job, trace_id });
+            let message = PushMessage::JobChanged { job, trace_id };
+            return printer.json_line(&PrintedChange { message, snapshot });
         }
         let at = if printer.utc {
             utc_time(job.updated_at)

@@ -10,11 +10,15 @@ use crate::evidence::{
 use crate::id::{Attempt, JobId, Timestamp};
 use crate::input::InputProblem;
 use crate::job::Job;
-use crate::ports::{CheckRequest, Clock, HeadError, JobStore, ObjectStore};
+use crate::ports::{
+    CheckRequest, Clock, HeadError, JobStore, KeyValueStore, ObjectStore, Unavailable,
+};
 use crate::state::State;
 use crate::text::is_visible_text;
 use crate::transition::IgnoreReason;
 
+/// The collection of the records of plans that were stopped.
+pub const STOPPED_PLANS: &str = "plan-stopped";
 /// Maximum length of a reason, in characters.
 pub const MAX_REASON_CHARS: usize = 500;
 /// After this many equal failures, each after all attempts of a submission, a retry must be forced: the cause is the
@@ -33,6 +37,8 @@ pub struct JobCommand {
     reason: String,
     force: bool,
     run_again: bool,
+    cancel: bool,
+    plan: Option<String>,
 }
 
 /// A command without a valid actor or reason.
@@ -66,6 +72,8 @@ impl JobCommand {
             reason: reason.to_owned(),
             force: false,
             run_again: false,
+            cancel: false,
+            plan: None,
         })
     }
 
@@ -84,6 +92,40 @@ impl JobCommand {
         Self {
             run_again: true,
             ..self
+        }
+    }
+
+    /// A cancellation, in place of a retry. It takes any version of the job.
+    #[must_use]
+    pub fn cancelling(self) -> Self {
+        Self {
+            cancel: true,
+            expected_version: None,
+            ..self
+        }
+    }
+
+    /// The same command, which does nothing once this plan is stopped.
+    #[must_use]
+    pub fn of_plan(self, plan: Option<String>) -> Self {
+        Self { plan, ..self }
+    }
+
+    pub(crate) const fn cancels(&self) -> bool {
+        self.cancel
+    }
+
+    /// Whether its plan was stopped.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub(crate) async fn is_stopped<P: KeyValueStore>(
+        &self,
+        ports: &P,
+    ) -> Result<bool, Unavailable> {
+        match &self.plan {
+            Some(plan) => Ok(ports.get(STOPPED_PLANS, plan).await?.is_some()),
+            None => Ok(false),
         }
     }
 

@@ -384,6 +384,10 @@ pub struct RetryCommand {
     pub force: bool,
     /// Run a `Ready` job again, in place of a retry of a failed one.
     pub run_again: bool,
+    /// Cancel an open job, in place of a retry of a failed one. It may have changed.
+    pub cancel: bool,
+    /// The plan that it belongs to. If that was stopped meanwhile, the command does nothing.
+    pub plan: Option<String>,
 }
 
 /// Sends retry commands through the queue `checks`.

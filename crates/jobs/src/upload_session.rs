@@ -43,6 +43,9 @@ pub struct UploadSession {
     /// The record of the idempotency key that the upload was created with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_record: Option<String>,
+    /// Names the record of the uploads with the same content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }
 
 impl UploadSession {

@@ -136,9 +136,7 @@ impl HistoryPlan {
             name: format!("lease no. {number}.pdf"),
             bytes: env.between(smallest, smallest + 50_000),
             content_type: "application/pdf".to_owned(),
-            reference: None,
-            batch: None,
-            tags: Vec::new(),
+            ..NewUpload::default()
         };
         let poisoned = env.strikes(FaultKind::InputPoisoned);
         let new = Rc::new(new);

@@ -38,6 +38,8 @@ impl Deletion {
 #[derive(Clone, Debug)]
 pub(crate) struct AppliedPlan {
     pub(crate) jobs: u32,
+    /// It cancels jobs.
+    pub(crate) cancel: bool,
     pub(crate) applied_at: u64,
     /// What the API said at the end.
     pub(crate) outcome: Option<RetryPlanOutcome>,

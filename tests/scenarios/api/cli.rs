@@ -63,6 +63,16 @@ fn customer_uploads_with_the_cli_and_saves_the_result() {
         let id = job["id"].as_str().unwrap();
         let detail = customer.json(&["jobs", "show", id]).await;
         assert_eq!(detail["uploaded_by"], CUSTOMER);
+        // The same content again, without --wait: nothing is uploaded.
+        let again = customer
+            .docket(&["upload", &file, "-p", "legal-review"])
+            .await;
+        assert_eq!(again.status, 6, "{}{}", again.stdout, again.stderr);
+        assert!(again.stderr.contains(id), "{}", again.stderr);
+        let mine = customer
+            .json(&["jobs", "list", "--name", "mietvertrag"])
+            .await;
+        assert_eq!(mine["jobs"].as_array().unwrap().len(), 1, "{mine}");
         let other_tenant = CliUser::sign_in(stack, OTHER_TENANT_REVIEWER).await;
         for what in ["show", "explain", "result", "document"] {
             let ran = other_tenant.docket(&["jobs", what, id]).await;

@@ -58,6 +58,7 @@ export class Client {
   planJobs = (id: string, page: number) => this.get("/retry-plans/{plan_id}/jobs", { id, query: { page } });
   createPlan = (body: Body<paths["/retry-plans"]["post"]>["body"]) => this.send("post", "/retry-plans", { body });
   applyPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/apply", { id });
+  stopPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/stop", { id });
   pauses = () => this.get("/pauses", {});
   quarantine = (cursor?: string) => this.get("/quarantine", { query: { cursor } });
   quarantineEntry = (id: string) => this.get("/quarantine/{entry_id}", { id });

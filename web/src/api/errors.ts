@@ -1,6 +1,6 @@
 /** How requests fail, and what to tell people about it. */
 
-import type { Problem } from "./types";
+import type { JobView, Problem } from "./types";
 
 /** The service answered with an error status. */
 export class ApiError extends Error {
@@ -9,6 +9,8 @@ export class ApiError extends Error {
     /** The last part of the problem's type, such as `changed`. Empty if the answer is not one of the service's own. */
     readonly code: string,
     readonly detail: string,
+    /** Of an upload: the jobs of the same content, newest first. */
+    readonly identical: readonly JobView[] = [],
   ) {
     super(detail);
   }
@@ -30,7 +32,7 @@ export function parseError(status: number, text: string): ApiError {
   try {
     const problem = JSON.parse(text) as Partial<Problem>;
     if (typeof problem.detail === "string" && typeof problem.type === "string") {
-      return new ApiError(status, problem.type.split(":").pop() ?? "", problem.detail);
+      return new ApiError(status, problem.type.split(":").pop() ?? "", problem.detail, problem.identical);
     }
   } catch {
     // Not JSON: the answer of API Gateway or a proxy.

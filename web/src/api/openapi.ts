@@ -443,7 +443,7 @@ export interface paths {
         get: operations["ListRetryPlans"];
         put?: never;
         /**
-         * Selects failed jobs to retry together. Returns counts and an estimate, and starts no job.
+         * Selects failed jobs to retry together, or ready jobs to run again (`run_again`), or open jobs to cancel (`cancel`). Returns counts and an estimate, and changes no job. To cancel, the filter must not be empty.
          * @description Access: support.
          */
         post: operations["CreateRetryPlan"];
@@ -507,6 +507,26 @@ export interface paths {
         get: operations["ListRetryPlanJobs"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retry-plans/{plan_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stops a retry plan: no more of its jobs are started or cancelled, also those whose command is on its way. What has started continues.
+         * @description Access: support.
+         */
+        post: operations["StopRetryPlan"];
         delete?: never;
         options?: never;
         head?: never;
@@ -873,7 +893,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests";
+        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -967,6 +987,8 @@ export interface components {
         ClientConfiguration: {
             /** @description Client id for the sign-in. */
             client_id: string;
+            /** @description Origin of the page, such as `https://docket.example.com`. Absent if the service does not know it. */
+            page_url?: string;
             /** @description URL of the Amazon Cognito user pools API. */
             sign_in_url: string;
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
@@ -1562,10 +1584,15 @@ export interface components {
             until: number;
         };
         /**
-         * @description Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
-         *     job.
+         * @description Body of `POST /retry-plans`: failed jobs to retry together, ready jobs to run again together, or open jobs to cancel together.
+         *     Creating a plan changes no job.
          */
         NewRetryPlan: {
+            /**
+             * @description Cancels open jobs, in place of retrying failed ones. The filter must name a tenant, a pipeline or a time, and no cause. A
+             *     job that has ended by then stays as it is.
+             */
+            cancel?: boolean;
             /**
              * @description Without it, all failed jobs.
              * @default {}
@@ -1575,7 +1602,7 @@ export interface components {
             force?: boolean;
             /**
              * Format: int32
-             * @description How many jobs to start per minute. The default is 20.
+             * @description How many jobs to start, or to cancel, per minute. The default is 20, and 600 to cancel.
              */
             per_minute?: number | null;
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
@@ -1623,6 +1650,14 @@ export interface components {
              *     jobs by it.
              */
             reference?: string | null;
+            /** @description Processes the file although its content was uploaded before. */
+            run_anyway?: boolean;
+            /**
+             * @description SHA-256 of the file, as 64 hexadecimal digits in lower case. With it, a file whose content the tenant has uploaded to the
+             *     pipeline before is refused as `identical`, if the caller may see a job of it that is open, or ready with its result still
+             *     stored. Noticed are only earlier uploads that named their SHA-256 too.
+             */
+            sha256?: string | null;
             /**
              * @description Tags: values by name, at most 8, together at most 512 bytes of UTF-8. A name has 1 to 32 of `A`–`Z`, `a`–`z`,
              *     `0`–`9`, `.`, `_` and `-`; a value has 1 to 64 characters, without control characters.
@@ -1728,12 +1763,14 @@ export interface components {
              * @description The count of `RetryPlanOutcome` that it belongs to.
              * @enum {string}
              */
-            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed";
+            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed" | "cancelled";
         };
         /** @description Why a request was refused: problem details (RFC 9457), `application/problem+json`. */
         Problem: {
             /** @description What is wrong with this request, and what to do. */
             detail: string;
+            /** @description Of a problem `identical`: the jobs of the same content, newest first. */
+            identical?: components["schemas"]["JobView"][];
             /**
              * Format: int32
              * @description The HTTP status.
@@ -1880,14 +1917,14 @@ export interface components {
             pipeline?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, at or after this time.
+             * @description Only jobs that failed, or became ready, at or after this time; of open jobs, that were uploaded then.
              */
             since?: number | null;
             /** @description Only jobs of this tenant. */
             tenant?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, before this time.
+             * @description Only jobs that failed, or became ready, before this time; of open jobs, that were uploaded then.
              */
             until?: number | null;
         };
@@ -1917,6 +1954,16 @@ export interface components {
         };
         /** @description Progress of the jobs of a plan. The counts add up to the plan's jobs. */
         RetryPlanOutcome: {
+            /**
+             * Format: int64
+             * @description Cancelled by this plan.
+             */
+            cancelled?: number;
+            /**
+             * Format: int64
+             * @description Of these, cancelled before anything of them was queued or running at the endpoint.
+             */
+            cancelled_without_run?: number;
             /**
              * Format: int64
              * @description Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
@@ -1954,8 +2001,8 @@ export interface components {
          * @description How far the release of a plan's jobs is.
          * @enum {string}
          */
-        RetryPlanStatus: "planned" | "releasing" | "released";
-        /** @description Failed jobs that are retried together, or ready jobs that are run again together. */
+        RetryPlanStatus: "planned" | "releasing" | "released" | "stopped";
+        /** @description Failed jobs that are retried together, ready jobs that are run again together, or open jobs that are cancelled together. */
         RetryPlanView: {
             /** @description Who created the plan. */
             actor: string;
@@ -1971,15 +2018,28 @@ export interface components {
             /** @description The jobs by pipeline. */
             by_pipeline: components["schemas"]["NamedCount"][];
             /**
+             * @description The jobs by state, when the plan was created, if it cancels them. A job in `Queued` has no request at the endpoint. Of one
+             *     that is `Submitting` or `InProgress` the request continues, and its result is ignored.
+             */
+            by_state?: components["schemas"]["NamedCount"][];
+            /** @description It cancels open jobs. */
+            cancel?: boolean;
+            /**
              * Format: int64
              * @description When the plan was created.
              */
             created_at: number;
+            /**
+             * Format: int64
+             * @description How many jobs were left out because the retention time of their documents is over, so that another run would find nothing.
+             * @default 0
+             */
+            documents_deleted?: number;
             /** @description The filter that selected the jobs when the plan was created. */
             filter: components["schemas"]["RetryPlanFilter"];
             /**
              * Format: int64
-             * @description Estimated GPU time of all runs, in minutes.
+             * @description Estimated GPU time of all runs, in minutes; of a plan that cancels, of the runs that had not started.
              */
             gpu_minutes: number;
             /** @description For `GET /retry-plans/{plan_id}`. */
@@ -2011,6 +2071,11 @@ export interface components {
             /** @description It runs ready jobs again. */
             run_again?: boolean;
             status: components["schemas"]["RetryPlanStatus"];
+            /**
+             * Format: int64
+             * @description When it was stopped.
+             */
+            stopped_at?: number;
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
         };
@@ -4495,6 +4560,85 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RetryPlanJobs"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    StopRetryPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryPlanView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

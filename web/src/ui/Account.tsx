@@ -151,9 +151,11 @@ function Authenticator({ session }: { session: Session }): JSX.Element {
       ) : (
         <form onSubmit={verify}>
           <p>
-            Add an account in your app (Aegis, Google Authenticator, 1Password, …) with this key, or{" "}
-            <a href={appLink(session.email, key)}>open the app on this device</a>. Then enter the code that it shows.
+            Scan this code with your app (Aegis, Google Authenticator, 1Password, …), or{" "}
+            <a href={appLink(session.email, key)}>open the app on this device</a>, or add an account with the key below.
+            Then enter the code that the app shows.
           </p>
+          <LazyQrCode text={appLink(session.email, key)} />
           <p class="key">{key.match(/.{1,4}/g)?.join(" ")}</p>
           <CodeField value={code} onInput={setCode} />
           <div class="buttons">
@@ -171,6 +173,20 @@ function Authenticator({ session }: { session: Session }): JSX.Element {
       </p>
     </section>
   );
+}
+
+/** The QR code. Without it the key below does. */
+function LazyQrCode({ text }: { text: string }): JSX.Element | null {
+  const [chunk, setChunk] = useState<typeof import("./QrCode")>();
+  useEffect(() => {
+    import("./QrCode").then(
+      (loaded) => setChunk(loaded),
+      () => undefined,
+    );
+  }, []);
+  if (!chunk) return null;
+  const QrCode = chunk.default;
+  return <QrCode text={text} label="QR code for your authenticator app" />;
 }
 
 /** The address by which authenticator apps take a key ("Key Uri Format" of Google Authenticator). */

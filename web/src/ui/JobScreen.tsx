@@ -125,6 +125,9 @@ function Job({
   const canCorrect = state === "failed" && failure.hasReason === true && pipeline !== undefined;
   // A document that is run again keeps its result meanwhile.
   const hasResult = state === "ready" || job.earlier_result !== undefined;
+  const isPast = (at: number | undefined): at is number => at !== undefined && at <= now();
+  const documentGone = isPast(detail?.document_kept_until) ? detail.document_kept_until : undefined;
+  const resultGone = isPast(detail?.result_kept_until) ? detail.result_kept_until : undefined;
   const showTenant = app.isSupport || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
@@ -161,8 +164,8 @@ function Job({
           <Name text={job.name} />
         </Heading>
         <div class="buttons">
-          {hasResult && <Download id={job.id} />}
-          {!hasResult && state !== "erased" && (
+          {hasResult && resultGone === undefined && <Download id={job.id} />}
+          {!hasResult && state !== "erased" && documentGone === undefined && (
             <button
               type="button"
               class="quiet"
@@ -234,7 +237,16 @@ function Job({
                 <>
                   <p class="lead">{failure.what}</p>
                   {failure.hasReason && job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
-                  <p>{failure.next}</p>
+                  <p>
+                    {documentGone === undefined ? (
+                      failure.next
+                    ) : (
+                      <>
+                        The document was deleted on <Time at={documentGone} />, when its retention time was over, so it
+                        cannot be reviewed again. Upload it again.
+                      </>
+                    )}
+                  </p>
                   <p class="muted">
                     Failed <Time at={job.updated_at} />
                     {job.attempt > 1 && <> after {plural(job.attempt, "try", "tries")}</>}.
@@ -265,7 +277,12 @@ function Job({
         </Card>
       )}
 
-      {(hasResult || showsDocument) && (
+      {hasResult && resultGone !== undefined && (
+        <EmptyState icon="inbox" title="The result was deleted">
+          Its retention time was over on <Time at={resultGone} />.
+        </EmptyState>
+      )}
+      {((hasResult && resultGone === undefined) || showsDocument) && (
         <LazyResult
           id={job.id}
           version={job.version}
@@ -281,7 +298,9 @@ function Job({
           detail={detail}
           isOpen={app.isSupport}
           onDelete={app.isSupport && state !== "open" ? () => setDialog("delete") : undefined}
-          onRunAgain={app.isSupport && state === "ready" ? () => setDialog("run-again") : undefined}
+          onRunAgain={
+            app.isSupport && state === "ready" && documentGone === undefined ? () => setDialog("run-again") : undefined
+          }
         />
       )}
 
@@ -347,12 +366,12 @@ function KeptUntil({ detail }: { detail: JobDetail }): JSX.Element {
       {document !== undefined && (
         <>
           {" "}
-          · document {document > now() ? "kept until" : "deleted"} <Time at={document} />
+          · document {document > now() ? "kept until" : "deleted on"} <Time at={document} />
         </>
       )}
       {result !== undefined && (
         <>
-          , result {result > now() ? "until" : "deleted"} <Time at={result} />
+          , result {result > now() ? "kept until" : "deleted on"} <Time at={result} />
         </>
       )}
     </>

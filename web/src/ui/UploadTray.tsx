@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { formatBytes, formatDuration, plural } from "../lib/format";
 import { jobPath } from "../lib/route";
 import type { UploadItem } from "../upload/queue";
-import { Icon, Name } from "./components";
+import { Icon, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
 
@@ -23,12 +23,17 @@ export function UploadTray(): JSX.Element | null {
   }, [uploads]);
   const { items } = uploads;
   if (items.length === 0) return null;
-  const active = items.filter((item) => !["received", "refused", "failed"].includes(item.state)).length;
+  const active = items.filter((item) => !["received", "refused", "failed", "identical"].includes(item.state)).length;
+  const asked = items.filter((item) => item.state === "identical").length;
   const bad = items.filter((item) => item.state === "refused" || item.state === "failed").length;
   const title =
     active > 0
       ? `Uploading ${plural(active, "file")}`
-      : [items.length > bad ? `${items.length - bad} uploaded` : "", bad > 0 ? `${bad} failed` : ""]
+      : [
+          items.length > bad + asked ? `${items.length - bad - asked} uploaded` : "",
+          bad > 0 ? `${bad} failed` : "",
+          asked > 0 ? `${asked} uploaded before` : "",
+        ]
           .filter(Boolean)
           .join(", ");
   return (
@@ -58,7 +63,7 @@ export function UploadTray(): JSX.Element | null {
 function Upload({ item }: { item: UploadItem }): JSX.Element {
   const { uploads } = useAppContext();
   const { state, file } = item;
-  const over = state === "received" || state === "refused";
+  const over = state === "received" || state === "refused" || state === "identical";
   return (
     <li class={`upload ${state}`}>
       <div class="upload-head">
@@ -97,8 +102,35 @@ function Upload({ item }: { item: UploadItem }): JSX.Element {
         )}
       </div>
       {!over && state !== "failed" && <progress max={file.size} value={item.sent} aria-label={`${file.name}: sent`} />}
-      <p class="upload-progress">{progressText(item)}</p>
+      {state === "identical" ? <Identical item={item} /> : <p class="upload-progress">{progressText(item)}</p>}
     </li>
+  );
+}
+
+/** The same content was uploaded before: nothing is sent until the person decides. */
+function Identical({ item }: { item: UploadItem }): JSX.Element | null {
+  const { uploads } = useAppContext();
+  const { identical, file } = item;
+  if (!identical) return null;
+  const since = <Time at={identical.updated_at} />;
+  return (
+    <>
+      <p class="upload-progress" role="status">
+        Identical to <bdi>{identical.name}</bdi>,{" "}
+        {identical.status === "Ready" ? <>ready since {since}</> : "under way"}.
+      </p>
+      <p class="upload-choice">
+        <a href={jobPath(identical.id)}>Show it</a>
+        <button
+          type="button"
+          class="link"
+          aria-label={`Review ${file.name} anyway`}
+          onClick={() => uploads.runAnyway(item)}
+        >
+          Review anyway
+        </button>
+      </p>
+    </>
   );
 }
 
@@ -117,6 +149,8 @@ function progressText(item: UploadItem): string {
       return `The connection was lost. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. Retrying`;
     case "received":
       return "Received";
+    case "identical":
+      return "Uploaded before";
     case "sending": {
       if (sent >= file.size) return "Sent. Waiting for confirmation";
       const resumed = item.resumed && sent > 0 ? "Resumed: " : "";

@@ -56,6 +56,20 @@ async function read(part: Blob): Promise<Uint8Array> {
   throw new FileUnreadable();
 }
 
+/** A larger file is not hashed: the browser has to hold all of it in memory for that. */
+export const MAX_HASHED_BYTES = 100 * 1024 * 1024;
+
+/** SHA-256 in hexadecimal digits. Undefined for a large file, and where the page may not use the browser's cryptography. */
+export async function sha256(file: Blob): Promise<string | undefined> {
+  if (file.size > MAX_HASHED_BYTES || globalThis.crypto?.subtle === undefined) return undefined;
+  try {
+    const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  } catch {
+    return undefined;
+  }
+}
+
 /** Why a pipeline rejects a file with these first bytes. Undefined if it accepts the file. */
 export function rejectionReason(file: FileLike, start: Uint8Array, pipeline: PipelineView): string | undefined {
   if (file.size === 0) return "The file is empty.";

@@ -2,10 +2,19 @@
 
 import type { Client } from "../api/client";
 import { ApiError, errorMessage, NetworkError } from "../api/errors";
-import type { PipelineView, UploadView } from "../api/types";
+import type { JobView, PipelineView, UploadView } from "../api/types";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
-import { checkReadable, FileUnreadable, fingerprint, firstBytes, mediaType, rejectionReason, shortName } from "./file";
+import {
+  checkReadable,
+  FileUnreadable,
+  fingerprint,
+  firstBytes,
+  mediaType,
+  rejectionReason,
+  sha256,
+  shortName,
+} from "./file";
 import { SendError } from "./send";
 import { transfer } from "./transfer";
 import { removeUnfinished, saveUnfinished, type UnfinishedUpload, unfinishedUploads } from "./unfinished";
@@ -28,9 +37,12 @@ export interface UploadItem extends UploadLabels {
   readonly pipeline: string;
   readonly tenant: string | undefined;
   /** Refused: the file as it was chosen cannot be uploaded. Failed: another try may succeed. */
-  state: "checking" | "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed";
+  state: "checking" | "refused" | "queued" | "sending" | "paused" | "retrying" | "received" | "failed" | "identical";
   sent: number;
   error?: string;
+  /** The job with the same content, newest first. The person decides whether the file is processed once more. */
+  identical?: JobView | undefined;
+  runAnyway?: boolean;
   /** What to declare. Set when the file has been checked. */
   contentType?: string;
   jobId?: string;
@@ -71,7 +83,7 @@ export class UploadQueue extends Emitter {
   }
 
   add(files: readonly File[], pipeline: PipelineView, tenant: string | undefined, labels: UploadLabels = {}): void {
-    const under = (item: UploadItem): boolean => !["refused", "failed", "received"].includes(item.state);
+    const under = (item: UploadItem): boolean => !["refused", "failed", "received", "identical"].includes(item.state);
     const known = new Set(this.items.filter(under).map((item) => fingerprint(item.file, item.pipeline, item.tenant)));
     const items = files
       .filter((file) => !known.has(fingerprint(file, pipeline.name, tenant)))
@@ -130,6 +142,12 @@ export class UploadQueue extends Emitter {
     this.startNext();
   }
 
+  /** Processes a file although the same content was uploaded before. */
+  runAnyway(item: UploadItem): void {
+    item.runAnyway = true;
+    this.retry(item);
+  }
+
   /** Stops all uploads, as on sign-out. They can be resumed later. */
   stop(): void {
     for (const control of this.running.values()) control.abort(new DOMException("signed out", "AbortError"));
@@ -138,7 +156,7 @@ export class UploadQueue extends Emitter {
 
   /** Removes finished uploads from the list. */
   clear(): void {
-    this.items = this.items.filter((item) => !["received", "refused", "failed"].includes(item.state));
+    this.items = this.items.filter((item) => !["received", "refused", "failed", "identical"].includes(item.state));
     this.emit();
   }
 
@@ -194,6 +212,9 @@ export class UploadQueue extends Emitter {
     } catch (error) {
       if (!control.signal.aborted && error instanceof NetworkError && !navigator.onLine) {
         item.state = "queued";
+      } else if (!control.signal.aborted && error instanceof ApiError && error.identical.length > 0) {
+        item.state = "identical";
+        item.identical = error.identical[0];
       } else if (!control.signal.aborted) {
         item.state = error instanceof FileUnreadable ? "refused" : "failed";
         if (error instanceof ApiError && error.status === 410 && item.jobId !== undefined) {
@@ -234,12 +255,15 @@ export class UploadQueue extends Emitter {
         }
       }
     }
+    const hash = await sha256(item.file);
     const upload = await this.client.createUpload({
       pipeline: item.pipeline,
       ...(item.tenant === undefined ? {} : { tenant: item.tenant }),
       name: shortName(item.file.name),
       bytes: item.file.size,
       content_type: item.contentType ?? item.file.type,
+      ...(hash === undefined ? {} : { sha256: hash }),
+      ...(item.runAnyway ? { run_anyway: true } : {}),
       ...(item.batch === undefined ? {} : { batch: item.batch }),
       ...(item.corrects === undefined ? {} : { tags: { [CORRECTS]: item.corrects } }),
     });

@@ -53,6 +53,7 @@ fn name(outcome: &RetryPlanOutcome) -> &'static str {
     let counts = [
         (outcome.ready, "ready"),
         (outcome.failed, "failed"),
+        (outcome.cancelled, "cancelled"),
         (outcome.open, "open"),
         (outcome.missing, "missing"),
         (outcome.skipped, "skipped"),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::record::{JOBS_PER_RECORD, PlanRecord, PlannedJob, read_jobs};
+use super::selection::may_be_cancelled;
 use crate::ApiError;
 use crate::ports::JobList;
 use crate::types::RetryPlanOutcome;
@@ -36,6 +37,9 @@ pub(super) async fn outcome<P: KeyValueStore + JobList + Clock>(
                 row,
                 is_refused(plan, index, now),
             ) += 1;
+            let without_run =
+                row.is_some_and(|row| row.is_cancelled_without_run() && is_changed_by(plan, row));
+            outcome.cancelled_without_run += u32::from(plan.cancel && without_run);
         }
     }
     Ok(outcome)
@@ -59,6 +63,13 @@ pub(super) fn outcome_of(
     outcome
 }
 
+/// Whether the job's history has the plan's reason.
+fn is_changed_by(plan: &PlanRecord, row: &Job) -> bool {
+    let suffix = plan.reason_suffix();
+    let mut reasons = row.history.iter().filter_map(|entry| entry.reason.as_ref());
+    reasons.any(|reason| reason.ends_with(&suffix))
+}
+
 fn counter<'a>(
     outcome: &'a mut RetryPlanOutcome,
     plan: &PlanRecord,
@@ -69,9 +80,17 @@ fn counter<'a>(
     let Some(row) = row else {
         return &mut outcome.missing;
     };
-    let suffix = plan.reason_suffix();
-    let mut reasons = row.history.iter().filter_map(|entry| entry.reason.as_ref());
-    let is_started = reasons.any(|reason| reason.ends_with(&suffix));
+    let is_started = is_changed_by(plan, row);
+    let may_start = !is_refused && plan.stopped_at.is_none();
+    if plan.cancel {
+        return if is_started {
+            &mut outcome.cancelled
+        } else if may_be_cancelled(row) && may_start {
+            &mut outcome.waiting
+        } else {
+            &mut outcome.skipped
+        };
+    }
     match row.state {
         // It has its earlier result again.
         State::Ready { attempt }
@@ -99,7 +118,7 @@ fn counter<'a>(
         | State::Ready { .. }
         | State::Failed { .. }
         | State::Cancelled { .. } => {
-            if row.version == planned.version && !is_refused {
+            if row.version == planned.version && may_start {
                 &mut outcome.waiting
             } else {
                 &mut outcome.skipped

@@ -28,12 +28,20 @@ pub(super) struct PlanRecord {
     pub(super) force: bool,
     #[serde(default)]
     pub(super) run_again: bool,
+    #[serde(default)]
+    pub(super) cancel: bool,
+    #[serde(default)]
+    pub(super) stopped_at: Option<Timestamp>,
     pub(super) jobs: u32,
     pub(super) by_cause: Vec<NamedCount>,
     #[serde(default)]
     pub(super) by_model: Vec<NamedCount>,
+    #[serde(default)]
+    pub(super) by_state: Vec<NamedCount>,
     pub(super) by_pipeline: Vec<NamedCount>,
     pub(super) poisoned: u32,
+    #[serde(default)]
+    pub(super) documents_deleted: u32,
     pub(super) truncated: bool,
     pub(super) gpu_minutes: u32,
     pub(super) released: u32,
@@ -42,6 +50,7 @@ pub(super) struct PlanRecord {
 impl PlanRecord {
     pub(super) fn view(&self) -> RetryPlanView {
         let status = match self.applied_at {
+            _ if self.stopped_at.is_some() => RetryPlanStatus::Stopped,
             None => RetryPlanStatus::Planned,
             Some(_) if self.released < self.jobs => RetryPlanStatus::Releasing,
             Some(_) => RetryPlanStatus::Released,
@@ -54,13 +63,17 @@ impl PlanRecord {
             actor: self.actor.clone(),
             reason: self.reason.clone(),
             run_again: self.run_again,
+            cancel: self.cancel,
+            stopped_at: self.stopped_at.map(|at| at.0),
             filter: self.filter.clone(),
             per_minute: self.per_minute,
             jobs: self.jobs,
             by_cause: self.by_cause.clone(),
             by_model: self.by_model.clone(),
+            by_state: self.by_state.clone(),
             by_pipeline: self.by_pipeline.clone(),
             poisoned: self.poisoned,
+            documents_deleted: self.documents_deleted,
             truncated: self.truncated,
             gpu_minutes: self.gpu_minutes,
             released: self.released,

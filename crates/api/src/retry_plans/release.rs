@@ -63,6 +63,10 @@ where
         ports.delete(ACTIVE_PLANS, id).await?;
         return Ok(0);
     };
+    if plan.stopped_at.is_some() {
+        ports.delete(ACTIVE_PLANS, id).await?;
+        return Ok(0);
+    }
     let now = ports.now();
     let Some(applied_at) = plan.applied_at else {
         if now.since(plan.created_at) > UNAPPLIED_TIMEOUT {
@@ -125,6 +129,8 @@ async fn due_commands<P: KeyValueStore>(
                 reason: plan.job_reason(),
                 force: plan.force,
                 run_again: plan.run_again,
+                cancel: plan.cancel,
+                plan: Some(plan.id.clone()),
             },
             delay_seconds: u32::try_from(delay).unwrap_or(0),
         });

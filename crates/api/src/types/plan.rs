@@ -9,8 +9,8 @@ use super::schema::{TENANT_PATTERN, visible_pattern};
 use jobs::labels::MAX_LABEL_CHARS;
 use jobs::view::JobView;
 
-/// Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
-/// job.
+/// Body of `POST /retry-plans`: failed jobs to retry together, ready jobs to run again together, or open jobs to cancel together.
+/// Creating a plan changes no job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -19,13 +19,17 @@ pub struct NewRetryPlan {
     /// stay. The filter must name a tenant, and no cause.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub run_again: bool,
+    /// Cancels open jobs, in place of retrying failed ones. The filter must name a tenant, a pipeline or a time, and no cause. A
+    /// job that has ended by then stays as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel: bool,
     /// Without it, all failed jobs.
     #[serde(default)]
     pub filter: RetryPlanFilter,
     /// The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::retry_plans::MAX_PLAN_REASON), regex(pattern = visible_pattern())))]
     pub reason: String,
-    /// How many jobs to start per minute. The default is 20.
+    /// How many jobs to start, or to cancel, per minute. The default is 20, and 600 to cancel.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = crate::retry_plans::MAX_JOBS_PER_MINUTE)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per_minute: Option<u16>,
@@ -59,10 +63,10 @@ pub struct RetryPlanFilter {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 76)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// Only jobs that failed, or became ready, at or after this time.
+    /// Only jobs that failed, or became ready, at or after this time; of open jobs, that were uploaded then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// Only jobs that failed, or became ready, before this time.
+    /// Only jobs that failed, or became ready, before this time; of open jobs, that were uploaded then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<u64>,
 }
@@ -78,21 +82,29 @@ pub enum RetryPlanStatus {
     Releasing,
     /// All jobs were started.
     Released,
+    /// Support stopped the plan: no more jobs are started.
+    Stopped,
 }
 
 impl RetryPlanStatus {
-    pub const ALL: [Self; 3] = [Self::Planned, Self::Releasing, Self::Released];
+    pub const ALL: [Self; 4] = [
+        Self::Planned,
+        Self::Releasing,
+        Self::Released,
+        Self::Stopped,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Planned => "planned",
             Self::Releasing => "releasing",
             Self::Released => "released",
+            Self::Stopped => "stopped",
         }
     }
 }
 
-/// Failed jobs that are retried together, or ready jobs that are run again together.
+/// Failed jobs that are retried together, ready jobs that are run again together, or open jobs that are cancelled together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RetryPlanView {
@@ -112,6 +124,12 @@ pub struct RetryPlanView {
     /// It runs ready jobs again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub run_again: bool,
+    /// It cancels open jobs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cancel: bool,
+    /// When it was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped_at: Option<u64>,
     /// The filter that selected the jobs when the plan was created.
     pub filter: RetryPlanFilter,
     /// How many jobs are started per minute.
@@ -123,13 +141,20 @@ pub struct RetryPlanView {
     /// The jobs by the model of their result, if the plan runs ready jobs again. Those without a known model are not counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_model: Vec<NamedCount>,
+    /// The jobs by state, when the plan was created, if it cancels them. A job in `Queued` has no request at the endpoint. Of one
+    /// that is `Submitting` or `InProgress` the request continues, and its result is ignored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_state: Vec<NamedCount>,
     /// The jobs by pipeline.
     pub by_pipeline: Vec<NamedCount>,
     /// How many jobs were left out because they have repeated the same failure too often. `force` includes them.
     pub poisoned: u32,
+    /// How many jobs were left out because the retention time of their documents is over, so that another run would find nothing.
+    #[serde(default)]
+    pub documents_deleted: u32,
     /// More jobs match the filter than one plan takes. Create another plan after this one.
     pub truncated: bool,
-    /// Estimated GPU time of all runs, in minutes.
+    /// Estimated GPU time of all runs, in minutes; of a plan that cancels, of the runs that had not started.
     pub gpu_minutes: u32,
     /// How many jobs were released so far.
     pub released: u32,
@@ -153,9 +178,23 @@ pub struct RetryPlanOutcome {
     pub open: u32,
     /// Ready, through a new attempt or because the result of an earlier attempt was found.
     pub ready: u32,
+    /// Cancelled by this plan.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: u32,
+    /// Of these, cancelled before anything of them was queued or running at the endpoint.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled_without_run: u32,
     /// Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
     /// earlier result.
     pub failed: u32,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Query parameters of `GET /retry-plans/{plan_id}/jobs`.
@@ -183,7 +222,7 @@ pub struct RetryPlanJobs {
 pub struct PlannedJobView {
     pub job_id: String,
     /// The count of `RetryPlanOutcome` that it belongs to.
-    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["waiting", "skipped", "missing", "open", "ready", "failed"])))]
+    #[cfg_attr(feature = "schema", schemars(extend("enum" = ["waiting", "skipped", "missing", "open", "ready", "failed", "cancelled"])))]
     pub outcome: String,
     /// Absent if its record no longer exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]

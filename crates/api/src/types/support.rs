@@ -111,6 +111,8 @@ pub enum AuditAction {
     Plan,
     /// A retry plan was applied.
     ApplyPlan,
+    /// A retry plan was stopped.
+    StopPlan,
     /// A message in quarantine was sent to its queue again.
     Redrive,
     /// A message was deleted from quarantine.
@@ -145,6 +147,7 @@ impl AuditAction {
         Self::DeleteData,
         Self::Plan,
         Self::ApplyPlan,
+        Self::StopPlan,
         Self::Redrive,
         Self::Discard,
         Self::Pause,
@@ -167,6 +170,7 @@ impl AuditAction {
             Self::DeleteData => "delete-data",
             Self::Plan => "plan",
             Self::ApplyPlan => "apply-plan",
+            Self::StopPlan => "stop-plan",
             Self::Redrive => "redrive",
             Self::Discard => "discard",
             Self::Pause => "pause",

@@ -44,6 +44,15 @@ pub struct NewUpload {
     #[cfg_attr(feature = "schema", schemars(schema_with = "tags_schema"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
     pub tags: Vec<(String, String)>,
+    /// SHA-256 of the file, as 64 hexadecimal digits in lower case. With it, a file whose content the tenant has uploaded to the
+    /// pipeline before is refused as `identical`, if the caller may see a job of it that is open, or ready with its result still
+    /// stored. Noticed are only earlier uploads that named their SHA-256 too.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Processes the file although its content was uploaded before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub run_anyway: bool,
 }
 
 /// A JSON object of texts as a list of pairs, in the order of the document.

@@ -45,6 +45,8 @@ pub(super) fn hash_of(upload: &NewUpload, labels: &Labels) -> String {
         reference: _,
         batch: _,
         tags: _,
+        sha256,
+        run_anyway,
     } = upload;
     let bytes = bytes.to_string();
     hash(&[
@@ -56,6 +58,8 @@ pub(super) fn hash_of(upload: &NewUpload, labels: &Labels) -> String {
         labels.reference.as_deref(),
         labels.batch.as_deref(),
         Some(labels.tags.lines()),
+        sha256.as_deref(),
+        run_anyway.then_some("run-anyway"),
     ])
 }
 
@@ -138,7 +142,7 @@ fn collection(record: &str) -> String {
 }
 
 /// SHA-256 in hexadecimal digits. The lengths separate the fields.
-fn hash(fields: &[Option<&str>]) -> String {
+pub(super) fn hash(fields: &[Option<&str>]) -> String {
     let mut hash = Sha256::new();
     for field in fields {
         let length = field.map_or(u64::MAX, |text| text.len() as u64);

@@ -1,5 +1,6 @@
 //! `docket upload`: creates uploads, sends the files, and with `--wait` waits for the results and saves them.
 
+mod content;
 mod files;
 mod multipart;
 mod progress;
@@ -287,6 +288,7 @@ impl UploadCommand<'_> {
     }
 
     async fn create_upload(&self, file: &UploadFile) -> Result<UploadView> {
+        let sha256 = content::sha256(file).await?;
         let new = NewUpload {
             pipeline: self.pipeline.clone(),
             tenant: self.args.tenant.clone(),
@@ -296,11 +298,14 @@ impl UploadCommand<'_> {
             reference: self.args.labels.reference.clone(),
             batch: self.args.labels.batch.clone(),
             tags: self.args.labels.tags.clone(),
+            sha256: Some(sha256),
+            run_anyway: self.args.run_anyway,
         };
         self.context
             .client
             .post("/uploads", &new, Idempotency::WithKey)
             .await
+            .map_err(content::with_identical_job)
     }
 
     async fn resume_state(&self, stored: &UnfinishedUpload) -> Result<ResumeState> {

@@ -24,17 +24,27 @@ fn watch_prints_each_job_version_once_across_connections() {
     ]);
     let mut child = setup.command(["watch", "--json"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let seen: Vec<(Value, Value)> = (0..4)
+    let seen: Vec<(Value, Value, bool)> = (0..4)
         .map(|_| {
             let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
             assert_eq!(line["type"], "job.changed");
-            (line["job"]["id"].clone(), line["job"]["version"].clone())
+            let from_snapshot = line.get("snapshot").is_some_and(|mark| *mark == true);
+            (
+                line["job"]["id"].clone(),
+                line["job"]["version"].clone(),
+                from_snapshot,
+            )
         })
         .collect();
     assert_eq!(
         seen,
-        [("j1", 3), ("j2", 9), ("j1", 4), ("j3", 1)]
-            .map(|(id, version)| (json!(id), json!(version)))
+        [
+            ("j1", 3, true),
+            ("j2", 9, true),
+            ("j1", 4, false),
+            ("j3", 1, true)
+        ]
+        .map(|(id, version, snapshot)| (json!(id), json!(version), snapshot))
     );
     interrupt(&child);
     assert_eq!(child.wait().unwrap().code(), Some(130));

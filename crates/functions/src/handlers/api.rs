@@ -49,6 +49,7 @@ environment! {
         user_pool_client_id: UserPoolClientId,
         sign_in_url: SignInUrl,
         receipt_key_id: ReceiptKeyId,
+        page_origin: PageOrigin,
     }
 }
 
@@ -75,6 +76,7 @@ impl QueueUrls for Environment {
 pub trait ApiSettings:
     HasPipelines
     + Has<variable::Bucket>
+    + Has<variable::PageOrigin>
     + Has<variable::SignInUrl>
     + Has<variable::UserPoolClientId>
     + Has<variable::WebsocketConnectUrl>
@@ -84,6 +86,7 @@ pub trait ApiSettings:
 impl<E> ApiSettings for E where
     E: HasPipelines
         + Has<variable::Bucket>
+        + Has<variable::PageOrigin>
         + Has<variable::SignInUrl>
         + Has<variable::UserPoolClientId>
         + Has<variable::WebsocketConnectUrl>
@@ -105,6 +108,9 @@ impl<P, E: ApiSettings> Api<P, E> {
             sign_in_url: Has::<variable::SignInUrl>::value(environment).to_owned(),
             client_id: Has::<variable::UserPoolClientId>::value(environment).to_owned(),
             web_socket_url: Has::<variable::WebsocketConnectUrl>::value(environment).to_owned(),
+            page_url: Some(Has::<variable::PageOrigin>::value(environment))
+                .filter(|origin| *origin != "*")
+                .map(str::to_owned),
         };
         Self {
             app,

@@ -50,6 +50,10 @@ struct RetryRequest {
     force: bool,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     run_again: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    cancel: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    plan: Option<String>,
 }
 
 impl From<&RetryCommand> for RetryCommandMessage {
@@ -62,6 +66,8 @@ impl From<&RetryCommand> for RetryCommandMessage {
                 reason: command.reason.clone(),
                 force: command.force,
                 run_again: command.run_again,
+                cancel: command.cancel,
+                plan: command.plan.clone(),
             },
         }
     }
@@ -186,6 +192,8 @@ fn command(message: &RetryCommandMessage) -> Result<commands::JobCommand, String
         reason,
         force,
         run_again,
+        cancel,
+        plan,
     } = &message.retry;
     let command = commands::JobCommand::new(job, Some(*expected_version), actor, reason);
     let command = command.map_err(|bad| bad.to_string())?;
@@ -194,5 +202,11 @@ fn command(message: &RetryCommandMessage) -> Result<commands::JobCommand, String
     } else {
         command
     };
+    let command = if *cancel {
+        command.cancelling()
+    } else {
+        command
+    };
+    let command = command.of_plan(plan.clone());
     Ok(if *force { command.forced() } else { command })
 }

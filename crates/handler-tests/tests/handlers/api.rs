@@ -2,12 +2,15 @@
 
 mod access_control;
 mod batches;
+mod cancel_plans;
 mod commands;
 mod contract;
 mod data_deletion;
 mod document;
 mod downloads;
+mod expired_documents;
 mod idempotency;
+mod identical;
 mod labels;
 mod lists;
 mod marks;

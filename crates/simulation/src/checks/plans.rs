@@ -58,6 +58,7 @@ pub(crate) fn check_at_rest(simulation: &mut Simulation) {
             outcome.ready,
             outcome.failed,
             outcome.missing,
+            outcome.cancelled,
         ];
         let jobs = usize::try_from(plan.jobs).unwrap_or(usize::MAX);
         if distinct.len() != jobs || lines.len() != jobs || counted.iter().sum::<u32>() != plan.jobs
@@ -87,7 +88,8 @@ pub(crate) fn check_at_rest(simulation: &mut Simulation) {
                         !object.sealed && current.id == row.job.input.version
                     });
             // A planned version that is still there was not retried.
-            if is_planned
+            if !plan.cancel
+                && is_planned
                 && !was_retried
                 && has_input
                 && matches!(row.job.state, State::Failed { .. })

@@ -87,6 +87,8 @@ impl Simulation {
     pub(super) fn plan_retries(&mut self, tenant: Option<String>) {
         let per_minute = self.env.pick(&[1, 20, 600]);
         let force = self.env.rng.up_to(1) == 0;
+        // Support does not cancel the documents of all tenants.
+        let cancel = tenant.is_some() && self.env.rng.up_to(2) == 0;
         let reason = self.reason();
         self.ask(ApiRequest::CreatePlan(Rc::new(NewRetryPlan {
             filter: RetryPlanFilter {
@@ -97,6 +99,7 @@ impl Simulation {
             per_minute: Some(per_minute),
             force,
             run_again: false,
+            cancel,
         })));
     }
 
@@ -160,6 +163,7 @@ impl Simulation {
             }
             (ApiRequest::ApplyPlan(id), ApiAnswer::Plan(plan)) => {
                 let applied = AppliedPlan {
+                    cancel: plan.cancel,
                     jobs: plan.jobs,
                     applied_at: self.env.now,
                     outcome: None,

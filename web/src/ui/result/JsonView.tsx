@@ -1,14 +1,13 @@
 /** JSON of any shape: objects as sections, lists of objects as tables. What is long is shown in steps, and says so. */
 
 import type { ComponentType, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useContext, useEffect, useState } from "preact/hooks";
 import { formatNumber, plural, titleCase } from "../../lib/format";
 import { share } from "./finding";
+import { FoldingContext, STEP } from "./fold";
 import { type Fields, isFields, type Json, plainName } from "./json";
 import { looksLikeMarkdown } from "./looks-like-markdown";
 
-/** How many entries are shown at first, and with each click on "more". */
-const STEP = 50;
 const MAX_TEXT_CHARS = 1500;
 /** A table with more columns is shown as sections instead. */
 const MAX_COLUMNS = 8;
@@ -46,14 +45,16 @@ export function FieldsView({ fields, depth = 0 }: { fields: [string, Json][]; de
 }
 
 function Field({ name, value, depth }: { name: string; value: Json; depth: number }): JSX.Element {
+  const isFoldable = useFoldable();
   const confidence = CONFIDENCES.includes(plainName(name)) ? share(value) : undefined;
   if (confidence !== undefined) return <Confidence share={confidence} />;
-  if (isLarge(value) && depth >= MAX_OPEN_DEPTH) return <Folded value={value} depth={depth} />;
+  if (isFoldable(value, depth)) return <Folded value={value} depth={depth} />;
   return <JsonView value={value} depth={depth + 1} />;
 }
 
 function ListView({ list, depth }: { list: Json[]; depth: number }): JSX.Element {
   const [shown, more] = useSteps(list);
+  const isFoldable = useFoldable();
   if (list.length === 0) return <span class="muted">(empty list)</span>;
   if (isShort(list)) return <bdi>{list.map(String).join(", ")}</bdi>;
   const columns = columnsOf(shown);
@@ -70,11 +71,7 @@ function ListView({ list, depth }: { list: Json[]; depth: number }): JSX.Element
       <ol class={shown.some(isLarge) ? "json-list large" : "json-list"}>
         {shown.map((one, index) => (
           <li key={index}>
-            {isLarge(one) && depth >= MAX_OPEN_DEPTH ? (
-              <Folded value={one} depth={depth} />
-            ) : (
-              <JsonView value={one} depth={depth + 1} />
-            )}
+            {isFoldable(one, depth) ? <Folded value={one} depth={depth} /> : <JsonView value={one} depth={depth + 1} />}
           </li>
         ))}
       </ol>
@@ -119,10 +116,14 @@ function Table({ rows, columns, depth }: { rows: Fields[]; columns: string[]; de
 
 /** Rendered only when it is opened, so that a deep result costs nothing. */
 function Folded({ value, depth }: { value: Json; depth: number }): JSX.Element {
-  const [open, setOpen] = useState(false);
+  const { openTo, request } = useContext(FoldingContext);
+  const [open, setOpen] = useState(openTo === undefined ? depth < MAX_OPEN_DEPTH : depth < openTo);
+  useEffect(() => {
+    if (openTo !== undefined) setOpen(depth < openTo);
+  }, [request]);
   const count = Array.isArray(value) ? plural(value.length, "entry", "entries") : plural(sizeOf(value), "field");
   return (
-    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{count}</summary>
       {open && <JsonView value={value} depth={depth + 1} />}
     </details>
@@ -207,6 +208,12 @@ function columnsOf(list: Json[]): string[] | undefined {
   if (list.length < 2 || !list.every(isFields)) return undefined;
   const columns = new Set(list.flatMap((row) => Object.keys(row as Fields)));
   return columns.size > 0 && columns.size <= MAX_COLUMNS ? [...columns] : undefined;
+}
+
+/** Whether a part can be folded: all parts once the reader has folded or opened all of them, otherwise only deep ones. */
+function useFoldable(): (value: Json, depth: number) => boolean {
+  const { openTo } = useContext(FoldingContext);
+  return (value, depth) => isLarge(value) && (depth >= MAX_OPEN_DEPTH || openTo !== undefined);
 }
 
 function isLarge(value: Json): boolean {

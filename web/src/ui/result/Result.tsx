@@ -13,8 +13,8 @@ import { type Place, placesOf } from "../document/places";
 import { Beside, LazyViewer } from "./Beside";
 import { type Choice, ComparisonView, ResultChoice } from "./Compare";
 import { recordCounts } from "./count";
+import { FoldableJson } from "./FoldButtons";
 import { JsonSearch } from "./JsonSearch";
-import { JsonView } from "./JsonView";
 import { type LoadedResult, loadResult } from "./load";
 import { ReviewView } from "./ReviewView";
 import { TakeAway } from "./Take";
@@ -157,7 +157,7 @@ function LoadedResultView({
             This page does not know the form of this result. It shows all of it, as the model wrote it.
           </p>
           <JsonSearch json={result.json} />
-          <JsonView value={result.json} />
+          <FoldableJson json={result.json} />
         </section>
       );
     }

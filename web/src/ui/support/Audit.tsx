@@ -76,6 +76,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   "delete-data": "job",
   plan: "plan",
   "apply-plan": "plan",
+  "stop-plan": "plan",
   redrive: "message",
   discard: "message",
   pause: "scope",

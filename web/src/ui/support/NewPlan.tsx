@@ -1,4 +1,4 @@
-/** The dialog that creates a retry plan from a filter. Creating a plan starts nothing. */
+/** The dialog that creates a plan from a filter. Creating a plan changes no contract. */
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
@@ -17,35 +17,51 @@ const SINCE: readonly [string, number][] = [
   ["ever", 0],
 ];
 
+type Action = "retry" | "run-again" | "cancel";
+
+const ACTIONS: Record<Action, string> = {
+  retry: "Try failed contracts again",
+  "run-again": "Review ready contracts again; their results stay",
+  cancel: "Stop open reviews",
+};
+/** The word before the time of the filter. */
+const SINCE_LABEL: Record<Action, string> = { retry: "Failed", "run-again": "Ready", cancel: "Uploaded" };
+const MAX_PER_MINUTE = 600;
+
 export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; onClose: () => void }): JSX.Element {
   const app = useAppContext();
   const [pipeline, setPipeline] = useState("");
   const [since, setSince] = useState(1);
-  const [perMinute, setPerMinute] = useState("20");
+  const [perMinute, setPerMinute] = useState<string>();
   const [force, setForce] = useState(false);
-  const [again, setAgain] = useState(false);
+  const [action, setAction] = useState<Action>("retry");
   const [model, setModel] = useState("");
   const [reason, setReason] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
+  const again = action === "run-again";
+  const span = SINCE[since]?.[1] ?? 0;
+  // Open reviews of everybody are never stopped at once.
+  const isTooWide = action === "cancel" && app.tenant === undefined && pipeline === "" && span === 0;
+  const rate = perMinute ?? String(action === "cancel" ? MAX_PER_MINUTE : 20);
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     setBusy(true);
     setError(undefined);
-    const span = SINCE[since]?.[1] ?? 0;
     try {
       const plan = await app.client.createPlan({
         filter: {
           ...(app.tenant === undefined ? {} : { tenant: app.tenant }),
           ...(pipeline === "" ? {} : { pipeline }),
           ...(again && model.trim() !== "" ? { model: model.trim() } : {}),
-          ...(cause === undefined || again ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
+          ...(cause === undefined || action !== "retry" ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
           ...(span === 0 ? {} : { since: now() - span }),
         },
         reason: reason.trim(),
-        per_minute: Number(perMinute),
-        ...(force && !again ? { force } : {}),
+        per_minute: Number(rate),
+        ...(force && action === "retry" ? { force } : {}),
         ...(again ? { run_again: true } : {}),
+        ...(action === "cancel" ? { cancel: true } : {}),
       });
       onClose();
       app.router.go(`/support/plans/${encodeURIComponent(plan.id)}`);
@@ -55,19 +71,33 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
     }
   };
   return (
-    <Dialog title="Plan a retry" onClose={onClose}>
+    <Dialog title="New plan" onClose={onClose}>
       <form onSubmit={(event) => void submit(event)}>
-        <h2>Plan a retry</h2>
+        <h2>New plan</h2>
+        <label>
+          What it does
+          <select value={action} onChange={(event) => setAction(event.currentTarget.value as Action)}>
+            {(Object.keys(ACTIONS) as Action[])
+              .filter((one) => one !== "run-again" || app.tenant !== undefined)
+              .map((one) => (
+                <option key={one} value={one}>
+                  {ACTIONS[one]}
+                </option>
+              ))}
+          </select>
+        </label>
         <p class="muted">
           {again ? (
             "Ready contracts, with the model that is deployed now"
+          ) : action === "cancel" ? (
+            "Contracts that are queued or at the endpoint"
           ) : cause === undefined ? (
             "Failed contracts"
           ) : (
             <>Contracts that failed: “{causeLabel(cause)}”</>
           )}
-          {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You can review the plan before it
-          starts.
+          {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You can look at the plan before it
+          does anything.
         </p>
         <div class="fields">
           <label>
@@ -80,7 +110,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             </select>
           </label>
           <label>
-            {again ? "Ready" : "Failed"}
+            {SINCE_LABEL[action]}
             <select value={since} onChange={(event) => setSince(Number(event.currentTarget.value))}>
               {SINCE.map(([label], index) => (
                 <option key={label} value={index}>
@@ -94,19 +124,13 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             <input
               type="number"
               min={1}
-              max={600}
+              max={MAX_PER_MINUTE}
               required
-              value={perMinute}
+              value={rate}
               onInput={(event) => setPerMinute(event.currentTarget.value)}
             />
           </label>
         </div>
-        {app.tenant !== undefined && (
-          <label class="check">
-            <input type="checkbox" checked={again} onChange={(event) => setAgain(event.currentTarget.checked)} /> Review
-            ready contracts again; their results stay
-          </label>
-        )}
         {again && (
           <label>
             Only results of this model
@@ -119,7 +143,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             />
           </label>
         )}
-        <label class="check" hidden={again}>
+        <label class="check" hidden={action !== "retry"}>
           <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Include
           contracts that keep failing in the same way
         </label>
@@ -135,13 +159,13 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
           />
         </label>
         <p class="form-error" role="alert">
-          {error}
+          {error ?? (isTooWide ? "To stop reviews, choose a tenant, a pipeline or a time." : "")}
         </p>
         <div class="buttons">
           <button type="button" class="quiet" onClick={onClose}>
             Close
           </button>
-          <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
+          <button type="submit" class="primary" disabled={busy || isTooWide || reason.trim() === ""}>
             {busy ? "Counting…" : "Create plan"}
           </button>
         </div>

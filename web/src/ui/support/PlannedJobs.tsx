@@ -16,9 +16,16 @@ export const OUTCOMES: Record<Outcome, string> = {
   ready: "Ready",
   failed: "Failed again",
   open: "Running",
-  waiting: "Not started",
+  cancelled: "Stopped",
+  waiting: "Not their turn yet",
   skipped: "Skipped (changed)",
   missing: "Record expired",
+};
+
+/** What can become of the contracts of a plan. */
+export const OUTCOMES_OF: Record<"start" | "cancel", readonly Outcome[]> = {
+  start: ["ready", "failed", "open", "waiting", "skipped", "missing"],
+  cancel: ["cancelled", "waiting", "skipped", "missing"],
 };
 
 /** So many rows are shown at first, and with each click on "more". */

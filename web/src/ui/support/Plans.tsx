@@ -1,16 +1,16 @@
-/** Retry plans: preview, start, progress. */
+/** Plans to retry, run again or stop many contracts: preview, start, stop, progress. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../../api/errors";
 import type { Count, RetryPlanView } from "../../api/types";
-import { formatDuration, formatNumber, plural } from "../../lib/format";
+import { formatDuration, formatNumber, humanize, plural } from "../../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
 import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
-import { OUTCOMES, type Outcome, PlannedJobs } from "./PlannedJobs";
+import { OUTCOMES, OUTCOMES_OF, type Outcome, PlannedJobs } from "./PlannedJobs";
 
 const REFRESH_MS = 5000;
 
@@ -18,7 +18,13 @@ const STATUS: Record<RetryPlanView["status"], string> = {
   planned: "Planned",
   releasing: "Releasing",
   released: "Released",
+  stopped: "Stopped",
 };
+
+type Kind = "retry" | "run-again" | "cancel";
+
+const kindOf = (plan: RetryPlanView): Kind => (plan.cancel ? "cancel" : plan.run_again ? "run-again" : "retry");
+const VERB: Record<Kind, string> = { retry: "Retry", "run-again": "Review again", cancel: "Stop" };
 
 export function Plans(): JSX.Element {
   const { client } = useAppContext();
@@ -37,7 +43,8 @@ export function Plans(): JSX.Element {
         plans.state !== "failed" && <Loading what="Loading the plans…" />
       ) : plans.value.plans.length === 0 ? (
         <EmptyState icon="retry" title="No plans yet">
-          A plan retries many failed contracts, or reviews many ready ones again, after you have looked at it.
+          A plan retries many failed contracts, reviews many ready ones again, or stops many open reviews, after you
+          have looked at it.
         </EmptyState>
       ) : (
         <PlanRows plans={plans.value.plans} />
@@ -57,7 +64,9 @@ export function PlanRows({ plans }: { plans: readonly RetryPlanView[] }): JSX.El
               <span class="row-name">
                 <bdi class="name">{plan.reason}</bdi>
               </span>
-              <span class="row-about">{plan.actor}</span>
+              <span class="row-about">
+                {VERB[kindOf(plan)]} · {plan.actor}
+              </span>
             </span>
             <span class="row-state">
               <strong>{STATUS[plan.status]}</strong>
@@ -83,20 +92,21 @@ export function Plan({ id }: { id: string }): JSX.Element {
   const found = plan.value;
   const underWay =
     found !== undefined &&
-    found.status !== "planned" &&
+    found.applied_at !== undefined &&
     (found.outcome === undefined || found.outcome.waiting + found.outcome.open > 0);
   useEffect(() => {
     if (!underWay) return;
     const timer = setInterval(() => document.hidden || reload(), REFRESH_MS);
     return () => clearInterval(timer);
   }, [underWay]);
-  const apply = async (): Promise<void> => {
+  const change = async (request: Promise<unknown>): Promise<void> => {
     setBusy(true);
     setError(undefined);
-    await client.applyPlan(id).catch((problem: unknown) => setError(errorMessage(problem)));
+    await request.catch((problem: unknown) => setError(errorMessage(problem)));
     setBusy(false);
     reload();
   };
+  const maySendMore = found?.status === "releasing" || (found?.outcome?.waiting ?? 0) > 0;
   return (
     <>
       <a class="back" href="/support/plans">
@@ -105,8 +115,18 @@ export function Plan({ id }: { id: string }): JSX.Element {
       <div class="screen-head">
         <Heading>Retry plan</Heading>
         {found?.status === "planned" && found.jobs > 0 && (
-          <button type="button" class="primary" disabled={busy} onClick={() => void apply()}>
-            {busy ? "Working…" : `Retry ${plural(found.jobs, "contract")}`}
+          <button
+            type="button"
+            class={found.cancel ? "danger" : "primary"}
+            disabled={busy}
+            onClick={() => void change(client.applyPlan(id))}
+          >
+            {busy ? "Working…" : `${VERB[kindOf(found)]} ${plural(found.jobs, "contract")}`}
+          </button>
+        )}
+        {found?.applied_at !== undefined && found.status !== "stopped" && maySendMore && (
+          <button type="button" class="quiet" disabled={busy} onClick={() => void change(client.stopPlan(id))}>
+            <Icon name="stop" /> Stop this plan
           </button>
         )}
       </div>
@@ -130,12 +150,23 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
         {plan.actor} · <Time at={plan.created_at} /> · <q>{plan.reason}</q>
       </p>
       <section class={`card ${plan.status === "planned" ? "open" : ""}`}>
+        {plan.stopped_at !== undefined && (
+          <p>
+            <Icon name="stop" /> Stopped <Time at={plan.stopped_at} />. Contracts that had not had their turn stay as
+            they are.
+          </p>
+        )}
         {plan.status === "planned" ? (
           <>
             <p class="lead">
-              {plan.jobs === 0 ? "No contract matches. There is nothing to start." : "Nothing has been started yet."}
+              {plan.jobs === 0
+                ? "No contract matches. There is nothing to do."
+                : plan.cancel
+                  ? "Nothing has been stopped yet."
+                  : "Nothing has been started yet."}
             </p>
-            {plan.jobs > 0 && (
+            {plan.jobs > 0 && plan.cancel && <Cancellation plan={plan} minutes={minutes} />}
+            {plan.jobs > 0 && !plan.cancel && (
               <p class="muted">
                 {plural(plan.jobs, "contract")} would be started, {plan.per_minute} in a minute, so in about{" "}
                 {formatDuration(minutes * 60_000)}. Together they take about {plural(plan.gpu_minutes, "minute")} on a
@@ -144,7 +175,13 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
             )}
           </>
         ) : (
-          <Progress plan={plan} onOutcome={setOutcome} />
+          plan.applied_at !== undefined && <Progress plan={plan} onOutcome={setOutcome} />
+        )}
+        {(plan.documents_deleted ?? 0) > 0 && (
+          <p>
+            <Icon name="alert" /> {plural(plan.documents_deleted ?? 0, "contract")} left out: the retention time of the
+            document is over, so there is nothing to review.
+          </p>
         )}
         {plan.poisoned > 0 && (
           <p>
@@ -159,7 +196,9 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
         )}
       </section>
       <div class="columns">
-        {plan.run_again ? (
+        {plan.cancel ? (
+          <Counts title="By state" counts={plan.by_state ?? []} label={humanize} />
+        ) : plan.run_again ? (
           <Counts title="By model" counts={plan.by_model ?? []} label={(name) => name} />
         ) : (
           <Counts title="By cause" counts={plan.by_cause} label={causeLabel} />
@@ -171,17 +210,50 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
   );
 }
 
+/** What a plan that cancels would stop, and what that saves. */
+function Cancellation({ plan, minutes }: { plan: RetryPlanView; minutes: number }): JSX.Element {
+  const count = (...states: string[]): number =>
+    (plan.by_state ?? []).filter((one) => states.includes(one.name)).reduce((sum, one) => sum + one.count, 0);
+  const queued = count("Queued");
+  const scheduled = count("RetryScheduled");
+  const sent = count("Submitting", "InProgress");
+  return (
+    <>
+      <ul>
+        {queued > 0 && <li>{plural(queued, "contract")} queued: they cost no time on a GPU.</li>}
+        {scheduled > 0 && <li>{plural(scheduled, "contract")} waiting for another try: it is not made.</li>}
+        {sent > 0 && (
+          <li>{plural(sent, "contract")} at the endpoint: their runs may go on, and their results are ignored.</li>
+        )}
+      </ul>
+      <p class="muted">
+        {plan.per_minute} are stopped in a minute, so all in about {formatDuration(minutes * 60_000)}. That saves about{" "}
+        {plural(plan.gpu_minutes, "minute")} on a GPU. A contract that ends before its turn stays as it is.
+      </p>
+    </>
+  );
+}
+
 function Progress({ plan, onOutcome }: { plan: RetryPlanView; onOutcome: (outcome: Outcome) => void }): JSX.Element {
   const { outcome } = plan;
+  const done = plan.cancel ? (outcome?.cancelled ?? 0) : plan.released;
+  const names = OUTCOMES_OF[kindOf(plan) === "cancel" ? "cancel" : "start"];
   return (
     <>
       <p class="lead">
-        {formatNumber(plan.released)} of {plural(plan.jobs, "contract")} started
+        {formatNumber(done)} of {plural(plan.jobs, "contract")} {plan.cancel ? "stopped" : "started"}
       </p>
-      <progress max={Math.max(plan.jobs, 1)} value={plan.released} aria-label="Contracts started" />
+      <progress
+        max={Math.max(plan.jobs, 1)}
+        value={done}
+        aria-label={plan.cancel ? "Contracts stopped" : "Contracts started"}
+      />
+      {(outcome?.cancelled_without_run ?? 0) > 0 && (
+        <p>{plural(outcome?.cancelled_without_run ?? 0, "contract")} stopped before anything of it ran.</p>
+      )}
       {outcome && (
         <ul class="numbers small-numbers">
-          {(Object.keys(OUTCOMES) as Outcome[]).map((name) => (
+          {names.map((name) => (
             <li key={name}>
               <span class="figure">{formatNumber(outcome[name] ?? 0)}</span>
               {(outcome[name] ?? 0) > 0 ? (

@@ -186,6 +186,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::ApplyRetryPlan => {
             to_json(&retry_plans::apply(ports, pipelines, principal, plan_id()).await?)
         }
+        Operation::StopRetryPlan => {
+            to_json(&retry_plans::stop(ports, pipelines, principal, plan_id()).await?)
+        }
         Operation::ListPauses => to_json(&pauses::list(ports, principal).await?),
         Operation::CreatePause => {
             let pause: NewPause = request.json()?;

@@ -58,6 +58,9 @@ impl HttpError {
                     "idempotency-key-reused",
                     "Idempotency key used for another request",
                 ),
+                ApiError::Identical { .. } => {
+                    kind(409, "identical", "The same content was uploaded before")
+                }
                 ApiError::Unavailable(_) => kind(503, "unavailable", "Temporarily unavailable"),
             },
         }
@@ -70,6 +73,10 @@ impl HttpError {
             title: kind.title.to_owned(),
             status: kind.status,
             detail: self.to_string(),
+            identical: match self {
+                Self::Api(ApiError::Identical { jobs, .. }) => jobs.clone(),
+                Self::Api(_) | Self::MethodNotAllowed { .. } => vec![],
+            },
         }
     }
 }

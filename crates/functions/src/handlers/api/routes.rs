@@ -118,7 +118,7 @@ routes! {
     DeleteJobData: "POST" "/jobs/{job_id}/data-deletion", Support, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Permanently deletes the uploaded file, its copies and its results. The job's row stays.";
     CreateRetryPlan: "POST" "/retry-plans", Support, Some("NewRetryPlan") => 201 Some("RetryPlanView"),
-        "Selects failed jobs to retry together. Returns counts and an estimate, and starts no job.";
+        "Selects failed jobs to retry together, or ready jobs to run again (`run_again`), or open jobs to cancel (`cancel`). Returns counts and an estimate, and changes no job. To cancel, the filter must not be empty.";
     ListRetryPlans: "GET" "/retry-plans", Support, None => 200 Some("RetryPlanList"),
         "Lists the newest 50 retry plans.";
     GetRetryPlan: "GET" "/retry-plans/{plan_id}", Support, None => 200 Some("RetryPlanView"),
@@ -127,6 +127,8 @@ routes! {
         "Lists the jobs of a retry plan, each with what became of it.";
     ApplyRetryPlan: "POST" "/retry-plans/{plan_id}/apply", Support, None => 200 Some("RetryPlanView"),
         "Starts to release the jobs of a retry plan at its rate. Has no effect on a plan that is already applied.";
+    StopRetryPlan: "POST" "/retry-plans/{plan_id}/stop", Support, None => 200 Some("RetryPlanView"),
+        "Stops a retry plan: no more of its jobs are started or cancelled, also those whose command is on its way. What has started continues.";
     ListPauses: "GET" "/pauses", AnyRole, None => 200 Some("PauseList"),
         "Lists what is paused, and until when.";
     CreatePause: "POST" "/pauses", Support, Some("NewPause") => 201 Some("PauseView"),

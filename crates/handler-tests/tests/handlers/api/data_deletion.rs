@@ -96,6 +96,8 @@ fn nothing_of_a_document_is_left_after_its_data_is_deleted_and_no_late_message_b
                 reason: "of a plan".to_owned(),
                 force: true,
                 run_again: false,
+                cancel: false,
+                plan: None,
             });
             let body = serde_json::to_string(&command).unwrap();
             let app = story.app();

@@ -374,6 +374,10 @@ fn problems() -> Vec<ProblemKind> {
         ApiError::TooLarge(text()),
         ApiError::UnsupportedType(text()),
         ApiError::IdempotencyKeyReused(text()),
+        ApiError::Identical {
+            detail: text(),
+            jobs: vec![],
+        },
         ApiError::Unavailable(text()),
     ];
     let mut kinds: Vec<ProblemKind> = api_errors
@@ -427,6 +431,9 @@ fn remedy(code: &str) -> &'static str {
         "unsupported-type" => "Send a media type of the pipeline's `content_types` (`GET /me`).",
         "idempotency-key-reused" => {
             "Use a new key for each file. If this is the repetition of an earlier request, send it with the same fields and values."
+        }
+        "identical" => {
+            "Use the jobs in `identical`: each is open, or ready with its result stored. To process the file once more, send the request with `run_anyway`, and with another idempotency key."
         }
         "unavailable" => {
             "Send the request again after the seconds of `Retry-After`. Commands can be repeated: one that was already carried out is refused as `changed` or `refused`, or changes nothing."

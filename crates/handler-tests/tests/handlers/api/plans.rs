@@ -14,7 +14,7 @@ use super::super::fixtures::{NOW, advance, batch, event, failures, find, run};
 use super::{TestApi, audit_log, counts};
 
 /// Takes the retry commands that were sent so far, each as the text of its message and its delay in seconds.
-fn take_commands(api: &TestApi) -> Vec<(String, u32)> {
+pub(super) fn take_commands(api: &TestApi) -> Vec<(String, u32)> {
     let sent = std::mem::take(&mut api.ports().state().retry_commands);
     let text = |command: &jobs::ports::RetryCommand| {
         let message = retry::RetryCommandMessage::from(command);
@@ -25,7 +25,7 @@ fn take_commands(api: &TestApi) -> Vec<(String, u32)> {
         .collect()
 }
 
-fn receive(api: &TestApi, bodies: &[String], received: u32) {
+pub(super) fn receive(api: &TestApi, bodies: &[String], received: u32) {
     for chunk in bodies.chunks(10) {
         let batch = batch(api.handler.app(), chunk, received);
         let response = run(retry::handle(api.handler.app(), batch)).unwrap();
@@ -33,7 +33,7 @@ fn receive(api: &TestApi, bodies: &[String], received: u32) {
     }
 }
 
-fn reconcile(api: &TestApi) {
+pub(super) fn reconcile(api: &TestApi) {
     run(reconciler::handle(
         api.handler.app(),
         event(api.handler.app(), json!({})),
@@ -41,7 +41,7 @@ fn reconcile(api: &TestApi) {
     .unwrap();
 }
 
-fn plan(api: &TestApi, body: Value) -> RetryPlanView {
+pub(super) fn plan(api: &TestApi, body: Value) -> RetryPlanView {
     api.support().post("/retry-plans", body)
 }
 
@@ -249,7 +249,8 @@ fn applied_plan_releases_every_job_once_at_its_rate() {
             missing: 0,
             open: 140,
             ready: 0,
-            failed: 0
+            failed: 0,
+            ..RetryPlanOutcome::default()
         })
     );
     let ids: Vec<_> = api.ports().state().jobs.keys().copied().collect();

@@ -1,0 +1,80 @@
+//! `docket open`: the page of a job, in the browser.
+
+use std::io::IsTerminal;
+use std::process::{Command, Stdio};
+
+use clap::Args;
+
+use crate::CommandContext;
+use crate::account;
+use crate::client::path_segment;
+use crate::error::{CliError, Exit, Result};
+use crate::job_detail;
+use crate::job_ids::{job_id, whole_id};
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Id of the job, or its first 8 characters
+    #[arg(value_parser = job_id)]
+    pub(crate) id: String,
+    /// Print the address of the page, and open nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Address of the page, without a path [default: the one that the service names]
+    #[arg(long, env = "DOCKET_PAGE", value_name = "URL", hide_env_values = true)]
+    pub(crate) page: Option<String>,
+}
+
+/// Prints the address, and opens it unless that was not asked for or there is no browser.
+pub(crate) async fn run(context: &CommandContext, args: OpenArgs) -> Result<Exit> {
+    let id = whole_id(context, &args.id).await?;
+    // That there is such a job is said here, not by a page in another window.
+    job_detail::fetch(context, &id).await?;
+    let page = match args.page {
+        Some(page) => page,
+        None => page_of_service(context).await?,
+    };
+    let url = format!("{}/jobs/{}", page.trim_end_matches('/'), path_segment(&id));
+    let printer = &context.printer;
+    if printer.json {
+        printer.json_document(&serde_json::json!({ "url": url }))?;
+    } else {
+        printer.line(&url)?;
+    }
+    if !args.print && std::io::stdout().is_terminal() && !open_in_browser(&url) {
+        printer.info("no browser was found; open the address yourself");
+    }
+    Ok(Exit::Success)
+}
+
+async fn page_of_service(context: &CommandContext) -> Result<String> {
+    let configuration = account::configuration(context).await?;
+    configuration.page_url.ok_or_else(|| {
+        CliError::usage("the service does not say where its page is")
+            .with_hint("use --page URL, or set DOCKET_PAGE")
+    })
+}
+
+/// Whether a program was found that opens the address. What it prints is not shown.
+fn open_in_browser(url: &str) -> bool {
+    let programs: &[&[&str]] = if cfg!(target_os = "macos") {
+        &[&["open"]]
+    } else if cfg!(windows) {
+        &[&["rundll32", "url.dll,FileProtocolHandler"]]
+    } else {
+        &[&["xdg-open"], &["wslview"], &["gio", "open"]]
+    };
+    programs.iter().any(|program| {
+        let [name, arguments @ ..] = program else {
+            return false;
+        };
+        let mut command = Command::new(name);
+        command
+            .args(arguments)
+            .arg(url)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        command.spawn().is_ok()
+    })
+}
