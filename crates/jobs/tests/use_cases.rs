@@ -303,6 +303,7 @@ fn stored_names_do_not_change() {
         "checks",
         "events",
         "webhooks",
+        "digests",
     ];
     assert_eq!(queues, expected);
     for cause in Cause::ALL {

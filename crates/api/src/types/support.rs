@@ -140,7 +140,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Retry,
         Self::RunAgain,
         Self::Cancel,

@@ -36,7 +36,7 @@ impl Progress {
         let revision = record.as_ref().map_or(0, |record| record.revision);
         let stored = record.and_then(|record| serde_json::from_str::<Self>(&record.body).ok());
         let first = hour_of(now).saturating_sub(HOUR_MS);
-        let progress = stored.unwrap_or(Self {
+        let progress = stored.unwrap_or_else(|| Self {
             next: first,
             ..Self::default()
         });

@@ -1,6 +1,7 @@
 //! The indexes of the job table: `JobIndex`.
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
@@ -55,11 +56,13 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
 
 fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
     let row = Reader { item, path: "" };
+    let created_at = row.time("created_at")?;
+    let sent_after: Option<u64> = row.optional("sent_s", Reader::number)?;
     Ok(OpenJob {
         id: row.parsed("job_id")?,
         pipeline: row.text("pipeline")?.to_owned(),
-        created_at: row.time("created_at")?,
-        sent_at: row.optional("sent_at", Reader::time)?,
+        created_at,
+        sent_at: sent_after.map(|seconds| created_at.plus(Duration::from_secs(seconds))),
     })
 }
 

@@ -53,7 +53,7 @@ pub(super) const OWNED: [&str; 32] = [
     "queue_position",
     "queued_attempt",
     "queued_bytes",
-    "sent_at",
+    "sent_s",
     "failed_shard",
     "failed_at",
     REFERENCE,
@@ -255,7 +255,7 @@ mod tests {
             "next_check_at",
             "pipeline",
             "created_at",
-            "sent_at",
+            "sent_s",
         ];
         for mut job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
             job.pipeline = "p".repeat(40); // the longest name
@@ -263,7 +263,7 @@ mod tests {
             entry.retain(|name, _| PROJECTED.contains(&name.as_str()));
             if entry.contains_key("check_shard") {
                 assert_eq!(
-                    entry.contains_key("sent_at"),
+                    entry.contains_key("sent_s"),
                     job.sent_at().is_some(),
                     "{:?}",
                     job.state
