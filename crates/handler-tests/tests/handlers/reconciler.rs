@@ -337,7 +337,7 @@ fn dead_letters_are_redriven_and_finally_quarantined() {
         advance(&app, 37 * MINUTE);
     }
     let tried = (app.ports.state().now.0 - began) / HOUR;
-    assert_eq!((redriven, quarantined, tried), (6 * 10, 6, 6));
+    assert_eq!((redriven, quarantined, tried), (7 * 10, 7, 6));
     let state = app.ports.state();
     assert!(state.dead_letters.is_empty() && state.redriven.is_empty());
     for (queue, entry) in Queue::ALL.iter().zip(&state.quarantine) {
