@@ -78,7 +78,7 @@ impl Grants {
     }
 }
 
-const GRANTS: [Grants; 14] = [
+const GRANTS: [Grants; 15] = [
     Grants {
         function: "upload-trigger",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
