@@ -267,11 +267,11 @@ where
     fn postpone(&mut self, index: usize, problem: &str) -> bool {
         let now = self.ports.now();
         warn!(tenant = %self.tenant, problem, "digests are sent later");
-        // SES says it of the account: it is true of all.
-        for digest in &mut self.state.digests[index..] {
-            if digest.due <= now.0 {
-                digest.postpone(now);
-            }
+        self.state.digests[index].postpone(now);
+        // SES says it of the account, so the others wait as long.
+        let due = self.state.digests[index].due;
+        for digest in &mut self.state.digests {
+            digest.due = digest.due.max(due);
         }
         self.report.postponed += 1;
         false
