@@ -25,7 +25,7 @@ describe("a content that was uploaded before", { skip: SKIP_REASON }, () => {
     await tray().getByText("Identical to lease.pdf, ready since").waitFor();
     await until("only the other one is sent", () => sent() === before + 1);
     assert.equal(fixture.jobs.size, 2);
-    await tray().getByRole("button", { name: "Review lease (copy).pdf anyway" }).click();
+    await tray().getByRole("button", { name: "Review anyway: lease (copy).pdf" }).click();
     await until("it is sent as well", () => fixture.jobs.size === 3);
     assert.equal(await tray().getByText("Identical to").count(), 0);
   });

@@ -12,7 +12,6 @@ use crate::config;
 use crate::job_ids::job_id;
 use crate::marks::MarkArgs;
 use crate::model_check::ModelCommand;
-use crate::open::OpenArgs;
 use crate::plan::PlanArgs;
 use crate::print;
 use crate::result_check::ResultCommand;
@@ -589,6 +588,19 @@ pub(crate) struct JobListArgs {
     pub(crate) found: Option<String>,
     #[command(flatten)]
     pub(crate) paging: PagingArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OpenArgs {
+    /// Id of the job, or its first 8 characters
+    #[arg(value_parser = job_id)]
+    pub(crate) id: String,
+    /// Print the address of the page, and open nothing
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Address of the page, without a path [default: the one that the service names]
+    #[arg(long, env = "DOCKET_PAGE", value_name = "URL", hide_env_values = true)]
+    pub(crate) page: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

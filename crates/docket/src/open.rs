@@ -3,27 +3,13 @@
 use std::io::IsTerminal;
 use std::process::{Command, Stdio};
 
-use clap::Args;
-
 use crate::CommandContext;
 use crate::account;
+use crate::cli::OpenArgs;
 use crate::client::path_segment;
 use crate::error::{CliError, Exit, Result};
 use crate::job_detail;
-use crate::job_ids::{job_id, whole_id};
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct OpenArgs {
-    /// Id of the job, or its first 8 characters
-    #[arg(value_parser = job_id)]
-    pub(crate) id: String,
-    /// Print the address of the page, and open nothing
-    #[arg(long)]
-    pub(crate) print: bool,
-    /// Address of the page, without a path [default: the one that the service names]
-    #[arg(long, env = "DOCKET_PAGE", value_name = "URL", hide_env_values = true)]
-    pub(crate) page: Option<String>,
-}
+use crate::job_ids::whole_id;
 
 /// Prints the address, and opens it unless that was not asked for or there is no browser.
 pub(crate) async fn run(context: &CommandContext, args: OpenArgs) -> Result<Exit> {

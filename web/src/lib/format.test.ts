@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { formatBytes, formatDuration, formatMoment, humanize, roughDuration, titleCase } from "./format";
+import { formatBytes, formatDuration, formatExactly, formatMoment, humanize, roughDuration, titleCase } from "./format";
 
 test("sizes have two significant digits and durations at most two units", () => {
   assert.deepEqual([0, 1023, 1024, 26_214_400, 1_073_741_824, 1_500_000].map(formatBytes), [
@@ -41,4 +41,8 @@ test("a time is shown as time of day, yesterday, date or year by its age", () =>
 test("identifiers of the service are shown as words", () => {
   assert.equal(humanize("ModelError"), "model error");
   assert.equal(titleCase("liability_cap"), "Liability cap");
+});
+
+test("a tooltip has the time in UTC too, as the command line prints it", () => {
+  assert.match(formatExactly(Date.UTC(2026, 10, 23, 10, 31, 5)), /\(2026-11-23 10:31:05Z\)$/);
 });

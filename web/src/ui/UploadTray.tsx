@@ -124,7 +124,7 @@ function Identical({ item }: { item: UploadItem }): JSX.Element | null {
         <button
           type="button"
           class="link"
-          aria-label={`Review ${file.name} anyway`}
+          aria-label={`Review anyway: ${file.name}`}
           onClick={() => uploads.runAnyway(item)}
         >
           Review anyway

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'cancel', 'delete-data', 'plan', 'apply-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
 
 
 class AuditEntry(TypedDict):
@@ -34,6 +34,7 @@ CallerRole: TypeAlias = Literal['customer', 'reviewer', 'support']
 
 class ClientConfiguration(TypedDict):
     client_id: str
+    page_url: NotRequired[str]
     sign_in_url: str
     web_socket_url: str
 
@@ -169,6 +170,8 @@ class NewUpload(TypedDict, closed=True):
     name: str
     pipeline: str
     reference: NotRequired[str | None]
+    run_anyway: NotRequired[bool]
+    sha256: NotRequired[str | None]
     tags: NotRequired[dict[str, str]]
     tenant: NotRequired[str | None]
 
@@ -207,16 +210,6 @@ class PipelineView(TypedDict):
     result_type: str
     slo_seconds: int
     typical_run_seconds: int
-
-
-class Problem(TypedDict):
-    detail: str
-    status: int
-    title: str
-    type: str
-
-
-ProblemOrGatewayError: TypeAlias = Problem | GatewayError
 
 
 class QuarantineCommandRequest(TypedDict, closed=True):
@@ -285,6 +278,8 @@ class RetryPlanJobsQuery(TypedDict, closed=True):
 
 
 class RetryPlanOutcome(TypedDict):
+    cancelled: NotRequired[int]
+    cancelled_without_run: NotRequired[int]
     failed: int
     missing: NotRequired[int]
     open: int
@@ -293,7 +288,7 @@ class RetryPlanOutcome(TypedDict):
     waiting: int
 
 
-RetryPlanStatus: TypeAlias = Literal['planned', 'releasing', 'released']
+RetryPlanStatus: TypeAlias = Literal['planned', 'releasing', 'released', 'stopped']
 
 
 class RetryPlanView(TypedDict):
@@ -302,7 +297,10 @@ class RetryPlanView(TypedDict):
     by_cause: list[NamedCount]
     by_model: NotRequired[list[NamedCount]]
     by_pipeline: list[NamedCount]
+    by_state: NotRequired[list[NamedCount]]
+    cancel: NotRequired[bool]
     created_at: int
+    documents_deleted: NotRequired[int]
     filter: RetryPlanFilter
     gpu_minutes: int
     id: str
@@ -314,6 +312,7 @@ class RetryPlanView(TypedDict):
     released: int
     run_again: NotRequired[bool]
     status: RetryPlanStatus
+    stopped_at: NotRequired[int]
     truncated: bool
 
 
@@ -498,6 +497,7 @@ class MarksView(TypedDict):
 
 
 class NewRetryPlan(TypedDict, closed=True):
+    cancel: NotRequired[bool]
     filter: NotRequired[RetryPlanFilter]
     force: NotRequired[bool]
     per_minute: NotRequired[int | None]
@@ -581,7 +581,18 @@ class JobView(TypedDict):
 class PlannedJobView(TypedDict):
     job: NotRequired[JobView]
     job_id: str
-    outcome: Literal['waiting', 'skipped', 'missing', 'open', 'ready', 'failed']
+    outcome: Literal['waiting', 'skipped', 'missing', 'open', 'ready', 'failed', 'cancelled']
+
+
+class Problem(TypedDict):
+    detail: str
+    identical: NotRequired[list[JobView]]
+    status: int
+    title: str
+    type: str
+
+
+ProblemOrGatewayError: TypeAlias = Problem | GatewayError
 
 
 class RetryPlanJobs(TypedDict):

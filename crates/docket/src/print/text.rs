@@ -35,15 +35,25 @@ const fn is_deceptive(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A size in B, KB, MB or GB (powers of 1,000).
+/// A size in B, KB, MB, GB or TB: in powers of 1,024, as the pipelines' limits are.
 pub(crate) fn byte_size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let number = bytes as f64;
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.0} KB", number / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", number / 1e6),
-        _ => format!("{:.2} GB", number / 1e9),
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+    let mut value = bytes as f64;
+    let mut unit = "B";
+    for next in ["KB", "MB", "GB", "TB"] {
+        if value < 1023.5 {
+            break;
+        }
+        value /= 1024.0;
+        unit = next;
+    }
+    if value < 9.95 {
+        format!("{value:.1} {unit}")
+    } else {
+        format!("{value:.0} {unit}")
     }
 }
 
@@ -82,8 +92,12 @@ mod tests {
     #[test]
     fn sizes_and_counts_are_formatted_for_people() {
         assert_eq!(byte_size(999), "999 B");
-        assert_eq!(byte_size(26_214_400), "26.2 MB");
-        assert_eq!(byte_size(1 << 30), "1.07 GB");
+        // As on the page (`formatBytes` in web/src/lib/format.ts).
+        let sizes = [0, 1023, 1024, 26_214_400, 1 << 30, 1_500_000].map(byte_size);
+        assert_eq!(
+            sizes,
+            ["0 B", "1023 B", "1.0 KB", "25 MB", "1.0 GB", "1.4 MB"]
+        );
         assert_eq!(pluralize(1, "job", "jobs"), "1 job");
         assert_eq!(pluralize(0, "job", "jobs"), "0 jobs");
     }

@@ -1,9 +1,10 @@
 //! Progress of one file: a bar on a terminal, otherwise a line per change; nothing with `--json`.
 
+use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::print::{Printer, byte_size, sanitize};
 
@@ -58,9 +59,7 @@ impl<'a> FileProgress<'a> {
             });
             return;
         }
-        self.set_template(
-            "{prefix} {wide_bar} {decimal_bytes:>10} of {decimal_total_bytes}  {decimal_bytes_per_sec:>12}  {eta:>4}",
-        );
+        self.set_template("{prefix} {wide_bar} {sent:>8} of {size}  {rate:>10}  {eta:>4}");
         self.bar.reset_eta();
         self.show();
     }
@@ -117,7 +116,24 @@ impl<'a> FileProgress<'a> {
 
     fn set_template(&self, template: &str) {
         if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("━╸ "));
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a rate is no negative number, and far below the limit"
+            )]
+            let rate = |state: &ProgressState| byte_size(state.per_sec() as u64);
+            let style = style
+                .progress_chars("━╸ ")
+                .with_key("sent", |state: &ProgressState, out: &mut dyn Write| {
+                    out.write_str(&byte_size(state.pos())).ok();
+                })
+                .with_key("size", |state: &ProgressState, out: &mut dyn Write| {
+                    out.write_str(&byte_size(state.len().unwrap_or(0))).ok();
+                })
+                .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
+                    write!(out, "{}/s", rate(state)).ok();
+                });
+            self.bar.set_style(style);
         }
     }
 }

@@ -187,7 +187,7 @@ fn interrupted_upload_resumes_with_the_missing_parts() {
     let output = upload(&setup, &file, &[]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(
-        output.stderr.contains("resuming after 328 KB"),
+        output.stderr.contains("resuming after 320 KB"),
         "{output:?}"
     );
     assert_eq!(setup.unfinished_uploads(), 0);

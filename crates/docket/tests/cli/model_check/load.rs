@@ -115,8 +115,8 @@ fn limit_of_the_size_is_found() {
             (finding.status.as_str(), report.output.code),
             ("fail", Some(1))
         );
-        assert!(finding.seen.starts_with("400 KB"), "{finding:?}");
-        assert!(finding.seen.ends_with("100 KB has a result"), "{finding:?}");
+        assert!(finding.seen.starts_with("391 KB"), "{finding:?}");
+        assert!(finding.seen.ends_with("98 KB has a result"), "{finding:?}");
     }
 }
 
