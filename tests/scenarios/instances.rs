@@ -7,7 +7,7 @@ use devstack::Stack;
 use serde_json::Value;
 
 use crate::support::{
-    EndpointFaults, PAST_MS, TestTenant, aws, contract, deploy_shipped, deploy_with_settings,
+    EndpointFaults, PAST_MS, TestTenant, aws_cli, contract, deploy_shipped, deploy_with_settings,
     reconcile, text, until, update_row,
 };
 
@@ -36,7 +36,7 @@ impl ScaledByDocket {
         deploy_with_settings(stack, FUNCTION, PIPELINE, capacity);
         let timeout = ["--function-name", "docket-capacity", "--timeout", "12"];
         // One evaluation per run.
-        aws(
+        aws_cli(
             stack,
             &[&["lambda", "update-function-configuration"][..], &timeout].concat(),
         );
@@ -47,7 +47,7 @@ impl ScaledByDocket {
         let answer = std::env::temp_dir().join(format!("adjusted-{}.json", std::process::id()));
         let invoke = ["lambda", "invoke", "--function-name", "docket-capacity"];
         let payload = ["--payload", "{}", answer.to_str().unwrap()];
-        let printed = aws(self.stack, &[&invoke[..], &payload].concat());
+        let printed = aws_cli(self.stack, &[&invoke[..], &payload].concat());
         let text = std::fs::read_to_string(&answer).unwrap();
         std::fs::remove_file(&answer).unwrap();
         assert!(!printed.contains("FunctionError"), "{printed}{text}");

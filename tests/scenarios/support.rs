@@ -24,7 +24,7 @@ use functions::config::{AwsConfig, Environment};
 use serde_json::Value;
 
 pub(crate) use event_listener::EventListener;
-pub(crate) use function_code::{aws, deploy_shipped, deploy_with_settings};
+pub(crate) use function_code::{aws_cli, deploy_shipped, deploy_with_settings};
 pub(crate) use notifications::{
     DOC_UNDERSTANDING, EndpointFaults, LEGAL_REVIEW, RunResult, UnreportedJob, publish_success,
     success_notification,

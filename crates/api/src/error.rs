@@ -46,6 +46,13 @@ pub enum ApiError {
     /// The caller used the idempotency key for another request.
     #[error("{0}")]
     IdempotencyKeyReused(String),
+    /// The tenant has used up one of its limits.
+    #[error("{detail}")]
+    LimitReached {
+        detail: String,
+        /// When the same request may succeed at the earliest.
+        retry_after_seconds: u64,
+    },
     /// A dependency did not answer. The caller may try again.
     #[error("{0}")]
     Unavailable(String),

@@ -3,7 +3,7 @@
 //! An [`UploadSession`] records who uploads what, before any request is signed.
 
 use super::{ApiError, Principal, tenants};
-use crate::ports::{ObjectTransfers, UploadConstraints};
+use crate::ports::{JobList, ObjectTransfers, UploadConstraints};
 use crate::types::{NewUpload, UploadView};
 use jobs::file_name::clean;
 use jobs::id::{JobId, Tenant, Timestamp};
@@ -14,6 +14,7 @@ use jobs::upload_session::{EXTENSION, SESSION_KEY, UploadSession, new_uuid};
 use jobs::upload_session::{collection as session_collection, find, read};
 
 mod idempotency;
+mod limits;
 mod multipart;
 mod validation;
 
@@ -48,6 +49,7 @@ pub(super) fn upload_view(session: &UploadSession) -> UploadView {
         reference: session.reference.clone(),
         batch: session.batch.clone(),
         tags: Tags::from_lines(session.tags.clone()),
+        lane: session.lane,
         uploaded: false,
         put: None,
         multipart: None,
@@ -66,7 +68,7 @@ fn constraints(session: &UploadSession) -> UploadConstraints {
 /// idempotency key returns the same session.
 ///
 /// # Errors
-/// If the pipeline does not take such a file, or the idempotency key was used for another request.
+/// If the pipeline does not take such a file, the tenant has used up a limit, or the idempotency key was used for another request.
 pub async fn create<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -76,7 +78,7 @@ pub async fn create<P>(
     idempotency_key: Option<&str>,
 ) -> Result<UploadView, ApiError>
 where
-    P: KeyValueStore + ObjectStore + ObjectTransfers + Clock,
+    P: KeyValueStore + JobList + ObjectStore + ObjectTransfers + Clock,
 {
     let pipeline = pipelines.get(&upload.pipeline).ok_or_else(|| {
         let known: Vec<&str> = pipelines.iter().map(|one| one.name.as_str()).collect();
@@ -105,6 +107,9 @@ where
     let key = format!("{}{tenant}/{uuid}{EXTENSION}", pipeline.prefix);
     let id = JobId::of_key(bucket, &key);
     let is_repeated = claim.as_ref().is_some_and(|claim| claim.is_repeated);
+    if !is_repeated || find(ports, id).await?.is_none() {
+        limits::check(ports, pipelines, pipeline, &tenant).await?;
+    }
     let session = UploadSession {
         job: id.to_string(),
         bucket: bucket.to_owned(),
@@ -122,6 +127,7 @@ where
         reference: labels.reference,
         batch: labels.batch,
         tags: labels.tags.lines().to_owned(),
+        lane: labels.lane,
         idempotency_record: claim.map(|claim| claim.record),
     };
     let (session, is_new) = store(ports, id, session, is_repeated).await?;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use api::types::NewUpload;
 use api::uploads::MAX_SINGLE_PUT_BYTES;
+use jobs::lane::Lane;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::window::has_window;
 
@@ -139,6 +140,7 @@ impl HistoryPlan {
             reference: None,
             batch: None,
             tags: Vec::new(),
+            lane: number.is_multiple_of(3).then_some(Lane::Bulk),
         };
         let poisoned = env.strikes(FaultKind::InputPoisoned);
         let new = Rc::new(new);
@@ -259,6 +261,11 @@ impl HistoryPlan {
             let poisoned = false;
             let upload = UserAction::Upload { key, poisoned };
             self.add(at + after, PlannedEvent::Action(upload));
+        }
+        // Support does so while they wait.
+        for _ in 0..env.rng.up_to(2) {
+            let after = env.between(30 * SECOND, 10 * MINUTE);
+            self.add(at + after, PlannedEvent::Action(UserAction::MakeUrgent));
         }
     }
 

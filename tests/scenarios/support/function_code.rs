@@ -7,7 +7,7 @@ use devstack::Stack;
 use devstack::cloud::{ACCESS_KEY, REGION, SECRET_KEY};
 
 /// Runs the AWS CLI of the local stack.
-pub(crate) fn aws(stack: &Stack, arguments: &[&str]) -> String {
+pub(crate) fn aws_cli(stack: &Stack, arguments: &[&str]) -> String {
     let done = Command::new(devstack::venv_python().unwrap())
         .args(["-m", "awscli"])
         .args(arguments)
@@ -67,5 +67,5 @@ fn deploy(stack: &Stack, function: &str, zip: &Path) {
     let code = format!("fileb://{}", zip.display());
     let name = format!("docket-{function}");
     let arguments = ["lambda", "update-function-code", "--function-name", &name];
-    aws(stack, &[&arguments[..], &["--zip-file", &code]].concat());
+    aws_cli(stack, &[&arguments[..], &["--zip-file", &code]].concat());
 }

@@ -261,6 +261,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/urgent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a queued job start before all others of its pipeline. At most 20 jobs of a pipeline are urgent at a time. Refused as `changed` or `refused`.
+         * @description Access: support.
+         */
+        post: operations["MakeJobUrgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me": {
         parameters: {
             query?: never;
@@ -805,7 +825,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
+        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -1124,7 +1144,7 @@ export interface components {
              */
             type: "job.changed";
         };
-        /** @description Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `cancel` and `data-deletion`. */
+        /** @description Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `urgent`, `cancel` and `data-deletion`. */
         JobCommandRequest: {
             /**
              * Format: int64
@@ -1318,6 +1338,8 @@ export interface components {
             failure?: components["schemas"]["FailureView"];
             /** @description The same for all versions and attempts of the job: a UUID. */
             id: string;
+            /** @description `bulk`: it gives way to documents of lane `standard` while the pipeline's endpoint has work enough. Absent: `standard`. */
+            lane?: components["schemas"]["Lane"];
             /** @description What people noted about the contract. */
             marks?: components["schemas"]["MarksView"];
             /** @description The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result. */
@@ -1352,12 +1374,19 @@ export interface components {
             updated_at: number;
             /** @description Who uploaded the document, if it was uploaded through the API. Not in events for programs. */
             uploaded_by?: string;
+            /** @description It is queued, and support made it urgent: it starts before all others of its pipeline. */
+            urgent?: boolean;
             /**
              * Format: int64
              * @description Grows with every change. Of two views of a job, the one with the higher version is newer.
              */
             version: number;
         };
+        /**
+         * @description A lane. The uploader says it, otherwise the pipeline does.
+         * @enum {string}
+         */
+        Lane: "standard" | "bulk";
         /** @description Body of `POST /jobs/{job_id}/marks`. What is absent stays. */
         MarksChange: {
             /** @description Who is to review it, as in `GET /me`. Empty: nobody. */
@@ -1500,6 +1529,8 @@ export interface components {
             bytes: number;
             /** @description The file's media type, one of the pipeline's `content_types`. */
             content_type: string;
+            /** @description `bulk` for documents that can wait: they give way to those of `standard`. Without it, the pipeline decides. */
+            lane?: components["schemas"]["Lane"] | null;
             /**
              * @description The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes, control
              *     characters, and characters that change the direction of text.
@@ -2031,6 +2062,8 @@ export interface components {
             expires_at: number;
             /** @description The id of the upload session, and of the job that is created when the file is uploaded. */
             job_id: string;
+            /** @description Of the request, or else of the pipeline. Absent: `standard`. */
+            lane?: components["schemas"]["Lane"];
             /** @description Present if the file is uploaded in parts. */
             multipart?: components["schemas"]["MultipartUploadView"];
             /** @description The file's name. Plain text. Escape it before you show it as HTML. */
@@ -2056,8 +2089,8 @@ export interface components {
              */
             since: number;
             /**
-             * @description Its place among the queued jobs of its tenant, in words, such as `12th of 40 in its organisation's turn`. Tenants take turns,
-             *     so it does not depend on what others queued.
+             * @description Its place among the queued jobs of its tenant in its lane, in words, such as `12th of 40 in its organization's turn, next
+             *     release in about 2 min`. Tenants take turns, so the place does not depend on what others queued.
              */
             turn?: string;
         };
@@ -3169,6 +3202,89 @@ export interface operations {
         responses: {
             /** @description Success. */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCommandResult"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    MakeJobUrgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobCommandRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4564,13 +4680,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
-            /** @description Too many requests. Send it again after a second. */
+            /** @description The tenant has reached one of its limits; send the request again after the seconds of `Retry-After`. From API Gateway: too many requests; send it again after a second. */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GatewayError"];
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'cancel', 'delete-data', 'plan', 'apply-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
 
 
 class AuditEntry(TypedDict):
@@ -119,6 +119,9 @@ class JobCommandRequest(TypedDict, closed=True):
 JobStatus: TypeAlias = Literal['Queued', 'Submitting', 'InProgress', 'RetryScheduled', 'Ready', 'Failed', 'Cancelled', 'Erased']
 
 
+Lane: TypeAlias = Literal['standard', 'bulk']
+
+
 class MarksChange(TypedDict, closed=True):
     assigned_to: NotRequired[str | None]
     corrected_by: NotRequired[str | None]
@@ -166,6 +169,7 @@ class NewUpload(TypedDict, closed=True):
     batch: NotRequired[str | None]
     bytes: int
     content_type: str
+    lane: NotRequired[Lane | None]
     name: str
     pipeline: str
     reference: NotRequired[str | None]
@@ -367,6 +371,7 @@ class UploadView(TypedDict):
     created_at: int
     expires_at: int
     job_id: str
+    lane: NotRequired[Lane]
     multipart: NotRequired[MultipartUploadView]
     name: str
     pipeline: str
@@ -563,6 +568,7 @@ class JobView(TypedDict):
     earlier_result: NotRequired[int]
     failure: NotRequired[FailureView]
     id: str
+    lane: NotRequired[Lane]
     marks: NotRequired[MarksView]
     model: NotRequired[ModelView]
     name: str
@@ -575,6 +581,7 @@ class JobView(TypedDict):
     tenant: str
     updated_at: int
     uploaded_by: NotRequired[str]
+    urgent: NotRequired[bool]
     version: int
 
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
 use jobs::labels::Tags;
+use jobs::lane::Lane;
 use serde::{Deserialize, Serialize};
 
 use super::SignedRequest;
@@ -44,6 +45,9 @@ pub struct NewUpload {
     #[cfg_attr(feature = "schema", schemars(schema_with = "tags_schema"))]
     #[serde(default, skip_serializing_if = "Vec::is_empty", with = "pairs")]
     pub tags: Vec<(String, String)>,
+    /// `bulk` for documents that can wait: they give way to those of `standard`. Without it, the pipeline decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
 }
 
 /// A JSON object of texts as a list of pairs, in the order of the document.
@@ -114,6 +118,9 @@ pub struct UploadView {
     )]
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
+    /// Of the request, or else of the pipeline. Absent: `standard`.
+    #[serde(default, skip_serializing_if = "Lane::is_standard")]
+    pub lane: Lane,
     /// The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uploaded: bool,

@@ -45,18 +45,22 @@ pub(super) fn hash_of(upload: &NewUpload, labels: &Labels) -> String {
         reference: _,
         batch: _,
         tags: _,
+        lane,
     } = upload;
     let bytes = bytes.to_string();
-    hash(&[
-        Some(pipeline),
+    let mut fields: Vec<Option<&str>> = vec![
+        Some(pipeline.as_str()),
         tenant.as_deref(),
-        Some(name),
-        Some(&bytes),
-        Some(content_type),
+        Some(name.as_str()),
+        Some(bytes.as_str()),
+        Some(content_type.as_str()),
         labels.reference.as_deref(),
         labels.batch.as_deref(),
         Some(labels.tags.lines()),
-    ])
+    ];
+    // Requests without a lane have the hash that they had before there were lanes.
+    fields.extend(lane.map(|lane| Some(lane.name())));
+    hash(&fields)
 }
 
 /// The upload session that belongs to an idempotency key.

@@ -296,6 +296,7 @@ impl UploadCommand<'_> {
             reference: self.args.labels.reference.clone(),
             batch: self.args.labels.batch.clone(),
             tags: self.args.labels.tags.clone(),
+            lane: self.args.labels.lane,
         };
         self.context
             .client

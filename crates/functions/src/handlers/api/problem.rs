@@ -58,6 +58,9 @@ impl HttpError {
                     "idempotency-key-reused",
                     "Idempotency key used for another request",
                 ),
+                ApiError::LimitReached { .. } => {
+                    kind(429, "limit-reached", "The tenant's limit is reached")
+                }
                 ApiError::Unavailable(_) => kind(503, "unavailable", "Temporarily unavailable"),
             },
         }

@@ -212,6 +212,10 @@ fn gateway_responses(route: &Route) -> Value {
         "429": {"description": "Too many requests. Send it again after a second.", "content": {"application/json": gateway}},
         "5XX": {"description": "Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second.", "content": both},
     });
+    if route.operation == Operation::CreateUpload {
+        let description = "The tenant has reached one of its limits; send the request again after the seconds of `Retry-After`. From API Gateway: too many requests; send it again after a second.";
+        responses["429"] = json!({"description": description, "content": both});
+    }
     if route.access != Access::Public {
         responses["401"] = json!({"description": "The token is missing, expired, or of another user pool.", "content": {"application/json": gateway}});
     }
@@ -361,6 +365,10 @@ fn problems() -> Vec<ProblemKind> {
         ApiError::TooLarge(text()),
         ApiError::UnsupportedType(text()),
         ApiError::IdempotencyKeyReused(text()),
+        ApiError::LimitReached {
+            detail: text(),
+            retry_after_seconds: 1,
+        },
         ApiError::Unavailable(text()),
     ];
     let mut kinds: Vec<ProblemKind> = api_errors
@@ -414,6 +422,9 @@ fn remedy(code: &str) -> &'static str {
         "unsupported-type" => "Send a media type of the pipeline's `content_types` (`GET /me`).",
         "idempotency-key-reused" => {
             "Use a new key for each file. If this is the repetition of an earlier request, send it with the same fields and values."
+        }
+        "limit-reached" => {
+            "Send the request again after the seconds of `Retry-After`. `detail` says which limit of the tenant it is; the operators set it (`tenant_limits` in `pipelines.toml`)."
         }
         "unavailable" => {
             "Send the request again after the seconds of `Retry-After`. Commands can be repeated: one that was already carried out is refused as `changed` or `refused`, or changes nothing."
@@ -606,6 +617,7 @@ They are fixed when the document is uploaded, and deleted with the document's da
 |---|---|
 | `x-amz-meta-docket-reference` | as `reference` |
 | `x-amz-meta-docket-batch` | as `batch` |
+| `x-amz-meta-docket-lane` | as `lane`: `standard` or `bulk` |
 | `x-amz-meta-docket-tags` | `name=value&name=value`, as in S3's own header `x-amz-tagging` |
 | `x-amz-meta-original-name` | the file's name, if it is not the end of the key |
 
