@@ -30,7 +30,7 @@ NONCURRENT_DAYS = 7  # how long an expired or overwritten version stays, to undo
 def read_pipelines(infra=INFRA):
     """The tables of pipelines.toml, by pipeline."""
     settings = tomllib.loads((infra / "pipelines.toml").read_text())
-    return {name: table for name, table in settings.items() if isinstance(table, dict)}
+    return {name: table for name, table in settings.items() if isinstance(table, dict) and name != "tenant_limits"}
 
 
 def notifications(pipelines):

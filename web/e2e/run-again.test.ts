@@ -40,6 +40,18 @@ describe("a contract that is reviewed again", { skip: SKIP_REASON }, () => {
     await at.getByLabel("Compare with").waitFor();
   }
 
+  test("support puts a queued one before the others, with a reason", async () => {
+    const job = fixture.set(newJob({ status: "Queued", lane: "bulk" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, SUPPORT);
+    await page.getByText("Lane: bulk").waitFor();
+    await page.getByRole("button", { name: "Review this document first…" }).click();
+    await page.getByLabel("Reason").fill("The customer signs at noon");
+    await page.getByRole("button", { name: "Review first", exact: true }).click();
+    await page.getByText("The document is the next to be reviewed").waitFor();
+    await page.getByText("The customer signs at noon").first().waitFor();
+    assert.equal(await page.getByRole("button", { name: "Review this document first…" }).count(), 0);
+  });
+
   test("support starts it, the present result stays, and then both can be read", async () => {
     fixture.reviews.set(1, JSON.stringify(OLDER));
     fixture.reviews.set(2, JSON.stringify(NEWER));

@@ -7,7 +7,7 @@ use super::{ApiError, Principal, tenants};
 use crate::ports::{JobList, TimeRange};
 use crate::types::BatchView;
 use jobs::job::Job;
-use jobs::ports::{Clock, KeyValueStore};
+use jobs::ports::{Clock, JobIndex, KeyValueStore};
 use jobs::state::StatusGroup;
 use jobs::view::JobView;
 
@@ -19,7 +19,7 @@ pub(crate) const MAX_COUNTED_JOBS: usize = 2000;
 /// # Errors
 /// If the principal has no access to the tenant or must name one, the batch has no job that the principal may see, or a
 /// dependency does not answer.
-pub async fn show<P: JobList + KeyValueStore + Clock>(
+pub async fn show<P: JobList + JobIndex + KeyValueStore + Clock>(
     ports: &P,
     principal: &Principal,
     name: &str,

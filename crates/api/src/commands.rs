@@ -1,17 +1,22 @@
-//! Commands about one job: retry it, run it again, cancel it.
+//! Commands about one job: retry it, run it again, make it urgent, cancel it.
 
 use super::audit::{self, AuditTarget, PendingAudit};
 use super::job_detail::visible_job;
 use super::{ApiError, Principal};
 use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
-use jobs::commands::{CancelResult, JobCommand, RetryResult, cancel_job, retry_job};
+use jobs::commands::{
+    CancelResult, JobCommand, RetryResult, UrgentResult, cancel_job, make_urgent, retry_job,
+};
 use jobs::effects::run_command_effects;
 use jobs::id::Timestamp;
 use jobs::job::Job;
 use jobs::ports::{
-    CheckQueue, Clock, Connections, DelayedMessage, JobStore, KeyValueStore, ObjectStore, Pusher,
+    CheckQueue, Clock, Connections, DelayedMessage, JobIndex, JobStore, KeyValueStore, ObjectStore,
+    Pusher, Unavailable,
 };
+use jobs::queue_position;
+use jobs::release_window;
 use jobs::transition::IgnoreReason;
 use jobs::view::JobView;
 
@@ -165,6 +170,72 @@ where
     }
 }
 
+/// Urgent jobs of a pipeline that may be queued at a time: if everything is urgent, nothing is.
+pub const MAX_URGENT: u16 = 20;
+
+/// Lets a queued job start before all others of its pipeline.
+///
+/// # Errors
+/// Unless the caller is support, or if the job has changed, is not queued or is urgent already, or if [`MAX_URGENT`] jobs of its
+/// pipeline are.
+pub async fn urgent<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    principal: &Principal,
+    id: &str,
+    request: &JobCommandRequest,
+    push_until: Timestamp,
+) -> Result<JobCommandResult, ApiError>
+where
+    P: JobStore + JobIndex + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
+{
+    principal.must_be_support()?;
+    let job = visible_job(ports, run, principal, id).await?;
+    let command = job_command(principal, &job, request)?;
+    let target = AuditTarget::job(id, &job);
+    let audit = begin_audit(ports, run, principal, AuditAction::Urgent, target, request).await?;
+    if urgent_jobs(ports, &job.pipeline).await? >= usize::from(MAX_URGENT) {
+        let refused = ApiError::Refused(format!(
+            "{MAX_URGENT} jobs of this pipeline are urgent already; wait until some of them have started"
+        ));
+        return Err(audit.refuse(ports, refused).await);
+    }
+    match make_urgent(ports, run, &command).await {
+        Ok(UrgentResult::Urgent(job)) => {
+            audit
+                .finish(ports, "it starts before the others of its pipeline")
+                .await;
+            let result = command_result(&job, false);
+            release_window::request(ports, &job.pipeline).await;
+            run_command_effects(ports, job, push_until).await;
+            Ok(result)
+        }
+        Ok(UrgentResult::Refused(_, IgnoreReason::AlreadyApplied)) => {
+            let refused = ApiError::Refused("the job is urgent already".to_owned());
+            Err(audit.refuse(ports, refused).await)
+        }
+        Ok(UrgentResult::Refused(job, reason)) => Err(audit
+            .refuse(ports, refusal(&job, reason, "made urgent"))
+            .await),
+        Err(error) => Err(audit.refuse(ports, ApiError::from(error)).await),
+    }
+}
+
+/// Counted in the index, which may lag behind the rows by a moment.
+async fn urgent_jobs<P: JobIndex>(ports: &P, pipeline: &str) -> Result<usize, Unavailable> {
+    let shard = queue_position::shard(pipeline);
+    let first = queue_position::urgent_position(Timestamp(0));
+    // Pipelines of the same shard have theirs there, too.
+    let page = ports
+        .queued_jobs(shard, first, None, MAX_URGENT * 8)
+        .await?;
+    let of_pipeline = page
+        .items
+        .iter()
+        .filter(|job| job.is_urgent() && job.pipeline == pipeline);
+    Ok(of_pipeline.count())
+}
+
 /// Cancels an open job.
 ///
 /// # Errors
@@ -207,6 +278,7 @@ pub(super) fn refusal(job: &Job, reason: IgnoreReason, action: &str) -> ApiError
     let advice = match reason {
         IgnoreReason::StillOpen => "it is still open; cancel it first, or wait until it is final",
         IgnoreReason::Erased => "its data was deleted, so there is nothing to process",
+        IgnoreReason::NotQueued => "only a job that waits in the queue can start earlier",
         IgnoreReason::NoResult => "it has no result; retry it if it failed",
         IgnoreReason::RunningAgain => {
             "it is being run again, and keeps its earlier result if that fails"

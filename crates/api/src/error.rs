@@ -50,6 +50,13 @@ pub enum ApiError {
     /// The tenant has uploaded the same content before. These are the jobs of it, newest first.
     #[error("{detail}")]
     Identical { detail: String, jobs: Vec<JobView> },
+    /// The tenant has used up one of its limits.
+    #[error("{detail}")]
+    LimitReached {
+        detail: String,
+        /// When the same request may succeed at the earliest.
+        retry_after_seconds: u64,
+    },
     /// A dependency did not answer. The caller may try again.
     #[error("{0}")]
     Unavailable(String),

@@ -6,15 +6,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
-use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::job::Job;
 use jobs::model_version::AttemptModel;
-use jobs::pause::MAX_PAUSE;
-use jobs::state::{Cause, Failure, RetryBudget, State};
+use jobs::state::{Cause, Failure, State};
 use jobs::view::ReadyByView;
 
 mod help;
+mod next;
+mod timeline;
 
 /// How long a job's check may be overdue before the job counts as stalled. The reconciler runs every 5 minutes, its
 /// message takes seconds, and a message that failed once is delivered again after 6 minutes.
@@ -47,8 +47,8 @@ pub struct WaitingView {
     pub on: WaitsOn,
     /// When the job began to wait for it.
     pub since: u64,
-    /// Its place among the queued jobs of its tenant, in words, such as `12th of 40 in its organisation's turn`. Tenants take turns,
-    /// so it does not depend on what others queued.
+    /// Its place among the queued jobs of its tenant in its lane, in words, such as `12th of 40 in its organization's turn, next
+    /// release in about 2 min`. Tenants take turns, so the place does not depend on what others queued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<String>,
 }
@@ -124,30 +124,10 @@ pub fn explain(job: &Job, now: Timestamp) -> Explanation {
         summary: summary(job, now),
         waiting: waiting(job, now),
         ready_by: None,
-        next: next(job, now),
-        timeline: timeline(job),
+        next: next::next(job, now),
+        timeline: timeline::timeline(job),
         help: help::help(job, now),
     }
-}
-
-fn timeline(job: &Job) -> Vec<ExplanationStep> {
-    let mut steps: Vec<ExplanationStep> = Vec::new();
-    for entry in &job.history {
-        steps.push(past(job, entry));
-        // The first entry is the upload.
-        if steps.len() == 1 {
-            steps.extend(job.input.labels.invalid_labels().map(|invalid| {
-                let field = invalid.field.name();
-                ExplanationStep {
-                    at: job.created_at.0,
-                    what: format!("warning: the object's metadata x-amz-meta-docket-{field} was not used: {invalid}"),
-                    actor: None,
-                    reason: None,
-                }
-            }));
-        }
-    }
-    steps
 }
 
 /// Whether a job's check is overdue by more than 15 minutes. A queued job waits for its turn, or for a pause to end.
@@ -318,174 +298,4 @@ fn waiting(job: &Job, now: Timestamp) -> Option<WaitingView> {
             turn: None,
         },
     })
-}
-
-fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
-    let step = |at: Timestamp, what: String| ExplanationStep {
-        at: at.0,
-        what,
-        actor: None,
-        reason: None,
-    };
-    let last_check = |deadline: Timestamp, budget: &RetryBudget, attempt: Attempt| {
-        let then = if attempt < budget.last_attempt && !is_too_late(job, deadline, budget) {
-            "without a result, another attempt starts"
-        } else if budget.earlier_result == Attempt::NONE {
-            "without a result, the job fails"
-        } else {
-            "without a result, the job is ready with its earlier result"
-        };
-        step(
-            deadline,
-            format!(
-                "deadline of the attempt: until then the service checks S3 for a result from time to time, and once more at this time; {then}"
-            ),
-        )
-    };
-    if is_stalled(&job.state, now) {
-        let what = match job.state {
-            State::RetryScheduled { next, .. } => format!("attempt {next} is sent to the endpoint"),
-            State::Queued { .. }
-            | State::Submitting { .. }
-            | State::InProgress { .. }
-            | State::Ready { .. }
-            | State::Failed { .. }
-            | State::Cancelled { .. }
-            | State::Erased { .. } => "the service checks S3 for a result".to_owned(),
-        };
-        let what = format!("{what} as soon as the reconciler works again");
-        return vec![step(now, what)];
-    }
-    match &job.state {
-        State::Submitting {
-            attempt,
-            lease_expires_at,
-            deadline,
-            budget,
-            ..
-        } => vec![
-            step(
-                (*lease_expires_at).max(now),
-                "if the endpoint has not answered, the service sends the request again".to_owned(),
-            ),
-            last_check(*deadline, budget, *attempt),
-        ],
-        State::InProgress {
-            attempt,
-            deadline,
-            budget,
-        } => vec![last_check(*deadline, budget, *attempt)],
-        State::Queued {
-            next,
-            start_by: Some(start_by),
-            budget,
-            ..
-        } => vec![
-            step(
-                *start_by,
-                format!("attempt {next} is sent to the endpoint by this time, or not at all"),
-            ),
-            step(
-                budget.expires_at,
-                "the job's deadline: it is final by this time".to_owned(),
-            ),
-        ],
-        // Only the caller knows what is paused, and the place in the queue.
-        State::Queued { next, since, .. } => vec![step(
-            since.plus(MAX_PAUSE),
-            format!("attempt {next} is sent to the endpoint, unless a pause is extended"),
-        )],
-        State::RetryScheduled { next, due, budget } => vec![
-            step(*due, format!("attempt {next} is sent to the endpoint")),
-            step(
-                budget.expires_at,
-                "the job's deadline: it is final by this time".to_owned(),
-            ),
-        ],
-        State::Ready { .. }
-        | State::Failed { .. }
-        | State::Cancelled { .. }
-        | State::Erased { .. } => job
-            .expires_at
-            .map(|at| step(at, "this record may be deleted".to_owned()))
-            .into_iter()
-            .collect(),
-    }
-}
-
-/// Whether an attempt that starts at this one's deadline could end after the job's deadline.
-fn is_too_late(job: &Job, deadline: Timestamp, budget: &RetryBudget) -> bool {
-    deadline.0 + u64::from(job.policy.max_attempt_seconds) * 1000 > budget.expires_at.0
-}
-
-fn past(job: &Job, entry: &HistoryEntry) -> ExplanationStep {
-    let closed = job
-        .attempts
-        .iter()
-        .find(|record| record.closed_at == Some(entry.at));
-    let started = job
-        .attempts
-        .iter()
-        .find(|record| record.started_at == entry.at);
-    ExplanationStep {
-        at: entry.at.0,
-        what: describe_event(&entry.event, closed, started),
-        actor: entry.actor.clone(),
-        reason: entry.reason.clone(),
-    }
-}
-
-fn describe_event(
-    event: &EventKind,
-    closed: Option<&AttemptRecord>,
-    started: Option<&AttemptRecord>,
-) -> String {
-    let failed = |record: &AttemptRecord| {
-        let failure = record.failure.as_ref();
-        let why = failure.map_or_else(String::new, |failure| format!(": {}", describe(failure)));
-        format!("attempt {} failed{why}", record.attempt)
-    };
-    match (event, closed, started) {
-        (EventKind::Uploaded, ..) => "the service received the upload event".to_owned(),
-        (EventKind::Accepted, ..) => "the endpoint accepted the request".to_owned(),
-        (EventKind::SubmitFailed, Some(record), _) => format!(
-            "the endpoint refused attempt {}{}",
-            record.attempt,
-            record
-                .failure
-                .as_ref()
-                .map_or_else(String::new, |failure| format!(": {}", failure.detail))
-        ),
-        (EventKind::SubmitFailed, None, _) => "the endpoint refused the request".to_owned(),
-        (EventKind::Succeeded, Some(record), _) => {
-            format!(
-                "the endpoint reported the result of attempt {}",
-                record.attempt
-            )
-        }
-        (EventKind::AttemptFailed, Some(record), _) if record.failure.is_some() => failed(record),
-        // The attempt has a result by now, or was sent again.
-        (EventKind::AttemptFailed, ..) => "an attempt failed".to_owned(),
-        (EventKind::Succeeded, None, _) => "the endpoint reported a result".to_owned(),
-        (EventKind::CheckDue, Some(record), _) if record.failure.is_some() => failed(record),
-        (EventKind::CheckDue, Some(record), _) => {
-            format!("the result of attempt {} was found in S3", record.attempt)
-        }
-        (EventKind::CheckDue, None, Some(record)) => {
-            format!("attempt {} was sent to the endpoint", record.attempt)
-        }
-        (EventKind::CheckDue, None, None) => "an attempt was sent to the endpoint".to_owned(),
-        (EventKind::Held, ..) => {
-            "the next attempt was due while the pipeline or the tenant was paused".to_owned()
-        }
-        (EventKind::Overwritten, ..) => "a newer version of the document was uploaded".to_owned(),
-        (EventKind::Retry, ..) => "a retry was requested".to_owned(),
-        (EventKind::RunAgain, ..) => {
-            "another run was requested; the result before it stays".to_owned()
-        }
-        (EventKind::Cancel, ..) => "the job was cancelled".to_owned(),
-        (EventKind::Erase, ..) => "the job's data was deleted".to_owned(),
-        // An event that this release does not know.
-        (EventKind::Other(name), ..) => name.clone(),
-    }
 }

@@ -81,7 +81,7 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
                 add_breaker(&mut explanation, breaker, principal.is_support());
             }
             (None, None) => {
-                let turn = queue_turn::turn(ports, &job).await?;
+                let turn = queue_turn::turn(ports, &job, &pauses).await?;
                 add_turn(&mut explanation, &job, turn);
             }
         }

@@ -10,7 +10,7 @@ use crate::types::{JobPage, JobQuery};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::labels::check_text;
-use jobs::ports::{Clock, KeyValueStore};
+use jobs::ports::{Clock, JobIndex, KeyValueStore};
 use jobs::state::StatusGroup;
 use jobs::view::JobView;
 
@@ -31,7 +31,7 @@ const MAX_MERGED_TENANTS: usize = 10;
 ///
 /// # Errors
 /// If the query is invalid or a dependency does not answer.
-pub async fn list<P: JobList + KeyValueStore + Clock>(
+pub async fn list<P: JobList + JobIndex + KeyValueStore + Clock>(
     ports: &P,
     principal: &Principal,
     query: &JobQuery,

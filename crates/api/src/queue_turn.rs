@@ -1,49 +1,79 @@
 //! The place of a queued job among those of its tenant, in words.
 
+use std::time::Duration;
+
+use crate::ready_by::next_release;
+use jobs::id::JobId;
 use jobs::job::Job;
-use jobs::ports::{JobIndex, Unavailable};
+use jobs::pause::Pauses;
+use jobs::ports::{Clock, JobIndex, KeyValueStore, QueuedJob, Unavailable};
 use jobs::queue_position;
 
 /// Queued jobs of a tenant in a pipeline that are counted.
 const MAX_COUNTED: u16 = 200;
 
-/// Such as `12th of 40 in its organisation's turn`; `None` if the job is no longer queued, or the index lags behind its row. One
-/// query, however many jobs are queued.
+/// Such as `12th of 40 in its organization's turn, next release in about 2 min`; `None` if the job is no longer queued, or the
+/// index lags behind its row. A query for the place, however many jobs are queued, and one for each tenant that waits for the time.
 ///
 /// # Errors
-/// If the index is unavailable.
-pub(crate) async fn turn<P: JobIndex>(ports: &P, job: &Job) -> Result<Option<String>, Unavailable> {
+/// If a dependency does not answer.
+pub(crate) async fn turn<P: JobIndex + KeyValueStore + Clock>(
+    ports: &P,
+    job: &Job,
+    pauses: &Pauses,
+) -> Result<Option<String>, Unavailable> {
     let Some(position) = job.queue_position() else {
         return Ok(None);
     };
+    let is_urgent = queue_position::is_urgent(position);
     let shard = queue_position::shard(&job.pipeline);
     let first = queue_position::first_position(position);
     let page = ports.queued_jobs(shard, first, None, MAX_COUNTED).await?;
-    let own = |found: &&jobs::ports::QueuedJob| {
-        found.pipeline == job.pipeline && found.tenant == job.tenant
+    // Urgent jobs of all tenants are in one queue.
+    let is_in_queue = |found: &&QueuedJob| {
+        let is_of_tenant = is_urgent || found.tenant == job.tenant;
+        let position = found.position.position;
+        let is_same = queue_position::first_position(position) == first;
+        found.pipeline == job.pipeline && is_of_tenant && is_same
     };
-    let ids = page
-        .items
-        .iter()
-        .filter(own)
-        .map(|found| found.position.job);
-    let ids: Vec<_> = ids.collect();
-    let last_is_own = page.items.last().is_some_and(|last| own(&last));
-    let more = page.next.is_some() && last_is_own;
+    let queue = page.items.iter().filter(is_in_queue);
+    let ids: Vec<JobId> = queue.map(|found| found.position.job).collect();
+    let last_is_in_queue = page.items.last().is_some_and(|last| is_in_queue(&last));
+    let more = page.next.is_some() && last_is_in_queue;
     let all = if more {
         format!("more than {}", ids.len())
     } else {
         ids.len().to_string()
     };
-    let place = ids.iter().position(|id| *id == job.id);
-    Ok(match place {
-        Some(at) => Some(format!(
-            "{} of {all} in its organisation's turn",
-            ordinal(at + 1)
-        )),
-        None if more => Some(format!("behind {} in its organisation's turn", ids.len())),
-        None => None,
-    })
+    let whose = if is_urgent {
+        "urgent documents"
+    } else {
+        "its organization's turn"
+    };
+    let place = match ids.iter().position(|id| *id == job.id) {
+        Some(at) => format!("{} of {all} in {whose}", ordinal(at + 1)),
+        None if more => format!("behind {} in {whose}", ids.len()),
+        None => return Ok(None),
+    };
+    let next = next_release(ports, &job.pipeline, &ids, pauses).await?;
+    Ok(Some(match next {
+        Some(at) => {
+            let wait = at.since(ports.now());
+            format!("{place}, next release {}", in_about(wait))
+        }
+        None => place,
+    }))
+}
+
+/// Such as `in about 2 min`.
+fn in_about(wait: Duration) -> String {
+    let seconds = wait.as_secs();
+    match seconds {
+        0..10 => "in a moment".to_owned(),
+        10..90 => format!("in about {} s", seconds.div_ceil(10) * 10),
+        90..5400 => format!("in about {} min", (seconds + 30) / 60),
+        _ => format!("in about {} h", (seconds + 1800) / 3600),
+    }
 }
 
 fn ordinal(number: usize) -> String {
@@ -59,7 +89,28 @@ fn ordinal(number: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::ordinal;
+    use super::{in_about, ordinal};
+    use std::time::Duration;
+
+    #[test]
+    fn times_are_rough() {
+        let words = [0, 9, 10, 41, 89, 90, 149, 150, 5399, 5400, 9000];
+        let words = words.map(|seconds| in_about(Duration::from_secs(seconds)));
+        let expected = [
+            "in a moment",
+            "in a moment",
+            "in about 10 s",
+            "in about 50 s",
+            "in about 90 s",
+            "in about 2 min",
+            "in about 2 min",
+            "in about 3 min",
+            "in about 90 min",
+            "in about 2 h",
+            "in about 3 h",
+        ];
+        assert_eq!(words, expected);
+    }
 
     #[test]
     fn ordinals_end_as_in_english() {

@@ -15,7 +15,7 @@ use jobs::id::{InferenceId, JobId, Location, Tenant};
 use jobs::job::Job;
 use jobs::labels::check_text;
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore, Queue};
+use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::view::JobView;
 
 /// The longest id is an object's URL.
@@ -32,7 +32,9 @@ const MAX_VERSIONS: usize = 10;
 ///
 /// # Errors
 /// If the text cannot be an id, or a dependency does not answer. Finding nothing is not an error.
-pub async fn find<P: JobStore + JobList + ObjectStore + QuarantineStore + KeyValueStore + Clock>(
+pub async fn find<
+    P: JobStore + JobList + JobIndex + ObjectStore + QuarantineStore + KeyValueStore + Clock,
+>(
     ports: &P,
     pipelines: &Pipelines,
     bucket: &str,
@@ -96,7 +98,7 @@ pub async fn find<P: JobStore + JobList + ObjectStore + QuarantineStore + KeyVal
 /// # Errors
 /// If the text is too short or cannot be an id, or a dependency does not answer. Finding nothing is not an error.
 pub async fn search<
-    P: JobStore + JobList + ObjectStore + QuarantineStore + KeyValueStore + Clock,
+    P: JobStore + JobList + JobIndex + ObjectStore + QuarantineStore + KeyValueStore + Clock,
 >(
     ports: &P,
     pipelines: &Pipelines,

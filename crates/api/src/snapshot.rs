@@ -47,7 +47,7 @@ pub struct Known {
 pub struct KnownJob(pub String, pub u64, pub String, #[serde(default)] pub u64);
 
 /// The newest entries of a tenant's list of one status group.
-struct Window {
+struct ListedJobs {
     status_group: StatusGroup,
     /// Newest first.
     ids: Vec<JobId>,
@@ -91,7 +91,7 @@ async fn full_snapshot<P: JobStore>(
         let newest = ports
             .newest(tenant, status_group, usize::from(limit))
             .await?;
-        windows.push(Window {
+        windows.push(ListedJobs {
             status_group,
             ids: newest.jobs.iter().map(|job| job.id).collect(),
             more: newest.more,
@@ -184,12 +184,12 @@ async fn changes<P: JobList>(
     ))
 }
 
-async fn windows<P: JobList>(ports: &P, tenant: &Tenant) -> Result<Vec<Window>, Unavailable> {
+async fn windows<P: JobList>(ports: &P, tenant: &Tenant) -> Result<Vec<ListedJobs>, Unavailable> {
     let mut windows = Vec::new();
     for (status_group, limit) in SNAPSHOT_LIMITS {
         let list = JobListKey::OfTenant(tenant.clone(), status_group);
         let page = ports.list_entries(&list, TimeRange::ALL, limit).await?;
-        windows.push(Window {
+        windows.push(ListedJobs {
             status_group,
             ids: page.items.iter().map(|entry| entry.job).collect(),
             more: page.more,
@@ -200,7 +200,7 @@ async fn windows<P: JobList>(ports: &P, tenant: &Tenant) -> Result<Vec<Window>, 
 
 /// Jobs that the page shows as open and that are open no more.
 fn left_open<'a>(
-    windows: &'a [Window],
+    windows: &'a [ListedJobs],
     known: &'a [(JobId, u64, &str)],
 ) -> impl Iterator<Item = JobId> + 'a {
     let open = windows
@@ -216,7 +216,7 @@ fn left_open<'a>(
 
 /// Whether the page may lack jobs that are older than the window: it does not know the window's oldest job that it may
 /// see.
-fn has_gap(window: &Window, visible: &[&Job], groups: &HashMap<JobId, &str>) -> bool {
+fn has_gap(window: &ListedJobs, visible: &[&Job], groups: &HashMap<JobId, &str>) -> bool {
     if !window.more {
         return false;
     }
@@ -236,7 +236,7 @@ async fn rows<P: JobList>(ports: &P, ids: &BTreeSet<JobId>) -> Result<Vec<Job>, 
 }
 
 /// A text that changes when a job enters or leaves a window.
-fn mark(windows: &[Window]) -> String {
+fn mark(windows: &[ListedJobs]) -> String {
     let mut hasher = DefaultHasher::new();
     for window in windows {
         // Jobs of the same millisecond have no order in an index.

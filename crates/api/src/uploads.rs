@@ -15,6 +15,7 @@ use jobs::upload_session::{collection as session_collection, find, read};
 
 mod idempotency;
 mod identical;
+mod limits;
 mod multipart;
 mod validation;
 
@@ -50,6 +51,7 @@ pub(super) fn upload_view(session: &UploadSession) -> UploadView {
         reference: session.reference.clone(),
         batch: session.batch.clone(),
         tags: Tags::from_lines(session.tags.clone()),
+        lane: session.lane,
         uploaded: false,
         put: None,
         multipart: None,
@@ -68,8 +70,8 @@ fn constraints(session: &UploadSession) -> UploadConstraints {
 /// idempotency key returns the same session.
 ///
 /// # Errors
-/// If the pipeline does not take such a file, the idempotency key was used for another request, or the content was uploaded
-/// before ([`ApiError::Identical`]).
+/// If the pipeline does not take such a file, the tenant has used up a limit, the idempotency key was used for another request,
+/// or the content was uploaded before ([`ApiError::Identical`]).
 pub async fn create<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -109,11 +111,13 @@ where
     let key = format!("{}{tenant}/{uuid}{EXTENSION}", pipeline.prefix);
     let id = JobId::of_key(bucket, &key);
     let is_repeated = claim.as_ref().is_some_and(|claim| claim.is_repeated);
-    if let Some(content) = &content
-        && !upload.run_anyway
-        && !(is_repeated && find(ports, id).await?.is_some())
-    {
-        identical::refuse_identical(ports, pipelines, principal, content, id).await?;
+    if !is_repeated || find(ports, id).await?.is_none() {
+        limits::check(ports, pipelines, pipeline, &tenant).await?;
+        if let Some(content) = &content
+            && !upload.run_anyway
+        {
+            identical::refuse_identical(ports, pipelines, principal, content, id).await?;
+        }
     }
     let session = UploadSession {
         job: id.to_string(),
@@ -132,6 +136,7 @@ where
         reference: labels.reference,
         batch: labels.batch,
         tags: labels.tags.lines().to_owned(),
+        lane: labels.lane,
         idempotency_record: claim.map(|claim| claim.record),
         content,
     };

@@ -133,6 +133,7 @@ fn cases() -> Vec<Case> {
             next: Attempt(1),
             since: uploaded.created_at,
             start_by: None,
+            urgent: false,
             budget: budget_of(&running()),
         },
         attempts: vec![],

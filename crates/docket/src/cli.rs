@@ -7,6 +7,7 @@ use api::digests::DigestScope;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 use jobs::labels;
+use jobs::lane::{Lane, UnknownLane};
 
 use crate::config;
 use crate::job_ids::job_id;
@@ -248,6 +249,9 @@ pub(crate) struct LabelArgs {
     /// Batch that the files belong to, 1 to 64 characters; `docket jobs list --batch` lists its jobs
     #[arg(long, value_parser = label)]
     pub(crate) batch: Option<String>,
+    /// `bulk` for files that can wait: they give way to files of `standard`. Without it, the pipeline decides
+    #[arg(long, value_name = "LANE", value_parser = lane)]
+    pub(crate) lane: Option<Lane>,
     /// Tag, may be given eight times
     #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = tag)]
     pub(crate) tags: Vec<(String, String)>,
@@ -504,6 +508,11 @@ pub(crate) enum JobsCommand {
         #[command(flatten)]
         args: JobCommandArgs,
     },
+    /// Let queued jobs start before all others of their pipeline (support only)
+    Urgent {
+        #[command(flatten)]
+        args: JobCommandArgs,
+    },
     /// Cancel open jobs
     Cancel {
         #[command(flatten)]
@@ -723,6 +732,10 @@ pub(crate) enum QuarantineCommand {
         #[arg(long, short)]
         reason: String,
     },
+}
+
+fn lane(name: &str) -> Result<Lane, UnknownLane> {
+    name.parse()
 }
 
 /// A reference or the name of a batch, as the service takes it.

@@ -1,4 +1,4 @@
-//! `docket jobs retry`, `run-again`, `cancel` and `delete-data`.
+//! `docket jobs retry`, `run-again`, `urgent`, `cancel` and `delete-data`.
 
 use api::types::{JobCommandRequest, JobCommandResult};
 use http::Method;
@@ -33,6 +33,17 @@ pub(crate) async fn run_again(context: &CommandContext, args: JobCommandArgs) ->
         false,
         "run-again",
         |_| "another run is scheduled; the present result stays",
+    )
+    .await
+}
+
+pub(crate) async fn urgent(context: &CommandContext, args: JobCommandArgs) -> Result<Exit> {
+    send_to_each(
+        context,
+        args,
+        false,
+        "urgent",
+        |_| "it starts before the others of its pipeline",
     )
     .await
 }

@@ -118,6 +118,11 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
     printer.field("tenant", &sanitize(&job.tenant))?;
     printer.field("pipeline", &sanitize(&job.pipeline))?;
     print_labels(printer, &job.reference, &job.batch, &job.tags)?;
+    if job.urgent {
+        printer.field("urgent", "it starts before the others of its pipeline")?;
+    } else if !job.lane.is_standard() {
+        printer.field("lane", job.lane.name())?;
+    }
     if let Some(model) = &job.model {
         printer.field("model", &sanitize(&model_in_words(model)))?;
     }

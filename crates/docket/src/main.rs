@@ -255,6 +255,7 @@ async fn run_jobs(context: &CommandContext, command: JobsCommand) -> Result<Exit
         }
         JobsCommand::Retry { args, force } => job_commands::retry(context, args, force).await,
         JobsCommand::RunAgain { args } => job_commands::run_again(context, args).await,
+        JobsCommand::Urgent { args } => job_commands::urgent(context, args).await,
         JobsCommand::Cancel { args } => job_commands::cancel(context, args).await,
         JobsCommand::DeleteData { id, reason, yes } => {
             let id = whole_id(context, &id).await?;

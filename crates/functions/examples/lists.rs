@@ -24,7 +24,10 @@ use api::search_index::build::index_jobs;
 use api::types::JobQuery;
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::job::Job;
-use jobs::ports::{Clock, KeyValueStore, LoadError, Record, Unavailable};
+use jobs::ports::{
+    Clock, JobIndex, JobInput, KeyValueStore, Listing, LoadError, OpenJob, QueuePosition,
+    QueuedJob, Record, ScheduledCheck, Unavailable,
+};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use testkit::conformance::full_job;
 use testkit::memory::Memory;
@@ -152,6 +155,49 @@ impl Clock for Counted<'_> {
 
     fn random(&self) -> u64 {
         self.memory.random()
+    }
+}
+
+/// A list reads the heads of the queues if one of its jobs is queued. Here none is.
+impl JobIndex for Counted<'_> {
+    async fn due_by(
+        &self,
+        shard: u8,
+        by: Timestamp,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Result<Vec<ScheduledCheck>, Unavailable> {
+        self.memory.due_by(shard, by, after, limit).await
+    }
+
+    async fn open_jobs(
+        &self,
+        shard: u8,
+        after: Option<ScheduledCheck>,
+        limit: u16,
+    ) -> Result<Listing<OpenJob, ScheduledCheck>, Unavailable> {
+        self.memory.open_jobs(shard, after, limit).await
+    }
+
+    async fn queued_jobs(
+        &self,
+        shard: u8,
+        from: u64,
+        after: Option<QueuePosition>,
+        limit: u16,
+    ) -> Result<Listing<QueuedJob, QueuePosition>, Unavailable> {
+        let page = self.memory.queued_jobs(shard, from, after, limit).await?;
+        let bytes = PLACE_BYTES * page.items.len().max(1) as u64;
+        self.add(1, page.items.len() as u64, 0, bytes.div_ceil(UNIT_BYTES));
+        Ok(page)
+    }
+
+    async fn postpone(&self, due: ScheduledCheck, until: Timestamp) -> Result<(), Unavailable> {
+        self.memory.postpone(due, until).await
+    }
+
+    async fn inputs_of(&self, ids: &[JobId]) -> Result<BTreeMap<JobId, JobInput>, Unavailable> {
+        self.memory.inputs_of(ids).await
     }
 }
 

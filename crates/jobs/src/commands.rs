@@ -1,5 +1,5 @@
-//! Commands of users: retry a failed job, run a ready one again, cancel an open one, or delete the data of a final one. Each has an actor and a reason, which the job's history
-//! keeps.
+//! Commands of users: retry a failed job, run a ready one again, let a queued one start first, cancel an open one, or delete the
+//! data of a final one. Each has an actor and a reason, which the job's history keeps.
 
 use crate::apply::{Change, RunContext, apply_command};
 use crate::error::{ApplyError, CommandError};
@@ -310,6 +310,41 @@ where
     Ok(match change {
         Change::Advanced => CancelResult::Cancelled(job),
         Change::Ignored(why) => CancelResult::Refused(job, why),
+    })
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UrgentResult {
+    /// The job is released before the others. The caller runs the effects, and asks for a release.
+    Urgent(Job),
+    /// It is urgent already, or not queued.
+    Refused(Job, IgnoreReason),
+}
+
+/// Lets a queued job start before all others of its pipeline.
+///
+/// # Errors
+/// [`ApplyError::UnknownJob`], [`CommandError::Changed`], and errors of the stores.
+pub async fn make_urgent<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    command: &JobCommand,
+) -> Result<UrgentResult, CommandError>
+where
+    P: JobStore + Clock,
+{
+    let job = load(ports, run, command).await?;
+    let (job, change) = apply_command(ports, run, job, async |job, _| {
+        command.check(job)?;
+        Ok(Event::Urgent {
+            actor: command.actor.clone(),
+            reason: command.reason.clone(),
+        })
+    })
+    .await?;
+    Ok(match change {
+        Change::Advanced => UrgentResult::Urgent(job),
+        Change::Ignored(why) => UrgentResult::Refused(job, why),
     })
 }
 

@@ -80,6 +80,8 @@ pub enum IgnoreReason {
     NoResult,
     /// The job is run again and keeps its earlier result; there is nothing to cancel.
     RunningAgain,
+    /// The job is not queued; there is nothing to release earlier.
+    NotQueued,
     /// The job has used all attempts of its lifetime.
     NoAttemptsLeft,
 }

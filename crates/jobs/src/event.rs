@@ -56,6 +56,8 @@ pub enum Event {
         /// The newest attempt that was started. It may be newer than the one with the result.
         newest: Attempt,
     },
+    /// Support lets a queued job start before the others of its pipeline.
+    Urgent { actor: String, reason: String },
     /// A user cancels the job.
     Cancel { actor: String, reason: String },
     /// Support deletes the job's data.
@@ -108,6 +110,7 @@ pub enum EventKind {
     Overwritten,
     Retry,
     RunAgain,
+    Urgent,
     Cancel,
     Erase,
     /// A name that another release wrote. It is kept as it is.
@@ -116,7 +119,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind that this release writes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Uploaded,
         Self::Accepted,
         Self::SubmitFailed,
@@ -127,6 +130,7 @@ impl EventKind {
         Self::Overwritten,
         Self::Retry,
         Self::RunAgain,
+        Self::Urgent,
         Self::Cancel,
         Self::Erase,
     ];
@@ -144,6 +148,7 @@ impl EventKind {
             Self::Overwritten => "Overwritten",
             Self::Retry => "Retry",
             Self::RunAgain => "RunAgain",
+            Self::Urgent => "Urgent",
             Self::Cancel => "Cancel",
             Self::Erase => "Erase",
             Self::Other(name) => name.as_str(),
@@ -172,6 +177,7 @@ impl Event {
             Self::Overwritten => EventKind::Overwritten,
             Self::Retry { .. } => EventKind::Retry,
             Self::RunAgain { .. } => EventKind::RunAgain,
+            Self::Urgent { .. } => EventKind::Urgent,
             Self::Cancel { .. } => EventKind::Cancel,
             Self::Erase { .. } => EventKind::Erase,
         }
@@ -182,6 +188,7 @@ impl Event {
         match self {
             Self::Retry { actor, reason }
             | Self::RunAgain { actor, reason, .. }
+            | Self::Urgent { actor, reason }
             | Self::Cancel { actor, reason }
             | Self::Erase { actor, reason } => Some((actor, reason)),
             Self::Uploaded

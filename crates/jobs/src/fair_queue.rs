@@ -1,22 +1,31 @@
-//! The order in which the queued jobs of a pipeline are released: round robin by tenant, weighted by expected run time.
+//! The order in which the queued jobs of a pipeline are released: urgent ones first, then lane by lane, and in each lane round
+//! robin by tenant, weighted by expected run time.
 //!
-//! Each tenant has a queue of its own in each pipeline ([`crate::queue_position`]).
+//! Each tenant has a queue of its own in each pipeline and lane ([`crate::queue_position`]).
 //!
-//! [`Turns`] is start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): each job has a start time on a virtual clock, and
-//! the one with the earliest is next. The clock shows the start time of the last release. A tenant that had nothing queued
-//! starts at the clock: it neither waits for what others have queued, nor is paid for the time without jobs.
+//! Lanes and tenants take turns by start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): each job has a start time on a
+//! virtual clock, and the one with the earliest is next. The clock shows the start time of the last release. Who had nothing
+//! queued starts at the clock: it neither waits for what others have queued, nor is paid for the time without jobs.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::str::FromStr;
 
 use crate::id::Tenant;
+use crate::lane::Lane;
 use crate::ports::QueuedJob;
 
 /// Expected work of a document besides its bytes, in the same unit: small documents cost a run, too.
 const BASE_WORK: u64 = 256 * 1024;
 /// No document counts for more, so that a tenant with one huge document is not shut out for hours.
 const MAX_WORK: u64 = 1024 * BASE_WORK;
-/// Tenants whose turns are remembered, those with the latest first.
+/// Tenants of a lane whose turns are remembered, those with the latest first.
 const MAX_REMEMBERED_TENANTS: usize = 1000;
+/// While jobs of both lanes wait, one release in so many is of lane `bulk`.
+pub const BULK_SHARE: u64 = 5;
+/// The first characters of stored lines. No tenant's name has them.
+const BULK_TENANTS: char = '~';
+const LANES: char = '%';
 
 /// Expected work of a document. The run time is not known before the run, and grows with the size of the document.
 pub const fn expected_work(bytes: u64) -> u64 {
@@ -24,16 +33,23 @@ pub const fn expected_work(bytes: u64) -> u64 {
     if work < MAX_WORK { work } else { MAX_WORK }
 }
 
-/// The heads of the queue of a tenant in a pipeline, oldest first.
+/// What a release of a lane costs it.
+const fn lane_cost(lane: Lane) -> u64 {
+    match lane {
+        Lane::Standard => 1,
+        Lane::Bulk => BULK_SHARE - 1,
+    }
+}
+
+/// The heads of the queue of a tenant in a pipeline and lane, oldest first.
 pub type Heads = Vec<QueuedJob>;
 
 /// Whose turn it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Turns {
-    /// The virtual clock.
-    clock: u64,
-    /// The start time of the next job of each tenant that is ahead of the clock.
-    next_start: BTreeMap<Tenant, u64>,
+    lanes: StartTimes<Lane>,
+    standard: StartTimes<Tenant>,
+    bulk: StartTimes<Tenant>,
 }
 
 impl Turns {
@@ -45,55 +61,144 @@ impl Turns {
         while taken.len() < count {
             let heads = queues.iter_mut().filter_map(|queue| {
                 let head = queue.as_slice().first()?;
-                let start = self.start(&head.tenant);
-                Some(((start, head.position), queue))
+                Some((self.order(head), queue))
             });
-            let Some(((start, _), queue)) = heads.min_by_key(|(order, _)| *order) else {
+            let Some((_, queue)) = heads.min_by_key(|(order, _)| *order) else {
                 break;
             };
             let Some(job) = queue.next() else { break };
-            self.clock = start;
-            let next = start.saturating_add(expected_work(job.bytes));
-            self.next_start.insert(job.tenant.clone(), next);
+            self.charge(&job);
             taken.push(job);
         }
-        let clock = self.clock;
-        self.next_start.retain(|_, start| *start > clock);
-        while self.next_start.len() > MAX_REMEMBERED_TENANTS {
-            let earliest = self.next_start.iter().min_by_key(|(_, start)| **start);
-            let Some(tenant) = earliest.map(|(tenant, _)| tenant.clone()) else {
-                break;
-            };
-            self.next_start.remove(&tenant);
-        }
+        self.standard.forget_the_past();
+        self.bulk.forget_the_past();
         taken
     }
 
-    fn start(&self, tenant: &Tenant) -> u64 {
-        let next = self.next_start.get(tenant).copied().unwrap_or(0);
-        next.max(self.clock)
+    /// The smallest is next.
+    fn order(&self, job: &QueuedJob) -> impl Ord + Copy + use<> {
+        let lane = job.lane();
+        let is_urgent = job.is_urgent();
+        let of_lane = if is_urgent {
+            0
+        } else {
+            self.lanes.start(&lane)
+        };
+        let of_tenant = if is_urgent {
+            0
+        } else {
+            self.tenants(lane).start(&job.tenant)
+        };
+        (!is_urgent, of_lane, lane, of_tenant, job.position)
     }
 
-    /// As stored: the clock, then a line for each tenant.
-    pub fn to_lines(&self) -> String {
-        let mut text = self.clock.to_string();
-        for (tenant, start) in &self.next_start {
-            text.push_str(&format!("\n{tenant}\t{start}"));
+    fn charge(&mut self, job: &QueuedJob) {
+        let lane = job.lane();
+        let work = expected_work(job.bytes);
+        if job.is_urgent() {
+            // The tenant pays with its next turn. The clocks stand still for the others.
+            self.standard.charge(&job.tenant, work);
+            return;
         }
-        text
+        self.lanes.take_turn(&lane, lane_cost(lane));
+        let tenants = match lane {
+            Lane::Standard => &mut self.standard,
+            Lane::Bulk => &mut self.bulk,
+        };
+        tenants.take_turn(&job.tenant, work);
+    }
+
+    const fn tenants(&self, lane: Lane) -> &StartTimes<Tenant> {
+        match lane {
+            Lane::Standard => &self.standard,
+            Lane::Bulk => &self.bulk,
+        }
+    }
+
+    /// As stored: lines of the tenants of lane `standard`, of those of `bulk`, and of the lanes.
+    pub fn to_lines(&self) -> String {
+        let mut lines = self.standard.to_lines(None);
+        lines.extend(self.bulk.to_lines(Some(BULK_TENANTS)));
+        lines.extend(self.lanes.to_lines(Some(LANES)));
+        lines.join("\n")
     }
 
     /// Reads [`to_lines`](Self::to_lines). What cannot be read is forgotten: then each tenant starts at the clock.
     pub fn from_lines(text: &str) -> Self {
-        let mut lines = text.lines();
+        let is_own = |line: &&str| !line.starts_with([BULK_TENANTS, LANES]);
+        let marked = |mark: char| text.lines().filter_map(move |line| line.strip_prefix(mark));
+        Self {
+            standard: StartTimes::from_lines(text.lines().filter(is_own)),
+            bulk: StartTimes::from_lines(marked(BULK_TENANTS)),
+            lanes: StartTimes::from_lines(marked(LANES)),
+        }
+    }
+}
+
+/// The start times of those who take turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct StartTimes<K> {
+    /// The virtual clock.
+    clock: u64,
+    /// The start time of the next job of each that is ahead of the clock.
+    next: BTreeMap<K, u64>,
+}
+
+impl<K> Default for StartTimes<K> {
+    fn default() -> Self {
+        Self {
+            clock: 0,
+            next: BTreeMap::new(),
+        }
+    }
+}
+
+impl<K: Ord + Clone + Display + FromStr> StartTimes<K> {
+    fn start(&self, key: &K) -> u64 {
+        let next = self.next.get(key).copied().unwrap_or(0);
+        next.max(self.clock)
+    }
+
+    fn charge(&mut self, key: &K, cost: u64) {
+        let next = self.start(key).saturating_add(cost);
+        self.next.insert(key.clone(), next);
+    }
+
+    fn take_turn(&mut self, key: &K, cost: u64) {
+        self.clock = self.start(key);
+        self.charge(key, cost);
+    }
+
+    fn forget_the_past(&mut self) {
+        let clock = self.clock;
+        self.next.retain(|_, start| *start > clock);
+        while self.next.len() > MAX_REMEMBERED_TENANTS {
+            let earliest = self.next.iter().min_by_key(|(_, start)| **start);
+            let Some(key) = earliest.map(|(key, _)| key.clone()) else {
+                break;
+            };
+            self.next.remove(&key);
+        }
+    }
+
+    /// The clock, then a line for each.
+    fn to_lines(&self, mark: Option<char>) -> Vec<String> {
+        let mark = mark.map_or_else(String::new, String::from);
+        let clock = format!("{mark}{}", self.clock);
+        let each = self.next.iter();
+        let each = each.map(|(key, start)| format!("{mark}{key}\t{start}"));
+        std::iter::once(clock).chain(each).collect()
+    }
+
+    fn from_lines<'a>(mut lines: impl Iterator<Item = &'a str>) -> Self {
         let clock = lines.next().and_then(|line| line.parse().ok());
         let entry = |line: &str| {
-            let (tenant, start) = line.split_once('\t')?;
-            Some((tenant.parse().ok()?, start.parse().ok()?))
+            let (key, start) = line.split_once('\t')?;
+            Some((key.parse().ok()?, start.parse().ok()?))
         };
         Self {
             clock: clock.unwrap_or(0),
-            next_start: lines.filter_map(entry).collect(),
+            next: lines.filter_map(entry).collect(),
         }
     }
 }
@@ -112,7 +217,12 @@ mod tests {
     fn queue(name: &str, jobs: u64, bytes: u64) -> Heads {
         let job = |number| QueuedJob {
             position: QueuePosition {
-                position: position("p", &tenant(name), Timestamp(1_000_000 + number)),
+                position: position(
+                    "p",
+                    &tenant(name),
+                    Lane::Standard,
+                    Timestamp(1_000_000 + number),
+                ),
                 job: JobId::of_bits(u128::from(number)),
             },
             attempt: Attempt::FIRST,
@@ -121,6 +231,15 @@ mod tests {
             bytes,
         };
         (0..jobs).map(job).collect()
+    }
+
+    fn bulk(name: &str, jobs: u64) -> Heads {
+        let mut queue = queue(name, jobs, 0);
+        for job in &mut queue {
+            let queued_at = job.queued_at();
+            job.position.position = position("p", &job.tenant, Lane::Bulk, queued_at);
+        }
+        queue
     }
 
     fn names(jobs: &[QueuedJob]) -> String {
@@ -158,11 +277,49 @@ mod tests {
     }
 
     #[test]
+    fn lane_bulk_has_its_share_however_many_wait_in_the_other() {
+        let mut turns = Turns::default();
+        let standard = ["a", "b", "c"].map(|name| queue(name, 100, 0));
+        let queues = [&standard[..], &[bulk("d", 100)]].concat();
+        let taken = turns.take(queues, 100);
+        let share = usize::try_from(BULK_SHARE).unwrap_or(0);
+        for some in taken.chunks(share) {
+            let of_bulk = some.iter().filter(|job| job.lane() == Lane::Bulk).count();
+            assert_eq!(of_bulk, 1, "{}", names(&taken));
+        }
+        // Nobody waits in the other lane.
+        assert_eq!(turns.take(vec![bulk("d", 10)], 10).len(), 10);
+        let next = turns.take(vec![queue("a", 9, 0), bulk("d", 9)], 9);
+        let of_bulk = next.iter().filter(|job| job.lane() == Lane::Bulk).count();
+        assert!((1..=2).contains(&of_bulk), "{}", names(&next));
+    }
+
+    #[test]
+    fn urgent_jobs_are_first_and_their_tenants_pay_for_them() {
+        let mut turns = Turns::default();
+        turns.take(vec![queue("a", 9, 0), queue("b", 9, 0)], 6);
+        let mut urgent = queue("b", 3, 0);
+        for job in &mut urgent {
+            job.position.position = crate::queue_position::urgent_position(job.queued_at());
+        }
+        let taken = turns.take(vec![queue("a", 9, 0), urgent, bulk("c", 9)], 4);
+        assert!(taken.iter().take(3).all(QueuedJob::is_urgent));
+        let later = turns.take(vec![queue("a", 9, 0), queue("b", 9, 0)], 6);
+        let of_b = later.iter().filter(|job| job.tenant == tenant("b")).count();
+        assert!(of_b <= 2, "{}", names(&later));
+    }
+
+    #[test]
     fn turns_are_read_as_they_were_stored() {
         let mut turns = Turns::default();
-        turns.take(vec![queue("a", 5, 7), queue("b", 2, 9)], 4);
+        turns.take(vec![queue("a", 5, 7), queue("b", 2, 9), bulk("a", 3)], 4);
+        assert_ne!(turns.bulk, StartTimes::default());
         assert_eq!(Turns::from_lines(&turns.to_lines()), turns);
         assert_eq!(Turns::from_lines(""), Turns::default());
         assert_eq!(Turns::from_lines("x\ny"), Turns::default());
+        // By a release without lanes.
+        let before = Turns::from_lines("7\na\t9");
+        assert_eq!(before.standard.start(&tenant("a")), 9);
+        assert_eq!((before.standard.clock, before.bulk.clock), (7, 0));
     }
 }

@@ -374,12 +374,24 @@ impl Job {
 
     /// Its place among the queued jobs of its pipeline's shard ([`crate::queue_position`]); `None` in every other state.
     pub fn queue_position(&self) -> Option<u64> {
-        let queued_at = self.queued_at()?;
+        let State::Queued { since, urgent, .. } = self.state else {
+            return None;
+        };
+        if urgent {
+            return Some(queue_position::urgent_position(since));
+        }
+        let (pipeline, lane) = (&self.pipeline, self.input.labels.lane);
         Some(queue_position::position(
-            &self.pipeline,
+            pipeline,
             &self.tenant,
-            queued_at,
+            lane,
+            since,
         ))
+    }
+
+    /// Whether it is queued, and support made it urgent.
+    pub const fn is_urgent(&self) -> bool {
+        matches!(self.state, State::Queued { urgent: true, .. })
     }
 
     /// When the current attempt was sent to the endpoint; `None` while no attempt is there. The same for `Submitting` and

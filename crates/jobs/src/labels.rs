@@ -1,4 +1,4 @@
-//! What an uploader attaches to a document: a reference of its own, tags, and the name of a batch.
+//! What an uploader attaches to a document: a reference of its own, tags, the name of a batch, and its lane.
 //!
 //! They come with `POST /uploads`, or as user metadata of an object that was uploaded with an S3 client. A request with an
 //! invalid one is refused. Invalid metadata is not used, and the job says so: it must never cost the document its job.
@@ -7,6 +7,7 @@ mod metadata;
 mod tags;
 
 use crate::characters::is_direction_mark;
+use crate::lane::Lane;
 use crate::text::is_visible_text;
 
 pub use metadata::LabelMetadata;
@@ -29,6 +30,7 @@ pub struct Labels {
     /// The documents that belong together have the same.
     pub batch: Option<String>,
     pub tags: Tags,
+    pub lane: Lane,
     /// Labels in the object's metadata that are invalid and so not used: `<field>:<problem>`, separated by commas.
     pub invalid: String,
 }
@@ -39,16 +41,18 @@ pub enum LabelField {
     Reference,
     Batch,
     Tags,
+    Lane,
 }
 
 impl LabelField {
-    pub const ALL: [Self; 3] = [Self::Reference, Self::Batch, Self::Tags];
+    pub const ALL: [Self; 4] = [Self::Reference, Self::Batch, Self::Tags, Self::Lane];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Reference => "reference",
             Self::Batch => "batch",
             Self::Tags => "tags",
+            Self::Lane => "lane",
         }
     }
 }
@@ -76,10 +80,12 @@ pub enum LabelProblem {
     TagFormat,
     #[error("must be percent-encoded UTF-8")]
     NotUtf8,
+    #[error("must be standard or bulk")]
+    UnknownLane,
 }
 
 impl LabelProblem {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Length,
         Self::ControlCharacter,
         Self::TooManyTags,
@@ -89,6 +95,7 @@ impl LabelProblem {
         Self::DuplicateTag,
         Self::TagFormat,
         Self::NotUtf8,
+        Self::UnknownLane,
     ];
 
     /// The name in stored rows.
@@ -103,6 +110,7 @@ impl LabelProblem {
             Self::DuplicateTag => "duplicate",
             Self::TagFormat => "format",
             Self::NotUtf8 => "not-utf-8",
+            Self::UnknownLane => "unknown-lane",
         }
     }
 }
@@ -142,6 +150,7 @@ impl Labels {
         reference: Option<&str>,
         batch: Option<&str>,
         tags: &[(String, String)],
+        lane: Lane,
     ) -> Result<Self, InvalidLabel> {
         let text = |field: LabelField, text: Option<&str>| {
             let checked = text.map(check_text).transpose();
@@ -150,6 +159,7 @@ impl Labels {
         Ok(Self {
             reference: text(LabelField::Reference, reference)?,
             batch: text(LabelField::Batch, batch)?,
+            lane,
             invalid: String::new(),
             tags: Tags::checked(tags).map_err(|problem| InvalidLabel {
                 field: LabelField::Tags,

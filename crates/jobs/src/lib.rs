@@ -53,6 +53,7 @@ pub mod inventory_scan;
 mod invoke;
 pub mod job;
 pub mod labels;
+pub mod lane;
 pub mod marks;
 pub mod model_version;
 pub mod observe_models;

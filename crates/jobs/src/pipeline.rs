@@ -2,6 +2,7 @@
 //!
 //! The limits of the number of instances are not configured here. They belong to the endpoint's own stack.
 
+mod limits;
 mod result_paths;
 mod validation;
 
@@ -11,7 +12,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::capacity::Objective;
+use crate::lane::Lane;
 use crate::policy::Policy;
+
+pub use limits::{Limits, TenantLimits};
 
 /// One was seen to take 643 s: ml.g5.2xlarge, 13 GB of weights. Others took 3 to 15 minutes.
 const TYPICAL_COLD_START_SECONDS: u32 = 640;
@@ -22,6 +26,7 @@ pub struct Pipelines {
     by_name: BTreeMap<String, Pipeline>,
     reconcile_interval: Duration,
     upload_expiry: Duration,
+    tenant_limits: TenantLimits,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -76,6 +81,9 @@ pub struct Pipeline {
     /// What becomes of a document on which the model fails twice in the same way, and not on others.
     #[serde(default)]
     pub repeated_failures: RepeatedFailures,
+    /// The lane of documents whose uploader names none.
+    #[serde(default)]
+    pub lane: Lane,
     /// Accepts no uploads; open jobs still end.
     #[serde(default)]
     pub retired: bool,
@@ -202,6 +210,8 @@ struct File {
     reconcile_interval_minutes: u8,
     upload_expiry_days: u8,
     max_notification_delay_seconds: u32,
+    #[serde(default)]
+    tenant_limits: TenantLimits,
     #[serde(flatten)]
     pipelines: BTreeMap<String, Pipeline>,
 }
@@ -214,6 +224,7 @@ impl Pipelines {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         let file: File = toml::from_str(text)?;
         let mut by_name = file.pipelines;
+        file.tenant_limits.check()?;
         for (name, pipeline) in &mut by_name {
             pipeline.name.clone_from(name);
             pipeline.max_notification_delay_seconds = file.max_notification_delay_seconds;
@@ -242,6 +253,7 @@ impl Pipelines {
             )?,
             upload_expiry: minutes("upload_expiry_days", file.upload_expiry_days.into(), 14)?
                 * 1440,
+            tenant_limits: file.tenant_limits,
         })
     }
 
@@ -260,6 +272,10 @@ impl Pipelines {
     /// How long an upload in parts may take. S3 then aborts it.
     pub const fn upload_expiry(&self) -> Duration {
         self.upload_expiry
+    }
+
+    pub const fn tenant_limits(&self) -> &TenantLimits {
+        &self.tenant_limits
     }
 
     pub fn get(&self, name: &str) -> Option<&Pipeline> {
@@ -479,6 +495,7 @@ mod tests {
                 "reconcile_interval_minutes = 0",
                 "reconcile_interval_minutes",
             ),
+            ("attempts = 3", "attempts = 3\nlane = \"express\"", "lane"),
             (
                 "upload_expiry_days = 7",
                 "upload_expiry_days = 30",

@@ -9,6 +9,7 @@
 
 mod queue;
 mod record;
+mod turn;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ pub use queue::{
     Expected, KnownInstances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT,
 };
 pub use record::{load, store};
+pub use turn::{QueuedEstimate, estimate_turn};
 
 /// An older snapshot says nothing: the function that takes them has failed at least twice.
 pub const MAX_SNAPSHOT_AGE: Duration = Duration::from_secs(15 * 60);
@@ -238,15 +240,30 @@ fn in_queue(queued: &Queued, snapshot: &QueueSnapshot) -> Estimate {
             // Those that run have started.
             let waiting = ahead - f64::from(running_jobs(snapshot)) + 1.0;
             let start = start(waiting.max(1.0), run.mean.max(1.0), &slots).max(since);
-            let about = start + run.mean;
-            let deviation = deviation(snapshot, run, start.max(0.0), &slots);
-            (
-                about - EARLIEST_DEVIATIONS * deviation,
-                about,
-                about + LATEST_DEVIATIONS * deviation,
-            )
+            end_of_run(start, snapshot, run, &slots)
         }
     };
+    estimate_at(snapshot, earliest, about, latest)
+}
+
+/// When a run ends that starts then: earliest, about, and latest.
+fn end_of_run(
+    start: f64,
+    snapshot: &QueueSnapshot,
+    run: Spread,
+    slots: &[Slot],
+) -> (f64, f64, f64) {
+    let about = start + run.mean;
+    let deviation = deviation(snapshot, run, start.max(0.0), slots);
+    (
+        about - EARLIEST_DEVIATIONS * deviation,
+        about,
+        about + LATEST_DEVIATIONS * deviation,
+    )
+}
+
+/// The times are milliseconds since the snapshot.
+fn estimate_at(snapshot: &QueueSnapshot, earliest: f64, about: f64, latest: f64) -> Estimate {
     let at =
         |offset: f64| Timestamp((snapshot.at.0 as f64 + (offset + OVERHEAD_MS).max(0.0)) as u64);
     Estimate {

@@ -1,7 +1,7 @@
 //! Releases queued jobs of a pipeline with a window ([`crate::window`]): as many as there are places at its endpoint, in the
 //! order of [`crate::fair_queue`].
 //!
-//! A release is asked for by whoever sees that there may be a place: the functions that record how an attempt ended, function
+//! A release is asked for by those who see that there may be a place: the functions that record how an attempt ended, function
 //! `capacity` every 30 seconds, the reconciler, a resume, a circuit breaker that closes, and uploads in a burst. It is level-triggered: it reads the open jobs,
 //! the queues and the pauses, and sends checks. It stores no row. Two at once choose the same jobs, and a job that has started
 //! ignores a second check. Where several tenants wait, whose turn it is is stored under a revision, and of two releases at
@@ -75,7 +75,7 @@ where
 }
 
 /// Asks for a release. If that fails, the next one does it.
-pub(crate) async fn request<P: CheckQueue>(ports: &P, pipeline: &str) {
+pub async fn request<P: CheckQueue>(ports: &P, pipeline: &str) {
     let message = DelayedMessage {
         message: pipeline.to_owned(),
         delay_seconds: 0,
@@ -139,36 +139,80 @@ pub(crate) async fn heads<P>(
 where
     P: JobIndex + Clock,
 {
-    let mut reading = Reading {
-        shard: queue_position::shard(pipeline),
-        limit: u16::try_from(limit).unwrap_or(u16::MAX),
-        queues: Vec::new(),
-    };
+    let mut reading = HeadsReader::new(pipeline, limit, MAX_QUEUES);
     reading.read(ports, 0, u64::MAX).await?;
-    if reading.queues.len() >= MAX_QUEUES {
+    if reading.queues.len() >= reading.max_queues {
         // From a random queue on, so that no queue is always left out.
-        let first = ports.random();
+        let first = ports.random().max(queue_position::AFTER_URGENT);
         reading.queues.clear();
+        reading.read(ports, 0, queue_position::AFTER_URGENT).await?;
         reading.read(ports, first, u64::MAX).await?;
-        reading.read(ports, 0, first).await?;
+        reading
+            .read(ports, queue_position::AFTER_URGENT, first)
+            .await?;
     }
-    let is_free = |job: &QueuedJob| {
-        job.pipeline == pipeline && pauses.holding(pipeline, &job.tenant).is_none()
-    };
-    let queues = reading.queues.into_iter().filter_map(|mut queue| {
-        queue.retain(is_free);
-        (!queue.is_empty()).then_some(queue)
-    });
-    Ok(queues.collect())
+    Ok(reading.free(pipeline, pauses))
 }
 
-struct Reading {
+/// The jobs that are released next, in their order, as the queues are now: at most `limit` jobs of each queue. `None` with more
+/// than `max_queues` queues: a release then reads some of them.
+///
+/// # Errors
+/// If a service is unavailable.
+pub async fn next_released<P>(
+    ports: &P,
+    pipeline: &str,
+    pauses: &Pauses,
+    limit: usize,
+    max_queues: usize,
+) -> Result<Option<Vec<JobId>>, Unavailable>
+where
+    P: JobIndex + KeyValueStore,
+{
+    let mut reading = HeadsReader::new(pipeline, limit, max_queues);
+    reading.read(ports, 0, u64::MAX).await?;
+    if reading.queues.len() >= max_queues {
+        return Ok(None);
+    }
+    let queues = reading.free(pipeline, pauses);
+    let mut turns = Turns::default();
+    if queues.len() > 1 {
+        let stored = ports.get(COLLECTION, pipeline).await?;
+        turns = stored.map_or(turns, |record| stored_turns(&record.body).0);
+    }
+    let taken = turns.take(queues, usize::MAX);
+    Ok(Some(taken.iter().map(|job| job.position.job).collect()))
+}
+
+struct HeadsReader {
     shard: u8,
     limit: u16,
+    max_queues: usize,
     queues: Vec<Heads>,
 }
 
-impl Reading {
+impl HeadsReader {
+    fn new(pipeline: &str, limit: usize, max_queues: usize) -> Self {
+        Self {
+            shard: queue_position::shard(pipeline),
+            limit: u16::try_from(limit).unwrap_or(u16::MAX),
+            max_queues,
+            queues: Vec::new(),
+        }
+    }
+
+    /// The queues of the pipeline, without the jobs that a pause holds.
+    fn free(self, pipeline: &str, pauses: &Pauses) -> Vec<Heads> {
+        let is_free = |job: &QueuedJob| {
+            job.pipeline == pipeline && pauses.holding(pipeline, &job.tenant).is_none()
+        };
+        let queues = self.queues.into_iter().filter_map(|mut queue| {
+            queue.retain(is_free);
+            (!queue.is_empty()).then_some(queue)
+        });
+        queues.collect()
+    }
+
     /// Reads the heads of the queues that begin in a range of positions: one query for each queue, or for several short ones.
     async fn read<P: JobIndex>(
         &mut self,
@@ -178,7 +222,8 @@ impl Reading {
     ) -> Result<(), Unavailable> {
         let queue_of = |job: &QueuedJob| queue_position::next_queue(job.position.position);
         let mut next = Some(from);
-        while let Some(from) = next.filter(|from| *from < to && self.queues.len() < MAX_QUEUES) {
+        while let Some(from) = next.filter(|from| *from < to && self.queues.len() < self.max_queues)
+        {
             let page = ports
                 .queued_jobs(self.shard, from, None, self.limit)
                 .await?;
@@ -212,7 +257,7 @@ impl Reading {
 
 /// Takes jobs from the queues in their order. `None` if another release did so at the same time.
 ///
-/// Whose turn it is is stored only if several tenants wait: one tenant's jobs are released in their order anyway.
+/// Whose turn it is is stored only if several queues have jobs: those of one are released in their order anyway.
 async fn take<P: KeyValueStore>(
     ports: &P,
     pipeline: &str,
@@ -232,14 +277,8 @@ async fn take<P: KeyValueStore>(
     }
     let stored = ports.get(COLLECTION, pipeline).await?;
     let body = stored.as_ref().map_or("", |record| record.body.as_str());
-    let (released, turns): (Vec<&str>, Vec<&str>) =
-        body.lines().partition(|line| line.starts_with(RELEASED));
-    let mut turns = Turns::from_lines(&turns.join("\n"));
-    let mut released: Vec<(JobId, Timestamp)> = released
-        .into_iter()
-        .filter_map(released_job)
-        .filter(|(_, at)| now.since(*at) <= ON_ITS_WAY)
-        .collect();
+    let (mut turns, mut released) = stored_turns(body);
+    released.retain(|(_, at)| now.since(*at) <= ON_ITS_WAY);
     let was_released = |id: JobId| released.iter().any(|(released, _)| *released == id);
     for queue in &mut queues {
         queue.retain(|job| !was_released(job.position.job));
@@ -262,6 +301,14 @@ async fn take<P: KeyValueStore>(
     };
     let is_first = ports.put(COLLECTION, pipeline, &record).await?;
     Ok(is_first.then_some(taken))
+}
+
+/// Whose turn it is, and the jobs that were released lately.
+fn stored_turns(body: &str) -> (Turns, Vec<(JobId, Timestamp)>) {
+    let (released, turns): (Vec<&str>, Vec<&str>) =
+        body.lines().partition(|line| line.starts_with(RELEASED));
+    let released = released.into_iter().filter_map(released_job);
+    (Turns::from_lines(&turns.join("\n")), released.collect())
 }
 
 fn released_job(line: &str) -> Option<(JobId, Timestamp)> {

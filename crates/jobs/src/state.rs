@@ -21,6 +21,8 @@ pub enum State {
         /// circuit breaker holds it. `None` while people have paused it, and while it waits for its turn: that time does not
         /// count.
         start_by: Option<Timestamp>,
+        /// Support made it urgent: it is released before all others of its pipeline.
+        urgent: bool,
         budget: RetryBudget,
     },
     /// The decision to call the endpoint is saved; the call may or may not have been made yet.

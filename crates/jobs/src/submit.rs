@@ -14,7 +14,7 @@ use crate::input::{
 pub use crate::invoke::IfDenied;
 use crate::invoke::{denied, invoke_endpoint, invoke_if_input_is_current, refused};
 use crate::job::{Job, NewJob};
-use crate::labels::Labels;
+use crate::labels::LabelMetadata;
 use crate::pause::{self, Hold};
 use crate::pipeline::Pipeline;
 use crate::ports::{
@@ -115,7 +115,7 @@ where
     } else {
         None
     };
-    let input = input_of(upload, &upload_check, object, session);
+    let input = input_of(upload, pipeline, &upload_check, object, session);
     let new = NewUpload {
         upload,
         pipeline,
@@ -358,6 +358,7 @@ async fn create_or_load<P: JobStore>(
 
 fn input_of(
     upload: &UploadEvent,
+    pipeline: &Pipeline,
     upload_check: &UploadCheck,
     object: Option<ObjectHead>,
     session: Option<UploadSession>,
@@ -366,8 +367,10 @@ fn input_of(
     let matching = object.filter(|_| upload_check.is_current);
     let labels = match (&session, &matching) {
         (Some(session), _) => session.labels(),
-        (None, Some(object)) => object.labels.labels(),
-        (None, None) => Labels::default(),
+        (None, object) => object
+            .as_ref()
+            .map_or_else(LabelMetadata::default, |object| object.labels.clone())
+            .labels(pipeline.lane),
     };
     Input {
         bucket: upload.bucket.clone(),

@@ -144,6 +144,7 @@ pub fn transition(
             Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
                 Ignore(IgnoreReason::StillOpen)
             }
+            Event::Urgent { .. } => Ignore(IgnoreReason::NotQueued),
             Event::Cancel { .. } => cancelled(*attempt, *budget),
         },
         State::InProgress {
@@ -206,6 +207,7 @@ pub fn transition(
             Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
                 Ignore(IgnoreReason::StillOpen)
             }
+            Event::Urgent { .. } => Ignore(IgnoreReason::NotQueued),
             Event::Cancel { .. } => cancelled(*attempt, *budget),
         },
         State::RetryScheduled { next, due, budget } => match event {
@@ -254,12 +256,14 @@ pub fn transition(
             Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
                 Ignore(IgnoreReason::StillOpen)
             }
+            Event::Urgent { .. } => Ignore(IgnoreReason::NotQueued),
             Event::Cancel { .. } => cancelled(*next, *budget),
         },
         State::Queued {
             next,
             since,
             start_by,
+            urgent,
             budget,
         } => match event {
             Event::Uploaded => Ignore(IgnoreReason::AlreadyApplied),
@@ -290,12 +294,26 @@ pub fn transition(
             Event::Held {
                 attempt: got, by, ..
             } => match age(*got, *next)? {
-                Age::Current => still_held(*next, (*since, *start_by), *by, *budget, now, policy),
+                Age::Current => {
+                    let times = (*since, *start_by);
+                    still_held(*next, times, *urgent, *by, *budget, now, policy)
+                }
                 Age::Older => Ignore(IgnoreReason::StaleEvidence),
             },
             Event::Overwritten => superseded(*next, *budget),
             Event::Retry { .. } | Event::RunAgain { .. } | Event::Erase { .. } => {
                 Ignore(IgnoreReason::StillOpen)
+            }
+            Event::Urgent { .. } if *urgent => Ignore(IgnoreReason::AlreadyApplied),
+            Event::Urgent { .. } => {
+                let state = State::Queued {
+                    next: *next,
+                    since: *since,
+                    start_by: *start_by,
+                    urgent: true,
+                    budget: *budget,
+                };
+                advance(state, AttemptChange::Unchanged)
             }
             Event::Cancel { .. } => cancelled(*next, *budget),
         },
@@ -320,6 +338,7 @@ pub fn transition(
             Event::Accepted { .. }
             | Event::SubmitFailed { .. }
             | Event::Retry { .. }
+            | Event::Urgent { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
         },
         State::Failed { attempt, failure } => match event {
@@ -377,7 +396,9 @@ pub fn transition(
             },
             Event::RunAgain { .. } => Ignore(IgnoreReason::NoResult),
             Event::Erase { .. } => erased(*attempt),
-            Event::Accepted { .. } | Event::Cancel { .. } => Ignore(IgnoreReason::Finished),
+            Event::Accepted { .. } | Event::Urgent { .. } | Event::Cancel { .. } => {
+                Ignore(IgnoreReason::Finished)
+            }
         },
         State::Cancelled { attempt } => match event {
             Event::Erase { .. } => erased(*attempt),
@@ -391,6 +412,7 @@ pub fn transition(
             | Event::CheckDue { .. }
             | Event::Held { .. }
             | Event::Overwritten
+            | Event::Urgent { .. }
             | Event::Retry { .. } => Ignore(IgnoreReason::Finished),
         },
         State::Erased { .. } => match event {
@@ -405,6 +427,7 @@ pub fn transition(
             | Event::Overwritten
             | Event::Retry { .. }
             | Event::RunAgain { .. }
+            | Event::Urgent { .. }
             | Event::Cancel { .. } => Ignore(IgnoreReason::Erased),
         },
     })

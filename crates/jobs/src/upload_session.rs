@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use crate::id::{JobId, Location, Timestamp};
 use crate::labels::{Labels, Tags};
+use crate::lane::Lane;
 use crate::pipeline::Pipeline;
 use crate::ports::{KeyValueStore, Record, Unavailable};
 
@@ -40,6 +41,8 @@ pub struct UploadSession {
     /// As [`Tags::lines`].
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub tags: String,
+    #[serde(default, skip_serializing_if = "Lane::is_standard")]
+    pub lane: Lane,
     /// The record of the idempotency key that the upload was created with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_record: Option<String>,
@@ -54,6 +57,7 @@ impl UploadSession {
             reference: self.reference.clone(),
             batch: self.batch.clone(),
             tags: Tags::from_lines(self.tags.clone()),
+            lane: self.lane,
             invalid: String::new(),
         }
     }

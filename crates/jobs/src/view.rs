@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 use crate::labels::Tags;
+use crate::lane::Lane;
 use crate::marks::Marks;
 use crate::model_version::AttemptModel;
 use crate::state::{Failure, State};
@@ -60,6 +61,12 @@ pub struct JobView {
     )]
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
+    /// `bulk`: it gives way to documents of lane `standard` while the pipeline's endpoint has work enough. Absent: `standard`.
+    #[serde(default, skip_serializing_if = "Lane::is_standard")]
+    pub lane: Lane,
+    /// It is queued, and support made it urgent: it starts before all others of its pipeline.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub urgent: bool,
     /// The attempt with the result that the job already has, while it is run again. Present if the job is open and has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_result: Option<u8>,
@@ -125,7 +132,8 @@ pub struct ReadyByView {
 #[cfg(feature = "schema")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
 pub enum JobStatus {
-    /// The pipeline or the tenant is paused; nothing was sent to the endpoint. `GET /pauses` says until when.
+    /// It waits for its turn, for the endpoint to work again, or for a pause to end (`GET /pauses`). Nothing of it is at the
+    /// endpoint.
     Queued,
     /// The service is sending the request to the endpoint.
     Submitting,
@@ -209,6 +217,8 @@ impl From<&Job> for JobView {
             reference: job.input.labels.reference.clone(),
             batch: job.input.labels.batch.clone(),
             tags: job.input.labels.tags.clone(),
+            lane: job.input.labels.lane,
+            urgent: job.is_urgent(),
             earlier_result: Some(job.earlier_result().0).filter(|attempt| *attempt > 0),
             model: job
                 .attempt(job.state.attempt())

@@ -8,11 +8,12 @@ use std::time::Duration;
 use jobs::event::HeldBy;
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::pause::{Hold, Pause, PauseDetails, PauseScope, hold, store};
+use jobs::lane::Lane;
+use jobs::pause::{Hold, Pause, PauseDetails, PauseScope, Pauses, hold, store};
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{Clock, Record};
 use jobs::release::release_queued;
-use jobs::release_window::release_window;
+use jobs::release_window::{next_released, release_window};
 use jobs::state::{RetryBudget, State};
 use jobs::window::{KnownWindow, MIN_WINDOW, Window};
 use testkit::conformance::one_in_every_state;
@@ -87,16 +88,26 @@ impl Scene {
     }
 
     fn queue(&mut self, tenant: &str, jobs: usize) -> Vec<JobId> {
+        self.queue_in(tenant, jobs, Lane::Standard, false)
+    }
+
+    fn queue_in(&mut self, tenant: &str, jobs: usize, lane: Lane, urgent: bool) -> Vec<JobId> {
         let since = self.memory.state().now;
         let queued = State::Queued {
             next: Attempt::FIRST,
             since,
             start_by: None,
+            urgent,
             budget: BUDGET,
         };
-        (0..jobs)
+        let ids: Vec<JobId> = (0..jobs)
             .map(|_| self.job(tenant, queued.clone()))
-            .collect()
+            .collect();
+        for id in &ids {
+            let mut state = self.memory.state();
+            state.jobs.get_mut(id).unwrap().input.labels.lane = lane;
+        }
+        ids
     }
 
     fn at_endpoint(&mut self, tenant: &str, jobs: usize) -> Vec<JobId> {
@@ -203,6 +214,79 @@ fn tenants_that_wait_take_turns() {
         let count = turns.iter().filter(|of| of.as_str() == name).count();
         assert!((5..=7).contains(&count), "{name} had {count} of 18");
     }
+}
+
+/// One release in five, of whatever tenants.
+#[test]
+fn lane_bulk_gives_way_and_does_not_starve() {
+    let mut scene = Scene::new();
+    for name in ["acme", "globex"] {
+        scene.queue(name, 50);
+    }
+    scene.queue_in("acme", 50, Lane::Bulk, false);
+    let mut running = scene.release();
+    let mut of_bulk = 0;
+    for _ in 0..20 {
+        scene.pass(20);
+        scene.end(running.remove(0));
+        let released = scene.release();
+        let state = scene.memory.state();
+        let lane = |id: &JobId| state.jobs[id].input.labels.lane;
+        of_bulk += released.iter().filter(|id| lane(id) == Lane::Bulk).count();
+        drop(state);
+        running.extend(released);
+    }
+    assert_eq!(of_bulk, 4);
+}
+
+#[test]
+fn urgent_jobs_are_released_before_all_others() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 250);
+    scene.queue_in("initech", 10, Lane::Bulk, false);
+    scene.pass(1);
+    let urgent = scene.queue_in("globex", 2, Lane::Bulk, true);
+    scene.pass(1);
+    let also = scene.queue_in("acme", 1, Lane::Standard, true);
+    let released = scene.release();
+    assert_eq!(released[..3], [&urgent[..], &also].concat());
+    assert_eq!(released.len(), WINDOW);
+}
+
+/// With more queues than a release reads.
+#[test]
+fn urgent_jobs_are_released_however_many_tenants_wait() {
+    let mut scene = Scene::new();
+    for number in 0..220 {
+        scene.queue(&format!("tenant-{number}"), 1);
+    }
+    let urgent = scene.queue_in("acme", 1, Lane::Standard, true);
+    assert_eq!(scene.release()[..1], urgent);
+}
+
+/// What people are told is what happens.
+#[test]
+fn jobs_are_released_in_the_order_that_was_foretold() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 9);
+    scene.queue("globex", 3);
+    scene.queue_in("acme", 3, Lane::Bulk, false);
+    let mut running = scene.release();
+    scene.pass(20);
+    scene.queue_in("initech", 1, Lane::Standard, true);
+    let pauses = wait(Pauses::load(&scene.memory, scene.memory.now())).unwrap();
+    let foretold = |max| wait(next_released(&scene.memory, PIPELINE, &pauses, 50, max)).unwrap();
+    let expected = foretold(9).unwrap();
+    assert_eq!(expected.len(), 16 - WINDOW);
+    assert_eq!(foretold(3), None, "more queues than are read");
+    let mut released = Vec::new();
+    while released.len() < expected.len() {
+        scene.end(running.remove(0));
+        released.extend(scene.release());
+        running.extend(released.last());
+        scene.pass(20);
+    }
+    assert_eq!(released, expected);
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub(crate) const CUSTOMER: &str = "customer";
 pub(crate) enum ApiRequest {
     Retry(JobId, String),
     RunAgain(JobId, String),
+    Urgent(JobId, String),
     Cancel(JobId, String),
     DeleteData(JobId, String),
     CreatePlan(Rc<NewRetryPlan>),

@@ -66,6 +66,11 @@ async fn carry_out(
             commands::run_again(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
+        ApiRequest::Urgent(job, reason) => {
+            let (id, body) = (job.to_string(), command(reason));
+            commands::urgent(ports, &run, &support, &id, &body, push_until).await?;
+            ApiAnswer::Done
+        }
         ApiRequest::Cancel(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             commands::cancel(ports, &run, &support, &id, &body, push_until).await?;

@@ -114,7 +114,10 @@ impl SimulatedBucket {
             bytes: object.bytes,
             content_type: "application/pdf".to_owned(),
             name: None,
-            labels: LabelMetadata::default(),
+            labels: LabelMetadata {
+                lane: lane_in_metadata(key),
+                ..LabelMetadata::default()
+            },
             first_bytes: object.first.iter().take(first).copied().collect(),
         })
     }
@@ -333,4 +336,10 @@ fn record(key: &str, version: &str, etag: &str, bytes: u64) -> String {
     format!(
         r#"{{"eventVersion":"2.1","eventSource":"aws:s3","eventName":"ObjectCreated:Put","s3":{{"bucket":{{"name":"{BUCKET}"}},"object":{{"key":"{encoded}","size":{bytes},"eTag":"{etag}","versionId":"{version}"}}}}}}"#
     )
+}
+
+/// One key in four has a lane in its metadata.
+fn lane_in_metadata(key: &str) -> Option<String> {
+    let sum: u32 = key.bytes().map(u32::from).sum();
+    sum.is_multiple_of(4).then(|| "bulk".to_owned())
 }

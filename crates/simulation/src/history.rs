@@ -14,6 +14,8 @@ use crate::time::SECOND;
 
 /// The file that ships.
 const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
+/// Limits that some uploads of a history reach.
+const LIMITS: &str = "\n[tenant_limits]\nopen_jobs = 4\ngpu_minutes_a_day = 200\n";
 /// Function `capacity` makes about a hundred events a minute.
 const DOCKET_EVENTS_FACTOR: u64 = 10;
 /// More events than this per upload, and a history counts as endless.
@@ -102,7 +104,7 @@ pub fn run(options: &HistoryOptions) -> Result<HistoryReport, ConfigError> {
     Ok(report(&mut simulation))
 }
 
-/// The file that ships, with one kind of scaling for all pipelines.
+/// The file that ships, with one kind of scaling for all pipelines, and with Docket's also limits of tenants.
 fn pipelines_file(docket: bool) -> String {
     let scaling = if docket { "docket" } else { "aws" };
     let mut text = String::new();
@@ -112,6 +114,9 @@ fn pipelines_file(docket: bool) -> String {
         if line.starts_with('[') {
             text.push_str(&format!("scaling = \"{scaling}\"\n"));
         }
+    }
+    if docket {
+        text.push_str(LIMITS);
     }
     text
 }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use api::types::NewUpload;
 use api::uploads::MAX_SINGLE_PUT_BYTES;
+use jobs::lane::Lane;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::window::has_window;
 
@@ -136,6 +137,7 @@ impl HistoryPlan {
             name: format!("lease no. {number}.pdf"),
             bytes: env.between(smallest, smallest + 50_000),
             content_type: "application/pdf".to_owned(),
+            lane: number.is_multiple_of(3).then_some(Lane::Bulk),
             ..NewUpload::default()
         };
         let poisoned = env.strikes(FaultKind::InputPoisoned);
@@ -257,6 +259,11 @@ impl HistoryPlan {
             let poisoned = false;
             let upload = UserAction::Upload { key, poisoned };
             self.add(at + after, PlannedEvent::Action(upload));
+        }
+        // Support does so while they wait.
+        for _ in 0..env.rng.up_to(2) {
+            let after = env.between(30 * SECOND, 10 * MINUTE);
+            self.add(at + after, PlannedEvent::Action(UserAction::MakeUrgent));
         }
     }
 

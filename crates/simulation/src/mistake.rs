@@ -121,6 +121,8 @@ mistakes! {
     PlaceLeaked,
     /// Queued jobs are released in the order of their arrival, whatever their tenant.
     TenantsByArrival,
+    /// Documents of lane `bulk` are released when no others wait.
+    BulkStarves,
     /// A circuit breaker is never closed.
     BreakerNeverCloses,
     /// Every failure of a document counts as that of another document.
@@ -178,6 +180,7 @@ impl Mistake {
                 | Self::WindowNeverRefilled
                 | Self::PlaceLeaked
                 | Self::TenantsByArrival
+                | Self::BulkStarves
         )
     }
 
@@ -188,6 +191,8 @@ impl Mistake {
             40
         } else if self == Self::TenantsByArrival {
             30
+        } else if self == Self::BulkStarves {
+            80
         } else {
             12
         }
@@ -260,7 +265,8 @@ impl Mistake {
             | Self::OldReadingUsed
             | Self::WindowNeverRefilled
             | Self::PlaceLeaked
-            | Self::TenantsByArrival => Some(none),
+            | Self::TenantsByArrival
+            | Self::BulkStarves => Some(none),
             Self::BreakerNeverCloses => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::CancelledJobProbed => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::BreakerOpensOnOneDocument => Some(none.with(FaultKind::ModelBroken, 600_000)),

@@ -285,6 +285,7 @@ impl Simulation {
             }
             UserAction::Support { cancel } => self.command_a_job(cancel),
             UserAction::RunAgain => self.run_a_job_again(),
+            UserAction::MakeUrgent => self.make_a_job_urgent(),
             UserAction::DeleteData => self.delete_data_of_a_job(),
             UserAction::PlanRetries { tenant } => self.plan_retries(tenant),
             UserAction::Pause {

@@ -91,6 +91,7 @@ pub(crate) fn loaded_job(
             next: attempt,
             since: job.created_at,
             start_by: None,
+            urgent: false,
             budget,
         };
     }
@@ -127,6 +128,7 @@ fn still_queued(env: &SimulationEnvironment, mut job: Job) -> Job {
             next: attempt,
             since: held.map_or(job.created_at, |entry| entry.at),
             start_by: None,
+            urgent: false,
             budget: RetryBudget {
                 last_attempt: attempt,
                 expires_at: Timestamp(env.wall().0 + HOUR),

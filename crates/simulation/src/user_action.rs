@@ -38,6 +38,8 @@ pub(crate) enum UserAction {
     },
     /// Support runs a ready job again.
     RunAgain,
+    /// Support lets a queued job start before the others.
+    MakeUrgent,
     /// Support deletes the data of a job that has ended.
     DeleteData,
     /// Support makes a retry plan, for all tenants or one, and applies it.

@@ -64,6 +64,7 @@ fn attempt_change(event: &Event, state: &State) -> AttemptChange {
         | Event::Overwritten
         | Event::Retry { .. }
         | Event::RunAgain { .. }
+        | Event::Urgent { .. }
         | Event::Cancel { .. } => AttemptChange::Unchanged,
         Event::Erase { .. } => AttemptChange::Erased,
     }

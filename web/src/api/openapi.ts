@@ -261,6 +261,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/urgent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a queued job start before all others of its pipeline. At most 20 jobs of a pipeline are urgent at a time. Refused as `changed` or `refused`.
+         * @description Access: support.
+         */
+        post: operations["MakeJobUrgent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me": {
         parameters: {
             query?: never;
@@ -275,30 +295,6 @@ export interface paths {
         get: operations["GetMe"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/me/digests": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Returns the caller's settings for e-mail digests of a tenant, and whether there are any.
-         * @description Access: any role.
-         */
-        get: operations["GetMyDigests"];
-        put?: never;
-        /**
-         * Switches the caller's e-mail digests on or off, or changes them. They are sent to the verified address of the caller's account. Refused as `refused` if this deployment sends no e-mail or the address is not verified.
-         * @description Access: any role.
-         */
-        post: operations["ChangeMyDigests"];
         delete?: never;
         options?: never;
         head?: never;
@@ -443,7 +439,7 @@ export interface paths {
         get: operations["ListRetryPlans"];
         put?: never;
         /**
-         * Selects failed jobs to retry together, or ready jobs to run again (`run_again`), or open jobs to cancel (`cancel`). Returns counts and an estimate, and changes no job. To cancel, the filter must not be empty.
+         * Selects failed jobs to retry together. Returns counts and an estimate, and starts no job.
          * @description Access: support.
          */
         post: operations["CreateRetryPlan"];
@@ -513,26 +509,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/retry-plans/{plan_id}/stop": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Stops a retry plan: no more of its jobs are started or cancelled, also those whose command is on its way. What has started continues.
-         * @description Access: support.
-         */
-        post: operations["StopRetryPlan"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/summary": {
         parameters: {
             query?: never;
@@ -571,50 +547,6 @@ export interface paths {
          * @description Access: support.
          */
         post: operations["CreateTenant"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/tenants/{tenant}/digests": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Sets whether the e-mail digests of a tenant have the names of files and batches.
-         * @description Access: support.
-         */
-        post: operations["ChangeTenantDigests"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/unsubscribe/{link}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The link in an e-mail digest. Answers an HTML page with a button, and changes nothing, since mail scanners follow links.
-         * @description Access: public.
-         */
-        get: operations["ShowUnsubscribe"];
-        put?: never;
-        /**
-         * Stops the e-mail digests of the mail's recipient (RFC 8058, one-click). Answers an HTML page. Requires no token: the link is the proof.
-         * @description Access: public.
-         */
-        post: operations["Unsubscribe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -893,7 +825,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests";
+        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -987,8 +919,6 @@ export interface components {
         ClientConfiguration: {
             /** @description Client id for the sign-in. */
             client_id: string;
-            /** @description Origin of the page, such as `https://docket.example.com`. Absent if the service does not know it. */
-            page_url?: string;
             /** @description URL of the Amazon Cognito user pools API. */
             sign_in_url: string;
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
@@ -1034,49 +964,6 @@ export interface components {
              */
             status?: number;
             url: string;
-        };
-        /**
-         * @description Body of `POST /me/digests`. What is absent stays as it is; at first digests are off, about the caller's own documents, and
-         *     report both those that are ready and those that failed.
-         */
-        DigestChange: {
-            enabled?: boolean | null;
-            /** @description Report documents that failed. */
-            failed?: boolean | null;
-            /** @description Report documents that became ready. */
-            ready?: boolean | null;
-            /** @description `tenant` is for reviewers and support. */
-            scope?: components["schemas"]["DigestScope"] | null;
-            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
-            tenant?: string | null;
-        };
-        /** @description Query parameters of `GET /me/digests`. */
-        DigestQuery: {
-            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
-            tenant?: string;
-        };
-        /**
-         * @description Which documents a digest is about.
-         * @enum {string}
-         */
-        DigestScope: "own" | "tenant";
-        /** @description Response of `GET /me/digests`: the caller's e-mail digests of a tenant. */
-        DigestView: {
-            /** @description Where they are sent: the verified address of the caller's account. No other can be chosen. */
-            address?: string;
-            /** @description Whether the caller can get digests. */
-            available: boolean;
-            enabled: boolean;
-            failed: boolean;
-            /** @description Whether mails have the names of files and batches. Support sets it for the tenant. */
-            include_names: boolean;
-            /** @description Why they are off, if the caller did not switch them off here: the link in a mail, mail that came back, lost access. */
-            off_reason?: string;
-            ready: boolean;
-            scope: components["schemas"]["DigestScope"];
-            tenant: string;
-            /** @description Why not. */
-            unavailable_reason?: string;
         };
         /**
          * @description A page of the feed. `hash` is the hash of the last of `events`; a reader that computes the hashes of all events from
@@ -1257,7 +1144,7 @@ export interface components {
              */
             type: "job.changed";
         };
-        /** @description Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `cancel` and `data-deletion`. */
+        /** @description Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `urgent`, `cancel` and `data-deletion`. */
         JobCommandRequest: {
             /**
              * Format: int64
@@ -1451,6 +1338,8 @@ export interface components {
             failure?: components["schemas"]["FailureView"];
             /** @description The same for all versions and attempts of the job: a UUID. */
             id: string;
+            /** @description `bulk`: it gives way to documents of lane `standard` while the pipeline's endpoint has work enough. Absent: `standard`. */
+            lane?: components["schemas"]["Lane"];
             /** @description What people noted about the contract. */
             marks?: components["schemas"]["MarksView"];
             /** @description The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result. */
@@ -1485,12 +1374,19 @@ export interface components {
             updated_at: number;
             /** @description Who uploaded the document, if it was uploaded through the API. Not in events for programs. */
             uploaded_by?: string;
+            /** @description It is queued, and support made it urgent: it starts before all others of its pipeline. */
+            urgent?: boolean;
             /**
              * Format: int64
              * @description Grows with every change. Of two views of a job, the one with the higher version is newer.
              */
             version: number;
         };
+        /**
+         * @description A lane. The uploader says it, otherwise the pipeline does.
+         * @enum {string}
+         */
+        Lane: "standard" | "bulk";
         /** @description Body of `POST /jobs/{job_id}/marks`. What is absent stays. */
         MarksChange: {
             /** @description Who is to review it, as in `GET /me`. Empty: nobody. */
@@ -1584,15 +1480,10 @@ export interface components {
             until: number;
         };
         /**
-         * @description Body of `POST /retry-plans`: failed jobs to retry together, ready jobs to run again together, or open jobs to cancel together.
-         *     Creating a plan changes no job.
+         * @description Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
+         *     job.
          */
         NewRetryPlan: {
-            /**
-             * @description Cancels open jobs, in place of retrying failed ones. The filter must name a tenant, a pipeline or a time, and no cause. A
-             *     job that has ended by then stays as it is.
-             */
-            cancel?: boolean;
             /**
              * @description Without it, all failed jobs.
              * @default {}
@@ -1602,7 +1493,7 @@ export interface components {
             force?: boolean;
             /**
              * Format: int32
-             * @description How many jobs to start, or to cancel, per minute. The default is 20, and 600 to cancel.
+             * @description How many jobs to start per minute. The default is 20.
              */
             per_minute?: number | null;
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
@@ -1638,6 +1529,8 @@ export interface components {
             bytes: number;
             /** @description The file's media type, one of the pipeline's `content_types`. */
             content_type: string;
+            /** @description `bulk` for documents that can wait: they give way to those of `standard`. Without it, the pipeline decides. */
+            lane?: components["schemas"]["Lane"] | null;
             /**
              * @description The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes, control
              *     characters, and characters that change the direction of text.
@@ -1650,14 +1543,6 @@ export interface components {
              *     jobs by it.
              */
             reference?: string | null;
-            /** @description Processes the file although its content was uploaded before. */
-            run_anyway?: boolean;
-            /**
-             * @description SHA-256 of the file, as 64 hexadecimal digits in lower case. With it, a file whose content the tenant has uploaded to the
-             *     pipeline before is refused as `identical`, if the caller may see a job of it that is open, or ready with its result still
-             *     stored. Noticed are only earlier uploads that named their SHA-256 too.
-             */
-            sha256?: string | null;
             /**
              * @description Tags: values by name, at most 8, together at most 512 bytes of UTF-8. A name has 1 to 32 of `A`–`Z`, `a`–`z`,
              *     `0`–`9`, `.`, `_` and `-`; a value has 1 to 64 characters, without control characters.
@@ -1763,14 +1648,12 @@ export interface components {
              * @description The count of `RetryPlanOutcome` that it belongs to.
              * @enum {string}
              */
-            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed" | "cancelled";
+            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed";
         };
         /** @description Why a request was refused: problem details (RFC 9457), `application/problem+json`. */
         Problem: {
             /** @description What is wrong with this request, and what to do. */
             detail: string;
-            /** @description Of a problem `identical`: the jobs of the same content, newest first. */
-            identical?: components["schemas"]["JobView"][];
             /**
              * Format: int32
              * @description The HTTP status.
@@ -1917,14 +1800,14 @@ export interface components {
             pipeline?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, at or after this time; of open jobs, that were uploaded then.
+             * @description Only jobs that failed, or became ready, at or after this time.
              */
             since?: number | null;
             /** @description Only jobs of this tenant. */
             tenant?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, before this time; of open jobs, that were uploaded then.
+             * @description Only jobs that failed, or became ready, before this time.
              */
             until?: number | null;
         };
@@ -1954,16 +1837,6 @@ export interface components {
         };
         /** @description Progress of the jobs of a plan. The counts add up to the plan's jobs. */
         RetryPlanOutcome: {
-            /**
-             * Format: int64
-             * @description Cancelled by this plan.
-             */
-            cancelled?: number;
-            /**
-             * Format: int64
-             * @description Of these, cancelled before anything of them was queued or running at the endpoint.
-             */
-            cancelled_without_run?: number;
             /**
              * Format: int64
              * @description Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
@@ -2001,8 +1874,8 @@ export interface components {
          * @description How far the release of a plan's jobs is.
          * @enum {string}
          */
-        RetryPlanStatus: "planned" | "releasing" | "released" | "stopped";
-        /** @description Failed jobs that are retried together, ready jobs that are run again together, or open jobs that are cancelled together. */
+        RetryPlanStatus: "planned" | "releasing" | "released";
+        /** @description Failed jobs that are retried together, or ready jobs that are run again together. */
         RetryPlanView: {
             /** @description Who created the plan. */
             actor: string;
@@ -2018,28 +1891,15 @@ export interface components {
             /** @description The jobs by pipeline. */
             by_pipeline: components["schemas"]["NamedCount"][];
             /**
-             * @description The jobs by state, when the plan was created, if it cancels them. A job in `Queued` has no request at the endpoint. Of one
-             *     that is `Submitting` or `InProgress` the request continues, and its result is ignored.
-             */
-            by_state?: components["schemas"]["NamedCount"][];
-            /** @description It cancels open jobs. */
-            cancel?: boolean;
-            /**
              * Format: int64
              * @description When the plan was created.
              */
             created_at: number;
-            /**
-             * Format: int64
-             * @description How many jobs were left out because the retention time of their documents is over, so that another run would find nothing.
-             * @default 0
-             */
-            documents_deleted?: number;
             /** @description The filter that selected the jobs when the plan was created. */
             filter: components["schemas"]["RetryPlanFilter"];
             /**
              * Format: int64
-             * @description Estimated GPU time of all runs, in minutes; of a plan that cancels, of the runs that had not started.
+             * @description Estimated GPU time of all runs, in minutes.
              */
             gpu_minutes: number;
             /** @description For `GET /retry-plans/{plan_id}`. */
@@ -2071,11 +1931,6 @@ export interface components {
             /** @description It runs ready jobs again. */
             run_again?: boolean;
             status: components["schemas"]["RetryPlanStatus"];
-            /**
-             * Format: int64
-             * @description When it was stopped.
-             */
-            stopped_at?: number;
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
         };
@@ -2156,18 +2011,6 @@ export interface components {
             /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
             tenant?: string;
         };
-        /** @description Body of `POST /tenants/{tenant}/digests`. */
-        TenantDigestChange: {
-            /** @description Whether mails have the names of files and batches. Mails are not encrypted on their whole way. */
-            include_names: boolean;
-            /** @description Why. For the audit log. */
-            reason: string;
-        };
-        /** @description Response of `POST /tenants/{tenant}/digests`. */
-        TenantDigestView: {
-            include_names: boolean;
-            tenant: string;
-        };
         /** @description Response of `GET /tenants`. */
         TenantList: {
             /** @description Sorted by name. */
@@ -2219,6 +2062,8 @@ export interface components {
             expires_at: number;
             /** @description The id of the upload session, and of the job that is created when the file is uploaded. */
             job_id: string;
+            /** @description Of the request, or else of the pipeline. Absent: `standard`. */
+            lane?: components["schemas"]["Lane"];
             /** @description Present if the file is uploaded in parts. */
             multipart?: components["schemas"]["MultipartUploadView"];
             /** @description The file's name. Plain text. Escape it before you show it as HTML. */
@@ -2244,8 +2089,8 @@ export interface components {
              */
             since: number;
             /**
-             * @description Its place among the queued jobs of its tenant, in words, such as `12th of 40 in its organisation's turn`. Tenants take turns,
-             *     so it does not depend on what others queued.
+             * @description Its place among the queued jobs of its tenant in its lane, in words, such as `12th of 40 in its organization's turn, next
+             *     release in about 2 min`. Tenants take turns, so the place does not depend on what others queued.
              */
             turn?: string;
         };
@@ -3423,6 +3268,89 @@ export interface operations {
             };
         };
     };
+    MakeJobUrgent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobCommandRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobCommandResult"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     GetMe: {
         parameters: {
             query?: never;
@@ -3439,167 +3367,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallerView"];
-                };
-            };
-            /** @description The token is missing, expired, or of another user pool. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    GetMyDigests: {
-        parameters: {
-            query?: {
-                /** @description The tenant. Support must name one, and so must a caller of several tenants. */
-                tenant?: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DigestView"];
-                };
-            };
-            /** @description The token is missing, expired, or of another user pool. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    ChangeMyDigests: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["DigestChange"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DigestView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */
@@ -4621,85 +4388,6 @@ export interface operations {
             };
         };
     };
-    StopRetryPlan: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                plan_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RetryPlanView"];
-                };
-            };
-            /** @description The token is missing, expired, or of another user pool. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     GetSummary: {
         parameters: {
             query?: {
@@ -4938,229 +4626,6 @@ export interface operations {
             };
         };
     };
-    ChangeTenantDigests: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                tenant: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TenantDigestChange"];
-            };
-        };
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TenantDigestView"];
-                };
-            };
-            /** @description The token is missing, expired, or of another user pool. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    ShowUnsubscribe: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                link: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    Unsubscribe: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                link: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Success. */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/html": string;
-                };
-            };
-            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description Too many requests. Send it again after a second. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["GatewayError"];
-                };
-            };
-            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
-            "5XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProblemOrGatewayError"];
-                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
-                };
-            };
-            /** @description The request was refused. */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     CreateUpload: {
         parameters: {
             query?: never;
@@ -5215,13 +4680,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
-            /** @description Too many requests. Send it again after a second. */
+            /** @description The tenant has reached one of its limits; send the request again after the seconds of `Retry-After`. From API Gateway: too many requests; send it again after a second. */
             429: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["GatewayError"];
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
                 };
             };
             /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */

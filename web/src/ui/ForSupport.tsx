@@ -58,12 +58,14 @@ export function ForSupport({
   isOpen,
   onDelete,
   onRunAgain,
+  onUrgent,
 }: {
   job: JobView;
   detail: JobDetail;
   isOpen: boolean;
   onDelete: (() => void) | undefined;
   onRunAgain: (() => void) | undefined;
+  onUrgent: (() => void) | undefined;
 }): JSX.Element {
   return (
     <details class="card for-support" open={isOpen}>
@@ -131,6 +133,13 @@ export function ForSupport({
         <p>
           <button type="button" class="quiet" onClick={onRunAgain}>
             Review again with the current model…
+          </button>
+        </p>
+      )}
+      {onUrgent && (
+        <p>
+          <button type="button" class="quiet" onClick={onUrgent}>
+            Review this document first…
           </button>
         </p>
       )}

@@ -9,9 +9,9 @@ import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
 import { listPath, type Route } from "../lib/route";
 import { CORRECTS } from "../upload/queue";
+import { CommandDialog, type JobCommandName, send } from "./CommandDialog";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
-import { ReasonDialog } from "./Dialog";
 import { useDownload } from "./download";
 import { ForSupport } from "./ForSupport";
 import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
@@ -116,7 +116,7 @@ function Job({
   const app = useAppContext();
   const pipeline = app.pipeline(job.pipeline);
   const [showsDocument, setShowsDocument] = useState(false);
-  const [dialog, setDialog] = useState<"retry" | "run-again" | "cancel" | "delete">();
+  const [dialog, setDialog] = useState<JobCommandName>();
   const [message, setMessage] = useState<string>();
   const state = statusGroup(job.status);
   const failure = failureWords(job.failure?.cause);
@@ -134,14 +134,7 @@ function Job({
     const body = { expected_version: job.version, reason, ...(force ? { force } : {}) };
     const { client } = app;
     try {
-      const answer =
-        dialog === "retry"
-          ? await client.retry(job.id, body)
-          : dialog === "run-again"
-            ? await client.runAgain(job.id, body)
-            : dialog === "cancel"
-              ? await client.cancel(job.id, body)
-              : await client.deleteData(job.id, body);
+      const answer = await send(client, dialog ?? "retry", job.id, body);
       app.store.add([answer.job]);
       if (answer.result_recovered) setMessage("A result had already arrived, so no new run was needed.");
       else if (dialog === "delete") setMessage("The document and its result are deleted. The history stays.");
@@ -301,58 +294,19 @@ function Job({
           onRunAgain={
             app.isSupport && state === "ready" && documentGone === undefined ? () => setDialog("run-again") : undefined
           }
+          onUrgent={app.isSupport && job.status === "Queued" && !job.urgent ? () => setDialog("urgent") : undefined}
         />
       )}
 
-      {dialog === "retry" && (
-        <ReasonDialog
-          title="Try the review again"
-          action="Try again"
+      {dialog && (
+        <CommandDialog
+          command={dialog}
+          job={job}
+          pipeline={pipeline}
           canForce={app.isSupport}
           onSubmit={submit}
           onClose={() => setDialog(undefined)}
-        >
-          <p class="muted">The same document is reviewed again. {pipeline && sloSentence(pipeline)}</p>
-        </ReasonDialog>
-      )}
-      {dialog === "run-again" && (
-        <ReasonDialog
-          title="Review the document again"
-          action="Review again"
-          onSubmit={submit}
-          onClose={() => setDialog(undefined)}
-        >
-          <p class="muted">
-            The model that the endpoint serves now reviews the same document. The present result stays and can be
-            compared with the new one, also if the new review fails.
-            {pipeline && ` A run takes about ${formatDuration(pipeline.typical_run_seconds * 1000)} of an instance.`}
-          </p>
-        </ReasonDialog>
-      )}
-      {dialog === "cancel" && (
-        <ReasonDialog
-          title="Stop the review"
-          action="Stop the review"
-          danger
-          onSubmit={submit}
-          onClose={() => setDialog(undefined)}
-        >
-          <p class="muted">
-            The document is not reviewed, and nothing else happens to it. You cannot undo this.
-            {job.status !== "Queued" && " If the review is already running, its result is ignored."}
-          </p>
-        </ReasonDialog>
-      )}
-      {dialog === "delete" && (
-        <ReasonDialog
-          title="Delete document and result"
-          action="Delete permanently"
-          danger
-          onSubmit={submit}
-          onClose={() => setDialog(undefined)}
-        >
-          <p class="muted">The file and its result are deleted permanently. The history stays.</p>
-        </ReasonDialog>
+        />
       )}
     </>
   );
@@ -381,7 +335,8 @@ function KeptUntil({ detail }: { detail: JobDetail }): JSX.Element {
 /** What the uploader attached to the document. */
 function Labels({ job }: { job: JobView }): JSX.Element | null {
   const tags = Object.entries(job.tags ?? {}).filter(([name]) => name !== CORRECTS);
-  const labels = [["Reference", job.reference], ...tags].filter(
+  const lane = job.lane === "bulk" ? "bulk: other documents go first" : undefined;
+  const labels = [["Reference", job.reference], ["Lane", lane], ...tags].filter(
     (label): label is [string, string] => label[1] !== undefined,
   );
   if (labels.length === 0 && job.batch === undefined) return null;

@@ -66,6 +66,7 @@ function queuedWords(detail: JobDetail | undefined): string {
   const waiting = detail?.explanation.waiting;
   if (waiting?.on === "pause")
     return "Reviews are paused at the moment. This one starts by itself when the pause ends.";
+  if (detail?.job?.urgent) return "The document is the next to be reviewed. Its review starts by itself.";
   const place = waiting?.turn === undefined ? "" : `, ${waiting.turn}`;
   return `The document waits for its turn${place}. Its review starts by itself.`;
 }

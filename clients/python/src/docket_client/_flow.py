@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 #: How often a request is sent that may be repeated, the first time included.
 MAX_ATTEMPTS = 5
+#: A longer `Retry-After`, such as of a limit for a day, is an error.
+MAX_RETRY_AFTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def send_patiently(request: Request) -> Flow[Response]:
     response = Response(0, b"")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         response = yield from send(request)
-        if not response.is_transient:
+        if not response.is_transient or response.retry_after_seconds > MAX_RETRY_AFTER_SECONDS:
             return response
         if attempt < MAX_ATTEMPTS:
             yield from sleep(backoff_seconds(attempt, response.retry_after_seconds))

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
 
 
 class AuditEntry(TypedDict):
@@ -34,7 +34,6 @@ CallerRole: TypeAlias = Literal['customer', 'reviewer', 'support']
 
 class ClientConfiguration(TypedDict):
     client_id: str
-    page_url: NotRequired[str]
     sign_in_url: str
     web_socket_url: str
 
@@ -120,6 +119,9 @@ class JobCommandRequest(TypedDict, closed=True):
 JobStatus: TypeAlias = Literal['Queued', 'Submitting', 'InProgress', 'RetryScheduled', 'Ready', 'Failed', 'Cancelled', 'Erased']
 
 
+Lane: TypeAlias = Literal['standard', 'bulk']
+
+
 class MarksChange(TypedDict, closed=True):
     assigned_to: NotRequired[str | None]
     corrected_by: NotRequired[str | None]
@@ -167,11 +169,10 @@ class NewUpload(TypedDict, closed=True):
     batch: NotRequired[str | None]
     bytes: int
     content_type: str
+    lane: NotRequired[Lane | None]
     name: str
     pipeline: str
     reference: NotRequired[str | None]
-    run_anyway: NotRequired[bool]
-    sha256: NotRequired[str | None]
     tags: NotRequired[dict[str, str]]
     tenant: NotRequired[str | None]
 
@@ -210,6 +211,16 @@ class PipelineView(TypedDict):
     result_type: str
     slo_seconds: int
     typical_run_seconds: int
+
+
+class Problem(TypedDict):
+    detail: str
+    status: int
+    title: str
+    type: str
+
+
+ProblemOrGatewayError: TypeAlias = Problem | GatewayError
 
 
 class QuarantineCommandRequest(TypedDict, closed=True):
@@ -278,8 +289,6 @@ class RetryPlanJobsQuery(TypedDict, closed=True):
 
 
 class RetryPlanOutcome(TypedDict):
-    cancelled: NotRequired[int]
-    cancelled_without_run: NotRequired[int]
     failed: int
     missing: NotRequired[int]
     open: int
@@ -288,7 +297,7 @@ class RetryPlanOutcome(TypedDict):
     waiting: int
 
 
-RetryPlanStatus: TypeAlias = Literal['planned', 'releasing', 'released', 'stopped']
+RetryPlanStatus: TypeAlias = Literal['planned', 'releasing', 'released']
 
 
 class RetryPlanView(TypedDict):
@@ -297,10 +306,7 @@ class RetryPlanView(TypedDict):
     by_cause: list[NamedCount]
     by_model: NotRequired[list[NamedCount]]
     by_pipeline: list[NamedCount]
-    by_state: NotRequired[list[NamedCount]]
-    cancel: NotRequired[bool]
     created_at: int
-    documents_deleted: NotRequired[int]
     filter: RetryPlanFilter
     gpu_minutes: int
     id: str
@@ -312,7 +318,6 @@ class RetryPlanView(TypedDict):
     released: int
     run_again: NotRequired[bool]
     status: RetryPlanStatus
-    stopped_at: NotRequired[int]
     truncated: bool
 
 
@@ -366,6 +371,7 @@ class UploadView(TypedDict):
     created_at: int
     expires_at: int
     job_id: str
+    lane: NotRequired[Lane]
     multipart: NotRequired[MultipartUploadView]
     name: str
     pipeline: str
@@ -497,7 +503,6 @@ class MarksView(TypedDict):
 
 
 class NewRetryPlan(TypedDict, closed=True):
-    cancel: NotRequired[bool]
     filter: NotRequired[RetryPlanFilter]
     force: NotRequired[bool]
     per_minute: NotRequired[int | None]
@@ -563,6 +568,7 @@ class JobView(TypedDict):
     earlier_result: NotRequired[int]
     failure: NotRequired[FailureView]
     id: str
+    lane: NotRequired[Lane]
     marks: NotRequired[MarksView]
     model: NotRequired[ModelView]
     name: str
@@ -575,24 +581,14 @@ class JobView(TypedDict):
     tenant: str
     updated_at: int
     uploaded_by: NotRequired[str]
+    urgent: NotRequired[bool]
     version: int
 
 
 class PlannedJobView(TypedDict):
     job: NotRequired[JobView]
     job_id: str
-    outcome: Literal['waiting', 'skipped', 'missing', 'open', 'ready', 'failed', 'cancelled']
-
-
-class Problem(TypedDict):
-    detail: str
-    identical: NotRequired[list[JobView]]
-    status: int
-    title: str
-    type: str
-
-
-ProblemOrGatewayError: TypeAlias = Problem | GatewayError
+    outcome: Literal['waiting', 'skipped', 'missing', 'open', 'ready', 'failed']
 
 
 class RetryPlanJobs(TypedDict):

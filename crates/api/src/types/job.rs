@@ -197,7 +197,7 @@ pub struct ResultQuery {
     pub attempt: Option<u8>,
 }
 
-/// Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `cancel` and `data-deletion`.
+/// Body of the commands about a job: `POST /jobs/{job_id}/retry`, `run-again`, `urgent`, `cancel` and `data-deletion`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -103,6 +103,8 @@ pub enum AuditAction {
     Retry,
     /// Another run of a ready job was requested.
     RunAgain,
+    /// A queued job was put before the others of its pipeline.
+    Urgent,
     /// A job was cancelled.
     Cancel,
     /// A job's data was deleted.
@@ -140,9 +142,10 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Retry,
         Self::RunAgain,
+        Self::Urgent,
         Self::Cancel,
         Self::DeleteData,
         Self::Plan,
@@ -166,6 +169,7 @@ impl AuditAction {
         match self {
             Self::Retry => "retry",
             Self::RunAgain => "run-again",
+            Self::Urgent => "urgent",
             Self::Cancel => "cancel",
             Self::DeleteData => "delete-data",
             Self::Plan => "plan",

@@ -3,6 +3,7 @@
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
 use jobs::labels::Tags;
+use jobs::lane::Lane;
 use serde::{Deserialize, Serialize};
 
 use super::SignedRequest;
@@ -53,6 +54,9 @@ pub struct NewUpload {
     /// Processes the file although its content was uploaded before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub run_anyway: bool,
+    /// `bulk` for documents that can wait: they give way to those of `standard`. Without it, the pipeline decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
 }
 
 /// A JSON object of texts as a list of pairs, in the order of the document.
@@ -123,6 +127,9 @@ pub struct UploadView {
     )]
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
+    /// Of the request, or else of the pipeline. Absent: `standard`.
+    #[serde(default, skip_serializing_if = "Lane::is_standard")]
+    pub lane: Lane,
     /// The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uploaded: bool,

@@ -47,20 +47,24 @@ pub(super) fn hash_of(upload: &NewUpload, labels: &Labels) -> String {
         tags: _,
         sha256,
         run_anyway,
+        lane,
     } = upload;
     let bytes = bytes.to_string();
-    hash(&[
-        Some(pipeline),
+    let mut fields: Vec<Option<&str>> = vec![
+        Some(pipeline.as_str()),
         tenant.as_deref(),
-        Some(name),
-        Some(&bytes),
-        Some(content_type),
+        Some(name.as_str()),
+        Some(bytes.as_str()),
+        Some(content_type.as_str()),
         labels.reference.as_deref(),
         labels.batch.as_deref(),
         Some(labels.tags.lines()),
         sha256.as_deref(),
         run_anyway.then_some("run-anyway"),
-    ])
+    ];
+    // Requests without a lane have the hash that they had before there were lanes.
+    fields.extend(lane.map(|lane| Some(lane.name())));
+    hash(&fields)
 }
 
 /// The upload session that belongs to an idempotency key.

@@ -37,7 +37,8 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<Labels, A
         )));
     }
     let (reference, batch) = (upload.reference.as_deref(), upload.batch.as_deref());
-    Labels::new(reference, batch, &upload.tags)
+    let lane = upload.lane.unwrap_or(pipeline.lane);
+    Labels::new(reference, batch, &upload.tags, lane)
         .map_err(|invalid| ApiError::BadRequest(invalid.to_string()))
 }
 

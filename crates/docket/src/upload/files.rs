@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use api::types::{CallerView, PipelineView};
 use jobs::input::{self, PEEK_BYTES};
 use jobs::labels::Labels;
+use jobs::lane::Lane;
 
 use crate::cli::LabelArgs;
 use crate::config;
@@ -53,7 +54,7 @@ impl UploadFile {
 
 /// Checks the tags, which the service would refuse.
 pub(super) fn check_tags(labels: &LabelArgs) -> Result<()> {
-    Labels::new(None, None, &labels.tags)
+    Labels::new(None, None, &labels.tags, Lane::Standard)
         .map_err(|invalid| CliError::usage(invalid.to_string()))?;
     Ok(())
 }

@@ -300,6 +300,7 @@ impl UploadCommand<'_> {
             tags: self.args.labels.tags.clone(),
             sha256: Some(sha256),
             run_anyway: self.args.run_anyway,
+            lane: self.args.labels.lane,
         };
         self.context
             .client

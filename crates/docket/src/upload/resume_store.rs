@@ -69,6 +69,9 @@ impl ResumeKey {
             add(name.as_bytes());
             add(value.as_bytes());
         }
+        if let Some(lane) = labels.lane {
+            add(lane.name().as_bytes());
+        }
         Self(jobs::id::hex(&hash.finalize()[..16]))
     }
 

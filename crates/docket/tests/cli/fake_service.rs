@@ -360,6 +360,7 @@ fn view(state: &ServiceState, base: &str, id: &str) -> UploadView {
         reference: new.reference,
         batch: new.batch,
         tags: tags(&new.tags),
+        lane: new.lane.unwrap_or_default(),
         uploaded: false,
         put: (!in_parts).then(|| signed("PUT", format!("{base}/s3/{id}"))),
         multipart: in_parts.then(|| MultipartUploadView {

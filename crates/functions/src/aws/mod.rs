@@ -71,7 +71,7 @@ pub struct Aws<E> {
     sqs: OnceLock<aws_sdk_sqs::Client>,
     websocket: OnceLock<aws_sdk_apigatewaymanagement::Client>,
     models: Mutex<models::CachedModels>,
-    starts: Mutex<recent_starts::Starts>,
+    starts: Mutex<recent_starts::StartsOfMinute>,
 }
 
 /// The configuration that all clients share. A macro, since each service has its own `Config` type.

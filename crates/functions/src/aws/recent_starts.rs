@@ -10,7 +10,7 @@ use crate::config::Environment;
 
 /// The minute that is counted, and the count of each pipeline.
 #[derive(Debug, Default)]
-pub(super) struct Starts {
+pub(super) struct StartsOfMinute {
     minute: u64,
     counts: BTreeMap<String, u32>,
 }
@@ -20,7 +20,7 @@ impl<E: Environment> RecentStarts for Aws<E> {
         let minute = self.now().0 / 60_000;
         let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
         if starts.minute != minute {
-            *starts = Starts {
+            *starts = StartsOfMinute {
                 minute,
                 counts: BTreeMap::new(),
             };

@@ -21,13 +21,15 @@ pub(super) const REFERENCE: &str = "tenant_reference";
 /// As [`REFERENCE`], of the batch and index `by_batch`.
 pub(super) const BATCH: &str = "tenant_batch";
 const TAGS: &str = "tags";
+/// Absent: `standard`.
+const LANE: &str = "lane";
 const INVALID_LABELS: &str = "invalid_labels";
 /// What people noted, as JSON. Not in [`OWNED`]: a save leaves it as it is, unless it deletes the document's data.
 pub(super) const MARKS: &str = "marks";
 pub(super) const MARKS_REVISION: &str = "marks_revision";
 
 /// Every attribute that a save sets or removes, except the key.
-pub(super) const OWNED: [&str; 32] = [
+pub(super) const OWNED: [&str; 33] = [
     "schema",
     "version",
     "tenant",
@@ -59,6 +61,7 @@ pub(super) const OWNED: [&str; 32] = [
     REFERENCE,
     BATCH,
     TAGS,
+    LANE,
     INVALID_LABELS,
 ];
 
@@ -110,6 +113,7 @@ mod tests {
     use jobs::id::Attempt;
     use jobs::job::Job;
     use jobs::labels::{Labels, Tags};
+    use jobs::lane::Lane;
     use jobs::model_version::{AttemptModel, ModelVersion};
     use jobs::state::State;
     use testkit::conformance::one_in_every_state;
@@ -214,6 +218,7 @@ mod tests {
             reference: Some("x".repeat(64)),
             batch: Some("x".repeat(64)),
             tags: Tags::from_lines(tags.join("\n")),
+            lane: Lane::Bulk,
             invalid: String::new(),
         };
         for mut job in one_in_every_state("docket-jobs-123456789012-eu-central-1", "acme") {
@@ -323,6 +328,7 @@ mod tests {
             next: attempt,
             since: queued.created_at,
             start_by: None,
+            urgent: false,
             budget,
         };
         assert_eq!(write_units(&[&queued, submitting, in_progress, ready]), 11);

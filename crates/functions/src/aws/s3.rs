@@ -123,6 +123,7 @@ fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead 
             reference: label(LabelMetadata::REFERENCE),
             batch: label(LabelMetadata::BATCH),
             tags: label(LabelMetadata::TAGS),
+            lane: label(LabelMetadata::LANE),
         },
         first_bytes,
     }

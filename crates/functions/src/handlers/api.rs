@@ -10,6 +10,7 @@ mod query;
 pub mod routes;
 mod unsubscribe;
 
+use api::ApiError;
 use api::types::ClientConfiguration;
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -195,6 +196,13 @@ fn problem_response(error: &HttpError) -> HttpResponse {
     let mut response = HttpResponse::json(problem.status, "application/problem+json", body);
     if problem.status == 503 {
         response = response.with_header("retry-after", "2");
+    }
+    if let HttpError::Api(ApiError::LimitReached {
+        retry_after_seconds,
+        ..
+    }) = error
+    {
+        response = response.with_header("retry-after", retry_after_seconds.to_string());
     }
     if let HttpError::MethodNotAllowed { allowed, .. } = error {
         response = response.with_header("allow", allowed.clone());

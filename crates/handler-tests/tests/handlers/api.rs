@@ -17,6 +17,7 @@ mod marks;
 mod pauses;
 mod plans;
 mod quarantine;
+mod queue;
 mod receipts;
 mod run_again;
 mod search;
@@ -81,11 +82,19 @@ impl TestApi {
 
     /// With further lines in the table of the pipeline `legal-review`.
     pub(super) fn with_legal_review(lines: &str) -> Self {
-        let mut app = app();
         let text = include_str!("../../../../infra/pipelines.toml");
-        let text = text.replacen("[legal-review]\n", &format!("[legal-review]\n{lines}\n"), 1);
+        Self::with_pipelines(&text.replacen(
+            "[legal-review]\n",
+            &format!("[legal-review]\n{lines}\n"),
+            1,
+        ))
+    }
+
+    /// With another `pipelines.toml`.
+    pub(super) fn with_pipelines(text: &str) -> Self {
+        let mut app = app();
         let environment = Arc::get_mut(&mut app.environment).unwrap();
-        environment.pipelines = Pipelines::parse(&text).unwrap();
+        environment.pipelines = Pipelines::parse(text).unwrap();
         Self {
             handler: Api::new(app),
         }

@@ -341,6 +341,7 @@ fn time_held_by_a_breaker_counts_toward_the_deadline() {
     let waiting = upload(app, 10);
     let State::Queued {
         start_by: Some(start_by),
+        urgent: false,
         ..
     } = waiting.state
     else {

@@ -4,13 +4,15 @@
 //! written as S3's own header `x-amz-tagging` writes them: as the parameters of a URL's query.
 
 use super::{LabelField, LabelProblem, Labels, Tags, check_text};
+use crate::lane::Lane;
 
-/// The values of the user metadata `docket-reference`, `docket-batch` and `docket-tags`, as S3 returns them.
+/// The values of the user metadata `docket-reference`, `docket-batch`, `docket-tags` and `docket-lane`, as S3 returns them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelMetadata {
     pub reference: Option<String>,
     pub batch: Option<String>,
     pub tags: Option<String>,
+    pub lane: Option<String>,
 }
 
 impl LabelMetadata {
@@ -18,9 +20,10 @@ impl LabelMetadata {
     pub const REFERENCE: &str = "docket-reference";
     pub const BATCH: &str = "docket-batch";
     pub const TAGS: &str = "docket-tags";
+    pub const LANE: &str = "docket-lane";
 
-    /// The valid labels, with what is wrong with the others.
-    pub fn labels(&self) -> Labels {
+    /// The valid labels, with what is wrong with the others. Without a valid lane, `default_lane` is the lane.
+    pub fn labels(&self, default_lane: Lane) -> Labels {
         let mut invalid = String::new();
         let mut leave_out = |field: LabelField, problem: LabelProblem| {
             if !invalid.is_empty() {
@@ -44,10 +47,18 @@ impl LabelMetadata {
                 Tags::default()
             }
         };
+        let named = self
+            .lane
+            .as_deref()
+            .map(|name| Lane::from_name(name.trim()));
+        if named == Some(None) {
+            leave_out(LabelField::Lane, LabelProblem::UnknownLane);
+        }
         Labels {
             reference,
             batch,
             tags,
+            lane: named.flatten().unwrap_or(default_lane),
             invalid,
         }
     }
@@ -97,10 +108,10 @@ mod tests {
     fn labels(reference: &str, tags: &str) -> (Labels, Vec<InvalidLabel>) {
         let metadata = LabelMetadata {
             reference: Some(reference.to_owned()),
-            batch: None,
             tags: Some(tags.to_owned()),
+            ..LabelMetadata::default()
         };
-        let labels = metadata.labels();
+        let labels = metadata.labels(Lane::Standard);
         let invalid = labels.invalid_labels().collect();
         (labels, invalid)
     }
@@ -122,6 +133,27 @@ matter=47/11"
         assert_eq!(invalid, []);
         assert_eq!(found.reference.as_deref(), Some("Müller"));
         assert_eq!(found.tags.get("client"), Some("Müller"));
+    }
+
+    #[test]
+    fn lane_is_the_one_in_the_metadata_or_else_the_pipelines() {
+        for (name, default, lane, is_invalid) in [
+            (None, Lane::Standard, Lane::Standard, false),
+            (None, Lane::Bulk, Lane::Bulk, false),
+            (Some("bulk"), Lane::Standard, Lane::Bulk, false),
+            (Some(" standard "), Lane::Bulk, Lane::Standard, false),
+            (Some("express"), Lane::Bulk, Lane::Bulk, true),
+            (Some(""), Lane::Standard, Lane::Standard, true),
+        ] {
+            let metadata = LabelMetadata {
+                lane: name.map(str::to_owned),
+                ..LabelMetadata::default()
+            };
+            let labels = metadata.labels(default);
+            assert_eq!(labels.lane, lane, "{name:?}");
+            let expected = if is_invalid { "lane:unknown-lane" } else { "" };
+            assert_eq!(labels.invalid, expected);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{CheckRequest, FailedEntries, ListedVersion, Listing, Unavailable};
 use crate::id::TraceId;
 use crate::id::{Attempt, JobId, Tenant, Timestamp};
 use crate::job::Job;
+use crate::lane::Lane;
 use crate::queue_position;
 use crate::state::StatusGroup;
 use crate::submit::UploadEvent;
@@ -73,6 +74,16 @@ impl QueuedJob {
             tenant: job.tenant.clone(),
             bytes: job.input.bytes,
         })
+    }
+
+    /// Support made it urgent.
+    pub const fn is_urgent(&self) -> bool {
+        queue_position::is_urgent(self.position.position)
+    }
+
+    /// Of an urgent job, `standard`.
+    pub fn lane(&self) -> Lane {
+        queue_position::lane(&self.pipeline, &self.tenant, self.position.position)
     }
 
     pub const fn queued_at(&self) -> Timestamp {

@@ -1,7 +1,7 @@
 //! The decisions about queued jobs.
 
 use super::states::{advance, ended, start};
-use crate::decision::{AttemptChange, Decision, DecisionContext, IgnoreReason};
+use crate::decision::{Advance, AttemptChange, Decision, DecisionContext, IgnoreReason};
 use crate::event::HeldBy;
 use crate::id::{Attempt, Timestamp};
 use crate::policy::Policy;
@@ -22,6 +22,7 @@ pub(super) fn queue(
         next,
         since: now,
         start_by,
+        urgent: false,
         budget,
     }
 }
@@ -45,6 +46,7 @@ pub(super) fn held(
 pub(super) fn still_held(
     next: Attempt,
     times: QueueTimes,
+    urgent: bool,
     by: HeldBy,
     budget: RetryBudget,
     now: Timestamp,
@@ -55,7 +57,17 @@ pub(super) fn still_held(
     if by.counts_toward_deadline() == has_counted && !is_late {
         return Decision::Ignore(IgnoreReason::AlreadyApplied);
     }
-    held(next, by, after_queue(times, budget, now), now, policy)
+    let mut decision = held(next, by, after_queue(times, budget, now), now, policy);
+    if let Decision::Advance(Advance {
+        state: State::Queued {
+            urgent: is_still, ..
+        },
+        ..
+    }) = &mut decision
+    {
+        *is_still = urgent;
+    }
+    decision
 }
 
 /// Starts a queued attempt.

@@ -120,6 +120,7 @@ fn samples(at: Timestamp) -> HashMap<&'static str, State> {
             next: attempt,
             since: at,
             start_by: None,
+            urgent: false,
             budget,
         },
         first(&context(at, 1), &policy()),

@@ -59,6 +59,8 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
         });
     }
     let (actor, reason) = principal();
+    all.push(Event::Urgent { actor, reason });
+    let (actor, reason) = principal();
     all.push(Event::Cancel { actor, reason });
     let (actor, reason) = principal();
     all.push(Event::Erase { actor, reason });
@@ -150,8 +152,9 @@ pub(crate) fn shape(state: &State, now: Timestamp) -> String {
                     ..
                 }
             );
+            let urgent = matches!(state, State::Queued { urgent: true, .. });
             format!(
-                "{name} {attempt} {} {} {} {counts}",
+                "{name} {attempt} {} {} {} {counts} {urgent}",
                 budget.last_attempt,
                 budget.earlier_result,
                 now >= budget.expires_at

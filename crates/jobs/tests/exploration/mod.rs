@@ -112,7 +112,7 @@ fn check(
     decision: &Result<Decision, TransitionError>,
 ) {
     let context_text = || format!("{state:?}\n  + {event:?} at {now:?}\n  = {decision:?}");
-    let by_person = is_retry(event);
+    let by_person = is_retry(event) || matches!(event, Event::Urgent { .. });
     match decision {
         Ok(Decision::Advance(Advance { state: next, .. })) => {
             assert!(
@@ -304,6 +304,9 @@ fn check_queued(
             let start_by = state.budget().map(|budget| budget.expires_at.0 - 100_000);
             assert!(start_by.is_some_and(|at| now.0 > at), "{}", context_text());
         }
+        (Event::Urgent { .. }, State::Queued { urgent, .. }) => {
+            assert!(urgent, "{}", context_text());
+        }
         (_, State::Queued { start_by, .. }) => {
             assert!(is_down && start_by.is_some(), "{}", context_text())
         }
@@ -360,6 +363,7 @@ fn finds_its_effects_again(
         | Event::SubmitFailed { .. }
         | Event::Retry { .. }
         | Event::RunAgain { .. }
+        | Event::Urgent { .. }
         | Event::Cancel { .. }
         | Event::Erase { .. } => return,
     };

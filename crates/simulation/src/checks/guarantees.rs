@@ -23,6 +23,9 @@ pub(crate) const PAUSES: &str = "While a pipeline or a tenant is paused no attem
 /// Not of the ten: the order of releases.
 pub(crate) const TURNS: &str =
     "Tenants whose jobs wait take turns: how long one waits does not depend on what others queued.";
+/// Not of the ten: the limits of tenants.
+pub(crate) const LIMITS: &str =
+    "A tenant's upload is refused only while the tenant has used a limit up.";
 /// Not of the ten: what a circuit breaker does.
 pub(crate) const BREAKERS: &str = "A circuit breaker opens because of several documents of which none succeeds, one job at a time probes, and a success closes it; no job fails meanwhile before its deadline.";
 /// Not of the ten: the feeds of the tenants.

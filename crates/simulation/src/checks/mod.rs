@@ -6,6 +6,7 @@ pub(crate) mod deletions;
 pub(crate) mod feed;
 pub(crate) mod guarantees;
 pub(crate) mod instances;
+pub(crate) mod limits;
 pub(crate) mod messages;
 pub(crate) mod pages;
 pub(crate) mod pauses;

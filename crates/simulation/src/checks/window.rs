@@ -1,10 +1,11 @@
-//! Tenants take turns: while a job of a tenant waits, others are not released in front of it for long.
+//! Tenants and lanes take turns: while a job waits, others are not released in front of it for long. Urgent ones are.
 
 use std::collections::BTreeMap;
 
-use jobs::fair_queue::expected_work;
+use jobs::fair_queue::{BULK_SHARE, expected_work};
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
+use jobs::lane::Lane;
 
 use super::guarantees::TURNS;
 use crate::breakers::BreakerLedger;
@@ -20,14 +21,20 @@ const PASSES_ALLOWED: u64 = 6;
 /// A release that began before a job was queued does not know it, and an index lags.
 const SEEN_AFTER: u64 = 30 * SECOND;
 
+/// The queue of a tenant in a pipeline and lane.
+type Queue = (String, Tenant, Lane);
+
 /// A job that waits, and what passed it.
 #[derive(Debug)]
-struct Waiting {
+struct WaitingJob {
+    /// In the queue, and since when. Urgent jobs count as `standard`.
+    queue: Queue,
     since: u64,
-    tenant: Tenant,
-    pipeline: String,
-    /// By the other tenant: the work that was released meanwhile, and the largest job of it.
+    is_urgent: bool,
+    /// By the other tenant of its lane: the work that was released meanwhile, and the largest job of it.
     passed: BTreeMap<Tenant, (u64, u64)>,
+    /// Jobs of the other lane since the last release of its own. Of an urgent job: all that are not urgent.
+    passed_by_others: u64,
     /// The work of the job of its tenant that was released before it.
     own_before: u64,
 }
@@ -35,9 +42,18 @@ struct Waiting {
 /// The jobs that wait for their turn.
 #[derive(Debug, Default)]
 pub(crate) struct TurnLedger {
-    waiting: BTreeMap<JobId, Waiting>,
-    /// The work of the last job of a tenant in a pipeline that was released.
-    last: BTreeMap<(String, Tenant), u64>,
+    waiting: BTreeMap<JobId, WaitingJob>,
+    /// The work of the last job of a queue that was released, and of urgent ones of its tenant since.
+    last: BTreeMap<Queue, u64>,
+}
+
+fn queue_of(job: &Job, is_urgent: bool) -> Queue {
+    let lane = if is_urgent {
+        Lane::Standard
+    } else {
+        job.input.labels.lane
+    };
+    (job.pipeline.clone(), job.tenant.clone(), lane)
 }
 
 impl TurnLedger {
@@ -49,25 +65,29 @@ impl TurnLedger {
     ) {
         let Write { before, job, .. } = write;
         let was_queued = before.as_ref().is_some_and(|it| it.queued_at().is_some());
+        let was_urgent = before.as_ref().is_some_and(|it| it.is_urgent());
         let is_queued = job.queued_at().is_some();
-        if is_queued && !was_queued {
+        if is_queued && (!was_queued || job.is_urgent() && !was_urgent) {
             self.queued(env.now, job);
         } else if was_queued && !is_queued {
             self.waiting.remove(&job.id);
             if job.sent_at().is_some() {
-                self.released(env, held_by, job);
+                self.released(env, held_by, job, was_urgent);
             }
         }
     }
 
     fn queued(&mut self, now: u64, job: &Job) {
-        let own_before = self.last.get(&(job.pipeline.clone(), job.tenant.clone()));
-        let waiting = Waiting {
+        let is_urgent = job.is_urgent();
+        let queue = queue_of(job, is_urgent);
+        let own_before = self.last.get(&queue).copied().unwrap_or(0);
+        let waiting = WaitingJob {
+            queue,
             since: now,
-            tenant: job.tenant.clone(),
-            pipeline: job.pipeline.clone(),
+            is_urgent,
             passed: BTreeMap::new(),
-            own_before: own_before.copied().unwrap_or(0),
+            passed_by_others: 0,
+            own_before,
         };
         self.waiting.insert(job.id, waiting);
     }
@@ -77,40 +97,68 @@ impl TurnLedger {
         env: &mut SimulationEnvironment,
         (pauses, breakers): (&PauseLedger, &BreakerLedger),
         job: &Job,
+        was_urgent: bool,
     ) {
         let work = expected_work(job.input.bytes);
-        self.last
-            .insert((job.pipeline.clone(), job.tenant.clone()), work);
+        let queue = queue_of(job, was_urgent);
+        let (pipeline, tenant, lane) = &queue;
+        let last = self.last.entry(queue.clone()).or_default();
+        *last = if was_urgent { *last + work } else { work };
         let now = env.now;
         for (id, waiting) in &mut self.waiting {
-            if waiting.pipeline != job.pipeline {
+            let (own_pipeline, own_tenant, own_lane) = &waiting.queue;
+            if own_pipeline != pipeline {
                 continue;
             }
-            if waiting.tenant == job.tenant {
-                // A turn of its own tenant.
-                waiting.passed.clear();
-                waiting.own_before = work;
+            let is_own = waiting.queue == queue;
+            if was_urgent {
+                // Its tenant pays with its next turn.
+                waiting.own_before += if is_own { work } else { 0 };
                 continue;
+            }
+            if !waiting.is_urgent && own_lane == lane {
+                waiting.passed_by_others = 0;
+                if is_own {
+                    // A turn of its own tenant.
+                    waiting.passed.clear();
+                    waiting.own_before = work;
+                    continue;
+                }
             }
             let since = waiting.since + SEEN_AFTER;
             // The oldest job probes, whatever its tenant.
-            let is_held =
-                pauses.held_tenant_within(&waiting.pipeline, &waiting.tenant, waiting.since, now)
-                    || breakers.open_within(&waiting.pipeline, waiting.since, now);
+            let is_held = pauses.held_tenant_within(pipeline, own_tenant, waiting.since, now)
+                || breakers.open_within(pipeline, waiting.since, now);
             if now < since || is_held {
                 continue;
             }
-            let (passed, largest) = waiting.passed.entry(job.tenant.clone()).or_default();
+            if waiting.is_urgent || own_lane != lane {
+                waiting.passed_by_others += 1;
+                let allowed = match own_lane {
+                    Lane::Bulk => PASSES_ALLOWED * (BULK_SHARE - 1),
+                    Lane::Standard => PASSES_ALLOWED,
+                };
+                if waiting.passed_by_others > allowed {
+                    let urgent = if waiting.is_urgent { ", urgent," } else { "" };
+                    env.violation(TURNS, || {
+                        format!(
+                            "{}{urgent} of {own_tenant} waits in lane {own_lane} while more than {allowed} of lane {lane} are released",
+                            short(*id)
+                        )
+                    });
+                }
+                continue;
+            }
+            let (passed, largest) = waiting.passed.entry(tenant.clone()).or_default();
             *passed += work;
             *largest = work.max(*largest);
             let allowed = waiting.own_before + PASSES_ALLOWED * *largest;
             if *passed > allowed {
-                let (passed, tenant) = (*passed, &waiting.tenant);
+                let passed = *passed;
                 env.violation(TURNS, || {
                     format!(
-                        "{} of {tenant} waits while work of {passed} of {} is released, {allowed} were allowed",
-                        short(*id),
-                        job.tenant
+                        "{} of {own_tenant} waits while work of {passed} of {tenant} is released, {allowed} were allowed",
+                        short(*id)
                     )
                 });
             }

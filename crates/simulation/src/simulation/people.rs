@@ -66,6 +66,16 @@ impl Simulation {
         }
     }
 
+    /// Support lets a queued job start before the others.
+    pub(super) fn make_a_job_urgent(&mut self) {
+        let is_queued = |state: &State| matches!(state, State::Queued { .. });
+        let job = user_action::job_for_support(&mut self.env, &self.table, is_queued);
+        if let Some(job) = job {
+            let reason = self.reason();
+            self.ask(ApiRequest::Urgent(job, reason));
+        }
+    }
+
     /// Support deletes the data of an ended job.
     pub(super) fn delete_data_of_a_job(&mut self) {
         let is_final = |state: &State| state.check_deadline().is_none();
@@ -131,7 +141,10 @@ impl Simulation {
     pub(crate) fn api_failed(&mut self, request: ApiRequest) {
         if !matches!(
             request,
-            ApiRequest::Retry(..) | ApiRequest::RunAgain(..) | ApiRequest::Cancel(..)
+            ApiRequest::Retry(..)
+                | ApiRequest::RunAgain(..)
+                | ApiRequest::Urgent(..)
+                | ApiRequest::Cancel(..)
         ) {
             let delay = self.env.between(5 * SECOND, 10 * MINUTE);
             self.ask_later(delay, request);
@@ -174,6 +187,16 @@ impl Simulation {
                 if let Some(applied) = self.people.plans.get_mut(&id) {
                     applied.outcome = plan.outcome;
                 }
+            }
+            (
+                request @ ApiRequest::CreateUpload(..),
+                ApiAnswer::Refused(ApiError::LimitReached {
+                    detail,
+                    retry_after_seconds,
+                }),
+            ) => {
+                checks::limits::check_refusal(self, &request, &detail);
+                self.ask_later(retry_after_seconds * SECOND, request);
             }
             (ApiRequest::CreateUpload(client, _), ApiAnswer::Upload(view)) => {
                 self.continue_upload(client, *view);

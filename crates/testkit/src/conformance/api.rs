@@ -12,6 +12,7 @@ use api::ports::{JobList, JobListEntry, JobListKey, MarksStore, Page, TimeRange}
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::labels::{Labels, Tags};
+use jobs::lane::Lane;
 use jobs::marks::{Marks, Reviewed};
 use jobs::ports::{JobStore, KeyValueStore, Record};
 use jobs::save_request::SaveRequest;
@@ -164,6 +165,7 @@ async fn labelled_jobs<P: JobList + JobStore>(ports: &P, bucket: &str, tenant: &
         reference: Some("INV#4711 ü".to_owned()),
         batch: Some("May".to_owned()),
         tags: Tags::from_lines("client=ACME\nmatter=47-11".to_owned()),
+        lane: Lane::Bulk,
         invalid: "tags:format".to_owned(),
     };
     ports.create(&job).await.unwrap();

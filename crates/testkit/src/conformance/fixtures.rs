@@ -134,6 +134,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
         next: attempt.next(),
         since: at(91_000),
         start_by: None,
+        urgent: false,
         budget,
     };
     let held = Event::Held {

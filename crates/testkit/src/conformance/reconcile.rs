@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use super::{TestEnvironment, full_job};
 use crate::fixture::AdvanceJob as _;
 use jobs::id::{JobId, Timestamp};
+use jobs::lane::Lane;
 use jobs::ports::{
     DeadLetters, Inventory, JobIndex, JobInput, JobStore, Listing, ListingCursor, Queue, QueuedJob,
     ScheduledCheck,
@@ -31,6 +32,9 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
     for number in 0..12 {
         let mut job = full_job(&bucket, unique, number);
         job.input.version = format!("v{number}");
+        if number == 2 {
+            job.input.labels.lane = Lane::Bulk;
+        }
         ports.create(&job).await.unwrap();
         jobs.push(job);
     }
@@ -178,7 +182,7 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
     );
     assert!(ports.inputs_of(&[]).await.unwrap().is_empty());
 
-    // Two jobs are queued, the later one first. They leave the index of open jobs.
+    // Three jobs are queued, the latest first, one of them urgent. They leave the index of open jobs.
     let own = |id: JobId| jobs.iter().any(|job| job.id == id);
     let queued_from = async |from: u64, limit: u16| {
         let mut found = Vec::new();
@@ -202,7 +206,7 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
     let queued_jobs = async |limit: u16| queued_from(0, limit).await;
     assert_eq!(queued_jobs(1).await, []);
     let mut expected = Vec::new();
-    for (at, job) in [(20, &jobs[1]), (10, &jobs[2])] {
+    for (at, job) in [(30, &jobs[3]), (20, &jobs[1]), (10, &jobs[2])] {
         let State::Submitting {
             attempt, budget, ..
         } = job.state
@@ -214,6 +218,7 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
             next: attempt,
             since,
             start_by: None,
+            urgent: at == 30,
             budget,
         };
         let queued = job.advanced(&Event::Uploaded, state, since);
@@ -221,6 +226,7 @@ pub async fn job_index<P: JobIndex + JobStore, E: TestEnvironment>(
         expected.push(QueuedJob::of(&queued).unwrap());
     }
     expected.sort_by_key(|queued| queued.position);
+    assert!(expected[0].is_urgent(), "{expected:?}");
     assert_eq!(queued_jobs(1).await, expected);
     assert_eq!(queued_jobs(1000).await, expected);
     let second = expected[1].position.position;

@@ -71,6 +71,7 @@ export function Audit(): JSX.Element {
 const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope" | "tenant" | "webhook"> = {
   retry: "job",
   "run-again": "job",
+  urgent: "job",
   cancel: "job",
   mark: "job",
   "delete-data": "job",

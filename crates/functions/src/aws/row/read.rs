@@ -6,12 +6,13 @@ use jobs::id::{Attempt, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::labels::{Labels, Tags};
+use jobs::lane::Lane;
 use jobs::model_version::{AttemptModel, ModelVersion};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::reader::{BadRow, Reader};
-use super::{BATCH, INVALID_LABELS, Item, MARKS, REFERENCE, SCHEMA, TAGS, tenant_label};
+use super::{BATCH, INVALID_LABELS, Item, LANE, MARKS, REFERENCE, SCHEMA, TAGS, tenant_label};
 
 /// Reads a whole item, key included.
 pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
@@ -83,6 +84,11 @@ fn labels_from_item(row: Reader<'_>, tenant: &Tenant) -> Result<Labels, BadRow> 
         reference: label(REFERENCE)?,
         batch: label(BATCH)?,
         tags: Tags::from_lines(row.optional_text(TAGS)?.unwrap_or_default()),
+        // A lane of a later release waits with the others.
+        lane: row
+            .optional_text(LANE)?
+            .and_then(|name| Lane::from_name(&name))
+            .unwrap_or_default(),
         invalid: row.optional_text(INVALID_LABELS)?.unwrap_or_default(),
     })
 }
@@ -103,6 +109,7 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
             next: attempt,
             since: item.time("since")?,
             start_by: item.optional("start_by", Reader::time)?,
+            urgent: item.item.contains_key("urgent"),
             budget: budget()?,
         },
         "Submitting" => State::Submitting {

@@ -9,7 +9,8 @@ use jobs::state::{RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::{
-    BATCH, INVALID_LABELS, Item, REFERENCE, SCHEMA, TAGS, n, s, tenant_label, tenant_status_group,
+    BATCH, INVALID_LABELS, Item, LANE, REFERENCE, SCHEMA, TAGS, n, s, tenant_label,
+    tenant_status_group,
 };
 
 fn map<const N: usize>(entries: [(&str, AttributeValue); N]) -> Item {
@@ -123,6 +124,11 @@ fn put_labels(item: &mut Item, job: &Job) {
     put(item, REFERENCE, labels.reference.as_ref().map(of_tenant));
     put(item, BATCH, labels.batch.as_ref().map(of_tenant));
     put(item, TAGS, text(labels.tags.lines()));
+    put(
+        item,
+        LANE,
+        (!labels.lane.is_standard()).then(|| s(labels.lane.name())),
+    );
     put(item, INVALID_LABELS, text(&labels.invalid));
 }
 
@@ -192,10 +198,16 @@ fn state_to_item(state: &State) -> Item {
             next,
             since,
             start_by,
+            urgent,
             budget: b,
         } => {
             let mut item = map([("attempt", n(next)), ("since", n(since.0))]);
             put(&mut item, "start_by", start_by.map(|at| n(at.0)));
+            put(
+                &mut item,
+                "urgent",
+                urgent.then_some(AttributeValue::Bool(true)),
+            );
             budget(&mut item, b);
             item
         }

@@ -149,6 +149,11 @@ pub(super) async fn dispatch<P: ApiPorts>(
             let until = api_request.push_until;
             to_json(&commands::run_again(ports, run, principal, job_id(), &command, until).await?)
         }
+        Operation::MakeJobUrgent => {
+            let command: JobCommandRequest = request.json()?;
+            let until = api_request.push_until;
+            to_json(&commands::urgent(ports, run, principal, job_id(), &command, until).await?)
+        }
         Operation::CancelJob => {
             let command: JobCommandRequest = request.json()?;
             let until = api_request.push_until;

@@ -61,6 +61,9 @@ impl HttpError {
                 ApiError::Identical { .. } => {
                     kind(409, "identical", "The same content was uploaded before")
                 }
+                ApiError::LimitReached { .. } => {
+                    kind(429, "limit-reached", "The tenant's limit is reached")
+                }
                 ApiError::Unavailable(_) => kind(503, "unavailable", "Temporarily unavailable"),
             },
         }

@@ -111,6 +111,8 @@ routes! {
         "Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.";
     RunJobAgain: "POST" "/jobs/{job_id}/run-again", Support, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.";
+    MakeJobUrgent: "POST" "/jobs/{job_id}/urgent", Support, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
+        "Lets a queued job start before all others of its pipeline. At most 20 jobs of a pipeline are urgent at a time. Refused as `changed` or `refused`.";
     CancelJob: "POST" "/jobs/{job_id}/cancel", JobReaders, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.";
     MarkJob: "POST" "/jobs/{job_id}/marks", JobReaders, Some("MarksChange") => 200 Some("JobCommandResult"),

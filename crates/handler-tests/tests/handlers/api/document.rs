@@ -219,6 +219,10 @@ fn gateway_responses(route: &Route) -> Value {
         "429": {"description": "Too many requests. Send it again after a second.", "content": {"application/json": gateway}},
         "5XX": {"description": "Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second.", "content": both},
     });
+    if route.operation == Operation::CreateUpload {
+        let description = "The tenant has reached one of its limits; send the request again after the seconds of `Retry-After`. From API Gateway: too many requests; send it again after a second.";
+        responses["429"] = json!({"description": description, "content": both});
+    }
     if route.access != Access::Public {
         responses["401"] = json!({"description": "The token is missing, expired, or of another user pool.", "content": {"application/json": gateway}});
     }
@@ -378,6 +382,10 @@ fn problems() -> Vec<ProblemKind> {
             detail: text(),
             jobs: vec![],
         },
+        ApiError::LimitReached {
+            detail: text(),
+            retry_after_seconds: 1,
+        },
         ApiError::Unavailable(text()),
     ];
     let mut kinds: Vec<ProblemKind> = api_errors
@@ -434,6 +442,9 @@ fn remedy(code: &str) -> &'static str {
         }
         "identical" => {
             "Use the jobs in `identical`: each is open, or ready with its result stored. To process the file once more, send the request with `run_anyway`, and with another idempotency key."
+        }
+        "limit-reached" => {
+            "Send the request again after the seconds of `Retry-After`. `detail` says which limit of the tenant it is; the operators set it (`tenant_limits` in `pipelines.toml`)."
         }
         "unavailable" => {
             "Send the request again after the seconds of `Retry-After`. Commands can be repeated: one that was already carried out is refused as `changed` or `refused`, or changes nothing."
@@ -628,6 +639,7 @@ They are fixed when the document is uploaded, and deleted with the document's da
 |---|---|
 | `x-amz-meta-docket-reference` | as `reference` |
 | `x-amz-meta-docket-batch` | as `batch` |
+| `x-amz-meta-docket-lane` | as `lane`: `standard` or `bulk` |
 | `x-amz-meta-docket-tags` | `name=value&name=value`, as in S3's own header `x-amz-tagging` |
 | `x-amz-meta-original-name` | the file's name, if it is not the end of the key |
 

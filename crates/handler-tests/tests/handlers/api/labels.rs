@@ -34,6 +34,7 @@ fn put(api: &TestApi, key: &str, reference: &str, batch_name: &str, tags: &str) 
             reference: Some(reference.to_owned()),
             batch: Some(batch_name.to_owned()),
             tags: Some(tags.to_owned()),
+            ..LabelMetadata::default()
         },
         ..Object::default()
     };
@@ -108,7 +109,8 @@ fn invalid_labels_of_a_request_are_refused() {
         ("tags", json!(["a"])),
         ("tags", json!(["a=b"])),
         ("tags", json!({"a=b": "v"})),
-        ("lane", json!("bulk")),
+        ("lane", json!("express")),
+        ("lane", json!("")),
     ] {
         let mut body = json!({"pipeline": "legal-review", "name": "nda.pdf", "bytes": 9, "content_type": "application/pdf"});
         body[field] = value;

@@ -413,6 +413,7 @@ fn secret_labels() -> LabelMetadata {
         reference: Some("geheim".to_owned()),
         batch: Some("geheim".to_owned()),
         tags: Some("geheim=geheim".to_owned()),
+        lane: Some("geheim".to_owned()),
     }
 }
 
