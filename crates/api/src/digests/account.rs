@@ -97,34 +97,64 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
     is_available: bool,
 ) -> Result<DigestView, ApiError> {
     let tenant = principal.tenant(change.tenant.as_deref())?;
-    let (collection, key) = (
-        recipient_collection(&tenant),
-        recipient_key(&account.username),
-    );
+    let collection = recipient_collection(&tenant);
+    let key = recipient_key(&account.username);
     let stored = read::<_, Recipient>(ports, &collection, &key).await?;
-    let revision = stored.as_ref().map_or(0, |(_, revision)| *revision);
-    let before = stored.map(|(recipient, _)| recipient);
     let settings = tenant_settings(ports, &tenant).await?;
-    let was_on = before.as_ref().is_some_and(|it| it.enabled);
+    let was_on = stored.as_ref().is_some_and(|(it, _)| it.enabled);
     let is_on = change.enabled.unwrap_or(was_on);
-    let address = match (&account.verified_email, is_on) {
-        (_, true) if !is_available => {
-            return Err(ApiError::Refused(
-                "this deployment sends no e-mail".to_owned(),
-            ));
-        }
-        (None, true) => {
-            return Err(ApiError::Refused(
-                "the e-mail address of your account is not verified; ask the operators of this service".to_owned(),
-            ));
-        }
-        (Some(address), _) => address.clone(),
-        (None, false) => before
-            .as_ref()
-            .map_or_else(String::new, |it| it.address.clone()),
-    };
-    let new = before.is_none();
-    let mut recipient = before.unwrap_or_else(|| Recipient {
+    if is_on {
+        must_be_possible(account, is_available)?;
+    }
+    let is_new = stored.is_none();
+    let (mut recipient, revision) = stored.unwrap_or_else(|| (new_recipient(ports, account), 0));
+    apply(&mut recipient, principal, account, change, is_on)?;
+    if is_new && !is_on {
+        return Ok(view(&tenant, account, None, settings, is_available));
+    }
+    if is_on && !was_on {
+        recipient.enabled_at = ports.now().0;
+    }
+    if is_new {
+        must_have_place(ports, &tenant).await?;
+        begin(ports, &tenant).await?;
+    }
+    if !write(ports, &collection, &key, &recipient, revision + 1).await? {
+        return Err(ApiError::Changed(
+            "your settings changed at the same time; read them again".to_owned(),
+        ));
+    }
+    info!(actor = principal.actor, tenant = %tenant, enabled = is_on, "digests were changed");
+    if is_on && !was_on {
+        // Function event-feed reads the list of recipients eventually consistently.
+        message::send_continue(ports, &tenant, 10).await?;
+    }
+    Ok(view(
+        &tenant,
+        account,
+        Some(&recipient),
+        settings,
+        is_available,
+    ))
+}
+
+fn must_be_possible(account: &Account, is_available: bool) -> Result<(), ApiError> {
+    if !is_available {
+        return Err(ApiError::Refused(
+            "this deployment sends no e-mail".to_owned(),
+        ));
+    }
+    if account.verified_email.is_none() {
+        return Err(ApiError::Refused(
+            "the e-mail address of your account is not verified; ask the operators of this service"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+fn new_recipient<P: Clock>(ports: &P, account: &Account) -> Recipient {
+    Recipient {
         address: String::new(),
         username: account.username.clone(),
         scope: DigestScope::Own,
@@ -134,8 +164,19 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
         enabled: false,
         enabled_at: 0,
         off_reason: None,
-    });
-    recipient.address = address;
+    }
+}
+
+fn apply(
+    recipient: &mut Recipient,
+    principal: &Principal,
+    account: &Account,
+    change: &DigestChange,
+    is_on: bool,
+) -> Result<(), ApiError> {
+    if let Some(address) = &account.verified_email {
+        recipient.address.clone_from(address);
+    }
     if let Some(name) = &change.scope {
         recipient.scope = DigestScope::from_name(name)
             .ok_or_else(|| ApiError::BadRequest("scope: own or tenant".to_owned()))?;
@@ -147,38 +188,19 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
             "ready, failed: at least one must be true".to_owned(),
         ));
     }
-    if recipient.scope == DigestScope::Tenant && principal.only_uploads_of().is_some() {
+    // A user who lost the role can still switch them off.
+    let asks_for_all = recipient.scope == DigestScope::Tenant && (is_on || change.scope.is_some());
+    if asks_for_all && principal.only_uploads_of().is_some() {
         return Err(ApiError::Forbidden(
             "only reviewers and support may get digests of all documents; use the scope own"
                 .to_owned(),
         ));
     }
-    if is_on && !was_on {
-        recipient.enabled_at = ports.now().0;
-    }
     recipient.enabled = is_on;
     if is_on || change.enabled.is_some() {
         recipient.off_reason = None;
     }
-    if new && is_on {
-        must_have_place(ports, &tenant).await?;
-        begin(ports, &tenant).await?;
-    }
-    if !new || is_on {
-        let is_written = write(ports, &collection, &key, &recipient, revision + 1).await?;
-        if !is_written {
-            return Err(ApiError::Changed(
-                "your settings changed at the same time; read them again".to_owned(),
-            ));
-        }
-        info!(actor = principal.actor, tenant = %tenant, enabled = is_on, "digests were changed");
-    }
-    if is_on && !was_on {
-        // Function event-feed reads the list of recipients eventually consistently.
-        message::send_continue(ports, &tenant, 10).await?;
-    }
-    let stored = (!new || is_on).then_some(&recipient);
-    Ok(view(&tenant, account, stored, settings, is_available))
+    Ok(())
 }
 
 async fn must_have_place<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result<(), ApiError> {

@@ -457,9 +457,16 @@ fn user_who_lost_access_or_changed_the_address_gets_no_mail() {
     service.subscribe(ANA, REVIEWER, &all);
     service.user(ANA, |user| user.groups[0] = "customer".to_owned());
     service.ready(0);
-    service.ports().state().directory.remove("id-of-x");
     service.pass(HOUR_MS);
     assert_eq!(service.mails(), []);
+    // Without the role it can be switched off, and on only for the user's own documents.
+    service.change(ANA, CUSTOMER, &json!({"enabled": false}));
+    assert_eq!(
+        service.problem(ANA, CUSTOMER, "/me/digests", &on()),
+        "forbidden"
+    );
+    let own = json!({"enabled": true, "scope": "own"});
+    assert!(service.change(ANA, CUSTOMER, &own).enabled);
 }
 
 #[test]
