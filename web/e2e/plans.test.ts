@@ -20,7 +20,10 @@ describe("plans", { skip: SKIP_REASON }, () => {
     await signIn(page, `${fixture.pageUrl}/support/plans`, SUPPORT);
     await page.getByRole("button", { name: "New plan…" }).click();
     await page.getByLabel("What it does").selectOption("Stop open reviews");
-    await page.getByRole("dialog").getByLabel(/^Uploaded/).selectOption("ever");
+    await page
+      .getByRole("dialog")
+      .getByLabel(/^Uploaded/)
+      .selectOption("ever");
     await page.getByLabel("Reason").fill("acme uploaded the wrong folder");
     // Without a filter it would stop everybody's.
     await page.getByText("To stop reviews, choose a tenant, a pipeline or a time.").waitFor();
@@ -31,7 +34,10 @@ describe("plans", { skip: SKIP_REASON }, () => {
     await page.keyboard.press("Enter");
     await page.getByRole("button", { name: "New plan…" }).click();
     await page.getByLabel("What it does").selectOption("Stop open reviews");
-    await page.getByRole("dialog").getByLabel(/^Uploaded/).selectOption("ever");
+    await page
+      .getByRole("dialog")
+      .getByLabel(/^Uploaded/)
+      .selectOption("ever");
     await page.getByLabel("Reason").fill("acme uploaded the wrong folder");
     await page.getByRole("button", { name: "Create plan" }).click();
 

@@ -42,7 +42,7 @@ struct Amounts {
     /// Attempts that the model has worked on, as far as is known.
     runs: u64,
     run_ms: u64,
-    run_ms_at_most: u64,
+    max_run_ms: u64,
     /// Of `runs`: those whose duration is the usual one, since nothing is known about it.
     assumed_runs: u64,
 }
@@ -57,7 +57,7 @@ impl Amounts {
         self.open += other.open;
         self.runs += other.runs;
         self.run_ms += other.run_ms;
-        self.run_ms_at_most += other.run_ms_at_most;
+        self.max_run_ms += other.max_run_ms;
         self.assumed_runs += other.assumed_runs;
     }
 }

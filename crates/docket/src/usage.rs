@@ -188,7 +188,7 @@ fn sums_table(view: &UsageView, cost: Option<&Cost>, batches: bool) -> TextTable
             Cell::from(sum.failed.to_string()),
             Cell::from(sum.runs.to_string()),
             Cell::from(hours(sum.run_ms)),
-            Cell::from(hours(sum.run_ms_at_most)),
+            Cell::from(hours(sum.max_run_ms)),
         ]);
         let of_runs = cost.and_then(|cost| cost.runs.get(at));
         cells.extend(of_runs.map(|amount| Cell::from(usd(*amount))));
@@ -275,7 +275,7 @@ fn csv_fields(month: &str, sum: &UsageSum) -> Vec<String> {
         sum.open.to_string(),
         sum.runs.to_string(),
         seconds(sum.run_ms),
-        seconds(sum.run_ms_at_most),
+        seconds(sum.max_run_ms),
         sum.assumed_runs.to_string(),
     ]
 }
@@ -310,7 +310,7 @@ mod tests {
                 failed: 1,
                 runs: 4,
                 run_ms: 5_400_007,
-                run_ms_at_most: 7_200_000,
+                max_run_ms: 7_200_000,
                 ..UsageSum::default()
             }],
             instances: vec![InstanceUsage {

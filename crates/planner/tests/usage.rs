@@ -126,7 +126,7 @@ fn counted_run_time_and_instance_time_are_those_of_the_endpoint_within_two_perce
             assert_close(&format!("{what}: runs"), run_ms, actual.values().sum());
             for sum in &view.sums {
                 assert_eq!(sum.open, 0, "{what}");
-                assert!(sum.run_ms <= sum.run_ms_at_most, "{what}: {sum:?}");
+                assert!(sum.run_ms <= sum.max_run_ms, "{what}: {sum:?}");
             }
 
             let mut instances = view.instances.iter();

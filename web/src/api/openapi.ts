@@ -201,6 +201,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a signed receipt for a result: which document, which model, when, and the hashes of both files. Refused as `not-ready` and `gone` like the result.
+         * @description Access: any role that can see the job.
+         */
+        get: operations["GetReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{job_id}/result": {
         parameters: {
             query?: never;
@@ -295,6 +315,30 @@ export interface paths {
         get: operations["GetMe"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/me/digests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the caller's settings for e-mail digests of a tenant, and whether there are any.
+         * @description Access: any role.
+         */
+        get: operations["GetMyDigests"];
+        put?: never;
+        /**
+         * Switches the caller's e-mail digests on or off, or changes them. They are sent to the verified address of the caller's account. Refused as `refused` if this deployment sends no e-mail or the address is not verified.
+         * @description Access: any role.
+         */
+        post: operations["ChangeMyDigests"];
         delete?: never;
         options?: never;
         head?: never;
@@ -425,6 +469,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/receipt-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the public keys that receipts are signed with.
+         * @description Access: any role.
+         */
+        get: operations["ListReceiptKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/retry-plans": {
         parameters: {
             query?: never;
@@ -439,7 +503,7 @@ export interface paths {
         get: operations["ListRetryPlans"];
         put?: never;
         /**
-         * Selects failed jobs to retry together. Returns counts and an estimate, and starts no job.
+         * Selects failed jobs to retry together, or ready jobs to run again (`run_again`), or open jobs to cancel (`cancel`). Returns counts and an estimate, and changes no job. To cancel, the filter must not be empty.
          * @description Access: support.
          */
         post: operations["CreateRetryPlan"];
@@ -509,6 +573,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/retry-plans/{plan_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stops a retry plan: no more of its jobs are started or cancelled, also those whose command is on its way. What has started continues.
+         * @description Access: support.
+         */
+        post: operations["StopRetryPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/summary": {
         parameters: {
             query?: never;
@@ -547,6 +631,50 @@ export interface paths {
          * @description Access: support.
          */
         post: operations["CreateTenant"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tenants/{tenant}/digests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets whether the e-mail digests of a tenant have the names of files and batches.
+         * @description Access: support.
+         */
+        post: operations["ChangeTenantDigests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/unsubscribe/{link}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The link in an e-mail digest. Answers an HTML page with a button, and changes nothing, since mail scanners follow links.
+         * @description Access: public.
+         */
+        get: operations["ShowUnsubscribe"];
+        put?: never;
+        /**
+         * Stops the e-mail digests of the mail's recipient (RFC 8058, one-click). Answers an HTML page. Requires no token: the link is the proof.
+         * @description Access: public.
+         */
+        post: operations["Unsubscribe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -631,6 +759,26 @@ export interface paths {
          * @description Access: the uploader.
          */
         post: operations["SignUploadParts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what a tenant has used in a month: documents, bytes, runs and their time. Support gets all tenants, and the time of instances.
+         * @description Access: reviewer, support.
+         */
+        get: operations["GetUsage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -825,7 +973,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events";
+        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -919,6 +1067,8 @@ export interface components {
         ClientConfiguration: {
             /** @description Client id for the sign-in. */
             client_id: string;
+            /** @description Origin of the page, such as `https://docket.example.com`. Absent if the service does not know it. */
+            page_url?: string;
             /** @description URL of the Amazon Cognito user pools API. */
             sign_in_url: string;
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
@@ -964,6 +1114,49 @@ export interface components {
              */
             status?: number;
             url: string;
+        };
+        /**
+         * @description Body of `POST /me/digests`. What is absent stays as it is; at first digests are off, about the caller's own documents, and
+         *     report both those that are ready and those that failed.
+         */
+        DigestChange: {
+            enabled?: boolean | null;
+            /** @description Report documents that failed. */
+            failed?: boolean | null;
+            /** @description Report documents that became ready. */
+            ready?: boolean | null;
+            /** @description `tenant` is for reviewers and support. */
+            scope?: components["schemas"]["DigestScope"] | null;
+            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+            tenant?: string | null;
+        };
+        /** @description Query parameters of `GET /me/digests`. */
+        DigestQuery: {
+            /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+            tenant?: string;
+        };
+        /**
+         * @description Which documents a digest is about.
+         * @enum {string}
+         */
+        DigestScope: "own" | "tenant";
+        /** @description Response of `GET /me/digests`: the caller's e-mail digests of a tenant. */
+        DigestView: {
+            /** @description Where they are sent: the verified address of the caller's account. No other can be chosen. */
+            address?: string;
+            /** @description Whether the caller can get digests. */
+            available: boolean;
+            enabled: boolean;
+            failed: boolean;
+            /** @description Whether mails have the names of files and batches. Support sets it for the tenant. */
+            include_names: boolean;
+            /** @description Why they are off, if the caller did not switch them off here: the link in a mail, mail that came back, lost access. */
+            off_reason?: string;
+            ready: boolean;
+            scope: components["schemas"]["DigestScope"];
+            tenant: string;
+            /** @description Why not. */
+            unavailable_reason?: string;
         };
         /**
          * @description A page of the feed. `hash` is the hash of the last of `events`; a reader that computes the hashes of all events from
@@ -1117,6 +1310,41 @@ export interface components {
         GatewayError: {
             /** @description A short English text, such as `Unauthorized`. */
             message: string;
+        };
+        /** @description The instances of an endpoint, as function `capacity` has seen them every 30 seconds. */
+        InstanceUsage: {
+            /**
+             * Format: int64
+             * @description The rest.
+             */
+            idle_ms: number;
+            /**
+             * Format: int64
+             * @description Instance time in service, in milliseconds.
+             */
+            in_service_ms: number;
+            /**
+             * Format: int64
+             * @description From when on the instances are known, in this month.
+             */
+            known_since: number;
+            pipeline: string;
+            /**
+             * Format: int64
+             * @description Instance time from the request for an instance until it was in service, in milliseconds.
+             */
+            starting_ms: number;
+            /**
+             * Format: int64
+             * @description How many instances were started.
+             */
+            starts: number;
+            /**
+             * Format: int64
+             * @description Of that: the runs of the month's documents. If an instance does several runs at the same time, their time divided by that
+             *     number.
+             */
+            working_ms: number;
         };
         /** @description The response to an invalid message, or to one after the sign-in has expired. */
         InvalidMessage: {
@@ -1480,10 +1708,15 @@ export interface components {
             until: number;
         };
         /**
-         * @description Body of `POST /retry-plans`: failed jobs to retry together, or ready jobs to run again together. Creating a plan starts no
-         *     job.
+         * @description Body of `POST /retry-plans`: failed jobs to retry together, ready jobs to run again together, or open jobs to cancel together.
+         *     Creating a plan changes no job.
          */
         NewRetryPlan: {
+            /**
+             * @description Cancels open jobs, in place of retrying failed ones. The filter must name a tenant, a pipeline or a time, and no cause. A
+             *     job that has ended by then stays as it is.
+             */
+            cancel?: boolean;
             /**
              * @description Without it, all failed jobs.
              * @default {}
@@ -1493,7 +1726,7 @@ export interface components {
             force?: boolean;
             /**
              * Format: int32
-             * @description How many jobs to start per minute. The default is 20.
+             * @description How many jobs to start, or to cancel, per minute. The default is 20, and 600 to cancel.
              */
             per_minute?: number | null;
             /** @description The reason, for each job's history and the audit log: 1 to 400 characters, at least one of them visible. */
@@ -1543,6 +1776,14 @@ export interface components {
              *     jobs by it.
              */
             reference?: string | null;
+            /** @description Processes the file although its content was uploaded before. */
+            run_anyway?: boolean;
+            /**
+             * @description SHA-256 of the file, as 64 hexadecimal digits in lower case. With it, a file whose content the tenant has uploaded to the
+             *     pipeline before is refused as `identical`, if the caller may see a job of it that is open, or ready with its result still
+             *     stored. Noticed are only earlier uploads that named their SHA-256 too.
+             */
+            sha256?: string | null;
             /**
              * @description Tags: values by name, at most 8, together at most 512 bytes of UTF-8. A name has 1 to 32 of `A`–`Z`, `a`–`z`,
              *     `0`–`9`, `.`, `_` and `-`; a value has 1 to 64 characters, without control characters.
@@ -1648,12 +1889,14 @@ export interface components {
              * @description The count of `RetryPlanOutcome` that it belongs to.
              * @enum {string}
              */
-            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed";
+            outcome: "waiting" | "skipped" | "missing" | "open" | "ready" | "failed" | "cancelled";
         };
         /** @description Why a request was refused: problem details (RFC 9457), `application/problem+json`. */
         Problem: {
             /** @description What is wrong with this request, and what to do. */
             detail: string;
+            /** @description Of a problem `identical`: the jobs of the same content, newest first. */
+            identical?: components["schemas"]["JobView"][];
             /**
              * Format: int32
              * @description The HTTP status.
@@ -1722,6 +1965,85 @@ export interface components {
             latest?: number;
             /** @description Why there is no estimate, or what it is based on, in a sentence. */
             note: string;
+        };
+        /** @description What the service states about a result. */
+        Receipt: {
+            /**
+             * Format: int32
+             * @description The attempt that the result is of, from 1.
+             */
+            attempt: number;
+            /** Format: int64 */
+            closed_at?: number;
+            /**
+             * Format: int64
+             * @description When the job was created.
+             */
+            created_at: number;
+            /** @description The uploaded file, in the version that the job processed. */
+            document: components["schemas"]["ReceiptFile"];
+            /**
+             * Format: int64
+             * @description When the receipt was made. The hashes are those of the files at this time.
+             */
+            issued_at: number;
+            job_id: string;
+            /** @description The endpoint was called again although a first call may have been made, so the model may have run twice. */
+            may_run_twice?: boolean;
+            /** @description The model that the attempt was sent to. Absent if that was not known. */
+            model?: components["schemas"]["ModelView"];
+            pipeline: string;
+            /** @description What came with the upload. */
+            reference?: string;
+            /** @description The result, in the version that was current when the receipt was made. */
+            result: components["schemas"]["ReceiptFile"];
+            /**
+             * Format: int64
+             * @description When the attempt began, and when its result was recorded.
+             */
+            started_at: number;
+            tenant: string;
+        };
+        /** @description A file that a receipt is about. */
+        ReceiptFile: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description S3's ETag. */
+            etag: string;
+            /** @description `s3://bucket/key`. */
+            location: string;
+            /**
+             * @description SHA-256 of the content, in lower-case hexadecimal digits. Absent for a file above 64 MB, and for a document that was
+             *     deleted after its retention time.
+             */
+            sha256?: string;
+            /** @description S3's version id. */
+            version: string;
+        };
+        /** @description A public key (RFC 8037). */
+        ReceiptKey: {
+            /** @description `Ed25519`. */
+            crv: string;
+            /** @description The key's thumbprint (RFC 7638), which a receipt's header names too. */
+            kid: string;
+            /** @description `OKP`. */
+            kty: string;
+            /** @description The key, in base64url without padding. */
+            x: string;
+        };
+        /** @description Response of `GET /receipt-keys`: the keys that receipts are signed with, as a JSON Web Key Set (RFC 7517). */
+        ReceiptKeys: {
+            keys: components["schemas"]["ReceiptKey"][];
+        };
+        /** @description Response of `GET /jobs/{job_id}/receipt`. */
+        ReceiptView: {
+            /**
+             * @description A JSON Web Signature in its compact form (RFC 7515), with `alg` `EdDSA` (RFC 8037). Its payload is a `Receipt`. Store it
+             *     as it is: a line feed at its end is a change.
+             */
+            jws: string;
+            /** @description What it says. */
+            receipt: components["schemas"]["Receipt"];
         };
         /** @description Body of `POST /webhooks/{webhook_id}/redeliver`: one of `sequence` and `from`. */
         RedeliverRequest: {
@@ -1800,14 +2122,14 @@ export interface components {
             pipeline?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, at or after this time.
+             * @description Only jobs that failed, or became ready, at or after this time; of open jobs, that were uploaded then.
              */
             since?: number | null;
             /** @description Only jobs of this tenant. */
             tenant?: string | null;
             /**
              * Format: int64
-             * @description Only jobs that failed, or became ready, before this time.
+             * @description Only jobs that failed, or became ready, before this time; of open jobs, that were uploaded then.
              */
             until?: number | null;
         };
@@ -1837,6 +2159,16 @@ export interface components {
         };
         /** @description Progress of the jobs of a plan. The counts add up to the plan's jobs. */
         RetryPlanOutcome: {
+            /**
+             * Format: int64
+             * @description Cancelled by this plan.
+             */
+            cancelled?: number;
+            /**
+             * Format: int64
+             * @description Of these, cancelled before anything of them was queued or running at the endpoint.
+             */
+            cancelled_without_run?: number;
             /**
              * Format: int64
              * @description Started, then failed again or cancelled. A job that was run again without a new result counts here, and is ready with its
@@ -1874,8 +2206,8 @@ export interface components {
          * @description How far the release of a plan's jobs is.
          * @enum {string}
          */
-        RetryPlanStatus: "planned" | "releasing" | "released";
-        /** @description Failed jobs that are retried together, or ready jobs that are run again together. */
+        RetryPlanStatus: "planned" | "releasing" | "released" | "stopped";
+        /** @description Failed jobs that are retried together, ready jobs that are run again together, or open jobs that are cancelled together. */
         RetryPlanView: {
             /** @description Who created the plan. */
             actor: string;
@@ -1891,15 +2223,28 @@ export interface components {
             /** @description The jobs by pipeline. */
             by_pipeline: components["schemas"]["NamedCount"][];
             /**
+             * @description The jobs by state, when the plan was created, if it cancels them. A job in `Queued` has no request at the endpoint. Of one
+             *     that is `Submitting` or `InProgress` the request continues, and its result is ignored.
+             */
+            by_state?: components["schemas"]["NamedCount"][];
+            /** @description It cancels open jobs. */
+            cancel?: boolean;
+            /**
              * Format: int64
              * @description When the plan was created.
              */
             created_at: number;
+            /**
+             * Format: int64
+             * @description How many jobs were left out because the retention time of their documents is over, so that another run would find nothing.
+             * @default 0
+             */
+            documents_deleted?: number;
             /** @description The filter that selected the jobs when the plan was created. */
             filter: components["schemas"]["RetryPlanFilter"];
             /**
              * Format: int64
-             * @description Estimated GPU time of all runs, in minutes.
+             * @description Estimated GPU time of all runs, in minutes; of a plan that cancels, of the runs that had not started.
              */
             gpu_minutes: number;
             /** @description For `GET /retry-plans/{plan_id}`. */
@@ -1931,6 +2276,11 @@ export interface components {
             /** @description It runs ready jobs again. */
             run_again?: boolean;
             status: components["schemas"]["RetryPlanStatus"];
+            /**
+             * Format: int64
+             * @description When it was stopped.
+             */
+            stopped_at?: number;
             /** @description More jobs match the filter than one plan takes. Create another plan after this one. */
             truncated: boolean;
         };
@@ -2011,6 +2361,18 @@ export interface components {
             /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
             tenant?: string;
         };
+        /** @description Body of `POST /tenants/{tenant}/digests`. */
+        TenantDigestChange: {
+            /** @description Whether mails have the names of files and batches. Mails are not encrypted on their whole way. */
+            include_names: boolean;
+            /** @description Why. For the audit log. */
+            reason: string;
+        };
+        /** @description Response of `POST /tenants/{tenant}/digests`. */
+        TenantDigestView: {
+            include_names: boolean;
+            tenant: string;
+        };
         /** @description Response of `GET /tenants`. */
         TenantList: {
             /** @description Sorted by name. */
@@ -2079,6 +2441,80 @@ export interface components {
             tenant: string;
             /** @description The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do. */
             uploaded?: boolean;
+        };
+        /** @description Query parameters of `GET /usage`. */
+        UsageQuery: {
+            /** @description Whether batches are listed apart. */
+            batches?: boolean;
+            /** @description The month in UTC, such as `2026-11`. The default is the present one. */
+            month?: string;
+            /** @description The tenant. Without it, support gets all tenants, and a caller of one tenant that tenant. */
+            tenant?: string;
+        };
+        /** @description What a tenant has used of a pipeline. */
+        UsageSum: {
+            /**
+             * Format: int64
+             * @description Of `runs`: those that count with the usual time of a run, since nothing is known about their own.
+             */
+            assumed_runs: number;
+            /** @description Absent for the documents without a batch, for those of batches above 500 in a day of the tenant, and if batches are not listed apart. */
+            batch?: string;
+            /**
+             * Format: int64
+             * @description The size of these documents.
+             */
+            bytes: number;
+            /** Format: int64 */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Jobs, also those that failed, were cancelled, or whose data was deleted.
+             */
+            documents: number;
+            /** Format: int64 */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Those that were open when they were counted.
+             */
+            open: number;
+            pipeline: string;
+            /** Format: int64 */
+            ready: number;
+            /**
+             * Format: int64
+             * @description How long the model worked on them, in milliseconds. SageMaker does not say when a run begins: this follows from the order
+             *     of the requests and the number of instances.
+             */
+            run_ms: number;
+            /**
+             * Format: int64
+             * @description It cannot have been longer: the time from each request to its outcome, or the time limit of a run.
+             */
+            max_run_ms: number;
+            /**
+             * Format: int64
+             * @description Attempts that the model has worked on. Not: attempts that the endpoint refused, that expired in its queue, or of which
+             *     nothing was heard again.
+             */
+            runs: number;
+            tenant: string;
+        };
+        /** @description The usage of a month: that of the documents that were uploaded in it, with all their attempts. */
+        UsageView: {
+            /**
+             * Format: int64
+             * @description Documents that were uploaded before this time are counted. Each hour is counted about ten minutes after its end, hourly
+             *     while a document of it is open, and again after a day, a week and a month.
+             */
+            counted_until: number;
+            /** @description For support, if no tenant is named: the instances of each endpoint that Docket scales. */
+            instances?: components["schemas"]["InstanceUsage"][];
+            /** @description In UTC, such as `2026-11`. */
+            month: string;
+            /** @description By tenant, pipeline and batch. */
+            sums: components["schemas"]["UsageSum"][];
         };
         /** @description What an open job waits for, and since when. */
         WaitingView: {
@@ -3017,6 +3453,91 @@ export interface operations {
             };
         };
     };
+    GetReceipt: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
+                 *     is run again the earlier one.
+                 */
+                attempt?: number;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     GetResult: {
         parameters: {
             query?: {
@@ -3367,6 +3888,167 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallerView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetMyDigests: {
+        parameters: {
+            query?: {
+                /** @description The tenant. Support must name one, and so must a caller of several tenants. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DigestView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ChangeMyDigests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DigestChange"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DigestView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */
@@ -3990,6 +4672,83 @@ export interface operations {
             };
         };
     };
+    ListReceiptKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptKeys"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ListRetryPlans: {
         parameters: {
             query?: never;
@@ -4388,6 +5147,85 @@ export interface operations {
             };
         };
     };
+    StopRetryPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetryPlanView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     GetSummary: {
         parameters: {
             query?: {
@@ -4574,6 +5412,229 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ChangeTenantDigests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantDigestChange"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantDigestView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ShowUnsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    Unsubscribe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                link: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
@@ -4968,6 +6029,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignedParts"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetUsage: {
+        parameters: {
+            query?: {
+                /** @description Whether batches are listed apart. */
+                batches?: boolean;
+                /** @description The month in UTC, such as `2026-11`. The default is the present one. */
+                month?: string;
+                /** @description The tenant. Without it, support gets all tenants, and a caller of one tenant that tenant. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events', 'change-digests']
 
 
 class AuditEntry(TypedDict):
@@ -34,6 +34,7 @@ CallerRole: TypeAlias = Literal['customer', 'reviewer', 'support']
 
 class ClientConfiguration(TypedDict):
     client_id: str
+    page_url: NotRequired[str]
     sign_in_url: str
     web_socket_url: str
 
@@ -49,6 +50,26 @@ class DeliveryView(TypedDict):
     sequence: int
     status: NotRequired[int]
     url: str
+
+
+class DigestQuery(TypedDict, closed=True):
+    tenant: NotRequired[str]
+
+
+DigestScope: TypeAlias = Literal['own', 'tenant']
+
+
+class DigestView(TypedDict):
+    address: NotRequired[str]
+    available: bool
+    enabled: bool
+    failed: bool
+    include_names: bool
+    off_reason: NotRequired[str]
+    ready: bool
+    scope: DigestScope
+    tenant: str
+    unavailable_reason: NotRequired[str]
 
 
 EventQuery = TypedDict(
@@ -100,6 +121,16 @@ class FindingCounts(TypedDict, closed=True):
 
 class GatewayError(TypedDict):
     message: str
+
+
+class InstanceUsage(TypedDict):
+    idle_ms: int
+    in_service_ms: int
+    known_since: int
+    pipeline: str
+    starting_ms: int
+    starts: int
+    working_ms: int
 
 
 class InvalidMessage(TypedDict):
@@ -173,6 +204,8 @@ class NewUpload(TypedDict, closed=True):
     name: str
     pipeline: str
     reference: NotRequired[str | None]
+    run_anyway: NotRequired[bool]
+    sha256: NotRequired[str | None]
     tags: NotRequired[dict[str, str]]
     tenant: NotRequired[str | None]
 
@@ -213,16 +246,6 @@ class PipelineView(TypedDict):
     typical_run_seconds: int
 
 
-class Problem(TypedDict):
-    detail: str
-    status: int
-    title: str
-    type: str
-
-
-ProblemOrGatewayError: TypeAlias = Problem | GatewayError
-
-
 class QuarantineCommandRequest(TypedDict, closed=True):
     reason: str
 
@@ -247,6 +270,25 @@ class ReadyByView(TypedDict):
     earliest: NotRequired[int]
     latest: NotRequired[int]
     note: str
+
+
+class ReceiptFile(TypedDict):
+    bytes: int
+    etag: str
+    location: str
+    sha256: NotRequired[str]
+    version: str
+
+
+class ReceiptKey(TypedDict):
+    crv: str
+    kid: str
+    kty: str
+    x: str
+
+
+class ReceiptKeys(TypedDict):
+    keys: list[ReceiptKey]
 
 
 RedeliverRequest = TypedDict(
@@ -289,6 +331,8 @@ class RetryPlanJobsQuery(TypedDict, closed=True):
 
 
 class RetryPlanOutcome(TypedDict):
+    cancelled: NotRequired[int]
+    cancelled_without_run: NotRequired[int]
     failed: int
     missing: NotRequired[int]
     open: int
@@ -297,7 +341,7 @@ class RetryPlanOutcome(TypedDict):
     waiting: int
 
 
-RetryPlanStatus: TypeAlias = Literal['planned', 'releasing', 'released']
+RetryPlanStatus: TypeAlias = Literal['planned', 'releasing', 'released', 'stopped']
 
 
 class RetryPlanView(TypedDict):
@@ -306,7 +350,10 @@ class RetryPlanView(TypedDict):
     by_cause: list[NamedCount]
     by_model: NotRequired[list[NamedCount]]
     by_pipeline: list[NamedCount]
+    by_state: NotRequired[list[NamedCount]]
+    cancel: NotRequired[bool]
     created_at: int
+    documents_deleted: NotRequired[int]
     filter: RetryPlanFilter
     gpu_minutes: int
     id: str
@@ -318,6 +365,7 @@ class RetryPlanView(TypedDict):
     released: int
     run_again: NotRequired[bool]
     status: RetryPlanStatus
+    stopped_at: NotRequired[int]
     truncated: bool
 
 
@@ -353,6 +401,16 @@ class SummaryQuery(TypedDict, closed=True):
     tenant: NotRequired[str]
 
 
+class TenantDigestChange(TypedDict, closed=True):
+    include_names: bool
+    reason: str
+
+
+class TenantDigestView(TypedDict):
+    include_names: bool
+    tenant: str
+
+
 class TenantView(TypedDict):
     created_by: NotRequired[str]
     name: str
@@ -380,6 +438,35 @@ class UploadView(TypedDict):
     tags: NotRequired[dict[str, str]]
     tenant: str
     uploaded: NotRequired[bool]
+
+
+class UsageQuery(TypedDict, closed=True):
+    batches: NotRequired[bool]
+    month: NotRequired[str]
+    tenant: NotRequired[str]
+
+
+class UsageSum(TypedDict):
+    assumed_runs: int
+    batch: NotRequired[str]
+    bytes: int
+    cancelled: int
+    documents: int
+    failed: int
+    open: int
+    pipeline: str
+    ready: int
+    run_ms: int
+    max_run_ms: int
+    runs: int
+    tenant: str
+
+
+class UsageView(TypedDict):
+    counted_until: int
+    instances: NotRequired[list[InstanceUsage]]
+    month: str
+    sums: list[UsageSum]
 
 
 WaitsOn: TypeAlias = Literal['upload', 'submission', 'endpoint', 'retry', 'pause', 'turn', 'breaker', 'stalled']
@@ -450,6 +537,14 @@ class DeliveryList(TypedDict):
     deliveries: list[DeliveryView]
 
 
+class DigestChange(TypedDict, closed=True):
+    enabled: NotRequired[bool | None]
+    failed: NotRequired[bool | None]
+    ready: NotRequired[bool | None]
+    scope: NotRequired[DigestScope | None]
+    tenant: NotRequired[str | None]
+
+
 class EventPage(TypedDict):
     count: int
     cursor: str
@@ -503,6 +598,7 @@ class MarksView(TypedDict):
 
 
 class NewRetryPlan(TypedDict, closed=True):
+    cancel: NotRequired[bool]
     filter: NotRequired[RetryPlanFilter]
     force: NotRequired[bool]
     per_minute: NotRequired[int | None]
@@ -512,6 +608,27 @@ class NewRetryPlan(TypedDict, closed=True):
 
 class PauseList(TypedDict):
     pauses: list[PauseView]
+
+
+class Receipt(TypedDict):
+    attempt: int
+    closed_at: NotRequired[int]
+    created_at: int
+    document: ReceiptFile
+    issued_at: int
+    job_id: str
+    may_run_twice: NotRequired[bool]
+    model: NotRequired[ModelView]
+    pipeline: str
+    reference: NotRequired[str]
+    result: ReceiptFile
+    started_at: int
+    tenant: str
+
+
+class ReceiptView(TypedDict):
+    jws: str
+    receipt: Receipt
 
 
 class ResultView(TypedDict):
@@ -588,7 +705,18 @@ class JobView(TypedDict):
 class PlannedJobView(TypedDict):
     job: NotRequired[JobView]
     job_id: str
-    outcome: Literal['waiting', 'skipped', 'missing', 'open', 'ready', 'failed']
+    outcome: Literal['waiting', 'skipped', 'missing', 'open', 'ready', 'failed', 'cancelled']
+
+
+class Problem(TypedDict):
+    detail: str
+    identical: NotRequired[list[JobView]]
+    status: int
+    title: str
+    type: str
+
+
+ProblemOrGatewayError: TypeAlias = Problem | GatewayError
 
 
 class RetryPlanJobs(TypedDict):

@@ -67,7 +67,7 @@ pub struct UsageSum {
     /// of the requests and the number of instances.
     pub run_ms: u64,
     /// It cannot have been longer: the time from each request to its outcome, or the time limit of a run.
-    pub run_ms_at_most: u64,
+    pub max_run_ms: u64,
     /// Of `runs`: those that count with the usual time of a run, since nothing is known about their own.
     pub assumed_runs: u64,
 }

@@ -11,7 +11,7 @@ use jobs::state::StatusGroup;
 use tracing::{info, warn};
 
 use super::progress::{Progress, hour_of};
-use super::rows::{CountedJob, Reading, shards};
+use super::rows::{CountedJob, InstanceReading, shards};
 use super::run_times::{EndedRequest, RunTime, run_times};
 use super::{
     Amounts, DAY_MS, HOUR_MS, MAX_BATCHES_PER_DAY, Month, RETENTION_MS, StoredDay, StoredSum,
@@ -55,7 +55,7 @@ pub async fn count_hours<P: JobList + KeyValueStore + Clock>(
                 }
             }
         };
-        let reading = Reading { ports, until };
+        let reading = InstanceReading { ports, until };
         let has_open_jobs = match Hour::read(&reading, pipelines, hour).await? {
             Some(read) => read.store(ports).await?,
             // The next call has more time for it.
@@ -102,7 +102,7 @@ struct Hour {
 impl Hour {
     /// `None` if the time does not suffice.
     async fn read<P: JobList + KeyValueStore + Clock>(
-        reading: &Reading<'_, P>,
+        reading: &InstanceReading<'_, P>,
         pipelines: &Pipelines,
         begins_at: u64,
     ) -> Result<Option<Self>, ApiError> {
@@ -143,7 +143,7 @@ impl Hour {
                 amounts.entry(key).or_default().add(Amounts {
                     runs: 1,
                     run_ms: time.ms,
-                    run_ms_at_most: longest(pipelines.get(name), request).max(time.ms),
+                    max_run_ms: longest(pipelines.get(name), request).max(time.ms),
                     assumed_runs: u64::from(time.is_assumed),
                     ..Amounts::default()
                 });

@@ -145,7 +145,7 @@ impl From<((String, String, String), Amounts)> for UsageSum {
             open: amounts.open,
             runs: amounts.runs,
             run_ms: amounts.run_ms,
-            run_ms_at_most: amounts.run_ms_at_most,
+            max_run_ms: amounts.max_run_ms,
             assumed_runs: amounts.assumed_runs,
         }
     }

@@ -92,12 +92,12 @@ fn request(job: &Job, record: &AttemptRecord) -> Option<EndedRequest> {
 }
 
 /// Reads rows while there is time.
-pub(super) struct Reading<'a, P> {
+pub(super) struct InstanceReading<'a, P> {
     pub(super) ports: &'a P,
     pub(super) until: Timestamp,
 }
 
-impl<P: JobList + Clock> Reading<'_, P> {
+impl<P: JobList + Clock> InstanceReading<'_, P> {
     /// The requests of earlier hours that may have been open in this one, with their pipelines. `None` if the time is over.
     pub(super) async fn requests_before(
         &self,

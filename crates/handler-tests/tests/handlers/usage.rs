@@ -234,7 +234,7 @@ fn failed_attempts_count_and_those_that_never_ran_do_not() {
     let view = service.usage(REVIEWER, "");
     let sum = &view.sums[0];
     assert_eq!((sum.documents, sum.runs, sum.run_ms), (1, 2, 80_000));
-    assert_eq!((sum.run_ms_at_most, sum.assumed_runs), (80_000, 0));
+    assert_eq!((sum.max_run_ms, sum.assumed_runs), (80_000, 0));
 }
 
 #[test]

@@ -24,6 +24,7 @@ fn plan_cancels_open_jobs_of_a_tenant_and_says_what_never_ran() {
                 since: job.created_at,
                 start_by: None,
                 budget,
+                urgent: false,
             };
         })
     };

@@ -173,6 +173,8 @@ fn schemas() -> Map<String, Value> {
         JobSummary,
         EventQuery,
         EventPage,
+        UsageQuery,
+        UsageView,
         WebhookQuery,
         NewWebhook,
         WebhookChange,
@@ -239,7 +241,7 @@ fn tag(route: &Route) -> &'static str {
 }
 
 /// Name, description, and the first segments of the paths.
-const TAGS: [(&str, &str, &[&str]); 9] = [
+const TAGS: [(&str, &str, &[&str]); 10] = [
     (
         "account",
         "Signing in, what the caller may do, and e-mail digests.",
@@ -261,6 +263,7 @@ const TAGS: [(&str, &str, &[&str]); 9] = [
         "For programs: all events of a tenant in one sequence, and webhooks.",
         &["events", "webhooks"],
     ),
+    ("usage", "What a tenant has used in a month.", &["usage"]),
     (
         "retry-plans",
         "For support: retrying many failed jobs together.",
@@ -612,6 +615,7 @@ fn markdown() -> String {
     text.push_str(WEBHOOKS);
     text.push_str(DIGESTS);
     text.push_str(RECEIPTS);
+    text.push_str(USAGE);
     text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -704,6 +708,12 @@ const RECEIPTS: &str = "
 ## Receipts
 
 `GET /jobs/{job_id}/receipt` returns a signed statement of what became of a document. [receipts.md](receipts.md) says what it proves and how to check it.
+";
+
+const USAGE: &str = "
+## Usage
+
+`GET /usage` returns what a tenant has used in a month. [usage.md](usage.md) says what is known of it, what is estimated, and when it is counted.
 ";
 
 const VERSIONS: &str = "
