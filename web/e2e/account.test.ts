@@ -92,6 +92,7 @@ describe("the account", { skip: SKIP_REASON }, () => {
     await dialog.getByLabel("documents that are ready").uncheck();
     assert.equal(await dialog.getByLabel("documents that failed").isDisabled(), true);
     await submit("Save");
+    if (process.env.PAGE_PICTURES) await page.screenshot({ path: `${process.env.PAGE_PICTURES}/account-digests.png` });
     await page.getByText("Saved. You get e-mail digests.").waitFor();
     const { enabled, scope, ready, failed } = fixture.digests.get(REVIEWER) ?? {};
     assert.deepEqual({ enabled, scope, ready, failed }, { enabled: true, scope: "tenant", ready: false, failed: true });
@@ -100,14 +101,14 @@ describe("the account", { skip: SKIP_REASON }, () => {
       off_reason: "mail to your address came back",
     });
     await dialog.getByRole("button", { name: "Close" }).click();
-    await openAccount();
+    await submit("Account and e-mail");
     await dialog.getByText("Off: mail to your address came back.").waitFor();
     Object.assign(fixture.digests.get(REVIEWER) ?? {}, {
       available: false,
       unavailable_reason: "this deployment sends no e-mail",
     });
     await dialog.getByRole("button", { name: "Close" }).click();
-    await openAccount();
+    await submit("Account and e-mail");
     await dialog.getByText("Not available: this deployment sends no e-mail.").waitFor();
     assert.equal(await dialog.getByLabel("Send me e-mail digests").count(), 0);
   });
