@@ -48,7 +48,7 @@ impl Exit {
 pub(crate) struct CliError {
     pub(crate) exit: Exit,
     /// The problem as the service sent it, or one of type `urn:docket:cli:<kind>` that this program made.
-    pub(crate) problem: Problem,
+    pub(crate) problem: Box<Problem>,
     pub(crate) hint: Option<String>,
 }
 
@@ -57,13 +57,13 @@ impl CliError {
     pub(crate) fn new(exit: Exit, kind: &str, detail: impl Into<String>) -> Self {
         Self {
             exit,
-            problem: Problem {
+            problem: Box::new(Problem {
                 kind: format!("urn:docket:cli:{kind}"),
                 title: kind.replace('-', " "),
                 status: 0,
                 detail: detail.into(),
                 identical: vec![],
-            },
+            }),
             hint: None,
         }
     }
@@ -108,7 +108,7 @@ impl CliError {
         let exit = Exit::of_status(problem.status);
         let error = Self {
             exit,
-            problem,
+            problem: Box::new(problem),
             hint: None,
         };
         match error.kind() {
