@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use api::digests::DigestScope;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use jobs::labels;
 use jobs::lane::{Lane, UnknownLane};
@@ -163,7 +163,9 @@ pub(crate) enum Command {
     ///
     /// With --since it plans for past documents, read through the API; otherwise it needs neither a sign-in nor the service.
     Plan(Box<PlanArgs>),
-    /// Print a shell completion script
+    /// Print a script for the shell that completes commands, options, pipelines and tenants
+    ///
+    /// For bash: `source <(docket completions bash)` in ~/.bashrc. The names of pipelines and tenants come from the service.
     Completions { shell: Shell },
     /// Print the licence notices of the libraries in this program
     Notices,
@@ -769,14 +771,6 @@ fn duration(text: &str) -> Result<u64, String> {
     parsed.ok_or_else(|| "write it as 30m, 2h or 7d".to_owned())
 }
 
-/// Prints a shell completion script.
-pub(crate) fn completions(shell: Shell) -> ExitCode {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "docket", &mut script);
-    let printed = print::Printer::new(false, false).bytes(&script);
-    ExitCode::from(printed.map_or_else(|error| error.exit.code(), |()| 0))
-}
-
 /// Prints the licence notices, which are part of the program, so that they travel with it.
 pub(crate) fn notices() -> ExitCode {
     let printed = print::Printer::new(false, false).bytes(include_bytes!("../THIRD-PARTY-NOTICES"));
@@ -785,6 +779,8 @@ pub(crate) fn notices() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[test]

@@ -23,6 +23,7 @@ mod batches;
 mod cli;
 mod client;
 mod cognito;
+mod completion;
 mod config;
 mod digests;
 mod doctor;
@@ -114,9 +115,10 @@ impl CommandContext {
 }
 
 fn main() -> ExitCode {
+    completion::answer_shell();
     let cli = Cli::parse();
     if let Command::Completions { shell } = cli.command {
-        return cli::completions(shell);
+        return completion::print_script(shell);
     }
     if let Command::Notices = cli.command {
         return cli::notices();

@@ -72,6 +72,11 @@ export function formatMoment(at: number, now: number): string {
   return year.format(at);
 }
 
+/** The date, always with its year. */
+export function formatDay(at: number): string {
+  return year.format(at);
+}
+
 /** Full date and time, for a tooltip: in the reader's time zone, and in UTC as the command line prints it. */
 export function formatExactly(at: number): string {
   return `${exact.format(at)} (${new Date(at).toISOString().slice(0, 19).replace("T", " ")}Z)`;

@@ -10,7 +10,7 @@ import { formatBytes, formatDuration, plural } from "../lib/format";
 import { listPath, type Route } from "../lib/route";
 import { CORRECTS } from "../upload/queue";
 import { CommandDialog, type JobCommandName, send } from "./CommandDialog";
-import { EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
+import { Day, EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { useDownload } from "./download";
 import { ForSupport } from "./ForSupport";
@@ -121,13 +121,14 @@ function Job({
   const state = statusGroup(job.status);
   const failure = failureWords(job.failure?.cause);
   const help = detail?.explanation.help ?? [];
-  const canRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
+  const mayRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
   const canCorrect = state === "failed" && failure.hasReason === true && pipeline !== undefined;
   // A document that is run again keeps its result meanwhile.
   const hasResult = state === "ready" || job.earlier_result !== undefined;
   const isPast = (at: number | undefined): at is number => at !== undefined && at <= now();
   const documentGone = isPast(detail?.document_kept_until) ? detail.document_kept_until : undefined;
   const resultGone = isPast(detail?.result_kept_until) ? detail.result_kept_until : undefined;
+  const canRetry = mayRetry && documentGone === undefined;
   const showTenant = app.isSupport || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
@@ -235,7 +236,7 @@ function Job({
                       failure.next
                     ) : (
                       <>
-                        The document was deleted on <Time at={documentGone} />, when its retention time was over, so it
+                        The document was deleted on <Day at={documentGone} />, when its retention time was over, so it
                         cannot be reviewed again. Upload it again.
                       </>
                     )}
@@ -272,7 +273,7 @@ function Job({
 
       {hasResult && resultGone !== undefined && (
         <EmptyState icon="inbox" title="The result was deleted">
-          Its retention time was over on <Time at={resultGone} />.
+          Its retention time was over on <Day at={resultGone} />.
         </EmptyState>
       )}
       {((hasResult && resultGone === undefined) || showsDocument) && (
@@ -320,12 +321,12 @@ function KeptUntil({ detail }: { detail: JobDetail }): JSX.Element {
       {document !== undefined && (
         <>
           {" "}
-          · document {document > now() ? "kept until" : "deleted on"} <Time at={document} />
+          · document {document > now() ? "kept until" : "deleted on"} <Day at={document} />
         </>
       )}
       {result !== undefined && (
         <>
-          , result {result > now() ? "kept until" : "deleted on"} <Time at={result} />
+          , result {result > now() ? "kept until" : "deleted on"} <Day at={result} />
         </>
       )}
     </>

@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { errorMessage } from "../api/errors";
 import { now } from "../lib/clock";
-import { formatDuration, formatExactly, formatMoment } from "../lib/format";
+import { formatDay, formatDuration, formatExactly, formatMoment } from "../lib/format";
 import { useTickingText } from "./hooks";
 
 /** A time in the reader's time zone, with the full date and time as tooltip. */
@@ -13,6 +13,15 @@ export function Time({ at }: { at: number }): JSX.Element {
   return (
     <time dateTime={new Date(at).toISOString()} title={formatExactly(at)}>
       {text}
+    </time>
+  );
+}
+
+/** A date in the reader's time zone. */
+export function Day({ at }: { at: number }): JSX.Element {
+  return (
+    <time dateTime={new Date(at).toISOString()} title={formatExactly(at)}>
+      {formatDay(at)}
     </time>
   );
 }

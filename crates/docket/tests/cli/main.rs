@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
+mod completion;
 mod container;
 mod digests;
 mod doctor;

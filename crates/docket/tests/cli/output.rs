@@ -207,16 +207,6 @@ fn notices_name_the_libraries_in_the_program_without_a_service() {
 }
 
 #[test]
-fn completions_work_without_a_service() {
-    let setup = Setup::new();
-    for shell in ["bash", "zsh", "fish"] {
-        let output = setup.run(["completions", shell]);
-        assert_eq!(output.code, Some(0));
-        assert!(output.stdout.contains("retry-plan"), "{shell}");
-    }
-}
-
-#[test]
 fn audit_and_quarantine_fetch_pages_until_the_limit() {
     let setup = Setup::signed_in();
     let audit = |at: u64| json!({"at": at, "actor": "sue", "action": "retry", "target": format!("j{at}"), "reason": "r"});

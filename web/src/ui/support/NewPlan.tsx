@@ -90,7 +90,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
           {again ? (
             "Ready contracts, with the model that is deployed now"
           ) : action === "cancel" ? (
-            "Contracts that are queued or at the endpoint"
+            "Contracts under review, queued or at the endpoint,"
           ) : cause === undefined ? (
             "Failed contracts"
           ) : (
@@ -143,10 +143,12 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
             />
           </label>
         )}
-        <label class="check" hidden={action !== "retry"}>
-          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Include
-          contracts that keep failing in the same way
-        </label>
+        {action === "retry" && (
+          <label class="check">
+            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} />{" "}
+            Include contracts that keep failing in the same way
+          </label>
+        )}
         <label>
           Reason
           <textarea

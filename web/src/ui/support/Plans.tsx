@@ -113,7 +113,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
         <Icon name="back" /> Retry plans
       </a>
       <div class="screen-head">
-        <Heading>Retry plan</Heading>
+        <Heading>{found?.cancel ? "Plan to stop reviews" : "Retry plan"}</Heading>
         {found?.status === "planned" && found.jobs > 0 && (
           <button
             type="button"
@@ -220,10 +220,10 @@ function Cancellation({ plan, minutes }: { plan: RetryPlanView; minutes: number 
   return (
     <>
       <ul>
-        {queued > 0 && <li>{plural(queued, "contract")} queued: they cost no time on a GPU.</li>}
+        {queued > 0 && <li>{plural(queued, "contract")} queued: no time on a GPU is spent.</li>}
         {scheduled > 0 && <li>{plural(scheduled, "contract")} waiting for another try: it is not made.</li>}
         {sent > 0 && (
-          <li>{plural(sent, "contract")} at the endpoint: their runs may go on, and their results are ignored.</li>
+          <li>{plural(sent, "contract")} at the endpoint: a run there may go on, and its result is ignored.</li>
         )}
       </ul>
       <p class="muted">
