@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::ready_by::next_release;
 use jobs::id::JobId;
 use jobs::job::Job;
+use jobs::lane::Lane;
 use jobs::pause::Pauses;
 use jobs::ports::{Clock, JobIndex, KeyValueStore, QueuedJob, Unavailable};
 use jobs::queue_position;
@@ -45,10 +46,10 @@ pub(crate) async fn turn<P: JobIndex + KeyValueStore + Clock>(
     } else {
         ids.len().to_string()
     };
-    let whose = if is_urgent {
-        "urgent documents"
-    } else {
-        "its organization's turn"
+    let whose = match job.input.labels.lane {
+        _ if is_urgent => "urgent documents",
+        Lane::Standard => "its organization's turn",
+        Lane::Bulk => "its organization's turn, lane bulk",
     };
     let place = match ids.iter().position(|id| *id == job.id) {
         Some(at) => format!("{} of {all} in {whose}", ordinal(at + 1)),

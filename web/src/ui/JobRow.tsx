@@ -72,6 +72,7 @@ export class JobRow extends Component<Props> {
               {pipeline?.display_name ?? job.pipeline} · {formatBytes(job.bytes)}
               {showTenant && <> · {job.tenant}</>}
               {job.reference !== undefined && <> · {job.reference}</>}
+              {job.urgent ? " · goes first" : job.lane === "bulk" && " · bulk"}
               {job.marks?.note !== undefined && (
                 <>
                   {" "}

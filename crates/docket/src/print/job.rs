@@ -21,6 +21,18 @@ pub(crate) fn status_style(status: &str) -> Style {
 /// Left out if no job has a reference.
 const REFERENCE_COLUMN: usize = 2;
 
+/// The status, and of a queued job what decides its turn.
+fn status_and_lane(job: &JobView) -> String {
+    let is_queued = job.status == "Queued";
+    if job.urgent {
+        format!("{} (urgent)", job.status)
+    } else if is_queued && !job.lane.is_standard() {
+        format!("{} ({})", job.status, job.lane.name())
+    } else {
+        job.status.to_string()
+    }
+}
+
 pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
     let has_references = jobs.iter().any(|job| job.reference.is_some());
     let columns = [
@@ -42,7 +54,7 @@ pub(crate) fn jobs_table(printer: &Printer, jobs: &[JobView]) -> TextTable {
     let mut table = TextTable::new(shown.map(|(_, column)| column));
     for job in jobs {
         let cells = [
-            Cell::styled(status_style(&job.status), &job.status),
+            Cell::styled(status_style(&job.status), &status_and_lane(job)),
             Cell::from(&job.name),
             Cell::from(job.reference.as_deref().unwrap_or_default()),
             Cell::from(byte_size(job.bytes)),

@@ -254,6 +254,28 @@ fn closed_standard_output_is_not_an_error() {
 }
 
 #[test]
+fn urgent_says_what_happens_and_lists_show_what_decides_a_turn() {
+    let setup = Setup::signed_in();
+    let mut first = job("j1", 4, "Queued");
+    first["urgent"] = json!(true);
+    let answer = json!({"job": first.clone()});
+    setup
+        .service
+        .respond_once("POST /jobs/j1/urgent", 200, &answer);
+    let output = setup.run(["jobs", "urgent", "j1", "--reason", "it is signed at noon"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let words = "it starts before the others of its pipeline";
+    assert!(output.stdout.contains(words), "{output:?}");
+    let mut bulk = job("j2", 1, "Queued");
+    bulk["lane"] = json!("bulk");
+    let list = json!({"jobs": [first, bulk]});
+    setup.service.respond_once("GET /jobs?limit=50", 200, &list);
+    let output = setup.run(["jobs", "list"]);
+    assert!(output.stdout.contains("Queued (urgent)"), "{output:?}");
+    assert!(output.stdout.contains("Queued (bulk)"), "{output:?}");
+}
+
+#[test]
 fn run_again_says_that_the_result_stays_and_its_plan_shows_models_and_gpu_time() {
     let setup = Setup::signed_in();
     let answer = json!({"job": job("j1", 4, "RetryScheduled")});

@@ -238,7 +238,7 @@ mod tests {
             job.input.labels = longest.clone();
             assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
             let with = charged_bytes(&whole_item(&job));
-            assert_eq!(with - without, 697);
+            assert_eq!(with - without, 705);
             assert!(with <= 2048, "{with} bytes");
             let mut entry = whole_item(&job);
             let key = ["job_id", "created_at", REFERENCE];

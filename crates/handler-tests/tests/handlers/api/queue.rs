@@ -265,6 +265,8 @@ fn queued_job_has_a_place_a_time_and_an_estimate() {
     // A document of lane bulk gives way, and starves not.
     let bulk = put(&api, "inbound/initech/a.pdf", Some("bulk")).id;
     assert!(minutes(bulk) <= 6, "{}", minutes(bulk));
+    let place = "1st of 1 in its organization's turn, lane bulk, next release in about";
+    assert!(turn(&api, bulk).starts_with(place), "{}", turn(&api, bulk));
 }
 
 /// An API with limits.
