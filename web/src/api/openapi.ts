@@ -2476,6 +2476,11 @@ export interface components {
             failed: number;
             /**
              * Format: int64
+             * @description It cannot have been longer: the time from each request to its outcome, or the time limit of a run.
+             */
+            max_run_ms: number;
+            /**
+             * Format: int64
              * @description Those that were open when they were counted.
              */
             open: number;
@@ -2488,11 +2493,6 @@ export interface components {
              *     of the requests and the number of instances.
              */
             run_ms: number;
-            /**
-             * Format: int64
-             * @description It cannot have been longer: the time from each request to its outcome, or the time limit of a run.
-             */
-            max_run_ms: number;
             /**
              * Format: int64
              * @description Attempts that the model has worked on. Not: attempts that the endpoint refused, that expired in its queue, or of which

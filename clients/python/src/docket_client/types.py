@@ -453,11 +453,11 @@ class UsageSum(TypedDict):
     cancelled: int
     documents: int
     failed: int
+    max_run_ms: int
     open: int
     pipeline: str
     ready: int
     run_ms: int
-    max_run_ms: int
     runs: int
     tenant: str
 
