@@ -163,6 +163,8 @@ fn mail_says_that_documents_are_ready_and_one_click_stops_it() {
             .docket(&["digests", "names", TENANT, "true", "--reason", "agreed"])
             .await;
         assert_eq!(named.status, 0, "{}", named.stderr);
+        let known = ["tenants", "create", TENANT, "--reason", "agreed"];
+        assert_eq!(cli.docket(&known).await.status, 0);
         let file = cli.directory().join("Lease.pdf");
         std::fs::write(&file, contract()).unwrap();
         let file = file.to_string_lossy();
