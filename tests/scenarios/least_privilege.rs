@@ -369,6 +369,8 @@ const NOT_GRANTED: &[&str] = &[
     "publish to a result topic",
     "invoke another endpoint",
     "close a connection",
+    "delete a user",
+    "send a mail as another sender",
     "change its own policy",
     "assume a role",
     "invoke a function",

@@ -175,8 +175,13 @@ def of_xml(shape, element, path):
 
 def install(app):
     """Checks every request of a function before its service answers it."""
+    from ministack.services import ses_v2
+
     for service in SERVICES:
-        app.SERVICE_HANDLERS[service] = checked(service, app.SERVICE_HANDLERS[service], is_function)
+        if service == "ses":  # version 2 of its API is dispatched apart
+            ses_v2.handle_request = checked(service, ses_v2.handle_request, is_function)
+        else:
+            app.SERVICE_HANDLERS[service] = checked(service, app.SERVICE_HANDLERS[service], is_function)
         # Loading a model takes up to a second, which the first request would wait.
         model(SERVICES[service])
     model("sagemaker")

@@ -64,7 +64,8 @@ def install() -> None:
     name_actions(iam_actions)
     add_dynamodb_keys(iam_actions)
     hide_missing_objects(app)
-    keep_mails(app, os.environ.pop("MAILS_LOG", ""))
+    add_sender(app)
+    keep_mails(os.environ.pop("MAILS_LOG", ""))
     request_models.install(app)
     if log:
         Decisions(log).start()
@@ -92,7 +93,7 @@ def name_actions(iam_actions) -> None:
 
     def resource(service, method, path, headers, body, params, region, account):
         if service == "ses" and path == SEND_EMAIL:
-            domain = parseaddr(json.loads(body).get("FromEmailAddress", ""))[1].rpartition("@")[2]
+            domain = sender_of(body).rpartition("@")[2]
             return f"arn:aws:ses:{region}:{account}:identity/{domain}"
         if service == "sagemaker" and (invoked := INVOKE.fullmatch(path)):
             return f"arn:aws:sagemaker:{region}:{account}:endpoint/{invoked[1]}"
@@ -101,15 +102,6 @@ def name_actions(iam_actions) -> None:
         return resource_of(service, method, path, headers, body, params, region, account)
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action, resource
-    tags_of = iam_actions.request_tag_context
-
-    def tags(service, iam_action, body, params):
-        found = dict(tags_of(service, iam_action, body, params) or {})
-        if service == "ses" and iam_action == "ses:SendEmail":
-            found["ses:fromaddress"] = parseaddr(json.loads(body).get("FromEmailAddress", ""))[1]
-        return found
-
-    iam_actions.request_tag_context = tags
 
 
 async def forward(endpoints: str, method: str, path: str, headers: dict, body: bytes, _query: dict) -> tuple:
@@ -139,11 +131,35 @@ class _Socket:
         return io.BytesIO(self.raw)
 
 
-def keep_mails(app, path: str) -> None:
+def sender_of(body: bytes) -> str:
+    """The address from which a mail is to be sent, without a name."""
+    return parseaddr(json.loads(body or b"{}").get("FromEmailAddress", ""))[1]
+
+
+def add_sender(app) -> None:
+    """Adds the condition key `ses:FromAddress`, which MiniStack's check of SES v2 does not know."""
+    check, enforce = app._enforce_ses_v2, app._enforce_data_plane
+    sender = contextvars.ContextVar("sender", default="")
+
+    def checking(method: str, path: str, headers: dict, body: bytes, query: dict, request_id: str):
+        sender.set(sender_of(body) if path == SEND_EMAIL else "")
+        return check(method, path, headers, body, query, request_id)
+
+    def enforcing(service: str, action: str, *rest, **more):
+        if action == "ses:SendEmail":
+            more["service_context"] = {"ses:FromAddress": sender.get()}
+        return enforce(service, action, *rest, **more)
+
+    app._enforce_ses_v2, app._enforce_data_plane = checking, enforcing
+
+
+def keep_mails(path: str) -> None:
     """Appends the request of each mail that SES took to a file, one line of JSON each: MiniStack forgets its headers."""
     if not path:
         return
-    answer = app.SERVICE_HANDLERS["ses"]
+    from ministack.services import ses_v2
+
+    answer = ses_v2.handle_request
 
     async def ses(method: str, url_path: str, headers: dict, body: bytes, query: dict) -> tuple:
         answered = await answer(method, url_path, headers, body, query)
@@ -152,7 +168,7 @@ def keep_mails(app, path: str) -> None:
                 file.write(json.dumps(json.loads(body)).encode() + b"\n")
         return answered
 
-    app.SERVICE_HANDLERS["ses"] = ses
+    ses_v2.handle_request = ses
 
 
 def add_dynamodb_keys(iam_actions) -> None:
