@@ -173,6 +173,8 @@ fn schemas() -> Map<String, Value> {
         JobSummary,
         EventQuery,
         EventPage,
+        UsageQuery,
+        UsageView,
         WebhookQuery,
         NewWebhook,
         WebhookChange,
@@ -249,8 +251,8 @@ const TAGS: [(&str, &str, &[&str]); 9] = [
     ),
     (
         "events",
-        "For programs: all events of a tenant in one sequence, and webhooks.",
-        &["events", "webhooks"],
+        "For programs: all events of a tenant in one sequence, webhooks, and usage.",
+        &["events", "usage", "webhooks"],
     ),
     (
         "retry-plans",
@@ -582,6 +584,7 @@ fn markdown() -> String {
     text.push_str(EVENTS);
     text.push_str(WEBHOOKS);
     text.push_str(RECEIPTS);
+    text.push_str(USAGE);
     text.push_str(VERSIONS);
     text.push_str("\n## Types\n");
     for (name, schema) in &schemas {
@@ -666,6 +669,12 @@ const RECEIPTS: &str = "
 ## Receipts
 
 `GET /jobs/{job_id}/receipt` returns a signed statement of what became of a document. [receipts.md](receipts.md) says what it proves and how to check it.
+";
+
+const USAGE: &str = "
+## Usage
+
+`GET /usage` returns what a tenant has used in a month. [usage.md](usage.md) says what is known of it, what is estimated, and when it is counted.
 ";
 
 const VERSIONS: &str = "
