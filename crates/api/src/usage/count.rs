@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::try_join_all;
 use jobs::id::Timestamp;
 use jobs::instance_history::InstanceHistory;
 use jobs::pipeline::{Pipeline, Pipelines};
@@ -18,7 +17,7 @@ use super::{
     collection, day_key,
 };
 use crate::ApiError;
-use crate::ports::{JobList, JobListKey, TimeRange};
+use crate::ports::{JobList, JobListEntry, TimeRange};
 
 /// A day's record is written again at most so often if others write it too.
 const MAX_WRITES: u32 = 5;
@@ -84,10 +83,11 @@ async fn next_hour<P: JobList>(ports: &P, from: u64, to: u64) -> Result<Option<u
         from: Timestamp(from),
         to: Timestamp(to - 1),
     };
-    let lists: Vec<JobListKey> = shards().collect();
-    let pages = lists.iter().map(|list| ports.list_entries(list, range, 1));
-    let pages = try_join_all(pages).await?;
-    let first = pages.iter().flat_map(|page| &page.items).min();
+    let mut first: Option<JobListEntry> = None;
+    for list in shards() {
+        let page = ports.list_entries(&list, range, 1).await?;
+        first = first.into_iter().chain(page.items).min();
+    }
     Ok(first.map(|entry| hour_of(entry.at)))
 }
 

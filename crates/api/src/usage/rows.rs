@@ -1,6 +1,5 @@
 //! Reads the rows of an hour.
 
-use futures_util::future::try_join_all;
 use jobs::event::EventKind;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::{AttemptRecord, Job};
@@ -14,9 +13,8 @@ use crate::ports::{JobList, JobListKey, TimeRange};
 
 /// How many entries of a shard of the index a query reads.
 const ENTRIES_PER_SHARD: u16 = 200;
-/// How many rows one call reads, and how many of these calls are made at once.
+/// How many rows one call reads.
 const ROWS_PER_CALL: usize = 100;
-const CALLS_AT_ONCE: usize = 8;
 /// Requests of so many hours before may still have been open in an hour.
 const MAX_HOURS_BEFORE: u64 = 6;
 
@@ -127,16 +125,15 @@ impl<P: JobList + Clock> InstanceReading<'_, P> {
         begins_at: u64,
     ) -> Result<Option<Vec<CountedJob>>, ApiError> {
         let mut jobs = Vec::new();
-        let lists: Vec<JobListKey> = shards().collect();
-        let ids = lists.iter().map(|list| self.ids_of_hour(list, begins_at));
-        let ids = try_join_all(ids).await?.concat();
-        let calls: Vec<&[JobId]> = ids.chunks(ROWS_PER_CALL).collect();
-        for calls in calls.chunks(CALLS_AT_ONCE) {
-            if self.ports.now() >= self.until {
-                return Ok(None);
+        for list in shards() {
+            let ids = self.ids_of_hour(&list, begins_at).await?;
+            for ids in ids.chunks(ROWS_PER_CALL) {
+                if self.ports.now() >= self.until {
+                    return Ok(None);
+                }
+                let rows = self.ports.get_jobs(ids).await?;
+                jobs.extend(rows.iter().map(CountedJob::from));
             }
-            let rows = try_join_all(calls.iter().map(|ids| self.ports.get_jobs(ids))).await?;
-            jobs.extend(rows.iter().flatten().map(CountedJob::from));
         }
         Ok(Some(jobs))
     }

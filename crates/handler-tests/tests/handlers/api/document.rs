@@ -260,8 +260,8 @@ const TAGS: [(&str, &str, &[&str]); 10] = [
     ),
     (
         "events",
-        "For programs: all events of a tenant in one sequence, and webhooks.",
-        &["events", "webhooks"],
+        "For programs: all events of a tenant in one sequence, webhooks, and usage.",
+        &["events", "usage", "webhooks"],
     ),
     ("usage", "What a tenant has used in a month.", &["usage"]),
     (
