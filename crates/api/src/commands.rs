@@ -249,7 +249,7 @@ pub async fn cancel<P>(
     push_until: Timestamp,
 ) -> Result<JobCommandResult, ApiError>
 where
-    P: JobStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
+    P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
     let job = visible_job(ports, run, principal, id).await?;
     let command = job_command(principal, &job, request)?;

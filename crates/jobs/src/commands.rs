@@ -36,9 +36,17 @@ pub struct JobCommand {
     actor: String,
     reason: String,
     force: bool,
-    run_again: bool,
-    cancel: bool,
+    action: Action,
     plan: Option<String>,
+}
+
+/// What a command does to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Action {
+    Retry,
+    RunAgain,
+    Cancel,
+    Erase,
 }
 
 /// A command without a valid actor or reason.
@@ -71,8 +79,7 @@ impl JobCommand {
             actor: actor.to_owned(),
             reason: reason.to_owned(),
             force: false,
-            run_again: false,
-            cancel: false,
+            action: Action::Retry,
             plan: None,
         })
     }
@@ -90,17 +97,16 @@ impl JobCommand {
     #[must_use]
     pub fn running_again(self) -> Self {
         Self {
-            run_again: true,
+            action: Action::RunAgain,
             ..self
         }
     }
 
-    /// A cancellation, in place of a retry. It takes any version of the job.
+    /// A cancellation, in place of a retry.
     #[must_use]
     pub fn cancelling(self) -> Self {
         Self {
-            cancel: true,
-            expected_version: None,
+            action: Action::Cancel,
             ..self
         }
     }
@@ -112,7 +118,7 @@ impl JobCommand {
     }
 
     pub(crate) const fn cancels(&self) -> bool {
-        self.cancel
+        matches!(self.action, Action::Cancel)
     }
 
     /// Whether its plan was stopped.
@@ -178,7 +184,7 @@ pub fn equal_failures(job: &Job) -> usize {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RetryResult {
-    /// The retry is saved; the caller runs the effects. If the caller dies first, only a push is lost: the reconciler starts
+    /// The retry, or the cancellation of a plan, is saved; the caller runs the effects. If the caller dies first, only a push is lost: the reconciler starts
     /// a retry whose message was never sent.
     Scheduled(Job),
     /// No run is needed: the failed job has a result. Send this check; the function that receives it makes the job ready
@@ -197,7 +203,7 @@ pub enum CancelResult {
 }
 
 /// Schedules another attempt of a failed job, or of a `Ready` one if the command says so. It then starts like every other
-/// retry.
+/// retry. A command that [cancels](JobCommand::cancelling) cancels an open job.
 ///
 /// # Errors
 /// [`ApplyError::UnknownJob`], [`CommandError::Changed`], [`CommandError::Poisoned`], [`CommandError::InputDeleted`],
@@ -210,48 +216,10 @@ pub async fn retry_job<P>(
 where
     P: JobStore + ObjectStore + Clock,
 {
-    let job = load(ports, run, command).await?;
-    let (job, change) = apply_command(ports, run, job, async |job, _| {
-        command.check(job)?;
-        if command.run_again {
-            if matches!(job.state, State::Ready { .. }) {
-                check_input_of_result(ports, job).await?;
-            }
-            return Ok(Event::RunAgain {
-                actor: command.actor.clone(),
-                reason: command.reason.clone(),
-                newest: job.newest_attempt(),
-            });
-        }
-        let attempt = job.state.attempt();
-        if may_have_a_result(&job.state)
-            && find_output(ports, job).await?.is_some()
-            && !input_was_replaced(ports, job).await?
-        {
-            // Changes nothing here. The function that receives this check as a message finds the result and publishes it.
-            return Ok(Event::CheckDue {
-                attempt,
-                due: None,
-                evidence: Evidence::NotChecked,
-            });
-        }
-        let times = equal_failures(job);
-        if times >= MAX_EQUAL_FAILURES && !command.force {
-            let cause = job.failure().map_or("", |failure| failure.cause.name());
-            return Err(CommandError::Poisoned { cause, times });
-        }
-        if may_be_retried(job) {
-            check_input(ports, job).await?;
-        }
-        Ok(Event::Retry {
-            actor: command.actor.clone(),
-            reason: command.reason.clone(),
-        })
-    })
-    .await?;
+    let (job, change) = carry_out(ports, run, command, command.action).await?;
     Ok(match change {
         Change::Advanced => RetryResult::Scheduled(job),
-        Change::Ignored(IgnoreReason::AlreadyApplied) if !command.run_again => {
+        Change::Ignored(IgnoreReason::AlreadyApplied) if command.action == Action::Retry => {
             RetryResult::ResultFound(CheckRequest {
                 job: job.id,
                 attempt: job.state.attempt(),
@@ -296,17 +264,9 @@ pub async fn cancel_job<P>(
     command: &JobCommand,
 ) -> Result<CancelResult, CommandError>
 where
-    P: JobStore + Clock,
+    P: JobStore + ObjectStore + Clock,
 {
-    let job = load(ports, run, command).await?;
-    let (job, change) = apply_command(ports, run, job, async |job, _| {
-        command.check(job)?;
-        Ok(Event::Cancel {
-            actor: command.actor.clone(),
-            reason: command.reason.clone(),
-        })
-    })
-    .await?;
+    let (job, change) = carry_out(ports, run, command, Action::Cancel).await?;
     Ok(match change {
         Change::Advanced => CancelResult::Cancelled(job),
         Change::Ignored(why) => CancelResult::Refused(job, why),
@@ -366,30 +326,80 @@ pub async fn erase_job<P>(
     command: &JobCommand,
 ) -> Result<EraseResult, CommandError>
 where
-    P: JobStore + Clock,
+    P: JobStore + ObjectStore + Clock,
 {
-    let job = load(ports, run, command).await?;
-    let (job, change) = apply_command(ports, run, job, async |job, context| {
-        command.check(job)?;
-        let is_final = job.state.check_deadline().is_none();
-        if is_final
-            && !job.is_erased()
-            && let Some(until) = job.may_write_until(context.now)
-        {
-            return Err(CommandError::MayStillWrite { until });
-        }
-        Ok(Event::Erase {
-            actor: command.actor.clone(),
-            reason: command.reason.clone(),
-        })
-    })
-    .await?;
+    let (job, change) = carry_out(ports, run, command, Action::Erase).await?;
     Ok(match change {
         Change::Advanced | Change::Ignored(IgnoreReason::AlreadyApplied) => {
             EraseResult::Erased(job)
         }
         Change::Ignored(why) => EraseResult::Refused(job, why),
     })
+}
+
+/// Decides and saves what a command does. One place for all actions, because each use of [`apply_command`] adds its code to
+/// the program once more.
+async fn carry_out<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    command: &JobCommand,
+    action: Action,
+) -> Result<(Job, Change), CommandError>
+where
+    P: JobStore + ObjectStore + Clock,
+{
+    let job = load(ports, run, command).await?;
+    apply_command(ports, run, job, async |job, context| {
+        command.check(job)?;
+        let (actor, reason) = (command.actor.clone(), command.reason.clone());
+        Ok(match action {
+            Action::Cancel => Event::Cancel { actor, reason },
+            Action::Erase => {
+                let is_final = job.state.check_deadline().is_none();
+                if is_final
+                    && !job.is_erased()
+                    && let Some(until) = job.may_write_until(context.now)
+                {
+                    return Err(CommandError::MayStillWrite { until });
+                }
+                Event::Erase { actor, reason }
+            }
+            Action::RunAgain => {
+                if matches!(job.state, State::Ready { .. }) {
+                    check_input_of_result(ports, job).await?;
+                }
+                Event::RunAgain {
+                    actor,
+                    reason,
+                    newest: job.newest_attempt(),
+                }
+            }
+            Action::Retry => {
+                if may_have_a_result(&job.state)
+                    && find_output(ports, job).await?.is_some()
+                    && !input_was_replaced(ports, job).await?
+                {
+                    // Changes nothing here. The function that receives this check as a message finds the result and
+                    // publishes it.
+                    return Ok(Event::CheckDue {
+                        attempt: job.state.attempt(),
+                        due: None,
+                        evidence: Evidence::NotChecked,
+                    });
+                }
+                let times = equal_failures(job);
+                if times >= MAX_EQUAL_FAILURES && !command.force {
+                    let cause = job.failure().map_or("", |failure| failure.cause.name());
+                    return Err(CommandError::Poisoned { cause, times });
+                }
+                if may_be_retried(job) {
+                    check_input(ports, job).await?;
+                }
+                Event::Retry { actor, reason }
+            }
+        })
+    })
+    .await
 }
 
 async fn load<P: JobStore>(

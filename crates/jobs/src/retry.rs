@@ -7,7 +7,7 @@ use crate::breaker::{
     FailedAttempt, Words, close_after_accepted, close_after_result, judge_failure, judge_refusal,
     may_probe,
 };
-use crate::commands::{CancelResult, JobCommand, RetryResult, cancel_job, retry_job};
+use crate::commands::{JobCommand, RetryResult, retry_job};
 use crate::error::{ApplyError, CommandError, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::invoke::{IfDenied, invoke_if_input_is_current};
@@ -123,12 +123,15 @@ where
         info!(job.id = %command.job, "the plan of the command was stopped");
         return Ok(vec![]);
     }
-    if command.cancels() {
-        return cancel(ports, run, command, redelivered).await;
-    }
     match retry_job(ports, run, command).await {
         Ok(RetryResult::Scheduled(job)) => Ok(vec![job]),
         Ok(RetryResult::ResultFound(check)) => retry(ports, run, &check, redelivered).await,
+        // An earlier delivery may have cancelled it, and died before the effects.
+        Ok(RetryResult::Refused(job, IgnoreReason::AlreadyApplied))
+            if redelivered && command.cancels() =>
+        {
+            Ok(vec![job])
+        }
         Ok(RetryResult::Refused(..))
         | Err(CommandError::Poisoned { .. } | CommandError::MayStillWrite { .. }) => Ok(vec![]),
         Err(
@@ -148,32 +151,6 @@ where
             Ok(vec![])
         }
         Err(CommandError::Apply(error)) => Err(error.into()),
-    }
-}
-
-async fn cancel<P>(
-    ports: &P,
-    run: &RunContext<'_>,
-    command: &JobCommand,
-    redelivered: bool,
-) -> Result<Vec<Job>, MessageError>
-where
-    P: JobStore + Clock,
-{
-    match cancel_job(ports, run, command).await {
-        Ok(CancelResult::Cancelled(job)) => Ok(vec![job]),
-        // An earlier delivery may have cancelled it, and died before the effects.
-        Ok(CancelResult::Refused(job, IgnoreReason::AlreadyApplied)) if redelivered => {
-            Ok(vec![job])
-        }
-        Ok(CancelResult::Refused(..)) | Err(CommandError::Apply(ApplyError::UnknownJob(_))) => {
-            Ok(vec![])
-        }
-        Err(CommandError::Apply(error)) => Err(error.into()),
-        Err(other) => {
-            info!(job.id = %command.job, why = %other, "cancellation refused");
-            Ok(vec![])
-        }
     }
 }
 

@@ -195,7 +195,9 @@ fn command(message: &RetryCommandMessage) -> Result<commands::JobCommand, String
         cancel,
         plan,
     } = &message.retry;
-    let command = commands::JobCommand::new(job, Some(*expected_version), actor, reason);
+    // An open job that a plan cancels may have moved on since.
+    let expected_version = Some(*expected_version).filter(|_| !*cancel);
+    let command = commands::JobCommand::new(job, expected_version, actor, reason);
     let command = command.map_err(|bad| bad.to_string())?;
     let command = if *run_again {
         command.running_again()
