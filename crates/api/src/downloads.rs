@@ -1,7 +1,7 @@
 //! The downloads of a job's document and result.
 
 use crate::job_detail::visible_job;
-use crate::ports::{Disposition, Download, ObjectTransfers};
+use crate::ports::{ContentDisposition, ObjectTransfers, SignedDownload};
 use crate::types::ResultView;
 use crate::{ApiError, Principal};
 use jobs::apply::RunContext;
@@ -63,10 +63,10 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
             let only_pdf = pipeline.is_some_and(|pipeline| pipeline.content_types == [PDF]);
             let name = job.display_name().into_owned();
             if only_pdf || job.input.content_type == PDF {
-                (name, PDF, Disposition::Inline)
+                (name, PDF, ContentDisposition::Inline)
             } else {
                 let content_type = job.input.content_type.as_str();
-                (name, content_type, Disposition::Attachment)
+                (name, content_type, ContentDisposition::Attachment)
             }
         }
         Stored::Result(attempt) => {
@@ -75,10 +75,10 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
                     (pipeline.output.content_type(), pipeline.output.extension())
                 });
             let name = result_name(&job.display_name(), attempt, extension);
-            (name, content_type, Disposition::Attachment)
+            (name, content_type, ContentDisposition::Attachment)
         }
     };
-    let download = Download {
+    let download = SignedDownload {
         version: version.map(String::as_str),
         name: &name,
         content_type,

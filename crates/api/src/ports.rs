@@ -111,19 +111,19 @@ pub struct UploadConstraints {
 
 /// What a signed download answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Download<'a> {
+pub struct SignedDownload<'a> {
     /// The version of the object. Without it, the current one.
     pub version: Option<&'a str>,
     /// The name under which the browser saves it.
     pub name: &'a str,
     pub content_type: &'a str,
     /// Whether a browser that opens the URL shows the object or saves it.
-    pub disposition: Disposition,
+    pub disposition: ContentDisposition,
 }
 
 /// What a browser does with a download (RFC 6266).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub enum ContentDisposition {
     /// Shows it under the bucket's origin. Only for types in which no script runs there.
     Inline,
     /// Saves it.
@@ -151,7 +151,7 @@ pub trait ObjectTransfers {
     async fn sign_get(
         &self,
         from: &Location,
-        download: &Download<'_>,
+        download: &SignedDownload<'_>,
     ) -> Result<SignedRequest, Unavailable>;
     /// Starts a multipart upload and returns its upload id.
     async fn create_multipart_upload(

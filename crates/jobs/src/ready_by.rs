@@ -251,7 +251,7 @@ fn end_of_run(
     start: f64,
     snapshot: &QueueSnapshot,
     run: Spread,
-    slots: &[Slot],
+    slots: &[RunSlot],
 ) -> (f64, f64, f64) {
     let about = start + run.mean;
     let deviation = deviation(snapshot, run, start.max(0.0), slots);
@@ -281,7 +281,7 @@ fn estimate_at(snapshot: &QueueSnapshot, earliest: f64, about: f64, latest: f64)
 }
 
 /// A place on an instance.
-struct Slot {
+struct RunSlot {
     /// When it takes its next job, in milliseconds since the snapshot.
     free_at: f64,
     /// How long it works on that.
@@ -290,7 +290,7 @@ struct Slot {
 
 /// The places of the instances in service and on their way. Instances that start together also start their first runs
 /// together; those end one after the other, as runs differ.
-fn slots(snapshot: &QueueSnapshot, run: Spread) -> Vec<Slot> {
+fn slots(snapshot: &QueueSnapshot, run: Spread) -> Vec<RunSlot> {
     let instances = &snapshot.instances;
     let per_instance = instances.concurrent_runs.max(1);
     let (next, more) = snapshot.next_starts();
@@ -308,7 +308,7 @@ fn slots(snapshot: &QueueSnapshot, run: Spread) -> Vec<Slot> {
             None if at < running => run.mean * (f64::from(at) + 0.5) / f64::from(running),
             None => 0.0,
         };
-        slots.push(Slot {
+        slots.push(RunSlot {
             free_at,
             first_run: run.mean,
         });
@@ -320,7 +320,7 @@ fn slots(snapshot: &QueueSnapshot, run: Spread) -> Vec<Slot> {
         for at in 0..number {
             // From -1 to 1.
             let place = 2.0 * (f64::from(at) + 0.5) / f64::from(number) - 1.0;
-            slots.push(Slot {
+            slots.push(RunSlot {
                 free_at,
                 first_run: run.mean + place * 1.7 * run.deviation,
             });
@@ -335,9 +335,9 @@ fn running_jobs(snapshot: &QueueSnapshot) -> u32 {
 }
 
 /// When the last of so many waiting jobs starts, in milliseconds since the snapshot.
-fn start(waiting: f64, run: f64, slots: &[Slot]) -> f64 {
+fn start(waiting: f64, run: f64, slots: &[RunSlot]) -> f64 {
     let started = |at: f64| -> f64 {
-        let of = |slot: &Slot| {
+        let of = |slot: &RunSlot| {
             let later = at - slot.free_at;
             if later < 0.0 {
                 0.0
@@ -365,7 +365,7 @@ fn start(waiting: f64, run: f64, slots: &[Slot]) -> f64 {
     high
 }
 
-fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, slots: &[Slot]) -> f64 {
+fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, slots: &[RunSlot]) -> f64 {
     let instances = &snapshot.instances;
     let parallel = slots.len().max(1) as f64;
     let (next, more) = snapshot.next_starts();

@@ -116,7 +116,7 @@ where
         None
     };
     let input = input_of(upload, pipeline, &upload_check, object, session);
-    let new = NewUpload {
+    let new = ReceivedUpload {
         upload,
         pipeline,
         tenant,
@@ -239,7 +239,7 @@ impl JobRow {
     }
 }
 
-struct NewUpload<'a> {
+struct ReceivedUpload<'a> {
     upload: &'a UploadEvent,
     pipeline: &'a Pipeline,
     tenant: Tenant,
@@ -252,10 +252,10 @@ struct NewUpload<'a> {
 async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
-    new: NewUpload<'_>,
+    new: ReceivedUpload<'_>,
     versions: Option<&VersionsAtKey<'_, P>>,
 ) -> Result<JobRow, MessageError> {
-    let NewUpload {
+    let ReceivedUpload {
         upload,
         pipeline,
         tenant,

@@ -15,7 +15,7 @@ pub(crate) const CUSTOMER: &str = "customer";
 
 /// A request. Those about an upload carry the index of its [`ClientUpload`](crate::people::ClientUpload).
 #[derive(Clone, Debug)]
-pub(crate) enum ApiRequest {
+pub(crate) enum ClientRequest {
     Retry(JobId, String),
     RunAgain(JobId, String),
     Urgent(JobId, String),

@@ -8,7 +8,7 @@ use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::Clock;
 
-use crate::api_request::{ApiAnswer, ApiRequest, CUSTOMER, SUPPORT};
+use crate::api_request::{ApiAnswer, CUSTOMER, ClientRequest, SUPPORT};
 use crate::bucket::BUCKET;
 use crate::ports::Ports;
 use crate::time::SECOND;
@@ -20,7 +20,7 @@ const COMMAND_EFFECTS: u64 = 3 * SECOND;
 pub(crate) async fn answer(
     ports: &Ports,
     pipelines: &Pipelines,
-    request: ApiRequest,
+    request: ClientRequest,
     deadline: u64,
 ) -> Option<ApiAnswer> {
     match carry_out(ports, pipelines, request, deadline).await {
@@ -33,7 +33,7 @@ pub(crate) async fn answer(
 async fn carry_out(
     ports: &Ports,
     pipelines: &Pipelines,
-    request: ApiRequest,
+    request: ClientRequest,
     deadline: u64,
 ) -> Result<ApiAnswer, ApiError> {
     let run = RunContext {
@@ -56,57 +56,57 @@ async fn carry_out(
     let upload = |view| ApiAnswer::Upload(Box::new(view));
     let plan = |view| ApiAnswer::Plan(Box::new(view));
     Ok(match request {
-        ApiRequest::Retry(job, reason) => {
+        ClientRequest::Retry(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             commands::retry(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
-        ApiRequest::RunAgain(job, reason) => {
+        ClientRequest::RunAgain(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             commands::run_again(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
-        ApiRequest::Urgent(job, reason) => {
+        ClientRequest::Urgent(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             commands::urgent(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
-        ApiRequest::Cancel(job, reason) => {
+        ClientRequest::Cancel(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             commands::cancel(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
-        ApiRequest::DeleteData(job, reason) => {
+        ClientRequest::DeleteData(job, reason) => {
             let (id, body) = (job.to_string(), command(reason));
             data_deletion::delete_data(ports, &run, &support, &id, &body, push_until).await?;
             ApiAnswer::Done
         }
-        ApiRequest::CreatePlan(new) => {
+        ClientRequest::CreatePlan(new) => {
             plan(retry_plans::create(ports, pipelines, &support, &new).await?)
         }
-        ApiRequest::ApplyPlan(id) => {
+        ClientRequest::ApplyPlan(id) => {
             plan(retry_plans::apply(ports, pipelines, &support, &id).await?)
         }
-        ApiRequest::ShowPlan(id) => plan(retry_plans::show(ports, &support, &id).await?),
-        ApiRequest::Pause(new) => {
+        ClientRequest::ShowPlan(id) => plan(retry_plans::show(ports, &support, &id).await?),
+        ClientRequest::Pause(new) => {
             pauses::create(ports, pipelines, &support, &new).await?;
             ApiAnswer::Done
         }
-        ApiRequest::Resume(resume) => {
+        ClientRequest::Resume(resume) => {
             pauses::resume(ports, pipelines, &support, &resume, push_until).await?;
             ApiAnswer::Done
         }
-        ApiRequest::CreateUpload(_, new) => {
+        ClientRequest::CreateUpload(_, new) => {
             upload(uploads::create(ports, pipelines, BUCKET, &customer, &new, None).await?)
         }
-        ApiRequest::SignParts(_, id, part_numbers) => {
+        ClientRequest::SignParts(_, id, part_numbers) => {
             let parts = SignPartsRequest { part_numbers };
             ApiAnswer::Parts(uploads::sign_parts(ports, &customer, &id, &parts).await?)
         }
-        ApiRequest::CompleteUpload(_, id) => {
+        ClientRequest::CompleteUpload(_, id) => {
             upload(uploads::complete(ports, &customer, &id).await?)
         }
-        ApiRequest::AbortUpload(_, id) => {
+        ClientRequest::AbortUpload(_, id) => {
             uploads::abort(ports, &customer, &id).await?;
             ApiAnswer::Done
         }

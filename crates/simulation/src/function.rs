@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use jobs::ports::Queue;
 
-use crate::api_request::ApiRequest;
+use crate::api_request::ClientRequest;
 use crate::ids::FunctionId;
 use crate::page::PageStep;
 use crate::queue::MessageBatch;
@@ -27,7 +27,7 @@ pub(crate) enum Task {
     Reconcile,
     Capacity,
     /// A request to the HTTP API.
-    Api(ApiRequest),
+    Api(ClientRequest),
 }
 
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(crate) struct RunningFunction {
     pub(crate) redelivered: bool,
     pub(crate) queue: Option<Queue>,
     pub(crate) page: Option<(usize, PageStep)>,
-    pub(crate) api: Option<ApiRequest>,
+    pub(crate) api: Option<ClientRequest>,
 }
 
 #[derive(Debug)]

@@ -73,14 +73,14 @@ pub(crate) fn begin(
                 answer.map_or(HandlerOutcome::Failed, |_| HandlerOutcome::Done)
             }
             Task::Reconcile => {
-                let event = LambdaEvent::new(reconciler::Call::default(), context);
+                let event = LambdaEvent::new(reconciler::ReconcileEvent::default(), context);
                 let report = reconciler::handle(&app, event).await;
                 report.map_or(HandlerOutcome::Failed, |report| {
                     HandlerOutcome::Reconciled(report.open)
                 })
             }
             Task::Capacity => {
-                let event = LambdaEvent::new(capacity::Call::default(), context);
+                let event = LambdaEvent::new(capacity::CapacityEvent::default(), context);
                 let done = capacity::handle(&app, event).await;
                 done.map_or(HandlerOutcome::Failed, |done| {
                     if done.incomplete {

@@ -7,7 +7,7 @@ use jobs::id::JobId;
 use jobs::ports::Queue;
 use jobs::state::State;
 
-use crate::api_request::ApiRequest;
+use crate::api_request::ClientRequest;
 use crate::bucket::{BUCKET, ObjectSource, StoredObject, upload_event};
 use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
@@ -64,7 +64,7 @@ pub(crate) enum UserAction {
         key: String,
     },
     /// A person sends a request to the HTTP API.
-    Ask(ApiRequest),
+    Ask(ClientRequest),
     SendJunk {
         number: u64,
     },

@@ -43,7 +43,7 @@ struct Options {
     error_topic: Option<String>,
     /// IncludeInferenceResponseIn
     #[arg(long, value_enum)]
-    include_response_in: Vec<Topic>,
+    include_response_in: Vec<TopicKind>,
     /// Address of S3 and SNS
     #[arg(long, env = "AWS_ENDPOINT_URL", value_name = "URL")]
     aws_url: String,
@@ -83,7 +83,7 @@ struct Options {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Topic {
+enum TopicKind {
     Success,
     Error,
 }
@@ -107,8 +107,8 @@ impl Options {
             s3_failure_path: self.failure.clone(),
             success_topic: self.success_topic.clone(),
             error_topic: self.error_topic.clone(),
-            response_in_success: self.include_response_in.contains(&Topic::Success),
-            response_in_error: self.include_response_in.contains(&Topic::Error),
+            response_in_success: self.include_response_in.contains(&TopicKind::Success),
+            response_in_error: self.include_response_in.contains(&TopicKind::Error),
             faults: Faults::default(),
         };
         let aws = AwsTarget {

@@ -18,7 +18,7 @@ pub(super) enum Rank {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Finding {
+pub(super) struct ReviewFinding {
     pub(super) rank: Rank,
     /// The model's own word.
     pub(super) level: String,
@@ -106,13 +106,13 @@ fn rank_of(level: &str) -> Rank {
 }
 
 /// Findings, the most serious first. `None` if the value cannot be a list of findings.
-pub(super) fn findings_in(value: &Value, paths: &ResultPaths) -> Option<Vec<Finding>> {
+pub(super) fn findings_in(value: &Value, paths: &ResultPaths) -> Option<Vec<ReviewFinding>> {
     let mut findings = collect(value, paths)?;
     findings.sort_by_key(|finding| finding.rank);
     Some(findings)
 }
 
-fn collect(value: &Value, paths: &ResultPaths) -> Option<Vec<Finding>> {
+fn collect(value: &Value, paths: &ResultPaths) -> Option<Vec<ReviewFinding>> {
     match value {
         Value::Array(list) => Some(list.iter().map(|one| finding(one, paths)).collect()),
         Value::String(text) => (!text.trim().is_empty()).then(|| vec![finding(value, paths)]),
@@ -134,7 +134,7 @@ fn collect(value: &Value, paths: &ResultPaths) -> Option<Vec<Finding>> {
     }
 }
 
-fn in_group(key: &str, group: &Value, paths: &ResultPaths) -> Vec<Finding> {
+fn in_group(key: &str, group: &Value, paths: &ResultPaths) -> Vec<ReviewFinding> {
     let members = match group {
         Value::Array(list) => list.as_slice(),
         other => std::slice::from_ref(other),
@@ -155,10 +155,10 @@ fn in_group(key: &str, group: &Value, paths: &ResultPaths) -> Vec<Finding> {
     members.iter().map(grouped).collect()
 }
 
-fn finding(value: &Value, paths: &ResultPaths) -> Finding {
+fn finding(value: &Value, paths: &ResultPaths) -> ReviewFinding {
     let mut left = Remainder::new(value.clone());
     if value.as_object().is_none_or(Map::is_empty) {
-        return Finding {
+        return ReviewFinding {
             rank: Rank::None,
             level: String::new(),
             title: String::new(),
@@ -187,7 +187,7 @@ fn finding(value: &Value, paths: &ResultPaths) -> Finding {
     left.take_named(&[], &["confidence", "probability"], |value| {
         value.as_f64().filter(|share| (0.0..=1.0).contains(share))
     });
-    Finding {
+    ReviewFinding {
         rank: rank_of(level.as_deref().unwrap_or_default()),
         level: level.unwrap_or_default(),
         title: title.unwrap_or_default(),

@@ -17,7 +17,7 @@ use crate::pipelines::read_pipeline;
 use crate::print::{
     Cell, Column, Printer, TextTable, byte_size, pluralize, sanitize, sanitize_multiline,
 };
-use finding::{BOX, Finding, PAGE, Rank};
+use finding::{BOX, PAGE, Rank, ReviewFinding};
 use remainder::{ResultPaths, plain_name};
 use understand::{SCHEMA, Understood, understand};
 
@@ -148,7 +148,7 @@ fn remarks(json: &Value, paths: &ResultPaths, understood: &Understood) -> Vec<Re
     remarks
 }
 
-fn finding_remarks(finding: &Finding) -> Vec<(&'static str, String)> {
+fn finding_remarks(finding: &ReviewFinding) -> Vec<(&'static str, String)> {
     let mut remarks = Vec::new();
     if finding.text.is_empty() && finding.title.is_empty() {
         let why = "it has neither a text nor a title; readers see its fields as they are";
@@ -227,7 +227,7 @@ fn print(printer: &Printer, understood: &Understood) -> Result<()> {
     Ok(())
 }
 
-fn print_findings(printer: &Printer, findings: &[Finding]) -> Result<()> {
+fn print_findings(printer: &Printer, findings: &[ReviewFinding]) -> Result<()> {
     let mut table = TextTable::new([
         Column::new("LEVEL"),
         Column::new("PAGE").align_right(),
@@ -285,7 +285,7 @@ mod tests {
             let paths = case.get("paths").cloned().unwrap_or_else(|| json!({}));
             let paths: ResultPaths = serde_json::from_value(paths).unwrap();
             let found = understand(&case["result"], &paths);
-            let finding = |one: &Finding| {
+            let finding = |one: &ReviewFinding| {
                 let mut fields = json!({
                     "rank": format!("{:?}", one.rank).to_lowercase(), "level": one.level, "title": one.title,
                     "text": one.text, "quote": one.quote, "page": one.page, "box": one.place, "rest": one.rest,

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::finding::{Finding, findings_in};
+use super::finding::{ReviewFinding, findings_in};
 use super::remainder::{Remainder, ResultPaths, plain_name, pointer_names, scalar_text};
 
 /// The version of the schema in docs/models.md.
@@ -41,7 +41,7 @@ pub(super) struct Understood {
     pub(super) title: String,
     pub(super) summary: String,
     /// `None` if the result has no list of findings that is understood, which is not the same as no findings.
-    pub(super) findings: Option<Vec<Finding>>,
+    pub(super) findings: Option<Vec<ReviewFinding>>,
     pub(super) clauses: usize,
     /// Everything else. Readers show it as it is.
     pub(super) rest: Option<Value>,
@@ -140,9 +140,9 @@ fn take_findings(
     root: &[String],
     path: Option<Vec<String>>,
     paths: &ResultPaths,
-) -> Option<Vec<Finding>> {
+) -> Option<Vec<ReviewFinding>> {
     let read = |value: &Value| findings_in(value, paths);
-    let mut lists: Vec<Vec<Finding>> = left.take(path, read).into_iter().collect();
+    let mut lists: Vec<Vec<ReviewFinding>> = left.take(path, read).into_iter().collect();
     for name in FINDINGS {
         lists.extend(left.take_named(root, &[name], read));
     }

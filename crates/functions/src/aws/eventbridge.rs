@@ -45,7 +45,7 @@ struct Entry<'a> {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Response {
+struct PutEventsResponse {
     /// In the order of the entries of the request.
     entries: Vec<EntryResult>,
 }
@@ -100,7 +100,7 @@ impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
         {
             let entries: Vec<Entry<'_>> = chunk.iter().map(|job| self.entry(job)).collect();
             let input = json!({"Entries": entries});
-            let response: Result<Response, JsonError> = self
+            let response: Result<PutEventsResponse, JsonError> = self
                 .call_json(EVENT_BRIDGE, &url, "PutEvents", &input)
                 .await;
             match response {

@@ -46,7 +46,12 @@ impl<E: Environment> Aws<E> {
     }
 
     /// The first `limit` bytes of the current version.
-    async fn get_start(&self, bucket: &str, key: &str, limit: usize) -> Result<Start, HeadError> {
+    async fn get_start(
+        &self,
+        bucket: &str,
+        key: &str,
+        limit: usize,
+    ) -> Result<ObjectStart, HeadError> {
         let request = self
             .s3()
             .get_object()
@@ -61,14 +66,14 @@ impl<E: Environment> Aws<E> {
                     .collect()
                     .await
                     .map_err(|error| broken("S3 GetObject", error))?;
-                Ok(Start::Bytes(Box::new(object), bytes.to_vec()))
+                Ok(ObjectStart::Bytes(Box::new(object), bytes.to_vec()))
             }
             Err(error) => match refusal(&error) {
-                ReadRefusal::Missing => Ok(Start::Missing),
-                ReadRefusal::Empty => Ok(Start::Empty),
+                ReadRefusal::Missing => Ok(ObjectStart::Missing),
+                ReadRefusal::Empty => Ok(ObjectStart::Empty),
                 refusal => match refusal.head_error(|| unavailable("S3 GetObject", error)) {
                     Some(error) => Err(error),
-                    None => Ok(Start::Missing),
+                    None => Ok(ObjectStart::Missing),
                 },
             },
         }
@@ -91,7 +96,7 @@ fn refusal<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> ReadRe
     ReadRefusal::new(error.code(), status)
 }
 
-enum Start {
+enum ObjectStart {
     Missing,
     Empty,
     Bytes(Box<GetObjectOutput>, Vec<u8>),
@@ -143,15 +148,15 @@ fn total(content_range: Option<&str>) -> Option<u64> {
 impl<E: Environment> ObjectStore for Aws<E> {
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
         match self.get_start(bucket, key, PEEK_BYTES).await? {
-            Start::Missing => Ok(None),
-            Start::Empty => {
+            ObjectStart::Missing => Ok(None),
+            ObjectStart::Empty => {
                 let location = Location {
                     bucket: bucket.to_owned(),
                     key: key.to_owned(),
                 };
                 self.head(&location).await
             }
-            Start::Bytes(object, first_bytes) => {
+            ObjectStart::Bytes(object, first_bytes) => {
                 let attributes = Attributes {
                     version: object.version_id(),
                     etag: object.e_tag(),
@@ -204,9 +209,9 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .get_start(&location.bucket, &location.key, limit)
             .await?
         {
-            Start::Missing => Ok(None),
-            Start::Empty => Ok(Some(vec![])),
-            Start::Bytes(_, bytes) => Ok(Some(bytes)),
+            ObjectStart::Missing => Ok(None),
+            ObjectStart::Empty => Ok(Some(vec![])),
+            ObjectStart::Bytes(_, bytes) => Ok(Some(bytes)),
         }
     }
 

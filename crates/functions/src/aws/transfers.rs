@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use api::ports::{Disposition, Download, ObjectTransfers, UploadConstraints, UploadedPart};
+use api::ports::{
+    ContentDisposition, ObjectTransfers, SignedDownload, UploadConstraints, UploadedPart,
+};
 use api::types::SignedRequest;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::ProvideErrorMetadata;
@@ -35,11 +37,11 @@ fn without_checksums() -> aws_sdk_s3::config::Builder {
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
 }
 
-/// A `Content-Disposition` header in plain ASCII (RFC 5987 for the file name).
-fn content_disposition(download: &Download<'_>) -> String {
+/// A `Content-ContentDisposition` header in plain ASCII (RFC 5987 for the file name).
+fn content_disposition(download: &SignedDownload<'_>) -> String {
     let kind = match download.disposition {
-        Disposition::Inline => "inline",
-        Disposition::Attachment => "attachment",
+        ContentDisposition::Inline => "inline",
+        ContentDisposition::Attachment => "attachment",
     };
     let encoded = utf8_percent_encode(download.name, NON_ALPHANUMERIC);
     format!("{kind}; filename*=UTF-8''{encoded}")
@@ -102,7 +104,7 @@ impl<E: Environment> ObjectTransfers for Aws<E> {
     async fn sign_get(
         &self,
         from: &Location,
-        download: &Download<'_>,
+        download: &SignedDownload<'_>,
     ) -> Result<SignedRequest, Unavailable> {
         let request = self
             .s3()
@@ -277,10 +279,10 @@ mod tests {
     #[test]
     fn file_name_is_escaped_in_the_content_disposition_header() {
         for (disposition, kind) in [
-            (Disposition::Inline, "inline"),
-            (Disposition::Attachment, "attachment"),
+            (ContentDisposition::Inline, "inline"),
+            (ContentDisposition::Attachment, "attachment"),
         ] {
-            let download = Download {
+            let download = SignedDownload {
                 version: None,
                 name: "a\"; x=\r\n Müller.pdf",
                 content_type: "application/pdf",

@@ -42,7 +42,7 @@ const RESERVE_MS: u64 = 10_000;
 
 /// The event of the schedule, or of a manual invocation. It has no fields.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub struct Call {}
+pub struct CapacityEvent {}
 
 /// What the run did, as the response to a manual invocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -66,7 +66,10 @@ pub struct Adjusted {
 ///
 /// # Errors
 /// None: failures are in the response.
-pub async fn handle<P, E>(app: &App<P, E>, event: LambdaEvent<Call>) -> Result<Adjusted, Error>
+pub async fn handle<P, E>(
+    app: &App<P, E>,
+    event: LambdaEvent<CapacityEvent>,
+) -> Result<Adjusted, Error>
 where
     P: Clock
         + Sleep

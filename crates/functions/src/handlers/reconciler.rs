@@ -81,7 +81,7 @@ const RESERVE_MS: u64 = 30_000;
 
 /// The event of the schedule, or of a manual invocation.
 #[derive(Debug, Default, Deserialize)]
-pub struct Call {
+pub struct ReconcileEvent {
     /// Scan all objects of the bucket now, new ones too: upload events are known to have been lost.
     #[serde(default)]
     everything: bool,
@@ -132,7 +132,10 @@ pub struct Reconciled {
 ///
 /// # Errors
 /// None: failures are in the response.
-pub async fn handle<P, E>(app: &App<P, E>, event: LambdaEvent<Call>) -> Result<Reconciled, Error>
+pub async fn handle<P, E>(
+    app: &App<P, E>,
+    event: LambdaEvent<ReconcileEvent>,
+) -> Result<Reconciled, Error>
 where
     P: Clock
         + JobStore

@@ -49,7 +49,7 @@ impl Service {
     fn reconcile(&self) -> u64 {
         let mut context = Context::default();
         context.deadline = self.ports().state().now.0 + 5 * MINUTE;
-        let event = LambdaEvent::new(reconciler::Call::default(), context);
+        let event = LambdaEvent::new(reconciler::ReconcileEvent::default(), context);
         let done = run(reconciler::handle(&self.api.app, event)).unwrap();
         done.hours_counted
     }
@@ -69,7 +69,7 @@ impl Service {
         // Only one evaluation.
         context.deadline = state.now.0 + 20_000;
         drop(state);
-        let event = LambdaEvent::new(capacity::Call::default(), context);
+        let event = LambdaEvent::new(capacity::CapacityEvent::default(), context);
         run(capacity::handle(&self.api.app, event)).unwrap();
     }
 

@@ -1,7 +1,7 @@
 //! A tenant is refused only while it has used its limit up.
 
 use super::guarantees::LIMITS;
-use crate::api_request::ApiRequest;
+use crate::api_request::ClientRequest;
 use crate::simulation::Simulation;
 use crate::time::MINUTE;
 use jobs::state::StatusGroup;
@@ -11,14 +11,14 @@ const MAX_INDEX_LAG: u64 = MINUTE;
 
 /// A request for an upload session was refused because of a limit. Only that of open jobs can be told from the table: the
 /// expected time of runs changes.
-pub(crate) fn check_refusal(simulation: &mut Simulation, request: &ApiRequest, detail: &str) {
+pub(crate) fn check_refusal(simulation: &mut Simulation, request: &ClientRequest, detail: &str) {
     let Simulation {
         env,
         table,
         pipelines,
         ..
     } = simulation;
-    let ApiRequest::CreateUpload(_, new) = request else {
+    let ClientRequest::CreateUpload(_, new) = request else {
         return;
     };
     let tenant = new.tenant.as_deref().and_then(|name| name.parse().ok());

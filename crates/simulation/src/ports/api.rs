@@ -1,7 +1,7 @@
 //! The ports that only the HTTP API uses.
 
 use api::ports::{
-    Download, ObjectTransfers, Page, QuarantineStore, StoredMessage, UploadConstraints,
+    ObjectTransfers, Page, QuarantineStore, SignedDownload, StoredMessage, UploadConstraints,
     UploadedPart,
 };
 use api::types::SignedRequest;
@@ -26,7 +26,7 @@ impl ObjectTransfers for Ports {
     async fn sign_get(
         &self,
         from: &Location,
-        _: &Download<'_>,
+        _: &SignedDownload<'_>,
     ) -> Result<SignedRequest, Unavailable> {
         Ok(signed_file(&from.key))
     }

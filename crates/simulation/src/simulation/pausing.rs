@@ -6,7 +6,7 @@ use api::types::{NewPause, ResumeRequest};
 use jobs::ports::Record;
 
 use super::Simulation;
-use crate::api_request::ApiRequest;
+use crate::api_request::ClientRequest;
 use crate::checks;
 use crate::checks::guarantees::GUARANTEE_9;
 use crate::history_plan::TENANTS;
@@ -28,14 +28,14 @@ impl Simulation {
             until: self.env.wall().0 + lasts,
             reason: self.reason(),
         };
-        self.ask(ApiRequest::Pause(Rc::new(new)));
+        self.ask(ClientRequest::Pause(Rc::new(new)));
         if let Some(delay) = resumed_after {
             let resume = ResumeRequest {
                 pipeline,
                 tenant,
                 reason: self.reason(),
             };
-            self.ask_later(delay, ApiRequest::Resume(Rc::new(resume)));
+            self.ask_later(delay, ClientRequest::Resume(Rc::new(resume)));
         }
     }
 

@@ -7,7 +7,7 @@ use api::types::{NewRetryPlan, NewUpload, RetryPlanFilter, UploadView};
 use jobs::state::State;
 
 use super::Simulation;
-use crate::api_request::{ApiAnswer, ApiRequest};
+use crate::api_request::{ApiAnswer, ClientRequest};
 use crate::checks;
 use crate::event::TimelineEvent;
 use crate::fault::FaultKind;
@@ -23,11 +23,11 @@ const MAX_RELEASE_TIME: u64 = 2 * HOUR;
 const ACTIVE_PLANS: &str = "plan-active";
 
 impl Simulation {
-    pub(super) fn ask(&mut self, request: ApiRequest) {
+    pub(super) fn ask(&mut self, request: ClientRequest) {
         self.plan([After::new(1, Task::Api(request))]);
     }
 
-    pub(super) fn ask_later(&mut self, delay: u64, request: ApiRequest) {
+    pub(super) fn ask_later(&mut self, delay: u64, request: ClientRequest) {
         let action = UserAction::Ask(request);
         self.plan([After::new(delay, TimelineEvent::Action(action))]);
     }
@@ -49,9 +49,9 @@ impl Simulation {
         if let Some(job) = job {
             let reason = self.reason();
             self.ask(if cancel {
-                ApiRequest::Cancel(job, reason)
+                ClientRequest::Cancel(job, reason)
             } else {
-                ApiRequest::Retry(job, reason)
+                ClientRequest::Retry(job, reason)
             });
         }
     }
@@ -62,7 +62,7 @@ impl Simulation {
         let job = user_action::job_for_support(&mut self.env, &self.table, is_ready);
         if let Some(job) = job {
             let reason = self.reason();
-            self.ask(ApiRequest::RunAgain(job, reason));
+            self.ask(ClientRequest::RunAgain(job, reason));
         }
     }
 
@@ -72,7 +72,7 @@ impl Simulation {
         let job = user_action::job_for_support(&mut self.env, &self.table, is_queued);
         if let Some(job) = job {
             let reason = self.reason();
-            self.ask(ApiRequest::Urgent(job, reason));
+            self.ask(ClientRequest::Urgent(job, reason));
         }
     }
 
@@ -90,7 +90,7 @@ impl Simulation {
         }
         self.people.deletions.insert(job, deletion);
         let reason = self.reason();
-        self.ask(ApiRequest::DeleteData(job, reason));
+        self.ask(ClientRequest::DeleteData(job, reason));
     }
 
     /// Support retries all failed jobs, or those of one tenant.
@@ -100,7 +100,7 @@ impl Simulation {
         // Support does not cancel the documents of all tenants.
         let cancel = tenant.is_some() && self.env.rng.up_to(2) == 0;
         let reason = self.reason();
-        self.ask(ApiRequest::CreatePlan(Rc::new(NewRetryPlan {
+        self.ask(ClientRequest::CreatePlan(Rc::new(NewRetryPlan {
             filter: RetryPlanFilter {
                 tenant,
                 ..RetryPlanFilter::default()
@@ -123,7 +123,10 @@ impl Simulation {
             is_complete: false,
             is_aborted: false,
         });
-        self.ask(ApiRequest::CreateUpload(self.people.uploads.len() - 1, new));
+        self.ask(ClientRequest::CreateUpload(
+            self.people.uploads.len() - 1,
+            new,
+        ));
     }
 
     /// A client sends a whole file. S3 refuses it if the object exists.
@@ -138,43 +141,43 @@ impl Simulation {
     }
 
     /// A request failed, or its function died. Support gives a retry or a cancellation up; the rest is repeated.
-    pub(crate) fn api_failed(&mut self, request: ApiRequest) {
+    pub(crate) fn api_failed(&mut self, request: ClientRequest) {
         if !matches!(
             request,
-            ApiRequest::Retry(..)
-                | ApiRequest::RunAgain(..)
-                | ApiRequest::Urgent(..)
-                | ApiRequest::Cancel(..)
+            ClientRequest::Retry(..)
+                | ClientRequest::RunAgain(..)
+                | ClientRequest::Urgent(..)
+                | ClientRequest::Cancel(..)
         ) {
             let delay = self.env.between(5 * SECOND, 10 * MINUTE);
             self.ask_later(delay, request);
         }
     }
 
-    pub(crate) fn api_answered(&mut self, request: ApiRequest, answer: ApiAnswer) {
+    pub(crate) fn api_answered(&mut self, request: ClientRequest, answer: ApiAnswer) {
         self.env.log(|| match &answer {
             ApiAnswer::Refused(error) => format!("API        refuses {request:?}: {error}"),
             _ => format!("API        answers {request:?}"),
         });
         match (request, answer) {
-            (ApiRequest::DeleteData(job, _), ApiAnswer::Done) => {
+            (ClientRequest::DeleteData(job, _), ApiAnswer::Done) => {
                 if let Some(deletion) = self.people.deletions.get_mut(&job) {
                     deletion.is_complete = true;
                 }
                 checks::deletions::check(self, job, false);
             }
-            (ApiRequest::DeleteData(job, _), ApiAnswer::Refused(_)) => {
+            (ClientRequest::DeleteData(job, _), ApiAnswer::Refused(_)) => {
                 self.people.deletions.remove(&job);
             }
-            (ApiRequest::CreatePlan(_), ApiAnswer::Plan(plan)) if plan.jobs > 0 => {
+            (ClientRequest::CreatePlan(_), ApiAnswer::Plan(plan)) if plan.jobs > 0 => {
                 let times = 1 + u8::from(self.env.strikes(FaultKind::PlanAppliedTwice));
                 let pause = self.env.between(SECOND, 5 * MINUTE);
                 for _ in 0..times {
                     let delay = pause + self.env.between(0, SECOND);
-                    self.ask_later(delay, ApiRequest::ApplyPlan(plan.id.clone()));
+                    self.ask_later(delay, ClientRequest::ApplyPlan(plan.id.clone()));
                 }
             }
-            (ApiRequest::ApplyPlan(id), ApiAnswer::Plan(plan)) => {
+            (ClientRequest::ApplyPlan(id), ApiAnswer::Plan(plan)) => {
                 let applied = AppliedPlan {
                     cancel: plan.cancel,
                     jobs: plan.jobs,
@@ -183,13 +186,13 @@ impl Simulation {
                 };
                 self.people.plans.entry(id).or_insert(applied);
             }
-            (ApiRequest::ShowPlan(id), ApiAnswer::Plan(plan)) => {
+            (ClientRequest::ShowPlan(id), ApiAnswer::Plan(plan)) => {
                 if let Some(applied) = self.people.plans.get_mut(&id) {
                     applied.outcome = plan.outcome;
                 }
             }
             (
-                request @ ApiRequest::CreateUpload(..),
+                request @ ClientRequest::CreateUpload(..),
                 ApiAnswer::Refused(ApiError::LimitReached {
                     detail,
                     retry_after_seconds,
@@ -198,10 +201,10 @@ impl Simulation {
                 checks::limits::check_refusal(self, &request, &detail);
                 self.ask_later(retry_after_seconds * SECOND, request);
             }
-            (ApiRequest::CreateUpload(client, _), ApiAnswer::Upload(view)) => {
+            (ClientRequest::CreateUpload(client, _), ApiAnswer::Upload(view)) => {
                 self.continue_upload(client, *view);
             }
-            (ApiRequest::SignParts(client, id, _), ApiAnswer::Parts(signed)) => {
+            (ClientRequest::SignParts(client, id, _), ApiAnswer::Parts(signed)) => {
                 for part in &signed.parts {
                     if !self.env.strikes(FaultKind::UploadPartLost) {
                         self.multipart.put_part(&part.request);
@@ -210,13 +213,13 @@ impl Simulation {
                 self.complete_or_abort(client, &id);
             }
             (
-                ApiRequest::CompleteUpload(client, id),
+                ClientRequest::CompleteUpload(client, id),
                 ApiAnswer::Refused(ApiError::PartsMissing(_)),
             ) => self.sign_parts(client, id),
-            (ApiRequest::CompleteUpload(client, _), ApiAnswer::Upload(_)) => {
+            (ClientRequest::CompleteUpload(client, _), ApiAnswer::Upload(_)) => {
                 self.people.uploads[client].is_complete = true;
             }
-            (ApiRequest::AbortUpload(client, _), ApiAnswer::Done) => {
+            (ClientRequest::AbortUpload(client, _), ApiAnswer::Done) => {
                 self.people.uploads[client].is_aborted = true;
             }
             _ => {}
@@ -233,7 +236,7 @@ impl Simulation {
         let Some(put) = view.put else { return };
         if self.env.strikes(FaultKind::UploadAborted) {
             let delay = self.env.between(SECOND, 2 * MINUTE);
-            self.ask_later(delay, ApiRequest::AbortUpload(client, view.job_id));
+            self.ask_later(delay, ClientRequest::AbortUpload(client, view.job_id));
             if self.env.rng.up_to(1) == 0 {
                 return;
             }
@@ -250,7 +253,7 @@ impl Simulation {
     fn sign_parts(&mut self, client: usize, id: String) {
         let numbers = (1..=self.people.uploads[client].part_count).collect();
         let delay = self.env.between(SECOND, MINUTE);
-        self.ask_later(delay, ApiRequest::SignParts(client, id, numbers));
+        self.ask_later(delay, ClientRequest::SignParts(client, id, numbers));
     }
 
     /// The parts are sent. The client completes the upload, or aborts it, or both at about the same time.
@@ -258,7 +261,7 @@ impl Simulation {
         let pause = self.env.between(SECOND, 2 * MINUTE);
         if self.env.strikes(FaultKind::UploadAborted) {
             let delay = pause + self.env.between(0, SECOND);
-            self.ask_later(delay, ApiRequest::AbortUpload(client, id.to_owned()));
+            self.ask_later(delay, ClientRequest::AbortUpload(client, id.to_owned()));
             if self.env.rng.up_to(1) == 0 {
                 return;
             }
@@ -267,7 +270,7 @@ impl Simulation {
         let times = 1 + u8::from(self.env.strikes(FaultKind::UploadCompletedTwice));
         for _ in 0..times {
             let delay = pause + self.env.between(0, SECOND);
-            self.ask_later(delay, ApiRequest::CompleteUpload(client, id.to_owned()));
+            self.ask_later(delay, ClientRequest::CompleteUpload(client, id.to_owned()));
         }
     }
 
@@ -285,7 +288,7 @@ impl Simulation {
     pub(super) fn look_at_plans(&mut self) {
         let plans: Vec<String> = self.people.plans.keys().cloned().collect();
         for id in plans {
-            self.ask(ApiRequest::ShowPlan(id));
+            self.ask(ClientRequest::ShowPlan(id));
         }
     }
 }

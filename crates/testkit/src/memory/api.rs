@@ -2,8 +2,8 @@
 
 use super::{Memory, MemoryState, Object};
 use api::ports::{
-    Download, JobList, JobListEntry, JobListKey, MarksStore, ObjectTransfers, Page,
-    QuarantineStore, StoredMessage, TimeRange, UploadConstraints, UploadedPart,
+    JobList, JobListEntry, JobListKey, MarksStore, ObjectTransfers, Page, QuarantineStore,
+    SignedDownload, StoredMessage, TimeRange, UploadConstraints, UploadedPart,
 };
 use api::types::SignedRequest;
 use jobs::id::{JobId, Location, Timestamp};
@@ -165,7 +165,7 @@ impl ObjectTransfers for Memory {
     async fn sign_get(
         &self,
         from: &Location,
-        download: &Download<'_>,
+        download: &SignedDownload<'_>,
     ) -> Result<SignedRequest, Unavailable> {
         self.operation("sign_get", |state| {
             let (version, name) = (download.version.unwrap_or("current"), download.name);

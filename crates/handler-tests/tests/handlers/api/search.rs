@@ -19,7 +19,7 @@ const TWO_HOURS_MS: u64 = 7_200_000;
 fn reconcile(api: &TestApi) -> u64 {
     let mut context = Context::default();
     context.deadline = NOW.0 + 300_000;
-    let event = LambdaEvent::new(reconciler::Call::default(), context);
+    let event = LambdaEvent::new(reconciler::ReconcileEvent::default(), context);
     run(reconciler::handle(api.handler.app(), event))
         .unwrap()
         .jobs_indexed

@@ -97,7 +97,7 @@ fn object_under_an_unknown_prefix_is_processed_and_its_tenant_is_listed_as_found
     assert_eq!(page.jobs.len(), 1, "before the scan has found it");
     let mut context = Context::default();
     context.deadline = NOW.0 + 300_000;
-    let event = LambdaEvent::new(reconciler::Call::default(), context);
+    let event = LambdaEvent::new(reconciler::ReconcileEvent::default(), context);
     run(reconciler::handle(app, event)).unwrap();
     let found = ("newco".to_owned(), false);
     assert!(names(&api).contains(&found), "{:?}", names(&api));
