@@ -26,7 +26,7 @@ fn dead_letters_of_every_queue_are_redriven_or_quarantined() {
         let report = reconcile(stack, "{}");
         assert_eq!(
             (&report[REDRIVEN], &report["quarantined"]),
-            (&6.into(), &1.into()),
+            (&7.into(), &1.into()),
             "{report}"
         );
         // The functions cannot parse the redriven messages.
