@@ -55,11 +55,14 @@ impl<E: Has<variable::JobsTable>> Aws<E> {
 
 fn open_job(item: &Item) -> Result<OpenJob, BadRow> {
     let row = Reader { item, path: "" };
+    let created_at = row.time("created_at")?;
+    // In milliseconds after its creation.
+    let sent_after: Option<u64> = row.optional("sent_at", Reader::number)?;
     Ok(OpenJob {
         id: row.parsed("job_id")?,
         pipeline: row.text("pipeline")?.to_owned(),
-        created_at: row.time("created_at")?,
-        sent_at: row.optional("sent_at", Reader::time)?,
+        created_at,
+        sent_at: sent_after.map(|ms| Timestamp(created_at.0 + ms)),
     })
 }
 
