@@ -201,6 +201,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/jobs/{job_id}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns a signed receipt for a result: which document, which model, when, and the hashes of both files. Refused as `not-ready` and `gone` like the result.
+         * @description Access: any role that can see the job.
+         */
+        get: operations["GetReceipt"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/jobs/{job_id}/result": {
         parameters: {
             query?: never;
@@ -399,6 +419,26 @@ export interface paths {
          * @description Access: support.
          */
         post: operations["RedriveQuarantineEntry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/receipt-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns the public keys that receipts are signed with.
+         * @description Access: any role.
+         */
+        get: operations["ListReceiptKeys"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -611,6 +651,26 @@ export interface paths {
          * @description Access: the uploader.
          */
         post: operations["SignUploadParts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Returns what a tenant has used in a month: documents, bytes, runs and their time. Support gets all tenants, and the time of instances.
+         * @description Access: reviewer, support.
+         */
+        get: operations["GetUsage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1097,6 +1157,41 @@ export interface components {
         GatewayError: {
             /** @description A short English text, such as `Unauthorized`. */
             message: string;
+        };
+        /** @description The instances of an endpoint, as function `capacity` has seen them every 30 seconds. */
+        InstanceUsage: {
+            /**
+             * Format: int64
+             * @description The rest.
+             */
+            idle_ms: number;
+            /**
+             * Format: int64
+             * @description Instance time in service, in milliseconds.
+             */
+            in_service_ms: number;
+            /**
+             * Format: int64
+             * @description From when on the instances are known, in this month.
+             */
+            known_since: number;
+            pipeline: string;
+            /**
+             * Format: int64
+             * @description Instance time from the request for an instance until it was in service, in milliseconds.
+             */
+            starting_ms: number;
+            /**
+             * Format: int64
+             * @description How many instances were started.
+             */
+            starts: number;
+            /**
+             * Format: int64
+             * @description Of that: the runs of the month's documents. If an instance does several runs at the same time, their time divided by that
+             *     number.
+             */
+            working_ms: number;
         };
         /** @description The response to an invalid message, or to one after the sign-in has expired. */
         InvalidMessage: {
@@ -1692,6 +1787,85 @@ export interface components {
             /** @description Why there is no estimate, or what it is based on, in a sentence. */
             note: string;
         };
+        /** @description What the service states about a result. */
+        Receipt: {
+            /**
+             * Format: int32
+             * @description The attempt that the result is of, from 1.
+             */
+            attempt: number;
+            /** Format: int64 */
+            closed_at?: number;
+            /**
+             * Format: int64
+             * @description When the job was created.
+             */
+            created_at: number;
+            /** @description The uploaded file, in the version that the job processed. */
+            document: components["schemas"]["ReceiptFile"];
+            /**
+             * Format: int64
+             * @description When the receipt was made. The hashes are those of the files at this time.
+             */
+            issued_at: number;
+            job_id: string;
+            /** @description The endpoint was called again although a first call may have been made, so the model may have run twice. */
+            may_run_twice?: boolean;
+            /** @description The model that the attempt was sent to. Absent if that was not known. */
+            model?: components["schemas"]["ModelView"];
+            pipeline: string;
+            /** @description What came with the upload. */
+            reference?: string;
+            /** @description The result, in the version that was current when the receipt was made. */
+            result: components["schemas"]["ReceiptFile"];
+            /**
+             * Format: int64
+             * @description When the attempt began, and when its result was recorded.
+             */
+            started_at: number;
+            tenant: string;
+        };
+        /** @description A file that a receipt is about. */
+        ReceiptFile: {
+            /** Format: int64 */
+            bytes: number;
+            /** @description S3's ETag. */
+            etag: string;
+            /** @description `s3://bucket/key`. */
+            location: string;
+            /**
+             * @description SHA-256 of the content, in lower-case hexadecimal digits. Absent for a file above 64 MB, and for a document that was
+             *     deleted after its retention time.
+             */
+            sha256?: string;
+            /** @description S3's version id. */
+            version: string;
+        };
+        /** @description A public key (RFC 8037). */
+        ReceiptKey: {
+            /** @description `Ed25519`. */
+            crv: string;
+            /** @description The key's thumbprint (RFC 7638), which a receipt's header names too. */
+            kid: string;
+            /** @description `OKP`. */
+            kty: string;
+            /** @description The key, in base64url without padding. */
+            x: string;
+        };
+        /** @description Response of `GET /receipt-keys`: the keys that receipts are signed with, as a JSON Web Key Set (RFC 7517). */
+        ReceiptKeys: {
+            keys: components["schemas"]["ReceiptKey"][];
+        };
+        /** @description Response of `GET /jobs/{job_id}/receipt`. */
+        ReceiptView: {
+            /**
+             * @description A JSON Web Signature in its compact form (RFC 7515), with `alg` `EdDSA` (RFC 8037). Its payload is a `Receipt`. Store it
+             *     as it is: a line feed at its end is a change.
+             */
+            jws: string;
+            /** @description What it says. */
+            receipt: components["schemas"]["Receipt"];
+        };
         /** @description Body of `POST /webhooks/{webhook_id}/redeliver`: one of `sequence` and `from`. */
         RedeliverRequest: {
             /**
@@ -2046,6 +2220,80 @@ export interface components {
             tenant: string;
             /** @description The file is already uploaded: a repeated `POST /uploads` with the same idempotency key has nothing left to do. */
             uploaded?: boolean;
+        };
+        /** @description Query parameters of `GET /usage`. */
+        UsageQuery: {
+            /** @description Whether batches are listed apart. */
+            batches?: boolean;
+            /** @description The month in UTC, such as `2026-11`. The default is the present one. */
+            month?: string;
+            /** @description The tenant. Without it, support gets all tenants, and a caller of one tenant that tenant. */
+            tenant?: string;
+        };
+        /** @description What a tenant has used of a pipeline. */
+        UsageSum: {
+            /**
+             * Format: int64
+             * @description Of `runs`: those that count with the usual time of a run, since nothing is known about their own.
+             */
+            assumed_runs: number;
+            /** @description Absent for the documents without a batch, for those of batches above 500 in a day of the tenant, and if batches are not listed apart. */
+            batch?: string;
+            /**
+             * Format: int64
+             * @description The size of these documents.
+             */
+            bytes: number;
+            /** Format: int64 */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Jobs, also those that failed, were cancelled, or whose data was deleted.
+             */
+            documents: number;
+            /** Format: int64 */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Those that were open when they were counted.
+             */
+            open: number;
+            pipeline: string;
+            /** Format: int64 */
+            ready: number;
+            /**
+             * Format: int64
+             * @description How long the model worked on them, in milliseconds. SageMaker does not say when a run begins: this follows from the order
+             *     of the requests and the number of instances.
+             */
+            run_ms: number;
+            /**
+             * Format: int64
+             * @description It cannot have been longer: the time from each request to its outcome, or the time limit of a run.
+             */
+            run_ms_at_most: number;
+            /**
+             * Format: int64
+             * @description Attempts that the model has worked on. Not: attempts that the endpoint refused, that expired in its queue, or of which
+             *     nothing was heard again.
+             */
+            runs: number;
+            tenant: string;
+        };
+        /** @description The usage of a month: that of the documents that were uploaded in it, with all their attempts. */
+        UsageView: {
+            /**
+             * Format: int64
+             * @description Documents that were uploaded before this time are counted. Each hour is counted about ten minutes after its end, hourly
+             *     while a document of it is open, and again after a day, a week and a month.
+             */
+            counted_until: number;
+            /** @description For support, if no tenant is named: the instances of each endpoint that Docket scales. */
+            instances?: components["schemas"]["InstanceUsage"][];
+            /** @description In UTC, such as `2026-11`. */
+            month: string;
+            /** @description By tenant, pipeline and batch. */
+            sums: components["schemas"]["UsageSum"][];
         };
         /** @description What an open job waits for, and since when. */
         WaitingView: {
@@ -2979,6 +3227,91 @@ export interface operations {
             };
         };
     };
+    GetReceipt: {
+        parameters: {
+            query?: {
+                /**
+                 * @description The result of this attempt, which `has_result` says is there. Without it, the result of the job: the newest, or while it
+                 *     is run again the earlier one.
+                 */
+                attempt?: number;
+            };
+            header?: never;
+            path: {
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     GetResult: {
         parameters: {
             query?: {
@@ -3808,6 +4141,83 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["QuarantineEntry"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ListReceiptKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReceiptKeys"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */
@@ -4846,6 +5256,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignedParts"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetUsage: {
+        parameters: {
+            query?: {
+                /** @description Whether batches are listed apart. */
+                batches?: boolean;
+                /** @description The month in UTC, such as `2026-11`. The default is the present one. */
+                month?: string;
+                /** @description The tenant. Without it, support gets all tenants, and a caller of one tenant that tenant. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

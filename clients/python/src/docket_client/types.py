@@ -102,6 +102,16 @@ class GatewayError(TypedDict):
     message: str
 
 
+class InstanceUsage(TypedDict):
+    idle_ms: int
+    in_service_ms: int
+    known_since: int
+    pipeline: str
+    starting_ms: int
+    starts: int
+    working_ms: int
+
+
 class InvalidMessage(TypedDict):
     message: str
     type: Literal['error']
@@ -245,6 +255,25 @@ class ReadyByView(TypedDict):
     note: str
 
 
+class ReceiptFile(TypedDict):
+    bytes: int
+    etag: str
+    location: str
+    sha256: NotRequired[str]
+    version: str
+
+
+class ReceiptKey(TypedDict):
+    crv: str
+    kid: str
+    kty: str
+    x: str
+
+
+class ReceiptKeys(TypedDict):
+    keys: list[ReceiptKey]
+
+
 RedeliverRequest = TypedDict(
     'RedeliverRequest',
     {
@@ -377,6 +406,35 @@ class UploadView(TypedDict):
     uploaded: NotRequired[bool]
 
 
+class UsageQuery(TypedDict, closed=True):
+    batches: NotRequired[bool]
+    month: NotRequired[str]
+    tenant: NotRequired[str]
+
+
+class UsageSum(TypedDict):
+    assumed_runs: int
+    batch: NotRequired[str]
+    bytes: int
+    cancelled: int
+    documents: int
+    failed: int
+    open: int
+    pipeline: str
+    ready: int
+    run_ms: int
+    run_ms_at_most: int
+    runs: int
+    tenant: str
+
+
+class UsageView(TypedDict):
+    counted_until: int
+    instances: NotRequired[list[InstanceUsage]]
+    month: str
+    sums: list[UsageSum]
+
+
 WaitsOn: TypeAlias = Literal['upload', 'submission', 'endpoint', 'retry', 'pause', 'breaker', 'stalled']
 
 
@@ -507,6 +565,27 @@ class NewRetryPlan(TypedDict, closed=True):
 
 class PauseList(TypedDict):
     pauses: list[PauseView]
+
+
+class Receipt(TypedDict):
+    attempt: int
+    closed_at: NotRequired[int]
+    created_at: int
+    document: ReceiptFile
+    issued_at: int
+    job_id: str
+    may_run_twice: NotRequired[bool]
+    model: NotRequired[ModelView]
+    pipeline: str
+    reference: NotRequired[str]
+    result: ReceiptFile
+    started_at: int
+    tenant: str
+
+
+class ReceiptView(TypedDict):
+    jws: str
+    receipt: Receipt
 
 
 class ResultView(TypedDict):
