@@ -28,6 +28,7 @@ export type Explanation = Schemas["Explanation"];
 export type WaitsOn = Schemas["WaitsOn"];
 export type Action = Schemas["JobAction"];
 export type ResultView = Schemas["ResultView"];
+export type ReceiptView = Schemas["ReceiptView"];
 /** JSON Pointers by part (docs/models.md). */
 export type ResultPaths = Readonly<Record<string, string>>;
 
