@@ -13,6 +13,8 @@ pub(super) const COLLECTION: &str = "usage#progress";
 const KEY: &str = "progress";
 /// An hour is counted so long after its end: by then its jobs are in the index, and most have ended.
 const SETTLE_MS: u64 = 10 * 60_000;
+/// The first call begins so many days before: hours without jobs are skipped.
+const FIRST_COUNT_DAYS: u64 = 31;
 /// The ages at which an hour is counted again, in days: jobs may have been retried or run again.
 const AGAIN_AT_DAYS: [u64; 3] = [1, 7, 31];
 
@@ -35,7 +37,7 @@ impl Progress {
         let record = ports.get(COLLECTION, KEY).await?;
         let revision = record.as_ref().map_or(0, |record| record.revision);
         let stored = record.and_then(|record| serde_json::from_str::<Self>(&record.body).ok());
-        let first = hour_of(now).saturating_sub(HOUR_MS);
+        let first = hour_of(now).saturating_sub(FIRST_COUNT_DAYS * DAY_MS);
         let progress = stored.unwrap_or_else(|| Self {
             next: first,
             ..Self::default()
