@@ -346,6 +346,13 @@ impl Calls {
         self.drop_continuing();
     }
 
+    /// No function waits for a call any more. Nothing happens if it has ended.
+    pub(crate) fn abandon(&mut self, id: u64) {
+        if self.calls.remove(&id).is_some() {
+            self.continuing.retain(|known| *known != id);
+        }
+    }
+
     /// A dropped call does not continue.
     fn drop_continuing(&mut self) {
         let calls = &self.calls;

@@ -13,7 +13,7 @@ const MAX_TIME: u64 = 21 * 24 * HOUR;
 
 pub(crate) struct Driver {
     pub(crate) simulation: Rc<RefCell<Simulation>>,
-    lambda: Lambda,
+    pub(crate) lambda: Lambda,
     max_events: u64,
 }
 

@@ -171,8 +171,14 @@ fn run_phases(driver: &mut Driver) {
         if driver.is_endless() {
             let mut simulation = driver.simulation.borrow_mut();
             let depths = simulation.queues.depths();
+            let what: Vec<&str> = simulation.in_progress().collect();
+            let functions = if driver.lambda.is_idle() {
+                ""
+            } else {
+                "functions run; "
+            };
             simulation.env.violation(GUARANTEE_2, || {
-                format!("the history does not end; {depths}")
+                format!("the history does not end: {functions}{what:?}; {depths}")
             });
             simulation.check_at_rest();
             break;

@@ -495,13 +495,25 @@ impl Simulation {
 
     /// Whether nothing is in progress except running functions.
     pub(crate) fn is_at_rest(&self) -> bool {
-        self.actions_left == 0
-            && self.released
-            && self.queues.are_empty()
-            && self.table.has_no_open_jobs()
-            && !self.is_releasing()
-            && self.receivers.have_all(&self.records)
-            && self.mailboxes.have_all(&self.records)
+        self.in_progress().next().is_none()
+    }
+
+    /// What is in progress besides running functions.
+    pub(crate) fn in_progress(&self) -> impl Iterator<Item = &'static str> {
+        let checks: [(&str, fn(&Self) -> bool); 7] = [
+            ("actions of users", |it| it.actions_left > 0),
+            ("a release", |it| !it.released),
+            ("messages", |it| !it.queues.are_empty()),
+            ("open jobs", |it| !it.table.has_no_open_jobs()),
+            ("a release of a retry plan", Self::is_releasing),
+            ("webhooks", |it| !it.receivers.have_all(&it.records)),
+            ("digests", |it| !it.mailboxes.have_all(&it.records)),
+        ];
+        let is_in_progress = |(_, check): &(&str, fn(&Self) -> bool)| check(self);
+        checks
+            .into_iter()
+            .filter(is_in_progress)
+            .map(|(what, _)| what)
     }
 
     /// No more faults. Support redrives the dead letters that are in quarantine.

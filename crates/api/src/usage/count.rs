@@ -10,7 +10,7 @@ use jobs::state::StatusGroup;
 use tracing::{info, warn};
 
 use super::progress::{Progress, hour_of};
-use super::rows::{CountedJob, InstanceReading, shards};
+use super::rows::{CountedJob, HourOfJobs, InstanceReading, shards};
 use super::run_times::{EndedRequest, RunTime, run_times};
 use super::{
     Amounts, DAY_MS, HOUR_MS, MAX_BATCHES_PER_DAY, Month, RETENTION_MS, StoredDay, StoredSum,
@@ -55,7 +55,7 @@ pub async fn count_hours<P: JobList + KeyValueStore + Clock>(
             }
         };
         let reading = InstanceReading { ports, until };
-        let has_open_jobs = match Hour::read(&reading, pipelines, hour).await? {
+        let is_preliminary = match Hour::read(&reading, pipelines, hour).await? {
             Some(read) => read.store(ports).await?,
             // The next call has more time for it.
             None if counted > 0 => break,
@@ -64,7 +64,7 @@ pub async fn count_hours<P: JobList + KeyValueStore + Clock>(
                 true
             }
         };
-        progress.counted(hour, has_open_jobs, now, rows_kept);
+        progress.counted(hour, is_preliminary, now, rows_kept);
         counted += 1;
         if !progress.store(ports).await? {
             info!("another call counts usage, too");
@@ -96,7 +96,8 @@ struct Hour {
     begins_at: u64,
     /// By tenant.
     sums: BTreeMap<String, Vec<StoredSum>>,
-    has_open_jobs: bool,
+    /// Jobs are open, or their rows could not be read.
+    is_preliminary: bool,
 }
 
 impl Hour {
@@ -106,7 +107,7 @@ impl Hour {
         pipelines: &Pipelines,
         begins_at: u64,
     ) -> Result<Option<Self>, ApiError> {
-        let Some(jobs) = reading.jobs_of_hour(begins_at).await? else {
+        let Some(HourOfJobs { jobs, is_complete }) = reading.jobs_of_hour(begins_at).await? else {
             return Ok(None);
         };
         let Some(before) = reading.requests_before(begins_at).await? else {
@@ -157,14 +158,15 @@ impl Hour {
                 amounts,
             });
         }
+        let has_open_jobs = jobs.iter().any(|job| job.group == StatusGroup::Open);
         Ok(Some(Self {
             begins_at,
             sums,
-            has_open_jobs: jobs.iter().any(|job| job.group == StatusGroup::Open),
+            is_preliminary: has_open_jobs || !is_complete,
         }))
     }
 
-    /// Replaces what is stored of this hour. Returns whether it has open jobs.
+    /// Replaces what is stored of this hour. Returns whether it is preliminary.
     async fn store<P: KeyValueStore>(self, ports: &P) -> Result<bool, ApiError> {
         let at = Timestamp(self.begins_at);
         let (month, day) = Month::of(at);
@@ -172,7 +174,7 @@ impl Hour {
         for (tenant, sums) in &self.sums {
             replace(ports, month, &day_key(tenant, day), hour, sums, at).await?;
         }
-        Ok(self.has_open_jobs)
+        Ok(self.is_preliminary)
     }
 }
 

@@ -80,14 +80,14 @@ impl Progress {
     pub(super) fn counted(
         &mut self,
         hour: u64,
-        has_open_jobs: bool,
+        is_preliminary: bool,
         now: Timestamp,
         rows_kept_days: u64,
     ) {
         let last_count_at = hour + rows_kept_days.saturating_sub(1) * DAY_MS;
         let at_age = |days: &u64| hour + HOUR_MS + days * DAY_MS;
         let later = AGAIN_AT_DAYS.iter().map(at_age).find(|at| *at > now.0);
-        let soon = has_open_jobs.then_some(now.0 + HOUR_MS);
+        let soon = is_preliminary.then_some(now.0 + HOUR_MS);
         let again = soon.into_iter().chain(later).min();
         match again.filter(|at| *at < last_count_at) {
             Some(at) => _ = self.again.insert(hour, at),

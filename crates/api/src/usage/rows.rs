@@ -33,6 +33,13 @@ pub(super) struct CountedJob {
     pub(super) requests: Vec<EndedRequest>,
 }
 
+/// The jobs that were created in an hour.
+pub(super) struct HourOfJobs {
+    pub(super) jobs: Vec<CountedJob>,
+    /// Every row could be read: none is of a newer release.
+    pub(super) is_complete: bool,
+}
+
 impl From<&Job> for CountedJob {
     fn from(job: &Job) -> Self {
         let requests = job.attempts.iter().filter_map(|it| request(job, it));
@@ -104,11 +111,11 @@ impl<P: JobList + Clock> InstanceReading<'_, P> {
         let mut found = Vec::new();
         for earlier in 1..=MAX_HOURS_BEFORE {
             let hour = begins_at.saturating_sub(earlier * HOUR_MS);
-            let Some(jobs) = self.jobs_of_hour(hour).await? else {
+            let Some(of_hour) = self.jobs_of_hour(hour).await? else {
                 return Ok(None);
             };
             let before = found.len();
-            for job in jobs {
+            for job in of_hour.jobs {
                 let open = job.requests.iter().filter(|it| it.ended_at.0 > begins_at);
                 found.extend(open.map(|request| (job.pipeline.clone(), *request)));
             }
@@ -123,8 +130,9 @@ impl<P: JobList + Clock> InstanceReading<'_, P> {
     pub(super) async fn jobs_of_hour(
         &self,
         begins_at: u64,
-    ) -> Result<Option<Vec<CountedJob>>, ApiError> {
+    ) -> Result<Option<HourOfJobs>, ApiError> {
         let mut jobs = Vec::new();
+        let mut is_complete = true;
         for list in shards() {
             let ids = self.ids_of_hour(&list, begins_at).await?;
             for ids in ids.chunks(ROWS_PER_CALL) {
@@ -132,10 +140,11 @@ impl<P: JobList + Clock> InstanceReading<'_, P> {
                     return Ok(None);
                 }
                 let rows = self.ports.get_jobs(ids).await?;
+                is_complete &= rows.len() == ids.len();
                 jobs.extend(rows.iter().map(CountedJob::from));
             }
         }
-        Ok(Some(jobs))
+        Ok(Some(HourOfJobs { jobs, is_complete }))
     }
 
     async fn ids_of_hour(&self, list: &JobListKey, begins_at: u64) -> Result<Vec<JobId>, ApiError> {

@@ -55,13 +55,16 @@ impl Ports {
         begin: impl Fn(&mut Simulation, std::task::Waker) -> u64,
         effect: impl FnOnce(&mut Simulation) -> T,
     ) -> Result<T, Unavailable> {
-        let mut id = None;
+        let mut id: Option<Abandoned<'_>> = None;
         let mut effect = Some(effect);
         let mut done = None;
         std::future::poll_fn(move |context| {
             let mut simulation = self.simulation.borrow_mut();
-            let Some(id) = id else {
-                id = Some(begin(&mut simulation, context.waker().clone()));
+            let Some(Abandoned { id, .. }) = id else {
+                id = Some(Abandoned {
+                    id: begin(&mut simulation, context.waker().clone()),
+                    simulation: &self.simulation,
+                });
                 return Poll::Pending;
             };
             match simulation.calls.poll(id) {
@@ -92,6 +95,20 @@ impl Ports {
             }
         })
         .await
+    }
+}
+
+/// Drops a call for whose answer its function does not wait any more: another of several calls at once has failed.
+struct Abandoned<'a> {
+    id: u64,
+    simulation: &'a RefCell<Simulation>,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut simulation) = self.simulation.try_borrow_mut() {
+            simulation.calls.abandon(self.id);
+        }
     }
 }
 
