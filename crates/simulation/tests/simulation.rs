@@ -99,7 +99,7 @@ fn every_upload_is_run_once_without_faults() {
 fn documents_become_ready_on_endpoints_that_are_down_for_hours_or_flaky_unless_they_are_alone() {
     let none = FaultProfile::NONE;
     for (faults, seeds, max_alone_percent) in [
-        (none.clone().with(FaultKind::ModelDown, 1_000_000), 40, 1),
+        (none.clone().with(FaultKind::ModelDown, 1_000_000), 40, 2),
         (none.clone().with(FaultKind::InvokeRefused, 400_000), 20, 0),
         (none.with(FaultKind::ModelBroken, 30_000), 20, 0),
     ] {
