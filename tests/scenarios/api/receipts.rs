@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::{CUSTOMER, CliUser};
-use crate::support::{run, within_timeout};
+use crate::support::{run, sample, within_timeout};
 
 /// 1,000 mutations each of receipt, document and result are refused: `tests/clients/receipts.py`.
 async fn independent_verifier_agrees(files: [&Path; 4]) {
@@ -33,8 +33,9 @@ fn receipt_of_a_ready_job_is_verified_without_the_service() {
         let user = CliUser::sign_in(stack, CUSTOMER).await;
         let folder = user.directory().to_owned();
         let file = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        let sample = devstack::repo_file("samples/contracts/consulting-agreement.pdf");
-        let document = sample.to_string_lossy().into_owned();
+        // Its result is saved beside it.
+        let document = file("agreement.pdf");
+        std::fs::write(&document, sample("contracts/consulting-agreement.pdf")).unwrap();
         let upload = [
             "upload",
             &document,
@@ -42,6 +43,7 @@ fn receipt_of_a_ready_job_is_verified_without_the_service() {
             "legal-review",
             "--reference",
             "receipt",
+            "--run-anyway",
             "--wait",
         ];
         let ran = user.docket(&upload).await;

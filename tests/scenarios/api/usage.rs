@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::{Value, json};
 
 use super::{CUSTOMER, CliUser, REVIEWER, SUPPORT, call_as};
-use crate::support::{PAST_MS, reconcile, run_alone, update_row};
+use crate::support::{PAST_MS, reconcile, run_alone, sample, update_row};
 
 const HOUR_MS: u64 = 3_600_000;
 /// The month of `PAST_MS`.
@@ -14,8 +14,10 @@ const MONTH: &str = "2026-01";
 fn usage_of_a_past_hour_is_counted_and_read_by_reviewers_and_support() {
     run_alone(async |stack| {
         let reviewer = CliUser::sign_in(stack, REVIEWER).await;
-        let sample = devstack::repo_file("samples/contracts/consulting-agreement.pdf");
-        let document = sample.to_string_lossy().into_owned();
+        // Its result is saved beside it.
+        let document = reviewer.directory().join("agreement.pdf");
+        std::fs::write(&document, sample("contracts/consulting-agreement.pdf")).unwrap();
+        let document = document.to_string_lossy().into_owned();
         let upload = [
             "upload",
             &document,
@@ -23,6 +25,7 @@ fn usage_of_a_past_hour_is_counted_and_read_by_reviewers_and_support() {
             "legal-review",
             "--reference",
             "usage",
+            "--run-anyway",
             "--wait",
         ];
         let ran = reviewer.docket(&upload).await;
