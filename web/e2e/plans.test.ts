@@ -29,6 +29,8 @@ describe("plans", { skip: SKIP_REASON }, () => {
     await page.getByText("To stop reviews, choose a tenant, a pipeline or a time.").waitFor();
     assert.ok(await page.getByRole("button", { name: "Create plan" }).isDisabled());
     await page.getByRole("button", { name: "Close" }).click();
+    // The focus goes back to the button that opened it, which Enter would press again.
+    await page.getByRole("dialog").waitFor({ state: "detached" });
 
     await page.getByLabel("Tenant; empty for all").fill("acme");
     await page.keyboard.press("Enter");
