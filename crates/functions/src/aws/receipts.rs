@@ -30,6 +30,7 @@ impl<E: Environment> ObjectDigest for Aws<E> {
         const WHAT: &str = "S3 GetObject";
         let request = self.s3().get_object();
         let request = request.bucket(&location.bucket).key(&location.key);
+        let request = request.set_expected_bucket_owner(self.bucket_owner());
         let object = match request.version_id(version).send().await {
             Ok(object) => object,
             Err(error) => {
