@@ -30,6 +30,8 @@ fn uploaded_contract_becomes_ready_with_push_event_and_row() {
                 | PushMessage::Error { .. } => {}
             }
         }
+        // Failed documents of other scenarios may have opened the circuit breaker for a moment.
+        pushes.retain(|status| status != "Queued");
         // A push may arrive twice.
         pushes.dedup();
         assert_eq!(pushes, ["InProgress", "Ready"]);
