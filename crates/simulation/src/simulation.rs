@@ -500,7 +500,8 @@ impl Simulation {
 
     /// What is in progress besides running functions.
     pub(crate) fn in_progress(&self) -> impl Iterator<Item = &'static str> {
-        let checks: [(&str, fn(&Self) -> bool); 7] = [
+        type Check = fn(&Simulation) -> bool;
+        let checks: [(&str, Check); 7] = [
             ("actions of users", |it| it.actions_left > 0),
             ("a release", |it| !it.released),
             ("messages", |it| !it.queues.are_empty()),
@@ -509,7 +510,7 @@ impl Simulation {
             ("webhooks", |it| !it.receivers.have_all(&it.records)),
             ("digests", |it| !it.mailboxes.have_all(&it.records)),
         ];
-        let is_in_progress = |(_, check): &(&str, fn(&Self) -> bool)| check(self);
+        let is_in_progress = |(_, check): &(&str, Check)| check(self);
         checks
             .into_iter()
             .filter(is_in_progress)

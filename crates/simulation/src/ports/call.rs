@@ -55,13 +55,13 @@ impl Ports {
         begin: impl Fn(&mut Simulation, std::task::Waker) -> u64,
         effect: impl FnOnce(&mut Simulation) -> T,
     ) -> Result<T, Unavailable> {
-        let mut id: Option<Abandoned<'_>> = None;
+        let mut id: Option<CallInProgress<'_>> = None;
         let mut effect = Some(effect);
         let mut done = None;
         std::future::poll_fn(move |context| {
             let mut simulation = self.simulation.borrow_mut();
-            let Some(Abandoned { id, .. }) = id else {
-                id = Some(Abandoned {
+            let Some(CallInProgress { id, .. }) = id else {
+                id = Some(CallInProgress {
                     id: begin(&mut simulation, context.waker().clone()),
                     simulation: &self.simulation,
                 });
@@ -98,13 +98,14 @@ impl Ports {
     }
 }
 
-/// Drops a call for whose answer its function does not wait any more: another of several calls at once has failed.
-struct Abandoned<'a> {
+/// A call of a function. If the function does not wait for its answer any more, since another of several calls at once has
+/// failed, it is dropped.
+struct CallInProgress<'a> {
     id: u64,
     simulation: &'a RefCell<Simulation>,
 }
 
-impl Drop for Abandoned<'_> {
+impl Drop for CallInProgress<'_> {
     fn drop(&mut self) {
         if let Ok(mut simulation) = self.simulation.try_borrow_mut() {
             simulation.calls.abandon(self.id);
