@@ -70,6 +70,32 @@ pub(super) async fn begin_audit<P: KeyValueStore + Clock>(
     .await
 }
 
+/// A command that may be carried out: its job, and the audit entry that was begun.
+struct BegunCommand {
+    job: Job,
+    command: JobCommand,
+    audit: PendingAudit,
+}
+
+async fn begin<P: JobStore + KeyValueStore + Clock>(
+    ports: &P,
+    run: &RunContext<'_>,
+    principal: &Principal,
+    id: &str,
+    request: &JobCommandRequest,
+    action: AuditAction,
+) -> Result<BegunCommand, ApiError> {
+    let job = visible_job(ports, run, principal, id).await?;
+    let command = job_command(principal, &job, request)?;
+    let target = AuditTarget::job(id, &job);
+    let audit = begin_audit(ports, run, principal, action, target, request).await?;
+    Ok(BegunCommand {
+        job,
+        command,
+        audit,
+    })
+}
+
 /// Schedules another run of a `Ready` job, with the model that the endpoint serves then. Its result stays.
 ///
 /// # Errors
@@ -86,12 +112,9 @@ where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
     principal.must_be_support()?;
-    let job = visible_job(ports, run, principal, id).await?;
-    let command = job_command(principal, &job, request)?.running_again();
-    let target = AuditTarget::job(id, &job);
-    let action = AuditAction::RunAgain;
-    let audit = begin_audit(ports, run, principal, action, target, request).await?;
-    schedule(ports, run, &job, &command, audit, push_until).await
+    let mut begun = begin(ports, run, principal, id, request, AuditAction::RunAgain).await?;
+    begun.command = begun.command.running_again();
+    schedule(ports, run, begun, push_until).await
 }
 
 /// Schedules another attempt of a failed job.
@@ -111,25 +134,25 @@ pub async fn retry<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = visible_job(ports, run, principal, id).await?;
-    let command = job_command(principal, &job, request)?;
-    let target = AuditTarget::job(id, &job);
-    let audit = begin_audit(ports, run, principal, AuditAction::Retry, target, request).await?;
-    schedule(ports, run, &job, &command, audit, push_until).await
+    let begun = begin(ports, run, principal, id, request, AuditAction::Retry).await?;
+    schedule(ports, run, begun, push_until).await
 }
 
 async fn schedule<P>(
     ports: &P,
     run: &RunContext<'_>,
-    job: &Job,
-    command: &JobCommand,
-    audit: PendingAudit,
+    begun: BegunCommand,
     push_until: Timestamp,
 ) -> Result<JobCommandResult, ApiError>
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let outcome = match retry_job(ports, run, command).await {
+    let BegunCommand {
+        job,
+        command,
+        audit,
+    } = begun;
+    let outcome = match retry_job(ports, run, &command).await {
         Ok(outcome) => outcome,
         Err(error) => {
             return Err(audit.refuse(ports, ApiError::from(error)).await);
@@ -162,7 +185,7 @@ where
                         .to_owned(),
                 ));
             }
-            Ok(command_result(job, true))
+            Ok(command_result(&job, true))
         }
         RetryResult::Refused(job, reason) => {
             Err(audit.refuse(ports, refusal(&job, reason, "run")).await)
@@ -190,10 +213,11 @@ where
     P: JobStore + JobIndex + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
     principal.must_be_support()?;
-    let job = visible_job(ports, run, principal, id).await?;
-    let command = job_command(principal, &job, request)?;
-    let target = AuditTarget::job(id, &job);
-    let audit = begin_audit(ports, run, principal, AuditAction::Urgent, target, request).await?;
+    let BegunCommand {
+        job,
+        command,
+        audit,
+    } = begin(ports, run, principal, id, request, AuditAction::Urgent).await?;
     if urgent_jobs(ports, &job.pipeline).await? >= usize::from(MAX_URGENT) {
         let refused = ApiError::Refused(format!(
             "{MAX_URGENT} jobs of this pipeline are urgent already; wait until some of them have started"
@@ -251,10 +275,8 @@ pub async fn cancel<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let job = visible_job(ports, run, principal, id).await?;
-    let command = job_command(principal, &job, request)?;
-    let target = AuditTarget::job(id, &job);
-    let audit = begin_audit(ports, run, principal, AuditAction::Cancel, target, request).await?;
+    let BegunCommand { command, audit, .. } =
+        begin(ports, run, principal, id, request, AuditAction::Cancel).await?;
     match cancel_job(ports, run, &command).await {
         Ok(CancelResult::Cancelled(job)) => {
             let outcome = if job.is_cancelled_without_run() {

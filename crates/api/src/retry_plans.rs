@@ -7,7 +7,7 @@
 
 use tracing::warn;
 
-use super::audit::{self, AuditTarget};
+use super::audit::{self, AuditTarget, PendingAudit};
 use super::job_list::{JobScan, label, scan_jobs};
 use super::retention::is_document_expired;
 use super::summary::count_jobs_by;
@@ -234,6 +234,23 @@ async fn get<P: KeyValueStore>(
     })
 }
 
+/// Begins the audit entry of a change of a plan, with the plan's reason.
+async fn begin_audit<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    id: &str,
+    plan: &PlanRecord,
+    action: AuditAction,
+) -> Result<PendingAudit, ApiError> {
+    let target = AuditTarget {
+        id,
+        tenant: None,
+        pipeline: plan.filter.pipeline.as_deref(),
+    };
+    audit::begin(ports, pipelines, principal, action, target, &plan.reason).await
+}
+
 /// A plan with the progress of its jobs.
 ///
 /// # Errors
@@ -270,19 +287,13 @@ where
         if plan.stopped_at.is_some() {
             break;
         }
-        let reason = plan.reason.clone();
-        let target = AuditTarget {
-            id,
-            tenant: None,
-            pipeline: plan.filter.pipeline.as_deref(),
-        };
-        let audit = audit::begin(
+        let audit = begin_audit(
             ports,
             pipelines,
             principal,
+            id,
+            &plan,
             AuditAction::StopPlan,
-            target,
-            &reason,
         )
         .await?;
         // First what the commands look at.
@@ -324,19 +335,13 @@ where
         ));
     }
     if plan.applied_at.is_none() {
-        let reason = plan.reason.clone();
-        let target = AuditTarget {
-            id,
-            tenant: None,
-            pipeline: plan.filter.pipeline.as_deref(),
-        };
-        let audit = audit::begin(
+        let audit = begin_audit(
             ports,
             pipelines,
             principal,
+            id,
+            &plan,
             AuditAction::ApplyPlan,
-            target,
-            &reason,
         )
         .await?;
         plan.applied_at = Some(ports.now());

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use calendar::Month;
+pub use calendar::{Month, date};
 pub use count::count_hours;
 pub use report::report;
 

@@ -15,24 +15,30 @@ pub struct Month {
     month: u64,
 }
 
+/// The year, month and day of month of a day counted from 1970-01-01 (`civil_from_days` of H. Hinnant, "chrono-Compatible
+/// Low-Level Date Algorithms").
+pub const fn date(days: u64) -> (u64, u64, u64) {
+    // From 1 March of a year that 400 divides.
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let of_era = days % 146_097;
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day)
+}
+
 impl Month {
     /// The month of a time, and the day in it from 1.
     pub fn of(at: Timestamp) -> (Self, u32) {
-        let days = at.0 / DAY_MS;
-        // Days from 1 March of a year that 400 divides (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
-        let shifted = days + 719_468;
-        let era = shifted / 146_097;
-        let of_era = shifted % 146_097;
-        let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-        let of_year = of_era - (365 * year + year / 4 - year / 100);
-        let from_march = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * from_march + 2) / 5 + 1;
-        let month = if from_march < 10 {
-            from_march + 3
-        } else {
-            from_march - 9
-        };
-        let year = year + era * 400 + u64::from(month <= 2);
+        let (year, month, day) = date(at.0 / DAY_MS);
         (Self { year, month }, u32::try_from(day).unwrap_or(1))
     }
 

@@ -1,5 +1,6 @@
 //! Formats and parses times. All exact times are UTC.
 
+use api::usage::date;
 use jobs::view::ReadyByView;
 
 const SECOND: u64 = 1000;
@@ -37,25 +38,6 @@ pub(crate) fn utc_time(at: u64) -> String {
         second / 60 % 60,
         second % 60
     )
-}
-
-/// The date of a day counted from 1970-01-01 (`civil_from_days` of H. Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms").
-const fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 {
-        shifted + 3
-    } else {
-        shifted - 9
-    };
-    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-    (year, month, day)
 }
 
 /// The number of days from 1970-01-01 to a date; `None` if the calendar has no such date.

@@ -11,7 +11,7 @@ use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::warn;
 
-use super::batch::{MessageFailure, Settled, settle};
+use super::batch::SettledMessages;
 use super::report::count;
 use super::sqs_message::SqsMessageExt;
 use super::{EMAIL_OFF, lease_expiry};
@@ -84,21 +84,13 @@ where
 {
     let ports = &app.ports;
     let deadline = event.context.deadline;
-    let mut response = SqsBatchResponse::default();
-    let (mut quarantined, mut redelivered) = (0, 0);
+    let mut settled = SettledMessages::default();
     for message in &event.payload.records {
         let parsed = match DigestMessage::parse(message.text()) {
             Ok(Some(parsed)) => parsed,
             Ok(None) => continue,
             Err(problem) => {
-                let failure = MessageFailure::Malformed(problem);
-                match settle(ports, QUEUE, message, &failure).await {
-                    Settled::Quarantined => quarantined += 1,
-                    Settled::Redelivered => {
-                        redelivered += 1;
-                        response.add_failure(message.id());
-                    }
-                }
+                settled.malformed(ports, QUEUE, message, problem).await;
                 continue;
             }
         };
@@ -106,21 +98,11 @@ where
             Ok(report) => emit_report(app, report),
             Err(problem) => {
                 warn!(problem, "digests were not completed and come back");
-                redelivered += 1;
-                response.add_failure(message.id());
+                settled.redeliver(message);
             }
         }
     }
-    emit(
-        Has::<variable::ServiceName>::value(&*app.environment),
-        ports.now().0,
-        Dimension::Queue(QUEUE),
-        &[
-            (Metric::Quarantined, count(quarantined)),
-            (Metric::Redelivered, count(redelivered)),
-        ],
-    );
-    Ok(response)
+    Ok(settled.finish(app, QUEUE))
 }
 
 async fn process<P, E>(

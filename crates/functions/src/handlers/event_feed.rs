@@ -1,6 +1,6 @@
 //! Function `event-feed`: adds the events of the bus to the feeds of their tenants.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use api::digests;
 use api::digests::ports::DigestQueue;
@@ -15,13 +15,11 @@ use serde::Deserialize;
 use tracing::{info, warn};
 
 use super::EMAIL_OFF;
-use super::batch::{MessageFailure, Settled, settle};
-use super::report::count;
+use super::batch::SettledMessages;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
 use crate::config::{Has, variable};
 use crate::environment;
-use crate::metrics::{Dimension, Metric, emit};
 
 environment! {
     pub struct Environment {
@@ -75,8 +73,7 @@ where
     let ports = &app.ports;
     let sends_digests = Has::<variable::EmailSender>::value(&*app.environment) != EMAIL_OFF;
     let messages = &event.payload.records;
-    let mut redelivered = BTreeSet::new();
-    let mut quarantined = 0;
+    let mut settled = SettledMessages::default();
     let mut feeds: BTreeMap<Tenant, (Vec<usize>, Vec<NewEvent>)> = BTreeMap::new();
     for (index, message) in messages.iter().enumerate() {
         match parse(message.text()) {
@@ -85,13 +82,7 @@ where
                 indexes.push(index);
                 events.push(event);
             }
-            Err(problem) => {
-                let failure = MessageFailure::Malformed(problem);
-                match settle(ports, QUEUE, message, &failure).await {
-                    Settled::Redelivered => _ = redelivered.insert(index),
-                    Settled::Quarantined => quarantined += 1,
-                }
-            }
+            Err(problem) => settled.malformed(ports, QUEUE, message, problem).await,
         }
     }
     for (tenant, (indexes, events)) in feeds {
@@ -99,24 +90,13 @@ where
             Ok(()) => info!(tenant = %tenant, events = events.len(), "events added to the feed"),
             Err(error) => {
                 warn!(tenant = %tenant, error = %error, "events were not added to the feed and come back");
-                redelivered.extend(indexes);
+                for index in indexes {
+                    settled.redeliver(&messages[index]);
+                }
             }
         }
     }
-    emit(
-        Has::<variable::ServiceName>::value(&*app.environment),
-        ports.now().0,
-        Dimension::Queue(QUEUE),
-        &[
-            (Metric::Quarantined, count(quarantined)),
-            (Metric::Redelivered, count(redelivered.len())),
-        ],
-    );
-    let mut response = SqsBatchResponse::default();
-    for index in redelivered {
-        response.add_failure(messages[index].id());
-    }
-    Ok(response)
+    Ok(settled.finish(app, QUEUE))
 }
 
 /// Adds events to a feed, and tells those who read it.

@@ -11,7 +11,7 @@ use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::warn;
 
-use super::batch::{MessageFailure, Settled, settle};
+use super::batch::SettledMessages;
 use super::lease_expiry;
 use super::report::count;
 use super::sqs_message::SqsMessageExt;
@@ -60,20 +60,12 @@ where
     let deadline = event.context.deadline;
     let setting = Has::<variable::WebhookReceivers>::value(&*app.environment);
     let allowed = AllowedReceivers::from_setting(setting);
-    let mut response = SqsBatchResponse::default();
-    let (mut quarantined, mut redelivered) = (0, 0);
+    let mut settled = SettledMessages::default();
     for message in &event.payload.records {
         let (id, instruction) = match Instruction::parse(message.text()) {
             Ok(parsed) => parsed,
             Err(problem) => {
-                let failure = MessageFailure::Malformed(problem);
-                match settle(ports, QUEUE, message, &failure).await {
-                    Settled::Quarantined => quarantined += 1,
-                    Settled::Redelivered => {
-                        redelivered += 1;
-                        response.add_failure(message.id());
-                    }
-                }
+                settled.malformed(ports, QUEUE, message, problem).await;
                 continue;
             }
         };
@@ -90,21 +82,11 @@ where
             Ok(report) => emit_report(app, &report),
             Err(error) => {
                 warn!(webhook.id = %id, error = %error, "a delivery was not completed and comes back");
-                redelivered += 1;
-                response.add_failure(message.id());
+                settled.redeliver(message);
             }
         }
     }
-    emit(
-        Has::<variable::ServiceName>::value(&*app.environment),
-        ports.now().0,
-        Dimension::Queue(QUEUE),
-        &[
-            (Metric::Quarantined, count(quarantined)),
-            (Metric::Redelivered, count(redelivered)),
-        ],
-    );
-    Ok(response)
+    Ok(settled.finish(app, QUEUE))
 }
 
 fn emit_report<P, E>(app: &App<P, E>, report: &api::webhooks::DeliveryReport)
