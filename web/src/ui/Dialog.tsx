@@ -1,7 +1,7 @@
 /** A modal `<dialog>`: the browser traps the focus, makes the rest of the page inert, and closes it on Escape. */
 
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
 
 export function Dialog({
@@ -14,7 +14,8 @@ export function Dialog({
   children: ComponentChildren;
 }): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // A layout effect: what useEffect cleans up runs after the next frame, when the reader may be typing elsewhere.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement as HTMLElement | null;
     dialog?.showModal();
