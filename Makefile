@@ -146,6 +146,8 @@ doc:
 deny: export PATH := $(CURDIR)/target/venv-check/bin:$(CURDIR)/target/venv-supply-chain/bin:$(PATH)
 deny: venv-check venv-supply-chain ## check dependencies: bans, licences, sources, advisories, one set of features
 	$(call say,dependencies)
+# cargo-deny looks at the crates of all platforms, and a build downloads those of its own.
+	@$(CARGO) fetch --locked --quiet
 	@cargo deny --offline --log-level error check bans licenses sources
 	@cargo deny --offline --log-level error --manifest-path crates/jobs/Cargo.toml --config crates/jobs/deny.toml check bans
 	@cargo deny --offline --log-level error --manifest-path crates/api/Cargo.toml --config crates/jobs/deny.toml check bans

@@ -60,8 +60,12 @@ pub(super) async fn until_ended(
     }
 }
 
-/// The job's state. The waiting time changes all the time, so it is added only where a message replaces the one before.
+/// The job's state. Without a job the event of the upload has not arrived: the service cannot know that the file is there,
+/// but this command sent it. The waiting time changes all the time, so it is added only where a message replaces the one before.
 fn describe(detail: &JobDetail, with_duration: bool) -> String {
+    if detail.job.is_none() {
+        return "its job starts in a few seconds".to_owned();
+    }
     let explanation = &detail.explanation;
     match &explanation.waiting {
         Some(waiting) if with_duration => format!(

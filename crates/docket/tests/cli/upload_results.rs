@@ -26,6 +26,12 @@ fn serve_result(setup: &Setup, id: &str, text: &str) {
 fn upload_with_wait_saves_the_result_next_to_the_document() {
     let setup = Setup::signed_in();
     let file = setup.file("contract.pdf", &document(1000));
+    // Before the upload's event has arrived, the service knows no job.
+    let mut without_job = detail("job-1", "InProgress");
+    without_job["job"] = json!(null);
+    setup
+        .service
+        .respond_once("GET /jobs/job-1", 200, &without_job);
     for status in ["InProgress", "Ready"] {
         setup
             .service
@@ -34,6 +40,10 @@ fn upload_with_wait_saves_the_result_next_to_the_document() {
     serve_result(&setup, "job-1", "{\"risk\": \"none\"}");
     let output = upload(&setup, &file, &["--wait"]);
     assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(
+        output.stderr.contains("its job starts in a few seconds"),
+        "{output:?}"
+    );
     assert!(output.stderr.contains("it is InProgress"), "{output:?}");
     assert!(output.stdout.contains("ready, saved as"), "{output:?}");
     let saved = std::fs::read_to_string(setup.home.join("contract.json")).unwrap();
