@@ -21,6 +21,9 @@ use std::time::Duration;
 pub const SETTLE: Duration = Duration::from_secs(40);
 /// The number rises without such a pause if the oldest open job is older than this.
 pub const MAX_SETTLE: Duration = Duration::from_secs(120);
+/// What of the time to drain is kept for uploads that arrive after the number has risen, while the endpoint rejects
+/// changes: a tenth, and at most this.
+pub const MAX_RESERVE: Duration = Duration::from_secs(30);
 /// Averages of fewer measurements are not used.
 pub const MIN_MEASURED_RUNS: u32 = 20;
 pub const MIN_MEASURED_COLD_STARTS: u32 = 3;
@@ -278,10 +281,11 @@ fn wanted(input: &CapacityInput) -> u64 {
     u64::try_from(wanted).unwrap_or(u64::MAX)
 }
 
-/// The time in which new instances should end the work. It is at least a cold start: an instance that starts for longer
-/// than it works costs more than it helps.
+/// The time in which new instances should end the work that is open now. Before the reserve it is at least a cold start:
+/// an instance that starts for longer than it works costs more than it helps.
 fn drain(input: &CapacityInput) -> Duration {
-    input.objective.drain_within.max(cold_start(input))
+    let drain = input.objective.drain_within.max(cold_start(input));
+    drain - (drain / 10).min(MAX_RESERVE)
 }
 
 fn run(input: &CapacityInput) -> Duration {
