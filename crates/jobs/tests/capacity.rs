@@ -236,9 +236,9 @@ fn burst_out_of_zero_gets_what_drains_it_in_time() {
     let decision = decide(&input);
     assert_eq!(decision.instances, 3, "{decision:?}");
     assert!(
-        decision
-            .reason
-            .starts_with("16 open jobs of about 45 s are 12 min of work, to be ended within 4 min 30 s"),
+        decision.reason.starts_with(
+            "16 open jobs of about 45 s are 12 min of work, to be ended within 4 min 30 s"
+        ),
         "{decision:?}"
     );
     assert!(!decision.reason.contains("pipelines.toml"), "{decision:?}");

@@ -18,6 +18,8 @@ async fn failed_job(user: &CliUser) -> Value {
             &sample("bad/broken.pdf"),
             "-p",
             "legal-review",
+            // Another scenario may have the same document under way.
+            "--run-anyway",
             "--wait",
             "--json",
         ])

@@ -48,6 +48,8 @@ pub(crate) const SAVE: &str = "DynamoDB UpdateItem";
 const NOT_RETRIED: [&str; 2] = [INVOKE, PUSH];
 const MAX_CONCURRENT_UPLOADS: usize = 8;
 const EVENT_CHECK_INTERVAL: Duration = Duration::from_millis(300);
+/// How long after the end of a job its push may come.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A path of documents through one function, and how they end.
 pub(crate) struct FaultMatrix {
@@ -136,16 +138,25 @@ impl FaultMatrix {
         );
     }
 
-    /// The calls that the function makes about a document without faults.
+    /// The calls that the function makes about a document without faults. On a busy stack another function may do a part of
+    /// the work, for example release the document. Then another document is tried.
     async fn record_calls(&self, stack: &FaultStack) -> Vec<String> {
-        let case = self.case(stack, "no-fault", None);
-        self.process(stack, std::slice::from_ref(&case)).await;
-        let calls = until("the last call, which is a push", async || {
-            let calls = stack.proxy.state().calls(self.function, Some(&case.job));
-            calls
-                .last()
-                .is_some_and(|last| last == PUSH)
-                .then_some(calls)
+        let mut tried = 0;
+        let calls = until("a document whose last call is a push", async || {
+            tried += 1;
+            let case = self.case(stack, &format!("no-fault-{tried}"), None);
+            self.process(stack, std::slice::from_ref(&case)).await;
+            let give_up = Instant::now() + PUSH_TIMEOUT;
+            loop {
+                let calls = stack.proxy.state().calls(self.function, Some(&case.job));
+                if calls.last().is_some_and(|last| last == PUSH) {
+                    return Some(calls);
+                }
+                if Instant::now() > give_up {
+                    return None;
+                }
+                tokio::time::sleep(EVENT_CHECK_INTERVAL).await;
+            }
         })
         .await;
         eprintln!(
