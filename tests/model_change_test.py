@@ -163,7 +163,7 @@ class ModelChanges(Case):
         self.assertEqual(len(cli.changed["docket-legal-review"]), 2)
         self.assertEqual(cli.paused(), [SUPPORT])
 
-    def test_somebody_who_resumes_it_is_obeyed(self):
+    def test_a_resume_by_support_is_obeyed(self):
         cli = self.deployed(polls={"docket-legal-review": 300})
         executed = cli.cloudformation_execute_change_set
 
@@ -173,7 +173,7 @@ class ModelChanges(Case):
 
         cli.cloudformation_execute_change_set = resumed
         self.run_with(cli, **with_image(2))
-        self.assertIn("docket-legal-review: its pause has ended, or somebody has resumed it; documents may meet either version", self.said)
+        self.assertIn("docket-legal-review: its pause has ended, or support has resumed it; documents may meet either version", self.said)
         self.assertEqual(cli.paused(), OTHERS)
 
     def test_changes_of_others_at_the_same_moment_are_kept(self):

@@ -102,7 +102,7 @@ class ModelChange:
             if now >= held.renew_at:
                 held.renew_at = now + RENEW_SECONDS
                 if not self._renew(held):
-                    self.say(f"{held.endpoint}: its pause has ended, or somebody has resumed it; documents may meet either version")
+                    self.say(f"{held.endpoint}: its pause has ended, or support has resumed it; documents may meet either version")
                     del self.held[held.endpoint]
 
     def _has_moved(self, endpoint):
@@ -143,7 +143,7 @@ class ModelChange:
         return without(lines, held.pipelines) + [line(pipeline, until, now, self.actor, held.endpoint) for pipeline in held.pipelines]
 
     def _renew(self, held):
-        """Gives our pauses a later end. Returns False if somebody has resumed the pipelines meanwhile."""
+        """Gives our pauses a later end. Returns False if support has resumed the pipelines meanwhile."""
         now = self.clock() * 1000
         is_held = lambda lines: any(is_of(text, held.pipelines) and int(text.split("\t")[1]) > now for text in lines)  # noqa: E731
         return self._change(lambda lines: self._with_pauses(lines, held) if is_held(lines) else None)
