@@ -25,7 +25,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: cdk-modules help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
+.PHONY: cdk-modules help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -238,6 +238,9 @@ bench-plan: ## compare the plans of docket plan with the replay on 50 held-out d
 bench-push: package ## measure how long a result takes to reach a page, above an empty chain (2 min)
 	@$(CARGO) build $(TESTS) --example push
 	@"$(TARGET)/release/examples/push"
+
+bench-release: package ## measure how soon the next queued job is released when an attempt ends, on a local stack (5 min)
+	@.venv/bin/python benches/release_latency.py
 
 # Days per kind.
 READY_BY_SEEDS = $(if $(filter file,$(origin SEEDS)),200,$(SEEDS))

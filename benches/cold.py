@@ -6,7 +6,7 @@
 
 For each function it prints the instructions from the start of its process until its first signed AWS call is answered
 over TLS (under valgrind), and the size of its zip. Then it prints the AWS calls and DynamoDB capacity units of one job
-from upload to `Ready`, counted by proxies on the local stack. Exit status: 0 if all budgets are met, 1 if one is
+from upload to `Ready`, counted by proxies on the local stack, and what a job costs that waits for its turn. Exit status: 0 if all budgets are met, 1 if one is
 exceeded, 2 if something could not be measured.
 
 Needs valgrind and openssl, besides what `make package` needs. Standard library only.
@@ -21,9 +21,12 @@ import build
 import certificates
 import cold_start
 import job_cost
+from proxies import Usage
 
 MAX_INSTRUCTIONS = 6_000_000
 MAX_WRITE_UNITS = 9
+# More, if it waits for its turn (ADR 33).
+MAX_WRITE_UNITS_OF_QUEUE = 3
 # One write unit, so that each of the three writes of the row costs one.
 MAX_ROW_BYTES = 1024
 # Without those of connection rows, which grow with the number of open pages.
@@ -96,13 +99,8 @@ def one_job(report: Report) -> None:
     if usage.problems:
         raise RuntimeError("; ".join(usage.problems))
     print("\nOne job from upload to Ready, without faults, one page open")
-    total = {}
-    for function, calls in sorted(usage.calls.items()):
-        print(f"  {function}")
-        for call, times in sorted(calls.items()):
-            print(f"    {times} x {call}")
-            total[call] = total.get(call, 0) + times
-    writes = sum(usage.table_writes.values()) + sum(usage.index_writes.values())
+    total = print_calls(usage)
+    writes = write_units(usage)
     index_text = ", ".join(f"{name} {units}" for name, units in sorted(usage.index_writes.items()))
     print(f"  write units: {sum(usage.table_writes.values())} of tables, and of indexes {index_text}")
     report.line("AWS calls", sum(total.values()), float("inf"))
@@ -113,6 +111,34 @@ def one_job(report: Report) -> None:
     report.line("DynamoDB read units of connection rows", watching, float("inf"))
     for call in sorted(MAX_CALLS.keys() | {call for call in total if call.startswith("S3 ")}):
         report.line(call, total.get(call, 0), MAX_CALLS.get(call, 0))
+
+    queued = measured.queued
+    if queued.problems:
+        raise RuntimeError("; ".join(queued.problems))
+    print("\nOne job that waits for its turn, with the release of it alone")
+    waited = print_calls(queued)
+    report.line("AWS calls", sum(waited.values()), float("inf"))
+    report.line("DynamoDB write units", write_units(queued), writes + MAX_WRITE_UNITS_OF_QUEUE)
+    read = sum(queued.reads.values()) - queued.reads[measured.connections_table]
+    report.line("DynamoDB read units without connection rows", read, float("inf"))
+    for call, limit in sorted(MAX_CALLS.items()):
+        report.line(call, waited.get(call, 0), limit + (call == "S3 HeadObject"))  # the input again, before the call
+
+
+def print_calls(usage: Usage) -> dict[str, int]:
+    """Prints the calls of each function. Returns their sum by call."""
+    total: dict[str, int] = {}
+    for function, calls in sorted(usage.calls.items()):
+        print(f"  {function}")
+        for call, times in sorted(calls.items()):
+            print(f"    {times} x {call}")
+            total[call] = total.get(call, 0) + times
+    return total
+
+
+def write_units(usage: Usage) -> float:
+    """Of tables and indexes."""
+    return sum(usage.table_writes.values()) + sum(usage.index_writes.values())
 
 
 def main() -> int:

@@ -1,4 +1,5 @@
-"""Counts the AWS calls and DynamoDB units of one job from upload to `Ready` on the local stack, with one page open."""
+"""Counts the AWS calls and DynamoDB units of one job from upload to `Ready` on the local stack, with one page open: of one that
+is sent at once, and of one that waits for its turn first."""
 
 from contextlib import contextmanager
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ DEVSTACK = TARGET / "release" / "devstack"
 STACK_FOLDER = ROOT / ".docket" / "up"
 SAMPLE = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 TENANT = "acme"
+PIPELINE = "legal-review"
 TIMEOUT_SECONDS = 120
 # Services whose address the functions read from AWS_ENDPOINT_URL_<service> (AWS SDKs and Tools Reference Guide).
 SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
@@ -28,26 +30,33 @@ SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
 @dataclass(frozen=True)
 class JobCost:
     usage: Usage
+    queued: Usage  # of a job that waited, with the release that let it go on
     jobs_table: str
     connections_table: str
 
 
 def measure() -> JobCost:
-    """Starts a stack, runs two jobs and counts the second. Raises RuntimeError."""
+    """Starts a stack, runs three jobs and counts the second and the third. Raises RuntimeError."""
     with stack() as running, page() as seen:
         outputs = running["outputs"]
         tables = {name: describe(running, name) for key, name in outputs.items() if key.endswith("TableName")}
         proxies = CountingProxies(running["url"], running["endpoints_url"], tables)
         try:
+            # What a schedule calls is not part of a job, and would change the window.
+            aws(running, "lambda", "put-function-concurrency", "--function-name", "docket-capacity", "--reserved-concurrent-executions", "0")
             for function in functions():
                 redirect(running, function, proxies.proxy(function))
             # The first job starts the processes and opens connections, which is not part of the cost of a job.
             run_job(running, seen, "warm-up.pdf")
             proxies.reset()
             run_job(running, seen, "measured.pdf")
+            usage = proxies.usage
+            fill_window(running)
+            proxies.reset()
+            run_queued_job(running, seen, "queued.pdf")
         finally:
             proxies.close()
-        return JobCost(proxies.usage, outputs["JobsTableName"], outputs["ConnectionsTableName"])
+        return JobCost(usage, proxies.usage, outputs["JobsTableName"], outputs["ConnectionsTableName"])
 
 
 @contextmanager
@@ -114,7 +123,34 @@ def until(lines: queue.Queue, wanted, what: str) -> str:
 
 def run_job(running: dict[str, Any], seen: queue.Queue, name: str) -> None:
     """Uploads a contract and waits until its job is `Ready` and all queues are empty."""
+    upload(running, name)
+    wait_for_end(running, seen, name)
+
+
+def run_queued_job(running: dict[str, Any], seen: queue.Queue, name: str) -> None:
+    """The same while the window is full: its job waits, and is released."""
+    upload(running, name)
+    until(seen, lambda line: name in line and "  Queued " in line, f"the queueing of {name}")
+    release = json.dumps({"release": PIPELINE})
+    aws(running, "sqs", "send-message", "--queue-url", running["outputs"]["ChecksQueueUrl"], "--message-body", release, "--endpoint-url", running["url"])
+    wait_for_end(running, seen, name)
+
+
+def upload(running: dict[str, Any], name: str) -> None:
+    """Uploads a contract."""
     aws(running, "s3", "cp", str(SAMPLE), f"s3://{running['outputs']['JobsBucketName']}/inbound/{TENANT}/{name}")
+
+
+def fill_window(running: dict[str, Any]) -> None:
+    """Writes what function `capacity` writes when the window of the pipeline is full (crates/jobs/src/window.rs)."""
+    until = int((time.time() + 600) * 1000)
+    line = f">{PIPELINE}\tfull\t{until}\t4\t540"
+    item = {"pk": {"S": "pauses"}, "sk": {"S": "now"}, "body": {"S": line}, "revision": {"N": "1000"}, "expires_at": {"N": str(until // 1000)}}
+    aws(running, "dynamodb", "put-item", "--table-name", running["outputs"]["RecordsTableName"], "--item", json.dumps(item))
+
+
+def wait_for_end(running: dict[str, Any], seen: queue.Queue, name: str) -> None:
+    """Waits until the job is `Ready` and all queues are empty."""
     line = until(seen, lambda line: name in line and any(f"  {end} " in line for end in ("Ready", "Failed")), f"the end of {name}")
     if "  Ready " not in line:
         raise RuntimeError(f"the job did not become ready: {line}")

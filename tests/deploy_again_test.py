@@ -31,16 +31,16 @@ def no(question):
 
 
 class Killed(Case):
-    """Runs that end with SIGKILL at each command, before or after its effect, and the runs after them."""
+    """Runs that end with SIGKILL at each command, before or after its effect."""
 
-    def killed(self, cli, number, after):
+    def killed(self, cli, number, after, **changes):
         """The account after a run that was killed at a command; None if it ended before."""
         cli.kill_at, cli.kill_after, cli.file = number, after, str(self.root / "account")
         pathlib.Path(cli.file).write_bytes(pickle.dumps(cli))
         child = os.fork()
         if child == 0:
             try:
-                self.run_with(cli)
+                self.run_with(cli, **changes)
             except plan.Refusal:
                 pass
             finally:
@@ -53,16 +53,20 @@ class Killed(Case):
         found.kill_at, found.file = None, None
         return found
 
-    def each(self, begin):
+    def each(self, begin, **changes):
         """Accounts after a run that was killed at each command in turn, with words that say where."""
         ends = 0
         for after in (False, True):
             for number in range(1, 1000):
-                if (found := self.killed(begin(), number, after)) is None:
+                if (found := self.killed(begin(), number, after, **changes)) is None:
                     break
                 ends += 1
                 yield f"{'after' if after else 'before'} command {number}", found
         self.assertGreater(ends, 30, "even one that fails early has more commands than that")
+
+
+class AfterKills(Killed):
+    """The runs after them."""
 
     def test_a_second_run_deploys_whatever_the_first_had_done(self):
         whole = account()

@@ -29,6 +29,11 @@ class Account:
         self.invalid, self.warnings = {}, {}  # by stack: what validation says
         self.endpoint_config, self.open, self.open_probes, self.probe_status, self.push = "EndpointConfig-2", 0, 0, "Ready", "push"
         self.breaks = 0  # how often the connection of the page breaks
+        self.pauses, self.audits = None, []  # the record of pauses, as an item; entries of the audit log
+        self.at_endpoint = [0]  # attempts at the endpoint, one reading after another; the last one stays
+        self.variant_statuses = []  # what a describe-endpoint says about an update, one after another
+        self.polls = {}  # by stack: how often it is described while an operation is in progress, if not POLLS
+        self.changed = {}  # by stack: the pauses when its change was executed
         self.refusals = []  # errors of the next calls, in order; None for an answer
         self.kill_at, self.kill_after, self.file = None, False, None
 
@@ -130,7 +135,16 @@ class Account:
             return {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes. Submit different information to create a change set."}
         if found["stack"] in self.invalid:
             return {"Status": "FAILED", "StatusReason": "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]"}
-        return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": []}
+        return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": self._changes(found)}
+
+    def _changes(self, change_set):
+        """A new image makes a new configuration of the endpoint."""
+        image = lambda rows: [row["ParameterValue"] for row in rows or [] if row["ParameterKey"] == "ImageUri"]  # noqa: E731
+        before = self.stacks[change_set["stack"]]["parameters"]
+        if not before or image(before) == image(change_set["parameters"]):
+            return []
+        config = {"Action": "Modify", "LogicalResourceId": "EndpointConfig", "ResourceType": "AWS::SageMaker::EndpointConfig", "Replacement": "True"}
+        return [{"Type": "Resource", "ResourceChange": config}]
 
     def cloudformation_describe_events(self, _, values):
         found = self.change_sets[values["--change-set-name"].removeprefix("arn:")]["stack"]
@@ -142,10 +156,11 @@ class Account:
         found = self.change_sets.pop(values["--change-set-name"])
         name, token = found["stack"], values["--client-request-token"]
         stack = self.stacks[name]
+        self.changed[name] = self.paused()
         verb = "CREATE" if stack["status"] == "REVIEW_IN_PROGRESS" else "UPDATE"
         self.operations += 1
         self.event(name, name, f"{verb}_IN_PROGRESS", token)
-        stack.update(status=f"{verb}_IN_PROGRESS", then=f"{verb}_COMPLETE", polls=POLLS)
+        stack.update(status=f"{verb}_IN_PROGRESS", then=f"{verb}_COMPLETE", polls=self.polls.get(name, POLLS))
         if name in self.faults:
             self.event(name, "First", f"{verb}_FAILED", token, self.faults[name])
             self.event(name, "Later", f"{verb}_FAILED", token, f"Resource {verb.lower()} cancelled")
@@ -233,10 +248,29 @@ class Account:
         name = values["--endpoint-name"]
         return {
             "EndpointName": name, "EndpointArn": f"arn:aws:sagemaker:eu-central-1:{self.number}:endpoint/{name}", "EndpointStatus": "InService",
-            "EndpointConfigName": self.endpoint_config, "CreationTime": NOW, "LastModifiedTime": NOW,
+            "EndpointConfigName": self.endpoint_config, "CreationTime": NOW, "LastModifiedTime": NOW, **self._update(),
         }  # fmt: skip
 
-    def dynamodb_put_item(self, *_):
+    def _update(self):
+        if not self.variant_statuses:
+            return {}
+        variant = {"VariantName": "main", "VariantStatus": [{"Status": self.variant_statuses.pop(0)}]}
+        return {"PendingDeploymentSummary": {"EndpointConfigName": "EndpointConfig-3", "ProductionVariants": [variant]}}
+
+    def paused(self):
+        """The lines of the record of pauses."""
+        return self.pauses["body"]["S"].splitlines() if self.pauses else []
+
+    def dynamodb_put_item(self, _, values):
+        item = json.loads(values["--item"])
+        if item["pk"]["S"] == "audit":
+            self.audits.append(json.loads(item["body"]["S"]))
+        if item["pk"]["S"] == "pauses":
+            revision = int(self.pauses["revision"]["N"]) if self.pauses else 0
+            assert "--condition-expression" in values
+            if int(item["revision"]["N"]) != revision + 1:
+                raise self.error("An error occurred (ConditionalCheckFailedException) when calling the PutItem operation: The conditional request failed")
+            self.pauses = item
         return {}
 
     def dynamodb_describe_table(self, *_):
@@ -253,7 +287,11 @@ class Account:
         return {"Items": [{"job_id": {"S": "j"}}] if wanted in asked and self.probe_status else []}
 
     def dynamodb_scan(self, _, values):
+        if "sent_s" in values.get("--filter-expression", ""):
+            return {"Count": self.at_endpoint.pop(0) if len(self.at_endpoint) > 1 else self.at_endpoint[0]}
         return {"Count": self.open if values["--index-name"] == "by_next_check" else 0}
 
-    def dynamodb_get_item(self, *_):
+    def dynamodb_get_item(self, _, values):
+        if "pauses" in values["--key"]:
+            return {"Item": self.pauses} if self.pauses else {}
         return {"Item": {"job_id": {"S": "j"}, "status": {"S": self.probe_status}, "input": {"M": {"key": {"S": self.uploaded}}}}}

@@ -9,7 +9,8 @@ is the guide.
 An environment is a file infra/environments/<environment>.json, or the path of such a file. In a release the same program is
 docket-deploy (docs/deploy.md, Releases). Every step can be repeated: it changes nothing that is
 already as it should be. Environment variables: YES=1 answers yes to every question; PROBE_MINUTES limits how long the
-probe at the end waits for its result (default 30: a cold start takes 5 to 15 minutes); PROBE=0 skips the probe.
+probe at the end waits for its result (default 30: a cold start takes 5 to 15 minutes); PROBE=0 skips the probe;
+DRAIN_MINUTES says after how long it asks whether to change a model under attempts that have not ended (default 60).
 Exit status: 0 when done; 1 when something failed, was refused, or was answered with no; 2 for a wrong command line.
 """
 
@@ -24,6 +25,7 @@ import iam  # noqa: E402  the folder is run as a program
 import plan  # noqa: E402
 from bucket import ExistingBucket  # noqa: E402
 from cli import Aws, AwsError, Patient  # noqa: E402
+from model_change import ModelChange  # noqa: E402
 from page import Page  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
 from preflight import Preflight  # noqa: E402
@@ -44,7 +46,7 @@ class Deployment:
         self.aws = Patient(aws, environment.given["account"], say, sleep, clock)
         folder = folder or ROOT / "target" / "deploy" / environment.name
         self.stacks = Stacks(environment, self.aws, say, self.ask, sleep, clock, folder)
-        self.partition, self.suffix = "aws", "amazonaws.com"
+        self.partition, self.suffix, self.who = "aws", "amazonaws.com", ""
 
     def _ask(self, question):
         if os.environ.get("YES") == "1":
@@ -87,12 +89,20 @@ class Deployment:
             Probe(wanted, self.aws, self.say, self.sleep, self.clock, self.page).run(outputs)
 
     def deploy_endpoints(self, outputs):
-        """Deploys the endpoints side by side: the first instance of one may take half an hour."""
+        """Deploys the endpoints side by side: the first instance of one may take half an hour. Jobs of an endpoint whose model
+        changes wait meanwhile."""
         wanted = self.environment
         for pipeline in wanted.endpoints:
             for note in wanted.notes(pipeline):
                 self.say(note)
-        found = self.stacks.apply_all([wanted.endpoint(pipeline, outputs, self.partition) for pipeline in wanted.endpoints])
+        change = ModelChange(wanted, self.aws, self.say, self.ask, self.sleep, self.clock, outputs, self.who)
+        self.stacks.before, self.stacks.meanwhile = change.before, change.tick
+        try:
+            found = self.stacks.apply_all([wanted.endpoint(pipeline, outputs, self.partition) for pipeline in wanted.endpoints])
+        except BaseException:  # Ctrl-C too
+            change.abandon()
+            raise
+        change.end()
         for endpoint in found.values():
             self.check_version(endpoint)
 
@@ -108,7 +118,7 @@ class Deployment:
         identity = self.aws("sts", "get-caller-identity")
         if identity["Account"] != self.environment.given["account"]:
             raise Refusal(f"these credentials are of account {identity['Account']}, the environment's is {self.environment.given['account']}")
-        self.partition = identity["Arn"].split(":")[1]
+        self.partition, self.who = identity["Arn"].split(":")[1], identity["Arn"]
         self.suffix = self.stacks.suffix = "amazonaws.com.cn" if self.partition == "aws-cn" else "amazonaws.com"
         self.say(f"Account {identity['Account']}, region {self.environment.region}, as {identity['Arn']}")
         self.ask(f"{what} {self.environment.service_name} there?")

@@ -26,6 +26,8 @@ class Stacks:
     def __init__(self, environment, aws, say, ask, sleep, clock, folder, suffix="amazonaws.com"):
         self.environment, self.aws, self.say, self.ask, self.sleep, self.clock = environment, aws, say, ask, sleep, clock
         self.folder, self.suffix = folder, suffix
+        # What to do before a change set is executed, and again and again while operations are waited for.
+        self.before, self.meanwhile = lambda stack, changes: None, lambda: None
 
     # ---------------------------------------------------------------- reading
 
@@ -93,6 +95,7 @@ class Stacks:
             self.say(line)
         try:
             self.ask("Apply these changes?")
+            self.before(stack, described["Changes"])
         except Refusal:
             self.aws("cloudformation", *(["delete-stack"] if new else ["delete-change-set", "--change-set-name", name]), "--stack-name", stack.name)
             raise
@@ -105,6 +108,7 @@ class Stacks:
         began = reported = self.clock()
         while started:
             self.sleep(POLL_SECONDS)  # first: for a moment a stack may still have its previous status
+            self.meanwhile()
             for name, token in list(started.items()):
                 status = self.status(name)
                 if status.endswith("_IN_PROGRESS"):
@@ -144,6 +148,7 @@ class Stacks:
         began = reported = self.clock()
         while (now := self.status(name)).endswith("_IN_PROGRESS") and now != "REVIEW_IN_PROGRESS":
             self.sleep(POLL_SECONDS)
+            self.meanwhile()
             if self.clock() - reported >= REPORT_SECONDS:
                 reported = self.clock()
                 self.say(f"  after {(reported - began) / 60:.0f} minutes: {now}")

@@ -38,6 +38,8 @@ mod overwritten_object;
 mod quarantine;
 #[cfg(target_os = "linux")]
 mod reconciler_killed;
+#[cfg(target_os = "linux")]
+mod release_killed;
 mod trace_id;
 #[cfg(target_os = "linux")]
 mod upload_burst;

@@ -132,7 +132,7 @@ pub fn context<P: Clock>(ports: &P, run: &RunContext<'_>) -> DecisionContext {
 }
 
 /// An attempt runs with the pipeline settings at its start. Later events about it use the settings stored on the row.
-fn policy_for(run: &RunContext<'_>, job: &Job, event: &Event) -> Policy {
+pub(crate) fn policy_for(run: &RunContext<'_>, job: &Job, event: &Event) -> Policy {
     let starts_attempt = matches!(event, Event::Retry { .. } | Event::RunAgain { .. })
         || matches!(
             (event, &job.state),

@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::id::{Attempt, JobId, Timestamp};
 use crate::pipeline::Pipeline;
 
+pub use evidence::result_at;
 pub use judge::{FailedAttempt, Words, judge_failure, judge_refusal};
 pub use line::held_by_breaker;
 pub use probe::{close_after_accepted, close_after_result, had_incident, may_probe};

@@ -66,7 +66,7 @@ pub enum IgnoreReason {
     StaleEvidence,
     /// The attempt still has time.
     TooEarly,
-    /// The deadline has passed, but S3 was not asked: gather evidence, then decide again.
+    /// The job or its attempt is at its end, but S3 was not asked: gather evidence, then decide again.
     EvidenceNeeded,
     /// The job is final.
     Finished,

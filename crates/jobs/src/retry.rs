@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use crate::apply::{Change, RunContext, apply};
+use crate::apply::{Change, RunContext, apply, policy_for};
 use crate::breaker::{
     FailedAttempt, Words, close_after_accepted, close_after_result, judge_failure, judge_refusal,
     may_probe,
@@ -18,7 +18,9 @@ use crate::ports::{
     RecentJobs, Unavailable,
 };
 use crate::state::{Cause, Failure, State};
-use crate::transition::{DecisionContext, Event, Evidence, HeldBy, IgnoreReason, transition};
+use crate::transition::{
+    Decision, DecisionContext, Event, Evidence, HeldBy, IgnoreReason, transition,
+};
 use tracing::{info, warn};
 
 /// Processes a check. A check of an attempt that no longer needs it changes nothing.
@@ -44,12 +46,14 @@ where
     (run.on_job_found)(&job);
     let probes = Cell::new(false);
     let event_for = async |job: &Job, context: &DecisionContext| {
-        let evidence = gather_if_needed(ports, job, check, context).await?;
+        let evidence = gather_if_needed(ports, run, job, check, context).await?;
         let evidence = judged(ports, run, job, check, context, evidence).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
         }
-        if may_start(job, check) && !matches!(evidence, Evidence::Output { .. }) {
+        let due = check.event(evidence);
+        // What holds a job matters only to a check that starts an attempt.
+        if may_start(job, check) && starts_attempt(run, job, &due, context)? {
             let held = held_by(ports, &job.pipeline, &job.tenant, context.now).await?;
             probes.set(held == Some(HeldBy::Breaker) && is_probe(ports, run, job).await?);
             if let Some(by) = held.filter(|_| !probes.get()) {
@@ -60,11 +64,7 @@ where
                 });
             }
         }
-        Ok(Event::CheckDue {
-            attempt: check.attempt,
-            due: check.due,
-            evidence,
-        })
+        Ok(due)
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced) => {
@@ -198,11 +198,7 @@ where
     let Evidence::Failure(failure) = evidence else {
         return Ok(evidence);
     };
-    let event = Event::CheckDue {
-        attempt: check.attempt,
-        due: check.due,
-        evidence: Evidence::Failure(failure.clone()),
-    };
+    let event = check.event(Evidence::Failure(failure.clone()));
     let decision = transition(&job.state, &event, context, &job.policy)?;
     let is_open = matches!(
         job.state,
@@ -222,6 +218,16 @@ where
     Ok(Evidence::Failure(failure))
 }
 
+impl CheckRequest {
+    fn event(&self, evidence: Evidence) -> Event {
+        Event::CheckDue {
+            attempt: self.attempt,
+            due: self.due,
+            evidence,
+        }
+    }
+}
+
 /// Whether the check may start an attempt. Only then it matters what is paused.
 fn may_start(job: &Job, check: &CheckRequest) -> bool {
     let (next, due) = match job.state {
@@ -237,10 +243,25 @@ fn may_start(job: &Job, check: &CheckRequest) -> bool {
     check.attempt == next && check.due.is_none_or(|sent_for| sent_for == due)
 }
 
+/// Whether the check starts an attempt if nothing holds it. One that is too late ends the job.
+fn starts_attempt(
+    run: &RunContext<'_>,
+    job: &Job,
+    due: &Event,
+    context: &DecisionContext,
+) -> Result<bool, MessageError> {
+    let decision = transition(&job.state, due, context, &policy_for(run, job, due))?;
+    Ok(matches!(
+        decision.new_state(),
+        Some(State::Submitting { .. })
+    ))
+}
+
 /// Gathers evidence only where it can decide, since it costs requests: if the message asks for it (without a due time), or
-/// if the deadline has passed.
+/// if a deadline has passed.
 async fn gather_if_needed<P: ObjectStore>(
     ports: &P,
+    run: &RunContext<'_>,
     job: &Job,
     check: &CheckRequest,
     context: &DecisionContext,
@@ -250,7 +271,9 @@ async fn gather_if_needed<P: ObjectStore>(
         Some(next_check_at) => check.due.is_none() || context.now >= next_check_at,
         None => check.due.is_none() && may_have_a_result(&job.state),
     };
-    if is_needed {
+    let unseen = check.event(Evidence::NotChecked);
+    let decision = transition(&job.state, &unseen, context, &policy_for(run, job, &unseen))?;
+    if is_needed || decision == Decision::Ignore(IgnoreReason::EvidenceNeeded) {
         Ok(gather(ports, job).await?)
     } else {
         Ok(Evidence::NotChecked)

@@ -12,10 +12,10 @@ mod states;
 
 use outcomes::{
     Age, after_failure, after_loss, after_refusal, age, cancelled, check_before_start,
-    failed_before, retried, succeeded, superseded, take_over,
+    failed_before, retried, start_retry, succeeded, superseded, take_over,
 };
 use queue::{held, queue, release, still_held};
-use states::{advance, erased, start, submitting};
+use states::{advance, erased, submitting};
 
 use crate::id::{Attempt, Timestamp};
 use crate::state::{Cause, RetryBudget, State};
@@ -66,7 +66,10 @@ pub fn transition(
             Event::Uploaded if budget.earlier_result != Attempt::NONE => {
                 Ignore(IgnoreReason::StaleEvidence)
             }
-            Event::Uploaded => take_over(*attempt, *lease_expires_at, *budget, context, policy),
+            Event::Uploaded => {
+                let times = (*lease_expires_at, *deadline);
+                take_over(*attempt, times, *budget, context, policy)
+            }
             Event::Accepted {
                 attempt: got,
                 output,
@@ -133,7 +136,8 @@ pub fn transition(
                     after_loss(*attempt, *budget, context, policy)
                 }
                 (Age::Current, Evidence::NothingFound | Evidence::NotChecked) => {
-                    take_over(*attempt, *lease_expires_at, *budget, context, policy)
+                    let times = (*lease_expires_at, *deadline);
+                    take_over(*attempt, times, *budget, context, policy)
                 }
             },
             Event::Held { attempt: got, .. } => {
@@ -232,7 +236,7 @@ pub fn transition(
                 due: sent_for,
                 evidence,
             } => {
-                let started = start(*next, *budget, context, policy);
+                let started = start_retry(*next, evidence, *budget, context, policy);
                 check_before_start(
                     (*got, *sent_for),
                     evidence,

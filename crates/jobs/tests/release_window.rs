@@ -53,13 +53,17 @@ impl Scene {
 
     /// Function `capacity` has looked.
     fn know_window(&self) {
+        self.know_window_of(1);
+    }
+
+    fn know_window_of(&self, instances: u32) {
         let mut state = self.memory.state();
         let run = Duration::from_secs(45);
         let timeout = Duration::from_secs(pipeline().invocation_timeout_seconds.into());
         let known = KnownWindow {
             pipeline: PIPELINE.to_owned(),
             until: state.now.plus(Duration::from_secs(180)),
-            window: Window::new(1, 1, 1, run, timeout),
+            window: Window::new(instances, instances, 1, run, timeout),
             is_full: false,
         };
         let stored = state.records.get("pauses", "now");
@@ -331,6 +335,47 @@ fn without_a_known_window_everything_is_released() {
     let queued = scene.queue("acme", 20);
     scene.at_endpoint("acme", WINDOW);
     assert_eq!(scene.release(), queued);
+}
+
+/// Instances were stopped while the endpoint had work.
+#[test]
+fn window_that_shrinks_releases_nothing_until_an_attempt_within_it_has_ended() {
+    let mut scene = Scene::new();
+    scene.know_window_of(5);
+    scene.queue("acme", 20);
+    let running = scene.release();
+    assert!(running.len() > WINDOW);
+    scene.know_window();
+    let (beyond, within) = running.split_at(running.len() - WINDOW);
+    for id in beyond {
+        assert_eq!(scene.release(), []);
+        scene.end(*id);
+    }
+    assert_eq!(scene.release(), []);
+    scene.end(within[0]);
+    assert_eq!(scene.release().len(), 1);
+}
+
+#[test]
+fn turns_or_a_window_that_cannot_be_read_stop_no_release() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 10);
+    scene.queue("globex", 10);
+    let record = |body: &str, revision| Record {
+        body: body.to_owned(),
+        revision,
+        expires_at: None,
+    };
+    let turns = record("no turn\n=no job\tno time\n\t\t", 1);
+    let put = scene.memory.state().records.put("turns", PIPELINE, &turns);
+    assert!(put);
+    let released = scene.release();
+    let tenants: BTreeSet<Tenant> = released.iter().map(|id| scene.tenant(*id)).collect();
+    assert_eq!((released.len(), tenants.len()), (WINDOW, 2));
+    // Nobody knows how many attempts the endpoint should get.
+    let window = record(&format!(">{PIPELINE}\tfull\tno time\t4\t0"), 2);
+    assert!(scene.memory.state().records.put("pauses", "now", &window));
+    assert_eq!(scene.release().len(), 20 - WINDOW);
 }
 
 /// The first release has sent its checks, and the index does not show it yet.

@@ -186,3 +186,82 @@ fn attempt_that_can_end_exactly_at_the_job_deadline_is_started() {
         assert_eq!(matches!(state, State::RetryScheduled { .. }), begins);
     }
 }
+
+/// A job and the last moment at which an attempt of it can start, whose lease and whose retry have long been over.
+fn near_its_end(state: &str) -> (Job, Timestamp) {
+    let mut job = in_state(state);
+    let last = Timestamp(NOW.0 + 5_000_000);
+    let attempt = u64::from(job.policy.max_attempt_seconds) * 1000;
+    match &mut job.state {
+        State::Submitting {
+            budget, deadline, ..
+        } => {
+            budget.expires_at = Timestamp(last.0 + attempt);
+            *deadline = Timestamp(last.0 + 1000);
+        }
+        State::RetryScheduled { budget, .. } => budget.expires_at = Timestamp(last.0 + attempt),
+        other => panic!("{other:?}"),
+    }
+    (job, last)
+}
+
+fn check(job: &Job, evidence: Evidence) -> Event {
+    Event::CheckDue {
+        attempt: job.state.attempt(),
+        due: None,
+        evidence,
+    }
+}
+
+fn starts(decision: &Decision) -> bool {
+    matches!(decision.new_state(), Some(State::Submitting { .. }))
+}
+
+/// Guarantee 2: a function that dies at the call for hours delays no job past its deadline.
+#[test]
+fn lease_is_not_taken_over_when_the_attempt_could_end_after_the_job_deadline() {
+    let (job, last) = near_its_end("Submitting");
+    let late = Timestamp(last.0 + 1);
+    let events = [
+        Event::Uploaded,
+        check(&job, Evidence::NotChecked),
+        check(&job, Evidence::NothingFound),
+    ];
+    for event in &events {
+        assert!(starts(&decide(&job, event, last)), "{event:?}");
+        let waits = Decision::Ignore(IgnoreReason::TooEarly);
+        assert_eq!(decide(&job, event, late), waits, "{event:?}");
+    }
+    // The call may have been made. Its own deadline decides, with evidence.
+    let deadline = Timestamp(last.0 + 1000);
+    for event in &events[..2] {
+        let needed = Decision::Ignore(IgnoreReason::EvidenceNeeded);
+        assert_eq!(decide(&job, event, deadline), needed, "{event:?}");
+    }
+    let ended = decide(&job, &events[2], deadline);
+    let Some(State::Failed { failure, .. }) = ended.new_state() else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(failure.cause, Cause::Lost);
+}
+
+#[test]
+fn retry_whose_message_is_so_late_that_it_could_end_after_the_job_deadline_is_not_started() {
+    let (job, last) = near_its_end("RetryScheduled");
+    let unseen = check(&job, Evidence::NotChecked);
+    assert!(starts(&decide(&job, &unseen, last)));
+    let late = Timestamp(last.0 + 1);
+    assert_eq!(
+        decide(&job, &unseen, late),
+        Decision::Ignore(IgnoreReason::EvidenceNeeded),
+        "an earlier attempt may have a result"
+    );
+    let ended = decide(&job, &check(&job, Evidence::NothingFound), late);
+    let Some(State::Failed { attempt, failure }) = ended.new_state() else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(
+        (*attempt, failure.cause),
+        (job.state.attempt(), Cause::Lost)
+    );
+}

@@ -1,8 +1,9 @@
 //! What a history remembers about function `capacity`: for its schedule, for planted mistakes, and for the checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jobs::id::JobId;
+use jobs::job::Job;
 use jobs::ports::{Listing, OpenJob, ScheduledCheck};
 
 use crate::table::Write;
@@ -25,8 +26,10 @@ pub(crate) struct DocketScaling {
     /// Complete runs in a row that left a pipeline with old open jobs without an instance, by endpoint.
     pub(crate) unanswered: BTreeMap<usize, u32>,
     /// Since when nothing waits or runs at an endpoint although jobs of its pipeline are in progress, and how many complete
-    /// runs in a row have left it several instances for too long. The last number is that of the jobs.
-    pub(crate) lost_since: BTreeMap<usize, (u64, u32, usize)>,
+    /// runs in a row have left it several instances for too long.
+    pub(crate) lost_since: BTreeMap<usize, (u64, u32)>,
+    /// The pipelines of which an attempt has begun or ended since the last complete run. The function learns that in its next one.
+    pub(crate) changed: BTreeSet<String>,
     pub(crate) active_until: u64,
     pub(crate) extra_uploads: u32,
     /// For [`crate::mistake::Mistake::OldReadingUsed`]: earlier pages, by shard and position.
@@ -40,6 +43,10 @@ pub(crate) type OpenJobsPage = Listing<OpenJob, ScheduledCheck>;
 impl DocketScaling {
     pub(crate) fn observe(&mut self, now: u64, write: &Write) {
         let job = &write.job;
+        let sent_at = |job: &Job| job.sent_at();
+        if write.before.as_deref().and_then(sent_at) != job.sent_at() {
+            self.changed.insert(job.pipeline.clone());
+        }
         // A paused job needs no instance.
         if job.next_check_at().is_some() {
             self.open_since.entry(job.id).or_insert(now);

@@ -37,6 +37,8 @@ mistakes! {
     LateFailureOverwrites,
     /// A success after the job failed is dropped.
     LateSuccessDropped,
+    /// An attempt that is started again counts its job's deadline anew.
+    DeadlineForgotten,
     /// An attempt is given up at its deadline without checking S3.
     TimeoutWithoutEvidence,
     /// A success is accepted without checking its output.
@@ -309,6 +311,7 @@ impl Mistake {
             | Self::UploadSessionsNotFound => Some(none),
             Self::CreateReplaces
             | Self::EffectsDroppedOnRedelivery
+            | Self::DeadlineForgotten
             | Self::TimeoutWithoutEvidence
             | Self::OutputNotChecked
             | Self::QuarantineDrops

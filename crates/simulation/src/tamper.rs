@@ -14,7 +14,7 @@ use crate::ledger::Ledger;
 use crate::message::MessageKind;
 use crate::mistake::Mistake;
 use crate::table::JobTable;
-use crate::time::HOUR;
+use crate::time::{HOUR, SECOND};
 
 /// [`Mistake::EvidenceOfAnotherAttempt`]: a failure's message names the newest attempt instead of its own.
 pub(crate) fn name_newest_attempt(table: &JobTable, record: &mut SqsMessage) {
@@ -69,6 +69,13 @@ pub(crate) fn loaded_job(
         | State::Queued { budget, .. } = &mut job.state
     {
         budget.earlier_result = Attempt::NONE;
+    }
+    if env.has(Mistake::DeadlineForgotten)
+        && let State::Submitting { budget, .. } | State::RetryScheduled { budget, .. } =
+            &mut job.state
+    {
+        let whole = u64::from(job.policy.job_deadline_seconds) * SECOND;
+        budget.expires_at = Timestamp(env.wall().0 + whole);
     }
     if env.has(Mistake::LateFailureOverwrites)
         && functions.current_is("inference-error")

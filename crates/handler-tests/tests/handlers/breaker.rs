@@ -272,6 +272,114 @@ fn success_of_another_tenant_in_between_keeps_the_breaker_closed() {
     assert!(open_breaker(app).is_some());
 }
 
+/// Its document was uploaded long before the newest that are ready.
+#[test]
+fn success_of_an_old_document_keeps_the_breaker_closed() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    let old = 100;
+    upload(app, old);
+    advance(app, MINUTE);
+    for number in 0..60 {
+        upload(app, number);
+        succeed(app, number);
+        advance(app, MINUTE);
+    }
+    for number in 60..60 + FAILURES {
+        upload(app, number);
+    }
+    for number in 60..60 + FAILURES - 1 {
+        fail(app, number);
+        advance(app, MINUTE);
+    }
+    succeed(app, old);
+    advance(app, MINUTE);
+    fail(app, 60 + FAILURES - 1);
+    assert!(open_breaker(app).is_none());
+}
+
+#[test]
+fn copy_of_an_old_success_message_does_not_close_the_breaker() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    // Its success looks at the breaker, since it was tried again.
+    upload(app, 10);
+    fail(app, 10);
+    retry_of(app, 10);
+    let running = job(app, &key(10));
+    let ready = succeed(app, 10);
+    assert!(matches!(ready.state, State::Ready { .. }));
+    advance(app, MINUTE);
+    open(app);
+    let output = running.attempts.last().and_then(|it| it.output.clone());
+    let copy = succeeded(&running, &output.unwrap().key);
+    run(inference_success::handle(app, batch(app, &[copy], 1))).unwrap();
+    assert!(open_breaker(app).is_some());
+}
+
+/// A job that is run again and fails is `Ready` with its earlier result: no success.
+#[test]
+fn run_again_without_a_result_is_no_success() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    upload(app, 10);
+    succeed(app, 10);
+    advance(app, MINUTE);
+    let path = format!("/jobs/{}/run-again", job(app, &key(10)).id);
+    let _: JobCommandResult = api
+        .support()
+        .post(&path, json!({"reason": "the new model knows annexes"}));
+    run_checks(app);
+    advance(app, MINUTE);
+    open(app);
+    let rejected = failed(
+        &job(app, &key(10)),
+        "ClientError: Received client error (400) from model.",
+    );
+    run(inference_error::handle(app, batch(app, &[rejected], 1))).unwrap();
+    let ended = job(app, &key(10));
+    assert!(
+        matches!(ended.state, State::Ready { .. }),
+        "{:?}",
+        ended.state
+    );
+    assert!(open_breaker(app).is_some());
+}
+
+/// Guarantee 2: the rows of other documents cannot be read for hours, and its own deadline comes.
+#[test]
+fn failure_of_a_job_at_its_end_is_recorded_although_the_rows_of_others_cannot_be_read() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    for number in 0..FAILURES {
+        upload(app, number);
+    }
+    for number in 0..FAILURES - 1 {
+        fail(app, number);
+    }
+    let last = job(app, &key(FAILURES - 1));
+    let budget = last.state.budget().unwrap();
+    let attempt = u64::from(last.policy.max_attempt_seconds) * 1000;
+    let reason = "Received server error (500) from model. See the log.";
+    let message = failed(&last, reason);
+    let report = |now: u64| {
+        let mut state = app.ports.state();
+        state.now.0 = now;
+        state.fail_before.insert("recently_created", u32::MAX);
+        drop(state);
+        let response = run(inference_error::handle(
+            app,
+            batch(app, std::slice::from_ref(&message), 1),
+        ));
+        response.unwrap().batch_item_failures.len()
+    };
+    let start_by = budget.expires_at.0 - attempt;
+    assert_eq!(report(start_by), 1, "another attempt may still help");
+    assert_eq!(report(start_by + 1), 0);
+    let ended = job(app, &key(FAILURES - 1));
+    assert_eq!(cause(&ended), Some(Cause::ModelError));
+}
+
 /// Lost work is worse than slow work.
 #[test]
 fn job_that_would_fail_opens_the_breaker_if_another_document_failed_and_none_succeeded() {

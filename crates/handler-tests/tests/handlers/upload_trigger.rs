@@ -358,6 +358,32 @@ fn existing_work_copy_is_not_copied_again() {
     );
 }
 
+/// The last second at which an attempt of `legal-review` can start and still end by its job's deadline: its deadline less the
+/// time in the endpoint's queue, the run and late notifications.
+const LAST_START_MS: u64 = (82_800 - 21_600 - 120 - 1800 - 1) * 1000;
+
+/// Guarantee 2: a function that dies at the call for hours delays no job past its deadline.
+#[test]
+fn submission_that_comes_back_too_late_is_not_taken_over_and_ends_by_its_check() {
+    let app = app();
+    let key = "inbound/acme/nda.pdf";
+    let version = app.ports.put(BUCKET, key, PDF);
+    let body = upload_event(key, &version);
+    app.ports.state().fail_before.insert("invoke", 1);
+    assert_eq!(upload(&app, std::slice::from_ref(&body)), ["m0"]);
+    crate::fixtures::advance(&app, LAST_START_MS + 2000);
+    assert!(upload(&app, &[body]).is_empty());
+    assert!(app.ports.state().invocations.is_empty());
+    let waiting = job(&app, key);
+    assert!(matches!(waiting.state, State::Submitting { .. }));
+    let check = serde_json::json!({"job_id": waiting.id.to_string(), "attempt": 1}).to_string();
+    run(retry::handle(&app, batch(&app, &[check], 1))).unwrap();
+    let State::Failed { failure, .. } = job(&app, key).state else {
+        panic!("{:?}", job(&app, key).state)
+    };
+    assert_eq!(failure.cause, Cause::Lost);
+}
+
 /// Before a job fails, its outputs are checked, also if the endpoint refuses the invocation.
 #[test]
 fn invocation_without_a_response_may_have_taken_effect() {
@@ -374,7 +400,7 @@ fn invocation_without_a_response_may_have_taken_effect() {
         b"{}",
     );
     // Refused from now on, and so late that no further attempt could end by the job's deadline.
-    crate::fixtures::advance(&app, 70_000_000);
+    crate::fixtures::advance(&app, LAST_START_MS);
     app.ports
         .state()
         .refusals
@@ -401,7 +427,7 @@ fn result_that_an_upload_event_found_is_published_when_the_first_publication_fai
     let output = format!("outbound/legal-review/{id}/a1/x.out");
     app.ports.put(BUCKET, &output, b"{}");
     // Refused, and so late that no further attempt could end by the job's deadline.
-    crate::fixtures::advance(&app, 70_000_000);
+    crate::fixtures::advance(&app, LAST_START_MS);
     let mut state = app.ports.state();
     state
         .refusals

@@ -17,11 +17,15 @@ const MAX_TENANTS: usize = 8;
 /// The newest jobs that are read of a tenant and a group. An endpoint works in the order of the requests, so the newest that
 /// are ready are about those that ended last.
 const MAX_JOBS_PER_TENANT: usize = 10;
+/// As many before a breaker opens: that is rare, and a result of a document that was uploaded long ago counts, too.
+pub(super) const THOROUGH: &[usize] = &[MAX_JOBS_PER_TENANT, 100];
+/// Elsewhere a result that is not found only costs another attempt.
+pub(super) const QUICK: &[usize] = &[MAX_JOBS_PER_TENANT];
 /// Rows loaded concurrently.
 const CONCURRENCY: usize = 8;
 
 /// When the endpoint last did for another job what it refused to this one or failed at, if that was after `since`: it accepted
-/// a request, or gave a result.
+/// a request, or gave a result. `limits` are the numbers of jobs of a tenant and a group that are read, until one is found.
 ///
 /// # Errors
 /// If the store does not answer.
@@ -30,6 +34,7 @@ pub(super) async fn worked_since<P: JobStore + RecentJobs>(
     job: &Job,
     trouble: Trouble,
     since: Timestamp,
+    limits: &[usize],
 ) -> Result<Option<Timestamp>, Unavailable> {
     let is_other = |other: &&Job| other.pipeline == job.pipeline && other.id != job.id;
     let recent = recent_jobs(ports).await?;
@@ -41,23 +46,31 @@ pub(super) async fn worked_since<P: JobStore + RecentJobs>(
             tenants.insert(&other.tenant);
         }
     }
-    let mut others: Vec<Job> = Vec::new();
     let groups: &[StatusGroup] = match trouble {
         Trouble::Fails => &[StatusGroup::Ready],
         Trouble::Refuses => &[StatusGroup::Ready, StatusGroup::Open],
     };
-    for tenant in tenants {
-        for group in groups {
-            let found = ports.newest(tenant, *group, MAX_JOBS_PER_TENANT).await;
-            others.extend(readable(found.map(|found| found.jobs))?.unwrap_or_default());
+    let mut all = recent.clone();
+    for limit in limits {
+        for tenant in &tenants {
+            for group in groups {
+                let found = ports.newest(tenant, *group, *limit).await;
+                all.extend(readable(found.map(|found| found.jobs))?.unwrap_or_default());
+            }
+        }
+        let worked = all
+            .iter()
+            .filter(is_other)
+            .filter_map(|other| match trouble {
+                Trouble::Fails => result_at(other),
+                Trouble::Refuses => accepted_at(other),
+            });
+        let newest = worked.filter(|at| *at > since).max();
+        if newest.is_some() {
+            return Ok(newest);
         }
     }
-    let all = recent.iter().chain(&others).filter(is_other);
-    let worked = all.filter_map(|other| match trouble {
-        Trouble::Fails => result_at(other),
-        Trouble::Refuses => accepted_at(other),
-    });
-    Ok(worked.filter(|at| *at > since).max())
+    Ok(None)
 }
 
 async fn recent_jobs<P: JobStore + RecentJobs>(ports: &P) -> Result<Vec<Job>, Unavailable> {
@@ -88,9 +101,12 @@ fn readable<T>(loaded: Result<T, LoadError>) -> Result<Option<T>, Unavailable> {
     }
 }
 
-/// When the job's result was recorded.
-fn result_at(job: &Job) -> Option<Timestamp> {
-    matches!(job.state, State::Ready { .. }).then_some(job.updated_at)
+/// When the job's result was recorded. A job that was run again without a result has that of the earlier run.
+pub fn result_at(job: &Job) -> Option<Timestamp> {
+    let State::Ready { attempt } = job.state else {
+        return None;
+    };
+    job.attempt(attempt).and_then(|record| record.closed_at)
 }
 
 /// When its newest attempt that the endpoint accepted was started.

@@ -2,7 +2,7 @@
 
 use tracing::{error, info, warn};
 
-use super::evidence::worked_since;
+use super::evidence::{QUICK, THOROUGH, worked_since};
 use super::{Breaker, MAX_CONFLICTS, OpenBreaker, RecentFailure, Trouble};
 use crate::container_error::NO_READABLE_REASON;
 use crate::id::{Attempt, Timestamp};
@@ -81,7 +81,14 @@ where
         trouble: Trouble::Fails,
         words,
     };
-    let verdict = judge(ports, pipeline, job, new, &failed).await?;
+    let verdict = match judge(ports, pipeline, job, new, &failed).await {
+        // It ends in any case. Its message must not come back until the rows of others can be read.
+        Err(error) if is_at_its_end(job, new.at) => {
+            warn!(job.id = %job.id, error = %error, "the last failure of a job was not counted");
+            Verdict::Unknown
+        }
+        judged => judged?,
+    };
     Ok(match verdict {
         Verdict::Endpoint => Failure::new(Cause::EndpointDown, failed.failure.detail),
         Verdict::Document if failed.failure.cause == Cause::TimedOut => Failure::new(
@@ -142,6 +149,12 @@ enum Verdict {
     Unknown,
 }
 
+/// Whether no further attempt can end by the job's deadline.
+fn is_at_its_end(job: &Job, now: Timestamp) -> bool {
+    let budget = job.state.budget();
+    budget.is_some_and(|budget| now > job.policy.start_by(*budget))
+}
+
 /// A hash that is never 0 (FNV-1a). Two texts with the same hash only make the service more careful.
 fn hash(text: &str) -> u32 {
     let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
@@ -181,7 +194,7 @@ where
             } else if let Some(since) =
                 breaker.first_in_a_row(new.trouble, pipeline, failed.ends_job)
             {
-                match worked_since(ports, job, new.trouble, since).await? {
+                match worked_since(ports, job, new.trouble, since, THOROUGH).await? {
                     Some(worked_at) => breaker.counted_since = worked_at,
                     None => {
                         let counted_since = breaker.counted_since;
@@ -227,7 +240,7 @@ where
     if !timed_out && others.clone().any(|other| other.words == new.words) {
         return Ok(false);
     }
-    if worked_since(ports, job, Trouble::Fails, before)
+    if worked_since(ports, job, Trouble::Fails, before, QUICK)
         .await?
         .is_some()
     {

@@ -2,6 +2,7 @@
 
 use tracing::{info, warn};
 
+use super::evidence::result_at;
 use super::judge::put;
 use super::{
     Breaker, MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, RecentFailure, Trouble, probe_time,
@@ -117,7 +118,8 @@ async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
         let is_after = attempt.is_some_and(|record| record.started_at >= open.since);
         let proves = match (open.trouble, worked) {
             (Trouble::Refuses, _) => is_after,
-            (Trouble::Fails, Trouble::Fails) => true,
+            // Not one that was recorded before and whose message is a copy.
+            (Trouble::Fails, Trouble::Fails) => result_at(job).is_some_and(|at| at > open.since),
             (Trouble::Fails, Trouble::Refuses) => false,
         };
         if !proves {
@@ -139,12 +141,11 @@ impl Breaker {
     /// The closed breaker after a result of the job, as a failure that finds the result leaves it; `None` if it remembers no
     /// failed run before.
     fn after_result(&self, job: &Job, worked: Trouble) -> Option<Self> {
-        let is_before = |failure: &RecentFailure| failure.at < job.updated_at;
-        let is_contradicted = worked == Trouble::Fails
-            && matches!(job.state, State::Ready { .. })
-            && self.in_a_row(Trouble::Fails).any(is_before);
+        let at = result_at(job).filter(|_| worked == Trouble::Fails)?;
+        let is_before = |failure: &RecentFailure| failure.at < at;
+        let is_contradicted = self.in_a_row(Trouble::Fails).any(is_before);
         is_contradicted.then(|| Self {
-            counted_since: job.updated_at,
+            counted_since: at,
             ..self.clone()
         })
     }

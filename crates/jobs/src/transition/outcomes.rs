@@ -108,10 +108,11 @@ pub(super) fn retried(newest: Attempt, budget: RetryBudget, now: Timestamp) -> D
     advance(state, AttemptChange::Unchanged)
 }
 
-/// Restarts the attempt with a full deadline: a redriven message may make the call long after the first decision.
+/// Restarts the attempt with a full deadline: a redriven message may make the call long after the first decision. Not if it
+/// could then end after the job's deadline. The call may have been made, so the check at its own deadline decides.
 pub(super) fn take_over(
     attempt: Attempt,
-    lease_expires_at: Timestamp,
+    (lease_expires_at, deadline): (Timestamp, Timestamp),
     budget: RetryBudget,
     context: &DecisionContext,
     policy: &Policy,
@@ -119,7 +120,36 @@ pub(super) fn take_over(
     if context.now < lease_expires_at {
         return Decision::Ignore(IgnoreReason::Leased);
     }
-    start(attempt, budget, context, policy)
+    if context.now <= policy.start_by(budget) {
+        return start(attempt, budget, context, policy);
+    }
+    Decision::Ignore(if context.now < deadline {
+        IgnoreReason::TooEarly
+    } else {
+        IgnoreReason::EvidenceNeeded
+    })
+}
+
+/// Starts a retry, unless its message is so late that the attempt could end after the job's deadline. Then the job ends, if S3
+/// was asked for a result of an earlier attempt.
+pub(super) fn start_retry(
+    next: Attempt,
+    evidence: &Evidence,
+    budget: RetryBudget,
+    context: &DecisionContext,
+    policy: &Policy,
+) -> Decision {
+    if context.now <= policy.start_by(budget) {
+        return start(next, budget, context, policy);
+    }
+    if *evidence == Evidence::NotChecked {
+        return Decision::Ignore(IgnoreReason::EvidenceNeeded);
+    }
+    let failure = Failure::new(
+        Cause::Lost,
+        "the next attempt could not be started in time to end by the job's deadline",
+    );
+    advance(ended(next, failure, budget), AttemptChange::Unchanged)
 }
 
 pub(super) fn after_failure(

@@ -1,7 +1,7 @@
 //! The events and times that the exploration tries in a state.
 
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
-use jobs::state::{Cause, Failure, State};
+use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::{DecisionContext, Event, Evidence, HeldBy, Policy};
 
 pub(crate) const LEASE_MS: u64 = 3_000;
@@ -176,11 +176,18 @@ pub(crate) fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
             deadline,
             budget,
             ..
-        } => all.extend([*lease_expires_at, *deadline, budget.expires_at]),
+        } => all.extend([
+            *lease_expires_at,
+            *deadline,
+            budget.expires_at,
+            after_last_start(budget),
+        ]),
         State::InProgress {
             deadline, budget, ..
         } => all.extend([*deadline, budget.expires_at]),
-        State::RetryScheduled { due, budget, .. } => all.extend([*due, budget.expires_at]),
+        State::RetryScheduled { due, budget, .. } => {
+            all.extend([*due, budget.expires_at, after_last_start(budget)]);
+        }
         State::Queued {
             since,
             start_by,
@@ -200,6 +207,12 @@ pub(crate) fn moments(state: &State, now: Timestamp) -> Vec<Timestamp> {
     all.sort();
     all.dedup();
     all
+}
+
+/// The first moment at which an attempt can no longer end by the job's deadline.
+fn after_last_start(budget: &RetryBudget) -> Timestamp {
+    let attempt = u64::from(policy().max_attempt_seconds) * 1000;
+    Timestamp(budget.expires_at.0 - attempt + 1)
 }
 
 /// The progress of a job. Machine events only raise it, so every history without people ends.

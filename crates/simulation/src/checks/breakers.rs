@@ -1,6 +1,6 @@
 //! A circuit breaker opens because of several documents of which none succeeds, lets one job probe, and closes.
 
-use jobs::breaker::{Breaker, Trouble, had_incident};
+use jobs::breaker::{Breaker, Trouble, had_incident, result_at};
 use jobs::id::Attempt;
 use jobs::job::Job;
 use jobs::state::{Cause, State};
@@ -42,9 +42,8 @@ pub(crate) fn check_opened(
     let first = breaker.first_counted_at().0.saturating_sub(START);
     let (from, to) = (first + MAX_LAG, began_at.saturating_sub(MAX_LAG));
     let succeeded = table.rows().find(|row| {
-        row.job.pipeline == breaker.pipeline
-            && matches!(row.job.state, State::Ready { .. })
-            && (from..to).contains(&row.saved_at)
+        let result_at = result_at(&row.job).map(|at| at.0.saturating_sub(START));
+        row.job.pipeline == breaker.pipeline && result_at.is_some_and(|at| (from..to).contains(&at))
     });
     if let Some(row) = succeeded {
         let job = short(row.job.id);

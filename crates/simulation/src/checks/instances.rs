@@ -96,6 +96,9 @@ pub(crate) fn check_lost(
     timeout: u64,
 ) {
     let (found, pipeline) = (endpoints.describe(index), endpoints.pipeline(index));
+    if docket.changed.remove(pipeline) {
+        docket.lost_since.remove(&index);
+    }
     let open = table
         .rows()
         .filter(|row| row.job.pipeline == pipeline && docket.open_since.contains_key(&row.job.id));
@@ -107,16 +110,8 @@ pub(crate) fn check_lost(
         docket.lost_since.remove(&index);
         return;
     }
-    // The newest attempt may have begun after the last look.
-    let newest = open.iter().map(|row| row.saved_at).max().unwrap_or(0);
     let lost = docket.lost_since.entry(index);
-    let (since, runs, jobs) = lost.or_insert((env.now, 0, open.len()));
-    // A job that was cancelled has ended, and the next may have begun to run then.
-    if open.len() < *jobs {
-        *since = env.now;
-    }
-    *jobs = open.len();
-    *since = newest.max(*since);
+    let (since, runs) = lost.or_insert((env.now, 0));
     let rounds = open.len() as u64 + 2;
     if found.desired <= found.min.max(1) || env.now < *since + rounds * timeout + LOST_MARGIN {
         *runs = 0;

@@ -22,6 +22,7 @@ pub(crate) fn check(env: &mut SimulationEnvironment, bucket: &SimulatedBucket, w
     if let Some(before) = &write.before {
         check_final(env, before, job);
         check_deadline(env, before, job);
+        check_start(env, before, job);
         check_results(env, before, job);
         check_evidence(env, bucket, before, job);
     }
@@ -189,6 +190,35 @@ fn check_deadline(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
                 job.state.name(),
                 (now - until) / MINUTE
             )
+        });
+    }
+}
+
+/// An attempt starts only if it can end by the job's deadline, also when a lease is taken over.
+fn check_start(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
+    let State::Submitting { budget, .. } = &job.state else {
+        return;
+    };
+    let (expires_at, counts) = match &before.state {
+        State::Submitting { budget, .. } | State::RetryScheduled { budget, .. } => {
+            (budget.expires_at, true)
+        }
+        State::Queued {
+            budget, start_by, ..
+        } => (budget.expires_at, start_by.is_some()),
+        State::InProgress { .. }
+        | State::Ready { .. }
+        | State::Failed { .. }
+        | State::Cancelled { .. }
+        | State::Erased { .. } => return,
+    };
+    let attempt = u64::from(job.policy.max_attempt_seconds) * SECOND;
+    let begins = env.wall().0.saturating_sub(env.timing.function);
+    let is_late = begins + attempt > expires_at.0 + MAX_CLOCK_SKEW;
+    if counts && (is_late || budget.expires_at != expires_at) {
+        env.violation(GUARANTEE_2, || {
+            let id = short(job.id);
+            format!("{id} starts an attempt that could end after the deadline of its job")
         });
     }
 }
