@@ -37,7 +37,7 @@ DEFAULTS = {
 # A function's environment has 4 KB in all (Lambda developer guide, "Lambda quotas"), an attribute of Cognito 2,048 characters.
 MAX_MAPPING_BYTES = 3500
 MAX_GROUPS_BYTES = 1500
-MAX_OFFER_BYTES = 700  # beside what the functions' environment holds already
+MAX_OFFER_BYTES = 500  # beside what the functions' environment holds already
 # An authorizer takes 50 audiences (API Gateway developer guide, "Quotas for HTTP APIs").
 MAX_MACHINES = 40
 

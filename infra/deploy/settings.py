@@ -167,7 +167,7 @@ class Settings:
         return self.aws("lambda", "get-function-configuration", "--function-name", f"{self.service}-{name}")
 
     def functions(self):
-        for name in plan.functions():
+        for name in self.environment.functions:
             found = self.function(name)
             reserved = (self.aws("lambda", "get-function-concurrency", "--function-name", f"{self.service}-{name}") or {}).get("ReservedConcurrentExecutions")
             if reserved == 0:
@@ -219,6 +219,8 @@ class Settings:
 
     def grants(self):
         for name, wanted in sorted(self.wanted["grants"].items()):
+            if name not in self.environment.functions:
+                continue
             role = self.function(name)["Role"].rsplit("/", 1)[1]
             names = self.aws("iam", "list-role-policies", "--role-name", role)["PolicyNames"]
             attached = self.aws("iam", "list-attached-role-policies", "--role-name", role)["AttachedPolicies"]

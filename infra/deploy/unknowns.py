@@ -24,7 +24,7 @@ POINTS = {
     "private subnets": ["what the company brings"],
 }
 # Parameters of the service with which a company brings something of its own.
-BROUGHT = ("SubnetIds", "KeyArn", "CreateBucket", "ExistingUserPoolId", "PermissionsBoundaryArn")
+BROUGHT = ("SubnetIds", "KeyArn", "CreateBucket", "ExistingUserPoolId", "PermissionsBoundaryArn", "SignInDomain")
 
 
 class Unknowns:

@@ -29,9 +29,12 @@ fn mapping() -> SignInMapping {
 
 fn answer(event: Value) -> Result<Value, String> {
     let event: TriggerEvent = serde_json::from_value(event).unwrap();
-    run(handle(&mapping(), LambdaEvent::new(event, Context::default())))
-        .map(|event| serde_json::to_value(event).unwrap())
-        .map_err(|error| error.to_string())
+    run(handle(
+        &mapping(),
+        LambdaEvent::new(event, Context::default()),
+    ))
+    .map(|event| serde_json::to_value(event).unwrap())
+    .map_err(|error| error.to_string())
 }
 
 fn event(text: &str, change: impl FnOnce(&mut Value)) -> Value {
@@ -76,7 +79,10 @@ fn groups_of_the_company_become_the_groups_that_are_listed_for_its_provider() {
         })
     );
     for kept in ["version", "region", "userPoolId", "callerContext"] {
-        assert!(!whole[kept].is_null(), "Cognito wants its event back: {kept}");
+        assert!(
+            !whole[kept].is_null(),
+            "Cognito wants its event back: {kept}"
+        );
     }
     let details = details(|_| {});
     assert_eq!(
@@ -92,18 +98,30 @@ fn groups_of_the_company_become_the_groups_that_are_listed_for_its_provider() {
 fn groups_are_read_in_every_format_in_which_they_may_arrive() {
     let two = json!(["Legal, Review & Audit", "legal-reviewers"]);
     for claim in [
-        json!(["legal-reviewers", "Legal, Review & Audit", "legal-reviewers"]),
+        json!([
+            "legal-reviewers",
+            "Legal, Review & Audit",
+            "legal-reviewers"
+        ]),
         json!("[\"legal-reviewers\",\"Legal, Review & Audit\"]"),
         json!("[legal-reviewers, Legal%2C+Review+%26+Audit]"),
     ] {
-        let found = stored_groups(|request| request["attributes"]["idToken"]["groups"] = claim.clone());
+        let found =
+            stored_groups(|request| request["attributes"]["idToken"]["groups"] = claim.clone());
         assert_eq!(found["groups"], two, "{claim}");
     }
     let one = stored_groups(|request| {
         request["attributes"]["idToken"]["groups"] = json!("Legal, Review & Audit")
     });
     assert_eq!(one["groups"], json!(["Legal, Review & Audit"]));
-    for none in [json!(null), json!(""), json!("[]"), json!([]), json!(7), json!({"a": "b"})] {
+    for none in [
+        json!(null),
+        json!(""),
+        json!("[]"),
+        json!([]),
+        json!(7),
+        json!({"a": "b"}),
+    ] {
         let found = stored_groups(|request| request["attributes"]["idToken"]["groups"] = none);
         assert_eq!(found["groups"], json!([]));
     }
@@ -126,7 +144,10 @@ fn groups_are_read_in_every_format_in_which_they_may_arrive() {
 #[test]
 fn user_who_left_all_groups_keeps_none_although_the_claim_is_missing() {
     let found = stored_groups(|request| {
-        request["attributes"]["idToken"].as_object_mut().unwrap().remove("groups");
+        request["attributes"]["idToken"]
+            .as_object_mut()
+            .unwrap()
+            .remove("groups");
     });
     assert_eq!(found, json!({"provider": "Acme", "groups": []}));
 }
@@ -149,7 +170,8 @@ fn provider_cannot_write_the_attribute_itself_or_give_the_groups_of_another() {
     let globex = token_groups(|event| {
         event["userName"] = json!("globex_7");
         attributes(event)["identities"] = json!("[{\"providerName\":\"Globex\",\"userId\":\"7\"}]");
-        attributes(event)[ATTRIBUTE] = json!("{\"provider\":\"Globex\",\"groups\":[\"legal-reviewers\"]}");
+        attributes(event)[ATTRIBUTE] =
+            json!("{\"provider\":\"Globex\",\"groups\":[\"legal-reviewers\"]}");
     });
     assert_eq!(globex, json!(["reviewer", "tenant:globex"]));
 }
@@ -198,8 +220,14 @@ fn user_with_a_password_keeps_the_groups_of_the_pool_whatever_the_attributes_say
 #[test]
 fn profile_of_a_provider_that_is_no_longer_listed_gets_nothing() {
     for (name, identities) in [
-        ("gone_7", json!("[{\"providerName\":\"Gone\",\"userId\":\"7\"}]")),
-        ("acme_7", json!("[{\"providerName\":\"Acme\",\"userId\":\"8\"}]")),
+        (
+            "gone_7",
+            json!("[{\"providerName\":\"Gone\",\"userId\":\"7\"}]"),
+        ),
+        (
+            "acme_7",
+            json!("[{\"providerName\":\"Acme\",\"userId\":\"8\"}]"),
+        ),
         ("acme_7", json!("[]")),
         ("acme_7", json!(null)),
     ] {
@@ -213,7 +241,9 @@ fn profile_of_a_provider_that_is_no_longer_listed_gets_nothing() {
         event["request"]["providerName"] = json!("Gone")
     }));
     assert!(refused.unwrap_err().contains("infra/sign-in.toml"));
-    let other = answer(event(SIGNED_IN, |event| event["triggerSource"] = json!("PreSignUp_SignUp")));
+    let other = answer(event(SIGNED_IN, |event| {
+        event["triggerSource"] = json!("PreSignUp_SignUp")
+    }));
     assert!(other.unwrap_err().contains("PreSignUp_SignUp"));
 }
 
@@ -228,7 +258,11 @@ fn company_vouches_for_addresses_of_its_own_domains_only() {
             .clone()
     };
     for said in [json!("true"), json!(true), Value::Null] {
-        assert_eq!(verified("rita@acme.example", said.clone()), "true", "{said}");
+        assert_eq!(
+            verified("rita@acme.example", said.clone()),
+            "true",
+            "{said}"
+        );
         assert_eq!(verified("Rita@ACME.example", said), "true");
     }
     for said in [json!("false"), json!(false)] {
@@ -270,9 +304,12 @@ fn user_without_access_is_told_which_groups_arrived() {
     );
     let many = details(|event| {
         let groups: Vec<String> = (0..200).map(|n| format!("group-{n}")).collect();
-        attributes(event)[ATTRIBUTE] = json!(json!({"provider": "Acme", "groups": groups}).to_string());
+        attributes(event)[ATTRIBUTE] =
+            json!(json!({"provider": "Acme", "groups": groups}).to_string());
     });
-    let text = many["claimsToAddOrOverride"][COMPANY_GROUPS_CLAIM].as_str().unwrap();
+    let text = many["claimsToAddOrOverride"][COMPANY_GROUPS_CLAIM]
+        .as_str()
+        .unwrap();
     assert!(text.chars().count() < 510, "{text}");
 }
 

@@ -53,11 +53,15 @@ fn machine_client(claims: &BTreeMap<String, Value>, expires_at: Timestamp) -> Op
         return None;
     }
     let scopes = claim(claims, "scope")?;
-    let mut names = scopes.split(' ').filter_map(|s| s.strip_prefix(CLIENT_SCOPE));
+    let mut names = scopes
+        .split(' ')
+        .filter_map(|s| s.strip_prefix(CLIENT_SCOPE));
     let (Some(name), None) = (names.next().filter(|name| !name.is_empty()), names.next()) else {
         return None;
     };
-    let groups = scopes.split(' ').filter_map(|s| s.strip_prefix(SCOPE_PREFIX));
+    let groups = scopes
+        .split(' ')
+        .filter_map(|s| s.strip_prefix(SCOPE_PREFIX));
     let mut principal = Principal::of_groups(&format!("client:{name}"), groups, expires_at);
     principal.roles.retain(|role| MACHINE_ROLES.contains(role));
     (!principal.roles.is_empty() && principal.tenants.len() == 1).then_some(principal)

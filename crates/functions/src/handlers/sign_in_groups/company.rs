@@ -69,9 +69,9 @@ fn claims(attributes: &Value) -> Map<String, Value> {
         match &attributes[part] {
             Value::Object(claims) => all.extend(claims.clone()),
             // Cognito's reference does not say whether a part is an object or its JSON text.
-            Value::String(text) => all.extend(
-                serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default(),
-            ),
+            Value::String(text) => {
+                all.extend(serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default())
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {}
         }
     }
@@ -90,7 +90,10 @@ fn group_names(claim: &Value) -> Vec<String> {
             if let Ok(Value::Array(values)) = serde_json::from_str(text) {
                 return texts(&values);
             }
-            match text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            match text
+                .strip_prefix('[')
+                .and_then(|rest| rest.strip_suffix(']'))
+            {
                 Some(inner) => inner.split(',').filter_map(form_decoded).collect(),
                 None => Some(text.clone())
                     .filter(|text| !text.is_empty())
@@ -145,12 +148,17 @@ pub fn token_groups(mapping: &SignInMapping, user_name: &str, request: &Value) -
     let sent = sent.filter(|sent| own.as_deref() == Some(sent.provider.as_str()));
     let provider = own.as_deref().and_then(|name| mapping.provider(name));
     let company_groups = sent.map_or_else(Vec::new, |sent| sent.groups);
-    let groups = provider.map_or_else(BTreeSet::new, |provider| provider.groups_of(&company_groups));
-    let (tenants, roles): (Vec<&str>, Vec<&str>) =
-        groups.iter().partition(|group| group.starts_with("tenant:"));
+    let groups = provider.map_or_else(BTreeSet::new, |provider| {
+        provider.groups_of(&company_groups)
+    });
+    let (tenants, roles): (Vec<&str>, Vec<&str>) = groups
+        .iter()
+        .partition(|group| group.starts_with("tenant:"));
     let mut added = Map::new();
     if tenants.is_empty() || roles.is_empty() {
-        let label = provider.map_or("your company's provider", |provider| provider.label.as_str());
+        let label = provider.map_or("your company's provider", |provider| {
+            provider.label.as_str()
+        });
         added.insert(
             COMPANY_GROUPS_CLAIM.to_owned(),
             what_arrived(label, &company_groups).into(),

@@ -28,7 +28,10 @@ fn company_user_has_the_access_of_the_groups_in_the_token() {
     let api = TestApi::new();
     let me: CallerView = company_user(&api, "[reviewer tenant:acme]", None).get("/me");
     assert_eq!(me.actor, "rita@acme.example");
-    assert_eq!((me.roles, me.tenants), (vec!["reviewer".to_owned()], vec!["acme".to_owned()]));
+    assert_eq!(
+        (me.roles, me.tenants),
+        (vec!["reviewer".to_owned()], vec!["acme".to_owned()])
+    );
     // An address that the company may not vouch for names nobody.
     let mut foreign = company_user(&api, "[reviewer tenant:acme]", None);
     foreign.claims["email"] = json!("sam@docket.example");
@@ -43,7 +46,12 @@ fn company_user_without_a_group_that_counts_is_told_what_arrived_and_what_to_do(
     let arrived = "Acme Corporation sent the groups legal-reviewers-2027, everyone";
     for groups in ["[]", "[pool_Acme]", "[reviewer]", "[tenant:acme]"] {
         let detail = refusal(&company_user(&api, groups, Some(arrived)), "/jobs");
-        for part in [arrived, "rita@acme.example", "sign-in.toml", "sign in again"] {
+        for part in [
+            arrived,
+            "rita@acme.example",
+            "sign-in.toml",
+            "sign in again",
+        ] {
             assert!(detail.contains(part), "{detail}");
         }
         assert!(!detail.contains("globex"), "{detail}");
@@ -69,12 +77,18 @@ fn configuration_names_the_companies_only_if_there_are_some() {
             handler: &handler,
             claims: json!({}),
         };
-        client.get::<ClientConfiguration>("/configuration").company_sign_in
+        client
+            .get::<ClientConfiguration>("/configuration")
+            .company_sign_in
     };
     let setting = json!({"url": "https://docket.auth.eu-central-1.amazoncognito.com", "client_id": "3n4b5urk1f", "issuer": "https://cognito-idp.eu-central-1.amazonaws.com/pool",
         "providers": [{"name": "Acme", "label": "Acme Corporation"}]});
     let found = with(&setting.to_string()).unwrap();
     assert_eq!(serde_json::to_value(found).unwrap(), setting);
     assert_eq!(with("off"), None);
-    assert_eq!(with("{\"url\":"), None, "an operator's mistake must not stop the API");
+    assert_eq!(
+        with("{\"url\":"),
+        None,
+        "an operator's mistake must not stop the API"
+    );
 }

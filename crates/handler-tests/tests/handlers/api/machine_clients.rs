@@ -32,7 +32,10 @@ fn machine_client_has_the_tenant_and_the_role_of_its_scopes_and_its_own_name() {
     let client = machine(&api, REVIEWER);
     let me: CallerView = client.get("/me");
     assert_eq!(me.actor, "client:archive");
-    assert_eq!((me.roles, me.tenants), (vec!["reviewer".to_owned()], vec!["acme".to_owned()]));
+    assert_eq!(
+        (me.roles, me.tenants),
+        (vec!["reviewer".to_owned()], vec!["acme".to_owned()])
+    );
     let own = api.failed_job("inbound/acme/a.pdf", 10, Cause::ModelError);
     let foreign = api.failed_job("inbound/globex/b.pdf", 10, Cause::ModelError);
     let globex = |job: &mut jobs::job::Job| job.tenant = "globex".parse().unwrap();
@@ -56,7 +59,11 @@ fn machine_client_has_the_tenant_and_the_role_of_its_scopes_and_its_own_name() {
     );
     assert!(!upload.job_id.is_empty());
     for forbidden in ["/audit", "/quarantine", "/tenants"] {
-        assert_eq!(client.problem_code("GET", forbidden, None), "forbidden", "{forbidden}");
+        assert_eq!(
+            client.problem_code("GET", forbidden, None),
+            "forbidden",
+            "{forbidden}"
+        );
     }
 }
 
@@ -84,9 +91,16 @@ fn machine_client_cannot_exceed_its_scopes() {
         "",
     ] {
         let client = machine(&api, scopes);
-        assert_eq!(client.problem_code("GET", "/jobs", None), "forbidden", "{scopes}");
+        assert_eq!(
+            client.problem_code("GET", "/jobs", None),
+            "forbidden",
+            "{scopes}"
+        );
     }
-    let both = machine(&api, "docket/client:archive docket/support docket/reviewer docket/tenant:acme");
+    let both = machine(
+        &api,
+        "docket/client:archive docket/support docket/reviewer docket/tenant:acme",
+    );
     let me: CallerView = both.get("/me");
     assert_eq!(me.roles, ["reviewer"], "support is for people");
     assert!(refusal(&machine(&api, "docket/reviewer"), "/me").contains("all its scopes"));
@@ -111,7 +125,12 @@ fn token_of_a_person_is_no_machine_client_whatever_its_scopes() {
             handler: &api.handler,
             claims,
         };
-        assert_eq!(client.problem_code("GET", "/me", None), "forbidden", "{}", client.claims);
+        assert_eq!(
+            client.problem_code("GET", "/me", None),
+            "forbidden",
+            "{}",
+            client.claims
+        );
     }
 }
 
