@@ -177,8 +177,7 @@ def machine_id(name):
 
 def settings(found):
     """The row of mapping Settings."""
-    counts = f"Providers: '{len(found['providers'])}', MachineClients: '{len(found['machine_clients'])}'"
-    yield f"SignIn: {{{counts}, Offer: {quoted(offer(found))}, Mapping: {quoted(mapping(found))}}}"
+    yield f"SignIn: {{Providers: '{len(found['providers'])}', Offer: {quoted(offer(found))}, Mapping: {quoted(mapping(found))}}}"
 
 
 def provider_ids(found):

@@ -211,7 +211,8 @@ class Settings:
     def attached(self, name, found):
         """What is wrong with the managed policies of a function's role, of which CloudFormation makes up the last part."""
         given = self.environment.given["service"]
-        wanted = {f"{self.service}-{policy}" for policy, parameter in (("NetworkPolicy", "SubnetIds"), ("KeyPolicy", "KeyArn")) if given.get(parameter)}
+        shared = (("NetworkPolicy", "SubnetIds"), ("KeyPolicy", "KeyArn")) if name not in plan.OPTIONAL_FUNCTIONS else ()
+        wanted = {f"{self.service}-{policy}" for policy, parameter in shared if given.get(parameter)}
         if more := [policy for policy in found if generated(policy) not in wanted]:
             yield f"function {name} also has the policies {', '.join(more)}"
         if missing := wanted - set(map(generated, found)):

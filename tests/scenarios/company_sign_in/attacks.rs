@@ -190,22 +190,20 @@ fn token_of_another_kind_client_pool_or_signature_is_refused() {
         ] {
             assert_eq!(company.api(&token, "/me").await.status, 401, "{why}");
         }
-        let stolen = company.oauth(
-            "/oauth2/token",
-            &[
-                ("grant_type", "refresh_token"),
-                ("client_id", &company.stack.outputs.user_pool_client_id),
-                ("refresh_token", &tokens.refresh),
-            ],
-        );
+        let password_client = company.stack.outputs.user_pool_client_id.as_str();
+        let stolen = [
+            ("grant_type", "refresh_token"),
+            ("client_id", password_client),
+            ("refresh_token", &tokens.refresh),
+        ];
         assert_eq!(
-            stolen.await.status,
+            company.oauth("/oauth2/token", &stolen).await.status,
             400,
             "a refresh token belongs to its client"
         );
         let foreign = [
             ("token", tokens.refresh.as_str()),
-            ("client_id", &company.stack.outputs.user_pool_client_id),
+            ("client_id", password_client),
         ];
         assert_eq!(company.oauth("/oauth2/revoke", &foreign).await.status, 400);
         assert_eq!(company.refresh(&tokens.refresh).await.status, 200);
