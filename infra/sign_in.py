@@ -110,7 +110,7 @@ def provider(name, given, roles):
 
 
 def check_url(where, key, value):
-    """Refuses an address that anybody's account could come from, or that is not protected."""
+    """Refuses the address of a provider that signs in accounts of anyone, or that is not protected."""
     url = urllib.parse.urlsplit(value if isinstance(value, str) else "")
     local = url.scheme == "http" and url.hostname == "127.0.0.1"  # a provider of tests on the same machine
     if not (local or url.scheme == "https") or not url.hostname or url.query and key == "issuer" or re.search(r"[\s{}$]", value):

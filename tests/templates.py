@@ -41,8 +41,8 @@ def assume(template, **conditions):
             return left_out if chosen == {"Ref": "AWS::NoValue"} else resolved(chosen)
         return {key: one for key, one in ((key, resolved(inner)) for key, inner in value.items()) if one is not left_out}
 
-    kept = {name: one for name, one in template["Resources"].items() if conditions.get(one.get("Condition"), True)}
-    return {**resolved({**template, "Resources": kept}), "Conditions": template.get("Conditions", {})}
+    kept = {part: {name: one for name, one in template.get(part, {}).items() if conditions.get(one.get("Condition"), True)} for part in ("Resources", "Outputs")}
+    return {**resolved({**template, **kept}), "Conditions": template.get("Conditions", {})}
 
 
 class Project:

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::deploy::AwsCli;
+use crate::deploy::{AwsCli, CompanyParameters};
 
 /// The client of Docket at every provider, and its secret (`tests/company/provider.mjs`).
 const CLIENT: &str = r#"{"client_id": "docket", "client_secret": "secret-of-the-tests"}"#;
@@ -16,13 +16,6 @@ pub struct Companies {
     pub sign_in: PathBuf,
     /// The page's origin, to which users may return; `None` for those of the command line only.
     pub page_origin: Option<String>,
-}
-
-/// How the template is deployed for companies.
-#[derive(Clone, Debug)]
-pub(crate) struct CompanyParameters {
-    pub(crate) template: PathBuf,
-    pub(crate) page_origin: Option<String>,
 }
 
 /// Writes the template for a file of companies to `folder`, and stores the secrets that it refers to.

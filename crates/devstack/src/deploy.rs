@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::companies::CompanyParameters;
 use crate::repo;
 
 /// The domain of the address that mails are sent from. It is not a real one.
@@ -129,6 +128,13 @@ pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
         }
     }
     Ok(None)
+}
+
+/// How the template is deployed for companies.
+#[derive(Clone, Debug)]
+pub(crate) struct CompanyParameters {
+    pub(crate) template: PathBuf,
+    pub(crate) page_origin: Option<String>,
 }
 
 /// The template parameters whose values differ from a deployment to AWS.

@@ -210,7 +210,7 @@ fn token_of_another_kind_client_pool_or_signature_is_refused() {
     });
 }
 
-/// An ID token with Docket's groups, of a pool that somebody else made.
+/// An ID token with Docket's groups, of a pool that is not Docket's.
 async fn token_of_another_pool(company: &CompanyStack) -> String {
     let call = async |operation: &str, input: Value| {
         company.stack.user_pools(operation, input).await.unwrap()
@@ -257,7 +257,7 @@ fn attribute_of_the_groups_gives_nothing_to_who_writes_it() {
         let change = json!({"AccessToken": tokens.access, "UserAttributes": value});
         let refused = company.user_pools("UpdateUserAttributes", change).await;
         assert!(refused.unwrap_err().contains("NotAuthorized"));
-        // Nor does it help if somebody else writes it for a user: of another company, or with a password.
+        // Nor does it help if an operator writes it for a user: of another company, or with a password.
         let username = claims(&tokens.id)["cognito:username"].clone();
         let change = json!({"Username": username, "UserAttributes": value});
         company

@@ -190,7 +190,7 @@ fn attribute_that_another_provider_or_another_hand_wrote_gives_nothing() {
         let groups = token_groups(|event| attributes(event)[ATTRIBUTE] = json!(value));
         assert_eq!(groups, json!([]), "{value}");
     }
-    // A profile of Acme that somebody linked to Globex too: the last sign-in was by Globex.
+    // A profile of Acme that operators linked to Globex too: the last sign-in was by Globex.
     let linked = token_groups(|event| {
         attributes(event)["identities"] = json!(
             "[{\"providerName\":\"Globex\",\"userId\":\"7\"},{\"providerName\":\"Acme\",\"userId\":\"00u1abcd2EFGH3ijk4l5\"}]"
