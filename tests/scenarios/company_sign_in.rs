@@ -65,8 +65,9 @@ fn user_signs_in_by_the_company_works_and_signs_out() {
             Some(json!({})),
         )
         .await;
-        let secret = ticket.json()["ticket"].as_str().unwrap().to_owned();
-        company.stack.connect(&secret).await.unwrap();
+        let url = ticket.json()["url"].as_str().unwrap().to_owned();
+        let (_, secret) = url.split_once("ticket=").unwrap();
+        company.stack.connect(secret).await.unwrap();
 
         let refreshed = company.refresh(&tokens.refresh).await;
         let newer = refreshed.json()["id_token"].as_str().unwrap().to_owned();
