@@ -266,7 +266,7 @@ class Preflights(unittest.TestCase):
             missing = {"secretsmanager describe-secret": "ResourceNotFoundException: Secrets Manager can't find the specified secret."}
             self.refuses("provider Acme has no secret docket/sign-in/Acme", "aws secretsmanager create-secret --name docket/sign-in/Acme", missing, **given)
             taken = {"cognito-idp describe-user-pool-domain": {"DomainDescription": {"UserPoolId": "eu-central-1_OTHER0001"}}}
-            self.refuses("the domain docket-acme (SignInDomain) belongs to user pool eu-central-1_OTHER0001", "another SignInDomain", taken, **given)
+            self.refuses("the domain docket-acme .SignInDomain. belongs to user pool eu-central-1_OTHER0001", "another SignInDomain", taken, **given)
         with mock.patch.object(plan.generate, "read_sign_in", side_effect=SystemExit("generate: sign-in.toml: provider Acme: groups must be given")):
             self.refuses("provider Acme: groups must be given", "make generate", **given)
         with mock.patch.object(plan.generate, "read_sign_in", return_value=nobody), self.assertRaisesRegex(plan.Refusal, "needs a user pool of the stack"):
