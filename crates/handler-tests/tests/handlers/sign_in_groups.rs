@@ -268,6 +268,11 @@ fn company_vouches_for_addresses_of_its_own_domains_only() {
     for said in [json!("false"), json!(false)] {
         assert_eq!(verified("rita@acme.example", said), "false");
     }
+    assert_eq!(
+        verified("", json!("true")),
+        "false",
+        "no address, and an old one may be stored"
+    );
     for foreign in [
         "sam@docket.example",
         "rita@globex.example",

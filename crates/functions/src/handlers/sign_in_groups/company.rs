@@ -50,12 +50,14 @@ pub fn answer_to_store(
             stored.insert(claim.to_owned(), value.into());
         }
     }
-    if let Some(email) = text(&provider.email_claim) {
-        let denied = matches!(claims.get("email_verified"), Some(Value::Bool(false)))
-            || text("email_verified") == Some("false");
-        let is_verified = !denied && provider.vouches_for(email);
+    let email = text(&provider.email_claim);
+    let denied = matches!(claims.get("email_verified"), Some(Value::Bool(false)))
+        || text("email_verified") == Some("false");
+    let is_verified = !denied && email.is_some_and(|email| provider.vouches_for(email));
+    // Also without an address: one of an earlier sign-in may be stored.
+    stored.insert("email_verified".to_owned(), is_verified.to_string().into());
+    if let Some(email) = email {
         stored.insert("email".to_owned(), email.into());
-        stored.insert("email_verified".to_owned(), is_verified.to_string().into());
     }
     let groups = attribute(name, provider, groups.unwrap_or_default());
     stored.insert(ATTRIBUTE.to_owned(), groups.into());
