@@ -1,7 +1,8 @@
 // An OpenID Connect provider of a company: `node provider.mjs <port> <users.json> <callback URL>`.
 //
 // users.json is read at each sign-in: {"rita": {"email": "rita@acme.example", "groups": ["legal-reviewers"]}}. The form asks for
-// a user's name only. The client is `docket`, with the secret of the tests.
+// a user's name only. The client is `docket`, with the secret of the tests. It ends with its standard input, so that it never outlives
+// the process that started it.
 
 import { readFileSync } from "node:fs";
 import Provider from "oidc-provider";
@@ -44,4 +45,5 @@ provider.use(async (context, next) => {
   return provider.interactionFinished(context.req, context.res, { login: { accountId: user } }, { mergeWithLastSubmission: false });
 });
 
+process.stdin.on("end", () => process.exit(0)).resume();
 provider.listen(Number(port), "127.0.0.1", () => console.log(JSON.stringify({ issuer })));

@@ -92,10 +92,10 @@ async fn start_provider(port: u16, users: &Path, cognito: &str) -> Child {
         .arg(port.to_string())
         .arg(users)
         .arg(format!("{cognito}/oauth2/idpresponse"))
-        .stdin(Stdio::null())
+        // Never written to. Its end, also if this process is killed, ends the provider.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
