@@ -414,7 +414,7 @@ fn remedy(code: &str) -> &'static str {
             "Start the list again without `cursor`. Send a cursor only with the filters and the sign-in that it was issued for."
         }
         "forbidden" => {
-            "Sign in again if `detail` says that the sign-in has expired; send the ID token of a person, not the access token. Otherwise ask the operators for the group that `detail` names."
+            "Sign in again if `detail` says that the sign-in has expired; send the ID token, not the access token. Otherwise ask the operators for the group that `detail` names."
         }
         "not-found" => {
             "Check the id. Of another tenant's or another customer's document the answer is the same. A job that was uploaded a moment ago exists after a few seconds; its row is deleted some months after its end."
