@@ -25,7 +25,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: cdk-modules help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
+.PHONY: cdk-modules company-modules help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -109,11 +109,11 @@ test-web: page
 	elif [ -n "$(CI)" ]; then echo "CI needs Node" >&2; exit 1; \
 	else echo "skipped: the page's tests need Node 20.19 or newer" >&2; fi
 
-# The CDK's own modules; without Node, and outside CI, the test of infra/cdk is skipped.
-cdk-modules:
-	@if $(NODE_IS_THERE); then cd infra/cdk && npm ci --silent --no-audit --no-fund; fi
+# The modules of the CDK, and of the companies' providers; without Node, and outside CI, their tests are skipped.
+cdk-modules company-modules:
+	@if $(NODE_IS_THERE); then cd $(if $(filter cdk%,$@),infra/cdk,tests/company) && npm ci --silent --no-audit --no-fund; fi
 
-test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules ## run all tests, end to end on the local stack included
+test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules company-modules ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest

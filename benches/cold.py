@@ -143,7 +143,7 @@ def write_units(usage: Usage) -> float:
 
 def main() -> int:
     """The command line."""
-    names = build.functions()
+    names = [name for name in build.functions() if name not in cold_start.WITHOUT_CALLS]
     parser = argparse.ArgumentParser(description="Measure cold starts, zips and the cost of one job against their budgets.")
     parser.add_argument("--zip-bytes", type=int, default=4_000_000, metavar="N", help="maximum size of a zip (the limit in the Makefile)")
     parser.add_argument("--no-job", action="store_true", help="skip the job on the local stack")

@@ -1,10 +1,11 @@
-"""Writes the parts of infra/ that follow from infra/pipelines.toml.
+"""Writes the parts of infra/ that follow from infra/pipelines.toml and infra/sign-in.toml.
 
   python infra/generate.py            writes them
   python infra/generate.py --check    exits with 1 if they are out of date, and names the files
+  python infra/generate.py --sign-in FILE    prints service.yaml with the providers and machine clients of another file
 
-In service.yaml: the lines from `# generated: …` to `# end of generated` (settings, notifications, lifecycle), and
-the lists that end with `# generated: inputs`. In endpoints/<pipeline>.json: the parameters in `derived`. Every pipeline
+In service.yaml: the lines from `# generated: …` to `# end of generated` (settings, notifications, lifecycle, sign-in), and
+the lists that end with `# generated: inputs`, `audience` or `providers`. In endpoints/<pipeline>.json: the parameters in `derived`. Every pipeline
 needs such a file; the other parameters in it are written by hand. Standard library only.
 """
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(INFRA))
 
 import hosting  # noqa: E402  found by the line above
 import scaling  # noqa: E402
+import sign_in  # noqa: E402
 
 try:
     import tomllib
@@ -53,13 +55,14 @@ def lifecycle(pipelines):
             yield f"- {{Id: {name}-{what}, Status: Enabled, Prefix: {prefix}, ExpirationInDays: {kept}, {noncurrent}}}"
 
 
-def settings(infra=INFRA):
-    """The mappings for the values at the head of pipelines.toml."""
+def settings(signed, infra=INFRA):
+    """The mappings for the values at the head of pipelines.toml, and for who signs in."""
     values = tomllib.loads((infra / "pipelines.toml").read_text())
     minutes = values["reconcile_interval_minutes"]
     rate = f"rate({minutes} minute{'s' if minutes > 1 else ''})"
     yield f"Reconciler: {{ScheduleExpression: {rate}, IntervalSeconds: '{minutes * 60}'}}"
     yield f"MultipartUploads: {{ExpiryDays: '{values['upload_expiry_days']}'}}"
+    yield from sign_in.settings(signed)
 
 
 def inputs(pipelines):
@@ -67,9 +70,19 @@ def inputs(pipelines):
     return "[" + ", ".join(f"!Sub 'arn:${{AWS::Partition}}:s3:::${{BucketName}}/{table['prefix']}*'" for table in pipelines.values()) + "]"
 
 
-def template(text, pipelines, infra=INFRA):
+def read_sign_in(text, path):
+    """The checked contents of sign-in.toml. `text` is service.yaml, which knows the roles."""
+    try:
+        return sign_in.read(path, sign_in.groups_of_template(text))
+    except sign_in.Invalid as problem:
+        raise SystemExit(f"generate: {problem}") from problem
+
+
+def template(text, pipelines, infra=INFRA, sign_in_file=None):
     """service.yaml with its generated parts rewritten."""
-    for kind, lines in (("settings", settings(infra)), ("notifications", notifications(pipelines)), ("lifecycle", lifecycle(pipelines))):
+    signed = read_sign_in(text, sign_in_file or infra / "sign-in.toml")
+    blocks = (("settings", settings(signed, infra)), ("notifications", notifications(pipelines)), ("lifecycle", lifecycle(pipelines)), ("sign-in", sign_in.resources(signed)))
+    for kind, lines in blocks:
         block = re.compile(rf"^( *)# generated: {kind}\n(?:\1.*\n)*?\1# end of generated\n", re.MULTILINE)
         found = block.search(text)
         if not found:
@@ -77,7 +90,9 @@ def template(text, pipelines, infra=INFRA):
         indent = found[1]
         written = "".join(f"{indent}{line}\n" for line in (f"# generated: {kind}", *lines, "# end of generated"))
         text = text[: found.start()] + written + text[found.end() :]
-    return re.sub(r"\[.*\] # generated: inputs$", lambda _: f"{inputs(pipelines)} # generated: inputs", text, flags=re.MULTILINE)
+    for kind, value in (("inputs", inputs(pipelines)), ("audience", sign_in.audience(signed)), ("providers", sign_in.provider_list(signed))):
+        text = re.sub(rf"\[.*\] # generated: {kind}$", lambda _, kind=kind, value=value: f"{value} # generated: {kind}", text, flags=re.MULTILINE)
+    return text
 
 
 def derived(name, table):
@@ -120,6 +135,9 @@ def generated(infra=INFRA):
 
 def main(arguments):
     """The command line."""
+    if len(arguments) == 2 and arguments[0] == "--sign-in":
+        print(template((INFRA / "service.yaml").read_text(), read_pipelines(), sign_in_file=pathlib.Path(arguments[1])), end="")
+        return 0
     if arguments not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
         return 2

@@ -59,6 +59,8 @@ LEFT_OUT = {
 }
 # Keys of other kinds are none of the templates' (KMS developer guide, "kms:KeySpec").
 RECEIPT_KEYS = {"StringEquals": {"kms:KeySpec": "ECC_NIST_EDWARDS25519"}}
+# Resource types that infra/generate.py writes into a template, as far as infra/sign-in.toml asks for them.
+GENERATED = {"AWS::Cognito::UserPoolIdentityProvider", "AWS::Cognito::UserPoolResourceServer"}
 # Services that hand a role on to another one, and to which.
 PASSED_TO = ["lambda.amazonaws.com", "scheduler.amazonaws.com", "sagemaker.amazonaws.com"]
 SERVICE_LINKED = "sagemaker.application-autoscaling.amazonaws.com"
@@ -116,6 +118,9 @@ def statements(wanted):
         found.append({"Effect": "Allow", "Action": of_keys, "Resource": ["*"], "Condition": RECEIPT_KEYS})
     linked = {"StringEquals": {"iam:AWSServiceName": SERVICE_LINKED}}
     found.append({"Effect": "Allow", "Action": ["iam:CreateServiceLinkedRole"], "Resource": ["*"], "Condition": linked})
+    # The clients of companies' providers, which the template refers to.
+    secrets = "arn:<partition>:secretsmanager:<region>:<account>:secret:<service>/sign-in/*"
+    found.append({"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [secrets]})
     # The zips that a function is created from.
     found.append({"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": ["arn:<partition>:s3:::<code bucket>/*"]})
     return found
@@ -157,7 +162,7 @@ def main(arguments):
     if arguments not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
         return 2
-    kinds = set().union(*(types(yaml.load(path.read_text(), Loader)["Resources"]) for path in INFRA.glob("*.yaml")))
+    kinds = GENERATED.union(*(types(yaml.load(path.read_text(), Loader)["Resources"]) for path in INFRA.glob("*.yaml")))
     found = policies(statements(actions(kinds)))
     texts = {FOLDER / f"cloudformation-{number}.json": json.dumps(one, indent=2) + "\n" for number, one in enumerate(found, 1)}
     there = {path: path.read_text() for path in FOLDER.glob("cloudformation-*.json")}

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
@@ -63,8 +64,10 @@ class Policies(Case):
         self.addCleanup(checks.doCleanups)
         image = example().endpoints["legal-review"]["ImageUri"]
         there = {"s3api head-bucket": lambda a: {"BucketRegion": "eu-central-1"} if "w" in a else preflight_test.GOOD["s3api head-bucket"], "s3api list-objects-v2": {"KeyCount": 1}}
-        service = {"AlarmTopicArn": preflight_test.TOPIC, "EmailSender": "docket@example.com"}
-        passed, said, seen = checks.found(there, service=service, endpoints={"legal-review": {"ImageUri": image, "ModelDataPrefix": "s3://w/m/"}})
+        service = {"AlarmTopicArn": preflight_test.TOPIC, "EmailSender": "docket@example.com", "SignInDomain": "docket-acme"}
+        companies = preflight_test.companies_of_the_tests()
+        with mock.patch.object(plan.generate, "read_sign_in", return_value=companies):
+            passed, said, seen = checks.found(there, service=service, endpoints={"legal-review": {"ImageUri": image, "ModelDataPrefix": "s3://w/m/"}})
         self.assertTrue(passed, said)
         asked += seen
         return set().union(*map(actions, asked))

@@ -44,10 +44,17 @@ GOOD = {
     "sns list-subscriptions-by-topic": {"Subscriptions": [{"SubscriptionArn": f"{TOPIC}:1", "Protocol": "email"}]},
     "sesv2 get-email-identity": {"VerifiedForSendingStatus": True},
     "sesv2 get-account": {"ProductionAccessEnabled": True, "SendingEnabled": True},
+    "cognito-idp describe-user-pool-domain": {"DomainDescription": {}},
+    "secretsmanager describe-secret": {"Name": "docket/sign-in/Acme"},
     "ecr batch-get-image": {"images": [manifest(preflight.DOCKER_MANIFEST, config={"digest": DIGEST})], "failures": []},
     "ecr get-download-url-for-layer": {"downloadUrl": "https://layer", "layerDigest": DIGEST},
     "configure export-credentials": "argument subcommand: Invalid choice",
 }
+
+
+def companies_of_the_tests():
+    """What tests/company/sign-in.toml says."""
+    return plan.generate.read_sign_in((plan.INFRA / "service.yaml").read_text(), templates.ROOT / "tests" / "company" / "sign-in.toml")
 
 
 class Preflights(unittest.TestCase):
@@ -245,6 +252,29 @@ class Preflights(unittest.TestCase):
         _, _, asked = self.found(service={"AlarmTopicArn": TOPIC})
         self.assertFalse([arguments for arguments in asked if arguments[0] == "sesv2"])
 
+    def test_sign_in_that_could_not_be_set_up(self):
+        given = {"service": {"AlarmTopicArn": TOPIC, "SignInDomain": "docket-acme"}}
+        companies = companies_of_the_tests()
+        nobody = {"providers": {}, "machine_clients": {}}
+        self.notes("names neither a provider nor a machine client", **given)
+        with mock.patch.object(plan.generate, "read_sign_in", return_value=companies):
+            passed, said, asked = self.found(**given)
+            self.assertTrue(passed, said)
+            self.assertIn("members of docket-helpdesk of Acme Corporation become support", said)
+            secrets = [arguments[-1] for arguments in asked if arguments[0] == "secretsmanager"]
+            self.assertEqual(["docket/sign-in/Acme", "docket/sign-in/Globex"], secrets)  # SAML has none
+            missing = {"secretsmanager describe-secret": "ResourceNotFoundException: Secrets Manager can't find the specified secret."}
+            self.refuses("provider Acme has no secret docket/sign-in/Acme", "aws secretsmanager create-secret --name docket/sign-in/Acme", missing, **given)
+            taken = {"cognito-idp describe-user-pool-domain": {"DomainDescription": {"UserPoolId": "eu-central-1_OTHER0001"}}}
+            self.refuses("the domain docket-acme .SignInDomain. belongs to user pool eu-central-1_OTHER0001", "another SignInDomain", taken, **given)
+        with mock.patch.object(plan.generate, "read_sign_in", side_effect=SystemExit("generate: sign-in.toml: provider Acme: groups must be given")):
+            self.refuses("provider Acme: groups must be given", "make generate", **given)
+        with mock.patch.object(plan.generate, "read_sign_in", return_value=nobody), self.assertRaisesRegex(plan.Refusal, "needs a user pool of the stack"):
+            example(service={**given["service"], "ExistingUserPoolId": "eu-central-1_EXAMPLE01"})
+        # A service without asks nothing.
+        _, _, asked = self.found(service={"AlarmTopicArn": TOPIC})
+        self.assertFalse([arguments for arguments in asked if arguments[0] in ("cognito-idp", "secretsmanager")])
+
     def test_images_that_are_missing_or_for_another_processor(self):
         self.refuses("the image is for arm64, and ml.g6.2xlarge, ml.g5.2xlarge are amd64", "--platform linux/amd64 --provenance=false", architecture="arm64")
         self.refuses("repository legal-review does not exist", "aws ecr create-repository", {"ecr batch-get-image": "RepositoryNotFoundException"})
@@ -262,8 +292,9 @@ class Preflights(unittest.TestCase):
     def test_what_may_not_be_read_is_said_and_stops_nothing(self):
         denied = "AccessDeniedException: User is not authorized"
         for command in GOOD.keys() - {"sts get-caller-identity", "s3api head-bucket", "configure export-credentials"}:
-            with self.subTest(command):
-                self.notes("not checked: AccessDenied", {command: denied}, service={"AlarmTopicArn": TOPIC, "EmailSender": "docket@example.com"})
+            with self.subTest(command), mock.patch.object(plan.generate, "read_sign_in", return_value=companies_of_the_tests()):
+                service = {"AlarmTopicArn": TOPIC, "EmailSender": "docket@example.com", "SignInDomain": "docket-acme"}
+                self.notes("not checked: AccessDenied", {command: denied}, service=service)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ import plan  # noqa: E402
 
 # What is chosen in the usual deployment: no key and no network of the company's, a bucket and users of the stack's own.
 USUAL = {"HasKey": False, "HasVpc": False, "CreatesBucket": True, "IsAccountsName": True, "CreatesUserPool": True}
+# Nor does a company sign users in, which sign_in_template_test.py reads. It needs the stack's own user pool.
+WITHOUT_COMPANIES = {"HasSignInDomain": False, "HasProviders": False}
 
 
 def assume(template, **conditions):
@@ -39,8 +41,8 @@ def assume(template, **conditions):
             return left_out if chosen == {"Ref": "AWS::NoValue"} else resolved(chosen)
         return {key: one for key, one in ((key, resolved(inner)) for key, inner in value.items()) if one is not left_out}
 
-    kept = {name: one for name, one in template["Resources"].items() if conditions.get(one.get("Condition"), True)}
-    return {**resolved({**template, "Resources": kept}), "Conditions": template.get("Conditions", {})}
+    kept = {part: {name: one for name, one in template.get(part, {}).items() if conditions.get(one.get("Condition"), True)} for part in ("Resources", "Outputs")}
+    return {**resolved({**template, **kept}), "Conditions": template.get("Conditions", {})}
 
 
 class Project:
@@ -48,13 +50,13 @@ class Project:
 
     def __init__(self):
         self.service, self.endpoint, self.monitoring, self.web = (expand.expand(INFRA / f"{name}.yaml") for name in ("service", "endpoint", "monitoring", "web"))
-        self.with_all_options = assume(self.service, **{name: not usual for name, usual in USUAL.items() if name != "CreatesBucket"})
-        self.service = assume(self.service, **USUAL)
+        self.with_all_options = assume(self.service, **{name: not usual for name, usual in USUAL.items() if name != "CreatesBucket"}, **WITHOUT_COMPANIES)
+        self.service = assume(self.service, **USUAL, **WITHOUT_COMPANIES)
         settings = generate.tomllib.loads((INFRA / "pipelines.toml").read_text())
         self.max_notification_delay_seconds = settings["max_notification_delay_seconds"]
         self.pipelines = generate.read_pipelines()
         self.parameters = plan.pipelines()
-        self.functions = set(plan.functions())
+        self.functions = set(plan.functions()) - set(plan.OPTIONAL_FUNCTIONS)
         self.deploy_guide = (ROOT / "docs" / "deploy.md").read_text()
         # The metrics that the functions emit; a test of crates/functions compares it with the code.
         self.metrics = json.loads((INFRA / "metrics.json").read_text())

@@ -73,6 +73,7 @@ export class Docket extends Construct {
         WebSocketOrigin: origin('WebSocketUrl'),
         BucketOrigin: `https://${output('JobsBucketName')}.s3.${region}.${urlSuffix}`,
         SignInOrigin: `https://cognito-idp.${region}.${urlSuffix}`,
+        ...(service.SignInDomain ? { CompanySignInOrigin: output('CompanySignInUrl') } : {}), // it has no path
         ...page,
       });
     }

@@ -30,6 +30,8 @@ MAX_GLIBC_MINOR = 34  # glibc 2.34 of Amazon Linux 2023
 # e_machine of an ELF header, by what CloudFormation calls it.
 MACHINES = {62: "x86_64", 183: "arm64"}
 NO_VARIABLES = "        Environment: {}\n"  # the line of infra/endpoint.yaml that the container's variables replace
+# Functions that the stack has only with a parameter, and what infra/sign-in.toml must name besides.
+OPTIONAL_FUNCTIONS = {"sign-in-groups": "SignInDomain"}
 PROBE_TENANT = "probe"  # Tenant::is_probe of crates/jobs/src/id.rs
 PROBE_DOCUMENT = "probe/document.pdf"  # in the jobs bucket; infra/endpoint.yaml copies it every day
 
@@ -98,6 +100,8 @@ class Environment:
         self.service_name = given["service"].get("ServiceName", "docket")
         if not self.creates_bucket and "BucketName" not in given["service"]:
             raise Refusal(f"{name}.json: service: CreateBucket false needs the BucketName of the bucket that exists")
+        if given["service"].get("SignInDomain") and given["service"].get("ExistingUserPoolId"):
+            raise Refusal(f"{name}.json: service: SignInDomain needs a user pool of the stack. In the pool ExistingUserPoolId set up its providers and groups there (docs/deploy.md, Sign-in by your company)")
         self.service("zips/none/")
 
     @classmethod
@@ -153,6 +157,18 @@ class Environment:
     def creates_bucket(self):
         """Whether that bucket is the stack's."""
         return self.given["service"].get("CreateBucket", "true") == "true"
+
+    @property
+    def sign_in(self):
+        """The providers and machine clients of this environment: infra/sign-in.toml, if it has a domain for them."""
+        if not self.given["service"].get("SignInDomain"):
+            return {"providers": {}, "machine_clients": {}}
+        return generate.read_sign_in((INFRA / "service.yaml").read_text(), INFRA / "sign-in.toml")
+
+    @property
+    def functions(self):
+        """Names of the functions that the stack has."""
+        return [name for name in functions() if name not in OPTIONAL_FUNCTIONS or self.sign_in["providers"]]
 
     @property
     def probe(self):
@@ -225,6 +241,8 @@ class Environment:
             "BucketOrigin": f"https://{outputs['JobsBucketName']}.s3.{self.region}.{suffix}",
             "SignInOrigin": f"https://cognito-idp.{self.region}.{suffix}",
         }
+        if outputs.get("CompanySignInUrl"):
+            parameters["CompanySignInOrigin"] = origin(outputs["CompanySignInUrl"])
         return Stack(self.stack_name("web"), "web.yaml", {**parameters, **self.given["page"]})
 
     def monitoring(self, outputs):

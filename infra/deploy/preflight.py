@@ -16,6 +16,7 @@ import plan
 import scaling
 from bucket import ExistingBucket
 from plan import Refusal
+from sign_in_checks import sign_in_findings
 
 # Minutes that each part may take, for the life of the credentials. The first instance of an endpoint has been seen to
 # take 25 min 42 s, a blue/green update 12 min 30 s and the termination wait.
@@ -67,7 +68,7 @@ class Preflight:
         self.say(f"Checking account {account}, region {self.environment.region}, before anything is changed")
         found = list(self.guarded(self.account))
         if not any(finding.stops for finding in found):
-            checks = (self.credentials, self.parameters, self.arns, self.buckets, self.names, self.quotas, self.lambda_quota, self.roles, self.alarm_topic, self.email)
+            checks = (self.credentials, self.parameters, self.arns, self.buckets, self.names, self.quotas, self.lambda_quota, self.roles, self.alarm_topic, self.email, self.sign_in)
             for check in checks:
                 found += self.guarded(check)
             for pipeline in self.environment.endpoints:
@@ -364,6 +365,11 @@ class Preflight:
             yield Finding("AWS has paused the sending of e-mail for this account", "its mail to the owner of the account says why")
         if not account["ProductionAccessEnabled"]:
             yield note("SES is in its sandbox: it sends only to verified addresses, 200 mails a day", "request production access (SES developer guide)")
+
+    def sign_in(self):
+        """Whether companies' providers and programs can be set up as infra/sign-in.toml says."""
+        outputs = {row["OutputKey"]: row["OutputValue"] for row in (self.stack(self.environment.service_name) or {}).get("Outputs", [])}
+        yield from (Finding(*found) for found in sign_in_findings(self.environment, self.aws, self.error, outputs.get("UserPoolId")))
 
     def verified(self, identity):
         """Whether SES sends from an address or domain."""

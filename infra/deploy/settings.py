@@ -167,7 +167,7 @@ class Settings:
         return self.aws("lambda", "get-function-configuration", "--function-name", f"{self.service}-{name}")
 
     def functions(self):
-        for name in plan.functions():
+        for name in self.environment.functions:
             found = self.function(name)
             reserved = (self.aws("lambda", "get-function-concurrency", "--function-name", f"{self.service}-{name}") or {}).get("ReservedConcurrentExecutions")
             if reserved == 0:
@@ -211,7 +211,8 @@ class Settings:
     def attached(self, name, found):
         """What is wrong with the managed policies of a function's role, of which CloudFormation makes up the last part."""
         given = self.environment.given["service"]
-        wanted = {f"{self.service}-{policy}" for policy, parameter in (("NetworkPolicy", "SubnetIds"), ("KeyPolicy", "KeyArn")) if given.get(parameter)}
+        shared = (("NetworkPolicy", "SubnetIds"), ("KeyPolicy", "KeyArn")) if name not in plan.OPTIONAL_FUNCTIONS else ()
+        wanted = {f"{self.service}-{policy}" for policy, parameter in shared if given.get(parameter)}
         if more := [policy for policy in found if generated(policy) not in wanted]:
             yield f"function {name} also has the policies {', '.join(more)}"
         if missing := wanted - set(map(generated, found)):
@@ -219,6 +220,8 @@ class Settings:
 
     def grants(self):
         for name, wanted in sorted(self.wanted["grants"].items()):
+            if name not in self.environment.functions:
+                continue
             role = self.function(name)["Role"].rsplit("/", 1)[1]
             names = self.aws("iam", "list-role-policies", "--role-name", role)["PolicyNames"]
             attached = self.aws("iam", "list-attached-role-policies", "--role-name", role)["AttachedPolicies"]

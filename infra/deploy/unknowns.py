@@ -22,6 +22,7 @@ POINTS = {
     "instance pools": ["instance pools with InferenceAmiVersion", "metrics of instance pools"],
     "whether AWS's own metrics": ["names of AWS's own metrics"],
     "private subnets": ["what the company brings"],
+    "sign-in by companies": ["sign-in by companies"],
 }
 # Parameters of the service with which a company brings something of its own.
 BROUGHT = ("SubnetIds", "KeyArn", "CreateBucket", "ExistingUserPoolId", "PermissionsBoundaryArn")
@@ -57,6 +58,7 @@ class Unknowns:
         yield "arm64 builds", NOT_TRIED if "x86_64" in self.found.get("architecture of the functions", "") else "the functions run on it"
         yield "warm hours, scaling to zero by AWS's policies", f"{NOT_TRIED}: the dashboard shows them after a day"
         yield "updates of an endpoint and their rollback", f"{NOT_TRIED}: deploy a new version of the model"
+        yield "sign-in by companies", f"{NOT_TRIED}: sign in by each provider, and leave a group"
         yield "wording of an expired request", f"{NOT_TRIED}: it takes the queue TTL of the pipeline"
 
     def architecture(self):

@@ -111,6 +111,8 @@ resource "aws_cloudformation_stack" "web" {
       WebSocketOrigin = local.origin["WebSocketUrl"]
       BucketOrigin    = "https://${aws_cloudformation_stack.service.outputs["JobsBucketName"]}.s3.${data.aws_region.this.name}.${data.aws_partition.this.dns_suffix}"
       SignInOrigin    = "https://cognito-idp.${data.aws_region.this.name}.${data.aws_partition.this.dns_suffix}"
+      # The user pool's domain, which has no path; only with SignInDomain.
+      CompanySignInOrigin = lookup(aws_cloudformation_stack.service.outputs, "CompanySignInUrl", "")
     },
     var.page,
   )

@@ -15,6 +15,7 @@ mod support;
 mod api;
 mod breaker;
 mod browser;
+mod company_sign_in;
 mod conformance;
 mod dead_letters;
 mod digests;

@@ -20,6 +20,8 @@ environment to every function. Defaults:
   LAMBDA_WARM_TTL_SECONDS      30: an idle process beyond a function's first is ended after
                                this long (MiniStack's default 300).
 
+stack_sign_in.py adds what MiniStack lacks of the sign-in by companies.
+
 Not passed to functions, and optional (see stack_grants.py):
 
   AUTH                         true: IAM is enforced
@@ -45,6 +47,7 @@ import sys
 import threading
 
 import stack_grants
+import stack_sign_in
 
 # Time for a clean stop before SIGKILL. MiniStack gives functions 2 s, and saves its state
 # (PERSIST_STATE) only in a clean stop; with many functions 3 to 10 s were seen.
@@ -110,6 +113,7 @@ def inner() -> None:
     if seconds := os.environ.pop("OUTBOX_POLL_SECONDS", ""):
         poll_outboxes(float(seconds))
     stack_grants.install()
+    stack_sign_in.install()
 
     # No function may inherit or read the pipe.
     keeper = os.dup(0)

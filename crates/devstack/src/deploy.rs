@@ -56,6 +56,11 @@ pub struct Outputs {
     pub http_api_url: String,
     pub user_pool_id: String,
     pub user_pool_client_id: String,
+    /// Base URL of the user pool's domain, with companies.
+    #[serde(default)]
+    pub company_sign_in_url: Option<String>,
+    #[serde(default)]
+    pub company_sign_in_client_id: Option<String>,
 }
 
 /// Runs the AWS CLI.
@@ -76,7 +81,7 @@ impl AwsCli<'_> {
         })
     }
 
-    async fn python(&self, arguments: &[&str]) -> Result<String> {
+    pub(crate) async fn python(&self, arguments: &[&str]) -> Result<String> {
         let done = Command::new(self.python)
             .args(arguments)
             .current_dir(repo::root())
@@ -125,6 +130,13 @@ pub(crate) fn check_zips() -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
+/// How the template is deployed for companies.
+#[derive(Clone, Debug)]
+pub(crate) struct CompanyParameters {
+    pub(crate) template: PathBuf,
+    pub(crate) page_origin: Option<String>,
+}
+
 /// The template parameters whose values differ from a deployment to AWS.
 #[derive(Clone, Debug)]
 pub(crate) struct TemplateParameters {
@@ -133,6 +145,7 @@ pub(crate) struct TemplateParameters {
     pub(crate) sign_in_url: String,
     /// Timeout of the functions behind queues. The queues' visibility timeout is six times this.
     pub(crate) function_timeout_seconds: u32,
+    pub(crate) companies: Option<CompanyParameters>,
 }
 
 const TEMPLATE: &str = "infra/service.yaml";
@@ -197,6 +210,8 @@ pub(crate) async fn deploy_release(
         |name| format!("zips/{}/", name.to_string_lossy()),
     );
     let target = format!("s3://{CODE_BUCKET}/{prefix}");
+    let companies = parameters.companies.as_ref();
+    let template = companies.map_or(template, |companies| companies.template.clone());
     let (zips, template) = (zips.to_string_lossy(), template.to_string_lossy());
     cli.aws(&["s3", "cp", "--recursive", "--quiet", &zips, &target])
         .await?;
@@ -206,7 +221,7 @@ pub(crate) async fn deploy_release(
     } else {
         std::env::consts::ARCH
     };
-    let overrides = [
+    let mut overrides = vec![
         format!("BucketName={JOBS_BUCKET}"),
         format!("CodeBucket={CODE_BUCKET}"),
         format!("CodePrefix={prefix}"),
@@ -228,6 +243,12 @@ pub(crate) async fn deploy_release(
             parameters.function_timeout_seconds
         ),
     ];
+    if let Some(companies) = companies {
+        overrides.push("SignInDomain=docket-local".to_owned());
+        overrides.push(format!("SignInDomainUrl={}", parameters.sign_in_url));
+        let origin = companies.page_origin.iter();
+        overrides.extend(origin.map(|origin| format!("PageOrigin={origin}")));
+    }
     let mut arguments = vec![
         "cloudformation",
         "deploy",

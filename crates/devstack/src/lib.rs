@@ -13,12 +13,14 @@
 //!
 //! A container of the user can replace the reference model ([`Model`]).
 //!
-//! [`Stack::start`] deploys `infra/service.yaml` unchanged; only parameters differ from a deployment to AWS.
+//! [`Stack::start`] deploys `infra/service.yaml` unchanged; only parameters differ from a deployment to AWS ([`Companies`]
+//! are written into it as `make generate` does).
 //! The child processes end with this process, even if it is killed ([`ChildProcesses`]).
 
 pub mod background;
 mod child_processes;
 pub mod cloud;
+mod companies;
 pub mod demo;
 mod deploy;
 pub mod endpoints;
@@ -39,6 +41,7 @@ mod web_server;
 
 pub use child_processes::ChildProcesses;
 pub use cloud::root_credentials;
+pub use companies::Companies;
 pub use deploy::Outputs;
 pub use jobs::view::{FailureView, JobView};
 pub use model::{ContainerUrl, Model};

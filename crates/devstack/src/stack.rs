@@ -9,10 +9,12 @@ use anyhow::{Context, Result};
 use async_endpoint::EndpointParameters;
 use async_endpoint::server::{AwsTarget, EndpointConfig, EndpointEvent, Server, ServerConfig};
 use jobs::pipeline::{Pipeline, Pipelines};
+use serde_json::Value;
 use tokio::sync::broadcast;
 
 use crate::child_processes::{Child, ChildProcesses};
 use crate::cloud::{self, Cloud};
+use crate::companies::{Companies, prepare};
 use crate::deploy::{
     AwsCli, Outputs, TemplateParameters, check_zips, deploy, deploy_release, verify_email_domain,
 };
@@ -48,6 +50,8 @@ pub struct StackOptions {
     pub for_many_pages: bool,
     /// Folder of a release that `make release` made, to deploy instead of this checkout.
     pub release: Option<PathBuf>,
+    /// Companies that sign users in, and programs with clients of their own; not with a release.
+    pub companies: Option<Companies>,
 }
 
 impl StackOptions {
@@ -63,6 +67,7 @@ impl StackOptions {
         proxy_url: None,
         for_many_pages: false,
         release: None,
+        companies: None,
     };
     /// For tests: a cold start takes a second and a half, and the model adds no delay and recognizes nothing. Its own tests
     /// cover the recognition, which would take ten minutes for a batch of a gibibyte.
@@ -77,6 +82,7 @@ impl StackOptions {
         proxy_url: None,
         for_many_pages: false,
         release: None,
+        companies: None,
     };
 
     /// For demos with a container of the user, which runs in real time: a cold start takes fifteen seconds, and a
@@ -89,6 +95,7 @@ impl StackOptions {
             proxy_url: None,
             for_many_pages: false,
             release: None,
+            companies: None,
         }
     }
 }
@@ -166,7 +173,12 @@ impl Stack {
         let (ministack, (reference_model, model_url)) = tokio::try_join!(ministack, model)?;
 
         progress("deploying infra/service.yaml");
+        let companies = match &options.companies {
+            Some(companies) => Some(prepare(&cli, companies, &dir.file("")).await?),
+            None => None,
+        };
         let parameters = TemplateParameters {
+            companies,
             execute_api_url: format!("{function_aws_url}/_aws/execute-api"),
             // Through the emulator, which checks who may call the endpoints.
             sagemaker_runtime_url: function_aws_url.to_owned(),
@@ -259,6 +271,14 @@ impl Stack {
         UserPools::new(&self.cloud.url)
             .id_token(&self.outputs.user_pool_client_id, email)
             .await
+    }
+
+    /// Calls Amazon Cognito's user pools API with the account's own credentials.
+    ///
+    /// # Errors
+    /// The message is that of Cognito.
+    pub async fn user_pools(&self, operation: &str, input: Value) -> Result<Value> {
+        UserPools::new(&self.cloud.url).call(operation, input).await
     }
 
     /// Opens a connection for the pushes of a tenant, and requests a snapshot.

@@ -128,7 +128,7 @@ impl UserPools {
             .with_context(|| format!("Cognito asks {email} for more than a password"))
     }
 
-    async fn call(&self, operation: &str, input: Value) -> Result<Value> {
+    pub(crate) async fn call(&self, operation: &str, input: Value) -> Result<Value> {
         let target = format!("AWSCognitoIdentityProviderService.{operation}");
         let request = Request::post(format!("{}/", self.url))
             .header("content-type", "application/x-amz-json-1.1")

@@ -248,3 +248,21 @@ pub async fn ws_disconnect() -> Result<(), Error> {
     }))
     .await
 }
+
+/// Turns the groups of a company into groups of Docket.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn sign_in_groups() -> Result<(), Error> {
+    use handlers::sign_in_groups;
+    let environment = bootstrap::init_without_aws::<sign_in_groups::Environment>()?;
+    let mapping = sign_in_groups::mapping(&environment)?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            sign_in_groups::handle(&mapping, event).await
+        })
+        .await
+    }))
+    .await
+}

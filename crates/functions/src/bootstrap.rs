@@ -30,6 +30,15 @@ pub fn init<E: ReadEnvironment>() -> Result<App<Aws<E>, E>, BadEnvironment> {
     })
 }
 
+/// Sets up logging and reads the environment, for a function that calls no AWS service.
+///
+/// # Errors
+/// As [`init`].
+pub fn init_without_aws<E: ReadEnvironment>() -> Result<E, BadEnvironment> {
+    traces::subscribe(config::trace_settings().as_ref());
+    config::own_from_env()
+}
+
 /// As [`init`], and opens the TLS connection to DynamoDB: for functions whose every event reads the job table.
 ///
 /// # Errors

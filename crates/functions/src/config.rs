@@ -92,6 +92,10 @@ variables! {
     UserPoolId => "USER_POOL_ID",
     /// The URL of the sign-in page.
     SignInUrl => "SIGN_IN_URL",
+    /// How users sign in by their company, as JSON; `off` if they do not.
+    CompanySignIn => "COMPANY_SIGN_IN",
+    /// Which groups of which company give which groups of Docket, as JSON.
+    SignInMapping => "SIGN_IN_MAPPING",
     /// The KMS key that signs receipts.
     ReceiptKeyId => "RECEIPT_KEY_ID",
     /// The name of this service, of which an account may have several: a dimension of its metrics.
@@ -296,6 +300,14 @@ impl AwsConfig {
 /// Names every variable that is missing, of both parts.
 pub(crate) fn from_env<E: ReadEnvironment>() -> Result<(AwsConfig, E), BadEnvironment> {
     read(&var)
+}
+
+/// Reads the settings of a function that calls no AWS service.
+///
+/// # Errors
+/// Names every variable that is missing.
+pub(crate) fn own_from_env<E: ReadEnvironment>() -> Result<E, BadEnvironment> {
+    E::read(&var)
 }
 
 fn read<E: ReadEnvironment>(lookup: &Lookup<'_>) -> Result<(AwsConfig, E), BadEnvironment> {

@@ -11,14 +11,14 @@ pub mod routes;
 mod unsubscribe;
 
 use api::ApiError;
-use api::types::ClientConfiguration;
+use api::types::{ClientConfiguration, CompanySignIn};
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::model_version::ServedModels;
 use jobs::ports::Queue;
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::field::Empty;
-use tracing::{Instrument, Span, info, info_span};
+use tracing::{Instrument, Span, error, info, info_span};
 
 use super::lease_expiry;
 use crate::bootstrap::App;
@@ -30,6 +30,9 @@ pub use dispatch::ApiPorts;
 use dispatch::{ApiRequest, Response, dispatch};
 pub use http::{HttpEvent, HttpResponse};
 use problem::HttpError;
+
+/// The setting of a service without company sign-in: a variable cannot be empty.
+const COMPANY_SIGN_IN_OFF: &str = "off";
 
 environment! {
     /// The configuration of the function `support-api`.
@@ -49,6 +52,7 @@ environment! {
         websocket_connect_url: WebsocketConnectUrl,
         user_pool_client_id: UserPoolClientId,
         sign_in_url: SignInUrl,
+        company_sign_in: CompanySignIn,
         receipt_key_id: ReceiptKeyId,
         page_origin: PageOrigin,
     }
@@ -77,6 +81,7 @@ impl QueueUrls for Environment {
 pub trait ApiSettings:
     HasPipelines
     + Has<variable::Bucket>
+    + Has<variable::CompanySignIn>
     + Has<variable::PageOrigin>
     + Has<variable::SignInUrl>
     + Has<variable::UserPoolClientId>
@@ -87,6 +92,7 @@ pub trait ApiSettings:
 impl<E> ApiSettings for E where
     E: HasPipelines
         + Has<variable::Bucket>
+        + Has<variable::CompanySignIn>
         + Has<variable::PageOrigin>
         + Has<variable::SignInUrl>
         + Has<variable::UserPoolClientId>
@@ -112,6 +118,7 @@ impl<P, E: ApiSettings> Api<P, E> {
             page_url: Some(Has::<variable::PageOrigin>::value(environment))
                 .filter(|origin| *origin != "*")
                 .map(str::to_owned),
+            company_sign_in: company_sign_in(Has::<variable::CompanySignIn>::value(environment)),
         };
         Self {
             app,
@@ -123,6 +130,15 @@ impl<P, E: ApiSettings> Api<P, E> {
     pub const fn app(&self) -> &App<P, E> {
         &self.app
     }
+}
+
+/// `None` if no company signs users in, or the text is not what `infra/service.yaml` makes.
+fn company_sign_in(setting: &str) -> Option<CompanySignIn> {
+    let found = serde_json::from_str(setting).ok();
+    if found.is_none() && setting != COMPANY_SIGN_IN_OFF {
+        error!(setting, "COMPANY_SIGN_IN cannot be read");
+    }
+    found
 }
 
 /// Handles an HTTP request.

@@ -18,6 +18,7 @@ pub mod reconciler;
 mod report;
 pub mod retry;
 pub(crate) mod s3_event;
+pub mod sign_in_groups;
 pub mod sqs_message;
 pub mod upload_trigger;
 #[cfg(feature = "api")]

@@ -4,6 +4,7 @@ mod access_control;
 mod batches;
 mod cancel_plans;
 mod commands;
+mod company_users;
 mod contract;
 mod data_deletion;
 mod document;
@@ -13,6 +14,7 @@ mod idempotency;
 mod identical;
 mod labels;
 mod lists;
+mod machine_clients;
 mod marks;
 mod pauses;
 mod plans;
@@ -301,4 +303,9 @@ pub(super) fn counts(counts: &[api::types::NamedCount]) -> BTreeMap<&str, u32> {
         .iter()
         .map(|count| (count.name.as_str(), count.count))
         .collect()
+}
+
+/// The detail of the problem with which a GET is refused.
+pub(super) fn refusal(client: &Client<'_>, path: &str) -> String {
+    client.problem("GET", path, None).1
 }

@@ -210,6 +210,22 @@ fn on() -> Value {
 }
 
 #[test]
+fn user_whom_a_company_signs_in_is_refused_with_the_reason() {
+    let service = Service::new();
+    let mut company_user = claims(ANA, REVIEWER);
+    company_user["identities"] = json!("[map[providerName:Acme userId:7]]");
+    for (method, body) in [("GET", ""), ("POST", "{\"frequency\":\"daily\"}")] {
+        let response = service.request(Some(company_user.clone()), method, "/me/digests", body);
+        assert_eq!(response.status_code, 403, "{}", response.body);
+        assert!(
+            response.body.contains("your company signs you in"),
+            "{}",
+            response.body
+        );
+    }
+}
+
+#[test]
 fn documents_of_a_quarter_of_an_hour_are_one_mail() {
     let service = Service::new();
     let view = service.subscribe(ANA, CUSTOMER, &on());

@@ -18,6 +18,7 @@ mod pages;
 mod probes;
 mod reconciler;
 mod same_bytes;
+mod sign_in_groups;
 mod trace;
 mod upload_trigger;
 mod usage;

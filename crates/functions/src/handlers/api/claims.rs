@@ -2,38 +2,120 @@
 
 use std::collections::BTreeMap;
 
-use api::Principal;
 use api::digests::Account;
+use api::{ApiError, Principal, Role};
 use jobs::id::Timestamp;
 use serde_json::Value;
 
 use super::http::HttpEvent;
+use crate::handlers::sign_in_groups::COMPANY_GROUPS_CLAIM;
 
-/// The caller of a request; `None` without a valid ID token.
+/// The caller of a request; `None` without a valid token.
 ///
-/// Access tokens are refused: they have no e-mail address and, with some sign-in flows, no groups. API Gateway has verified
-/// signature, issuer, audience and expiry. The expiry is checked again; the kind of token is checked only here.
+/// A person has an ID token; access tokens of people are refused: they have no e-mail address and, with some sign-in flows,
+/// no groups. A machine client has an access token. API Gateway has verified signature, issuer, audience and expiry. The
+/// expiry is checked again; the kind of token is checked only here.
 pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal> {
     let claims = request.claims()?;
     let text = |name: &str| claim(claims, name);
-    if text("token_use")? != "id" {
-        return None;
-    }
     let expires_at = Timestamp(text("exp")?.parse::<u64>().ok()?.checked_mul(1000)?);
     if expires_at <= now {
         return None;
     }
-    let actor = verified_email(claims).or_else(|| text("cognito:username"))?;
-    let groups = groups(claims.get("cognito:groups"));
-    let groups = groups.iter().map(String::as_str);
-    Some(Principal::of_groups(&actor, groups, expires_at))
+    match text("token_use")?.as_str() {
+        "id" => {
+            let actor = verified_email(claims).or_else(|| text("cognito:username"))?;
+            let groups = groups(claims.get("cognito:groups"));
+            let groups = groups.iter().map(String::as_str);
+            Some(Principal::of_groups(&actor, groups, expires_at))
+        }
+        "access" => machine_client(claims, expires_at),
+        _ => None,
+    }
 }
 
-/// The caller's account in the user pool; `None` if the token does not name it.
-pub(super) fn account(request: &HttpEvent) -> Option<Account> {
-    let claims = request.claims()?;
-    Some(Account {
-        username: claim(claims, "cognito:username")?,
+/// The resource server of machine clients' scopes in the user pool. A scope is named like a group.
+const SCOPE_PREFIX: &str = "docket/";
+/// The scope that names a machine client.
+const CLIENT_SCOPE: &str = "docket/client:";
+/// The roles that a machine client can have.
+const MACHINE_ROLES: [Role; 2] = [Role::Customer, Role::Reviewer];
+
+/// A machine client, from the scopes of its access token; `None` if they do not name one, one role and one tenant.
+///
+/// A token that a person got, whatever its scopes, has a user name, and a subject that is not the client.
+fn machine_client(claims: &BTreeMap<String, Value>, expires_at: Timestamp) -> Option<Principal> {
+    let client_id = claim(claims, "client_id")?;
+    let is_of_person = ["username", "cognito:username", "cognito:groups"]
+        .iter()
+        .any(|name| claims.contains_key(*name));
+    if is_of_person || claim(claims, "sub")? != client_id {
+        return None;
+    }
+    let scopes = claim(claims, "scope")?;
+    let mut names = scopes
+        .split(' ')
+        .filter_map(|s| s.strip_prefix(CLIENT_SCOPE));
+    let (Some(name), None) = (names.next().filter(|name| !name.is_empty()), names.next()) else {
+        return None;
+    };
+    let groups = scopes
+        .split(' ')
+        .filter_map(|s| s.strip_prefix(SCOPE_PREFIX));
+    let mut principal = Principal::of_groups(&format!("client:{name}"), groups, expires_at);
+    principal.roles.retain(|role| MACHINE_ROLES.contains(role));
+    (!principal.roles.is_empty() && principal.tenants.len() == 1).then_some(principal)
+}
+
+/// Why a request without a caller is refused.
+pub(super) fn unidentified() -> ApiError {
+    ApiError::Forbidden(
+        "the token does not identify you; send the ID token of your sign-in, or the access token of a machine client with all its scopes"
+            .to_owned(),
+    )
+}
+
+/// Checks that a caller has a role and a tenant. A user of a company is told which groups the company sent.
+///
+/// # Errors
+/// If the sign-in has expired, or the caller has no role or no tenant.
+pub(super) fn check(
+    request: &HttpEvent,
+    principal: &Principal,
+    now: Timestamp,
+) -> Result<(), ApiError> {
+    principal.check(now).map_err(|error| {
+        let claims = request.claims();
+        match claims.and_then(|claims| claim(claims, COMPANY_GROUPS_CLAIM)) {
+            Some(arrived) if now < principal.expires_at => ApiError::Forbidden(format!(
+                "{} has no role or no tenant here: {arrived}, and they do not give both. Ask your company's administrators to put you into a group that does, or the operators of this service to map one of these in infra/sign-in.toml; then sign in again",
+                principal.actor
+            )),
+            _ => error,
+        }
+    })
+}
+
+/// The caller's account in the user pool.
+///
+/// # Errors
+/// If the token names none, or one of a company: whether its user still has access is known only when the user signs in
+/// again.
+pub(super) fn account(request: &HttpEvent) -> Result<Account, ApiError> {
+    let none = || {
+        ApiError::Forbidden(
+            "the token does not name your account; send the ID token of your sign-in".to_owned(),
+        )
+    };
+    let claims = request.claims().ok_or_else(none)?;
+    if claims.contains_key("identities") {
+        return Err(ApiError::Forbidden(
+            "your company signs you in, and e-mail digests go only to users with a password of this service: it would not learn that you left the company"
+                .to_owned(),
+        ));
+    }
+    Ok(Account {
+        username: claim(claims, "cognito:username").ok_or_else(none)?,
         verified_email: verified_email(claims),
     })
 }

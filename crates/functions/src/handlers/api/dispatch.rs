@@ -25,6 +25,7 @@ use jobs::state::Cause;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::claims;
 use super::cursor::CursorSigner;
 use super::http::HttpEvent;
 use super::problem::HttpError;
@@ -96,12 +97,8 @@ pub(super) async fn dispatch<P: ApiPorts>(
     if route.operation == Operation::GetConfiguration {
         return Ok(response(to_json(api_request.configuration)));
     }
-    let principal = principal.ok_or_else(|| {
-        ApiError::Forbidden(
-            "the token does not identify you; send the ID token of your sign-in".to_owned(),
-        )
-    })?;
-    principal.check(ports.now())?;
+    let principal = principal.ok_or_else(claims::unidentified)?;
+    claims::check(request, principal, ports.now())?;
     let job_id = || path.get("job_id");
     let plan_id = || path.get("plan_id");
     let entry_id = || path.get("entry_id");

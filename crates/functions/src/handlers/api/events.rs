@@ -120,12 +120,8 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
 ) -> Result<Response, HttpError> {
     let (route, path) = find_route(request)?;
     let ports = &api.app.ports;
-    let principal = principal.ok_or_else(|| {
-        ApiError::Forbidden(
-            "the token does not identify you; send the ID token of your sign-in".to_owned(),
-        )
-    })?;
-    principal.check(ports.now())?;
+    let principal = principal.ok_or_else(claims::unidentified)?;
+    claims::check(request, principal, ports.now())?;
     let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
     let allowed = AllowedReceivers::from_setting(setting);
     let pipelines = api.app.environment.pipelines();
@@ -162,11 +158,11 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
         }
         Operation::GetMyDigests => {
             let DigestQuery { tenant } = request.query()?;
-            let (account, tenant) = (account(request)?, tenant.as_deref());
+            let (account, tenant) = (claims::account(request)?, tenant.as_deref());
             to_json(&digests::show(ports, principal, &account, tenant, sends_email).await?)
         }
         Operation::ChangeMyDigests => {
-            let (account, change) = (account(request)?, request.json()?);
+            let (account, change) = (claims::account(request)?, request.json()?);
             to_json(&digests::change(ports, principal, &account, &change, sends_email).await?)
         }
         Operation::ChangeTenantDigests => {
@@ -187,14 +183,6 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
     Ok(Response {
         status: route.status,
         body,
-    })
-}
-
-fn account(request: &HttpEvent) -> Result<digests::Account, ApiError> {
-    claims::account(request).ok_or_else(|| {
-        ApiError::Forbidden(
-            "the token does not name your account; send the ID token of your sign-in".to_owned(),
-        )
     })
 }
 

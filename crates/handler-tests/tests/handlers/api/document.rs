@@ -358,7 +358,7 @@ pub(super) fn openapi() -> Value {
         "security": [{"signIn": []}],
         "paths": paths,
         "components": {
-            "securitySchemes": {"signIn": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The ID token of a sign-in to the Amazon Cognito user pool."}},
+            "securitySchemes": {"signIn": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The ID token of a sign-in to the Amazon Cognito user pool, or the access token of a machine client."}},
             "schemas": schemas,
         },
     })
@@ -572,8 +572,8 @@ fn markdown() -> String {
     let mut text = String::from(
         "# HTTP API\n\nGenerated from the code by `make docs`. The same API as an OpenAPI 3.1 document: [openapi.json](openapi.json).\n\n\
          - **URL**: the output `HttpApiUrl` of the stack. `make up` prints the local one.\n\
-         - **Authentication**: every request except `GET /configuration` and `/unsubscribe` needs the header `Authorization: Bearer <ID token>`, with the ID token of a sign-in to the Amazon Cognito user pool.\n\
-         - **Authorization**: the groups in the token decide what the caller may see and do: `customer`, `reviewer`, `support`, `tenant:<name>`.\n\
+         - **Authentication**: every request except `GET /configuration` and `/unsubscribe` needs the header `Authorization: Bearer <ID token>`, with the ID token of a sign-in to the Amazon Cognito user pool. A program with a client of its own sends the access token that it got by client credentials (RFC 6749, 4.4) at `company_sign_in.url` + `/oauth2/token`, without naming scopes.\n\
+         - **Authorization**: the groups in the token decide what the caller may see and do: `customer`, `reviewer`, `support`, `tenant:<name>`. Those of a machine client are its scopes.\n\
          - **Format**: times are milliseconds since 1970 UTC. Percent-encode ids in paths. A request with an unknown field is refused.\n\n\
          ## Requests\n\n| request | takes | returns | access | |\n|---|---|---|---|---|\n",
     );
