@@ -61,6 +61,33 @@ pub struct ClientConfiguration {
     /// Origin of the page, such as `https://docket.example.com`. Absent if the service does not know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_url: Option<String>,
+    /// Sign-in by the company's identity provider, and of machine clients. Absent if the user pool has no domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_sign_in: Option<CompanySignIn>,
+}
+
+/// Sign-in by an identity provider of the company: authorization code with PKCE at the user pool's domain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CompanySignIn {
+    /// Base URL of the user pool's domain, without a slash at its end. Below it are `/oauth2/authorize`, `/oauth2/token`, `/oauth2/revoke` and `/logout`.
+    pub url: String,
+    /// Client id for this sign-in; another one than for passwords.
+    pub client_id: String,
+    /// The `iss` claim of the ID tokens.
+    pub issuer: String,
+    /// The identity providers, in the order in which they are offered. Empty if only machine clients use the domain.
+    pub providers: Vec<SignInProvider>,
+}
+
+/// An identity provider of the company.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SignInProvider {
+    /// The provider's name in the user pool: `identity_provider` of a request to `/oauth2/authorize`.
+    pub name: String,
+    /// What people call it, such as `Acme`.
+    pub label: String,
 }
 
 /// Response of `GET /me`: the caller, and the pipelines it can upload to.

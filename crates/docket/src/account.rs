@@ -1,24 +1,39 @@
-//! `docket login`, `logout`, `whoami`.
+//! `docket login` and `whoami`.
 
 use api::types::{CallerView, ClientConfiguration};
 
 use crate::CommandContext;
-use crate::cli::LoginArgs;
-use crate::client::ApiClient;
+use crate::cli::{LoginArgs, UserArgs};
+use crate::client::{ApiClient, SignIn};
 use crate::cognito::{Challenge, CognitoClient, SignInResult, Tokens};
+use crate::company;
 use crate::config;
 use crate::error::{CliError, Exit, Result};
+use crate::machine::MachineClient;
 use crate::print::{Printer, byte_size, duration, sanitize};
 use crate::session::{Session, Sessions};
 
 pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
+    if MachineClient::from_environment()?.is_some() {
+        return Err(CliError::usage(
+            "with DOCKET_CLIENT_ID and DOCKET_CLIENT_SECRET every command signs in by itself",
+        )
+        .with_hint("unset them to sign in as a user"));
+    }
     let configuration = configuration(context).await?;
-    let email = &email(args).await?;
-    let cognito = cognito(context, &configuration);
-    let tokens = sign_in(&cognito, email, &password(email).await?).await?;
+    let session = match company::wanted(&configuration, &args)? {
+        Some(company) => company::sign_in(context, &configuration, company, &args).await?,
+        None => {
+            let cognito = cognito(context, &configuration);
+            let email = &email(args.user).await?;
+            let tokens = sign_in(&cognito, email, &password(email).await?).await?;
+            tokens.into_session(&cognito, email)
+        }
+    };
     let api = context.client.address();
-    store(api, tokens.into_session(&cognito, email))?;
-    let me: CallerView = ApiClient::new(api.to_owned(), Sessions::load()?.sign_ins.remove(api))
+    store(api, session)?;
+    let session = Sessions::load()?.sign_ins.remove(api);
+    let me: CallerView = ApiClient::new(api.to_owned(), session.map(SignIn::User))
         .get("/me")
         .await?;
     if context.printer.json {
@@ -48,7 +63,7 @@ pub(crate) fn cognito<'a>(
     }
 }
 
-pub(crate) async fn email(args: LoginArgs) -> Result<String> {
+pub(crate) async fn email(args: UserArgs) -> Result<String> {
     let email = match args.email {
         Some(email) => email,
         None => ask("E-mail address: ").await?,
@@ -101,41 +116,12 @@ pub(crate) async fn sign_in(
     }
 }
 
+/// Stores the sign-in, and makes its service the one that commands use by default.
 fn store(api: &str, session: Session) -> Result<()> {
     let mut all = Sessions::load()?;
     all.api = Some(api.to_owned());
     all.sign_ins.insert(api.to_owned(), session);
     all.save()
-}
-
-pub(crate) async fn logout(context: &CommandContext) -> Result<Exit> {
-    let api = context.client.address();
-    let session = Sessions::load()?.sign_ins.remove(api);
-    Sessions::update(api, None)?;
-    if let Some(session) = &session
-        && let Some(token) = &session.refresh_token
-    {
-        let cognito = CognitoClient {
-            http: &context.client.http,
-            url: &session.sign_in_url,
-            client_id: &session.client_id,
-        };
-        // Deleting the file has signed the user out of this machine. Revoking the token protects against copies of it;
-        // if that fails, the command still succeeds.
-        if let Err(error) = cognito.revoke(token).await {
-            context.printer.info(&format!(
-                "signed out here, but the refresh token could not be revoked: {}",
-                sanitize(&error.problem.detail)
-            ));
-        }
-    }
-    if !context.printer.json {
-        context.printer.line(&match session {
-            Some(session) => format!("signed out {} from {api}", sanitize(&session.email)),
-            None => format!("not signed in to {api}"),
-        })?;
-    }
-    Ok(Exit::Success)
 }
 
 pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
@@ -223,7 +209,7 @@ async fn secret(name: &str, prompt: &str) -> Result<String> {
 }
 
 /// Reads a line of standard input.
-async fn ask(prompt: &str) -> Result<String> {
+pub(crate) async fn ask(prompt: &str) -> Result<String> {
     use std::io::Write;
     if Printer::is_interactive() {
         let mut err = std::io::stderr().lock();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::types::Problem;
+use api::types::{ClientConfiguration, Problem};
 use http::{Method, Request};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
@@ -16,6 +16,8 @@ use crate::error::{CliError, Exit, Result};
 use crate::http_client::{
     HttpClient, HttpClientError, HttpErrorKind, HttpResponse, RESPONSE_TIMEOUT, full_body,
 };
+use crate::machine::MachineClient;
+use crate::oauth::Domain;
 use crate::session::{Session, Sessions};
 
 /// A request is sent at most this often.
@@ -44,12 +46,40 @@ pub(crate) enum Idempotency {
     NotIdempotent,
 }
 
-/// The API at one address, with the user's session there.
+/// The API at one address, with the sign-in there.
 #[derive(Debug)]
 pub(crate) struct ApiClient {
     pub(crate) http: HttpClient,
     base: String,
-    session: Mutex<Option<Session>>,
+    sign_in: Mutex<Option<SignIn>>,
+}
+
+/// Whose tokens the requests carry.
+#[derive(Debug)]
+pub(crate) enum SignIn {
+    /// A user who ran `docket login`.
+    User(Session),
+    /// A program, by the environment.
+    Machine(MachineClient),
+}
+
+impl SignIn {
+    /// The token, if it is valid for so long.
+    fn token(&self, margin_ms: u64) -> Option<String> {
+        match self {
+            Self::User(session) => {
+                (session.expires_at > config::now() + margin_ms).then(|| session.id_token.clone())
+            }
+            Self::Machine(client) => client.token(margin_ms),
+        }
+    }
+
+    fn is_current(&self, token: &str) -> bool {
+        match self {
+            Self::User(session) => session.id_token == token,
+            Self::Machine(client) => client.is_current(token),
+        }
+    }
 }
 
 /// One segment of a path, percent-encoded.
@@ -81,11 +111,11 @@ pub(crate) fn query_string(parameters: &impl Serialize) -> String {
 }
 
 impl ApiClient {
-    pub(crate) fn new(base: String, session: Option<Session>) -> Self {
+    pub(crate) fn new(base: String, sign_in: Option<SignIn>) -> Self {
         Self {
             http: HttpClient::default(),
             base,
-            session: Mutex::new(session),
+            sign_in: Mutex::new(sign_in),
         }
     }
 
@@ -146,51 +176,78 @@ impl ApiClient {
         })
     }
 
-    /// The ID token, refreshed first if it is about to expire.
+    /// The token, refreshed first if it is about to expire.
     pub(crate) async fn token(&self) -> Result<String> {
-        let mut session = self.session.lock().await;
-        let Some(current) = session.as_ref() else {
-            return Err(CliError::not_signed_in(format!(
-                "not signed in to {}",
-                self.base
-            )));
-        };
-        if current.expires_at > config::now() + REFRESH_MARGIN_MS {
-            return Ok(current.id_token.clone());
+        let mut sign_in = self.sign_in.lock().await;
+        match sign_in
+            .as_ref()
+            .and_then(|one| one.token(REFRESH_MARGIN_MS))
+        {
+            Some(token) => Ok(token),
+            None => self.refresh(&mut sign_in).await,
         }
-        self.refresh(&mut session).await
     }
 
-    async fn refresh(&self, session: &mut Option<Session>) -> Result<String> {
-        let Some(current) = session.as_ref() else {
-            return Err(CliError::not_signed_in("not signed in"));
-        };
-        let cognito = CognitoClient {
-            http: &self.http,
-            url: &current.sign_in_url,
-            client_id: &current.client_id,
-        };
-        let refreshed = cognito.refresh(current).await.map_err(|mut error| {
-            if error.exit == Exit::Denied {
-                error = error
-                    .with_subject("the sign-in has expired")
-                    .with_hint("run `docket login`");
+    async fn refresh(&self, sign_in: &mut Option<SignIn>) -> Result<String> {
+        match sign_in {
+            None => Err(CliError::not_signed_in(format!(
+                "not signed in to {}",
+                self.base
+            ))),
+            Some(SignIn::Machine(client)) => {
+                let response = self.get_public("/configuration").await?;
+                let configuration: ClientConfiguration = self.decode(&response)?;
+                client.fetch_token(&self.http, &configuration).await
             }
-            error
-        })?;
-        Sessions::update(&self.base, Some(refreshed.clone()))?;
-        let token = refreshed.id_token.clone();
-        *session = Some(refreshed);
-        Ok(token)
+            Some(SignIn::User(session)) => {
+                let refreshed = self.refreshed(session).await.map_err(|error| {
+                    if error.exit == Exit::Denied {
+                        return error
+                            .with_subject("the sign-in has expired")
+                            .with_hint("run `docket login`");
+                    }
+                    error
+                })?;
+                Sessions::update(&self.base, Some(refreshed.clone()))?;
+                *session = refreshed;
+                Ok(session.id_token.clone())
+            }
+        }
+    }
+
+    async fn refreshed(&self, session: &Session) -> Result<Session> {
+        let (http, client_id) = (&self.http, session.client_id.as_str());
+        match &session.domain_url {
+            Some(url) => {
+                Domain {
+                    http,
+                    url,
+                    client_id,
+                }
+                .refresh(session)
+                .await
+            }
+            None => {
+                let url = &session.sign_in_url;
+                CognitoClient {
+                    http,
+                    url,
+                    client_id,
+                }
+                .refresh(session)
+                .await
+            }
+        }
     }
 
     /// Replaces a token that the service rejected although it has not expired by this machine's clock.
     async fn replace_token(&self, rejected: &str) -> Result<String> {
-        let mut session = self.session.lock().await;
+        let mut sign_in = self.sign_in.lock().await;
         // Another request may have replaced it already.
-        match session.as_ref() {
-            Some(current) if current.id_token != rejected => Ok(current.id_token.clone()),
-            _ => self.refresh(&mut session).await,
+        let replaced = sign_in.as_ref().filter(|one| !one.is_current(rejected));
+        match replaced.and_then(|one| one.token(0)) {
+            Some(token) => Ok(token),
+            None => self.refresh(&mut sign_in).await,
         }
     }
 

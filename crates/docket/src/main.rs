@@ -23,6 +23,7 @@ mod batches;
 mod cli;
 mod client;
 mod cognito;
+mod company;
 mod completion;
 mod config;
 mod digests;
@@ -31,12 +32,17 @@ mod download;
 mod error;
 mod events;
 mod http_client;
+mod id_token;
 mod job_commands;
 mod job_detail;
 mod job_ids;
 mod job_list;
+mod logout;
+mod loopback;
+mod machine;
 mod marks;
 mod model_check;
+mod oauth;
 mod open;
 mod paging;
 mod password;
@@ -64,10 +70,11 @@ use std::sync::{Mutex, PoisonError};
 use clap::Parser;
 
 use crate::cli::{Cli, Command, JobsCommand};
-use crate::client::ApiClient;
+use crate::client::{ApiClient, SignIn};
 use crate::download::Download;
 use crate::error::{CliError, Exit, Result};
 use crate::job_ids::whole_id;
+use crate::machine::MachineClient;
 use crate::model_check::ModelCommand;
 use crate::print::Printer;
 use crate::result_check::ResultCommand;
@@ -90,9 +97,10 @@ impl CommandContext {
             return Err(CliError::usage("the service's address is not known yet")
                 .with_hint("run `docket login --api URL`, or set DOCKET_API"));
         };
-        let session = sessions.sign_ins.remove(&address);
+        let user = sessions.sign_ins.remove(&address).map(SignIn::User);
+        let machine = MachineClient::from_environment()?.map(SignIn::Machine);
         Ok(Self {
-            client: ApiClient::new(address, session),
+            client: ApiClient::new(address, machine.or(user)),
             printer,
             interrupt_hint: Mutex::default(),
         })
@@ -196,7 +204,7 @@ fn interrupted(hint: Option<String>) -> CliError {
 async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
     match command {
         Command::Login(args) => account::login(context, args).await,
-        Command::Logout => account::logout(context).await,
+        Command::Logout(args) => logout::run(context, args).await,
         Command::Whoami => account::whoami(context).await,
         Command::Password(command) => password::run(context, command).await,
         Command::Authenticator(command) => password::authenticator(context, command).await,

@@ -7,6 +7,7 @@ use crate::CommandContext;
 use crate::account;
 use crate::cli::OpenArgs;
 use crate::client::path_segment;
+use crate::config::variable;
 use crate::error::{CliError, Exit, Result};
 use crate::job_detail;
 use crate::job_ids::whole_id;
@@ -27,7 +28,7 @@ pub(crate) async fn run(context: &CommandContext, args: OpenArgs) -> Result<Exit
     } else {
         printer.line(&url)?;
     }
-    if !args.print && std::io::stdout().is_terminal() && !open_in_browser(&url) {
+    if !args.print && std::io::stdout().is_terminal() && !in_browser(&url) {
         printer.info("no browser was found; open the address yourself");
     }
     Ok(Exit::Success)
@@ -41,8 +42,14 @@ async fn page_of_service(context: &CommandContext) -> Result<String> {
     })
 }
 
+/// Whether this session has a screen on which a browser can open. Over SSH it usually has none.
+pub(crate) fn has_display() -> bool {
+    let variables = ["DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "BROWSER"];
+    cfg!(target_os = "macos") || variables.iter().any(|name| variable(name).is_some())
+}
+
 /// Whether a program was found that opens the address. What it prints is not shown.
-fn open_in_browser(url: &str) -> bool {
+pub(crate) fn in_browser(url: &str) -> bool {
     let programs: &[&[&str]] = if cfg!(target_os = "macos") {
         &[&["open"]]
     } else if cfg!(windows) {

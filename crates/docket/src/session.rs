@@ -12,9 +12,12 @@ use crate::error::{CliError, Result};
 /// A sign-in at one API.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
-    /// Address of the Amazon Cognito user pools API.
+    /// Address of the Amazon Cognito user pools API, of a sign-in by password.
     pub(crate) sign_in_url: String,
     pub(crate) client_id: String,
+    /// Base URL of the user pool's domain, of a sign-in by the company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) domain_url: Option<String>,
     pub(crate) email: String,
     pub(crate) id_token: String,
     pub(crate) refresh_token: Option<String>,
@@ -159,6 +162,7 @@ mod tests {
         let session = Session {
             sign_in_url: "https://sign.in".to_owned(),
             client_id: "client".to_owned(),
+            domain_url: None,
             email: "a@example.com".to_owned(),
             id_token: "secret-1".to_owned(),
             refresh_token: Some("secret-2".to_owned()),

@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
+mod company;
+mod company_tokens;
 mod completion;
 mod container;
 mod digests;
 mod doctor;
 mod errors;
 mod events;
+mod fake_domain;
 mod fake_service;
 mod identical;
 mod model_check;
