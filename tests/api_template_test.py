@@ -121,7 +121,7 @@ def users_cannot_sign_up_or_change_what_identifies_them(project):
 
 
 def the_page_loads_and_calls_nothing_from_other_origins(project):
-    allowed = {"'none'", "'self'", "'script'", "${ApiOrigin}", "${WebSocketOrigin}", "${BucketOrigin}", "${SignInOrigin}", "docket-pdf-worker"}
+    allowed = {"'none'", "'self'", "'script'", "${ApiOrigin}", "${WebSocketOrigin}", "${BucketOrigin}", "${SignInOrigin}", "${CompanySignInOrigin}", "docket-pdf-worker"}
     for name, headers in project.of_type("CloudFront::ResponseHeadersPolicy", project.web).items():
         text = headers["ResponseHeadersPolicyConfig"]["SecurityHeadersConfig"]["ContentSecurityPolicy"]["ContentSecurityPolicy"]["Fn::Sub"]
         directives = {words[0]: words[1:] for words in map(str.split, text.split(";")) if words}

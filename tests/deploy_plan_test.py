@@ -59,6 +59,11 @@ class Plans(unittest.TestCase):
                     self.assertRegex(value, declared[key].get("AllowedPattern", "."))
                     self.assertIn(value, map(str, declared[key].get("AllowedValues", [value])))
 
+    def test_the_page_may_call_the_user_pools_domain_only_if_there_is_one(self):
+        self.assertNotIn("CompanySignInOrigin", example().page(OUTPUTS).parameters)
+        url = "https://docket-acme.auth.eu-central-1.amazoncognito.com"
+        self.assertEqual(example().page({**OUTPUTS, "CompanySignInUrl": url}).parameters["CompanySignInOrigin"], url)
+
     def test_an_endpoint_gets_the_parameters_of_its_pipeline_and_its_repository(self):
         given = example().endpoint("legal-review", OUTPUTS).parameters
         self.assertEqual(given["MaxInstances"], "5")

@@ -225,6 +225,8 @@ class Environment:
             "BucketOrigin": f"https://{outputs['JobsBucketName']}.s3.{self.region}.{suffix}",
             "SignInOrigin": f"https://cognito-idp.{self.region}.{suffix}",
         }
+        if outputs.get("CompanySignInUrl"):
+            parameters["CompanySignInOrigin"] = origin(outputs["CompanySignInUrl"])
         return Stack(self.stack_name("web"), "web.yaml", {**parameters, **self.given["page"]})
 
     def monitoring(self, outputs):

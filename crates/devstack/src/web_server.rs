@@ -111,6 +111,8 @@ impl StaticSite {
             ("${WebSocketOrigin}", origin(&outputs.web_socket_url)),
             ("${BucketOrigin}", cloud_url),
             ("${SignInOrigin}", cloud_url),
+            // The emulator serves the user pool's domain too.
+            ("${CompanySignInOrigin}", cloud_url),
         ];
         Ok(Self {
             dir: dir.canonicalize()?,
@@ -378,6 +380,7 @@ mod tests {
             ("${WebSocketOrigin}", ws),
             ("${BucketOrigin}", http),
             ("${SignInOrigin}", http),
+            ("${CompanySignInOrigin}", http),
         ];
         let text = policy(&template, &addresses).unwrap();
         let text = text.to_str().unwrap();
