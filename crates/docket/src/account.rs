@@ -4,14 +4,14 @@ use api::types::{CallerView, ClientConfiguration};
 
 use crate::CommandContext;
 use crate::cli::{LoginArgs, UserArgs};
-use crate::client::{ApiClient, SignIn};
+use crate::client::ApiClient;
 use crate::cognito::{Challenge, CognitoClient, SignInResult, Tokens};
 use crate::company;
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::machine::MachineClient;
 use crate::print::{Printer, byte_size, duration, sanitize};
-use crate::session::{Session, Sessions};
+use crate::session::{Sessions, SignIn, TokenPlace};
 
 pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
     if MachineClient::from_environment()?.is_some() {
@@ -31,7 +31,7 @@ pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<E
         }
     };
     let api = context.client.address();
-    store(api, session)?;
+    let place = Sessions::set(api, session, true).await?;
     let session = Sessions::load()?.sign_ins.remove(api);
     let me: CallerView = ApiClient::new(api.to_owned(), session.map(SignIn::User))
         .get("/me")
@@ -43,6 +43,7 @@ pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<E
             .printer
             .line(&format!("signed in to {api} as {}", identity(&me)))?;
     }
+    context.printer.info(&describe(&place)?);
     Ok(Exit::Success)
 }
 
@@ -116,12 +117,21 @@ pub(crate) async fn sign_in(
     }
 }
 
-/// Stores the sign-in, and makes its service the one that commands use by default.
-fn store(api: &str, session: Session) -> Result<()> {
-    let mut all = Sessions::load()?;
-    all.api = Some(api.to_owned());
-    all.sign_ins.insert(api.to_owned(), session);
-    all.save()
+/// Says where the tokens are.
+fn describe(place: &TokenPlace) -> Result<String> {
+    let file = Sessions::path()?;
+    Ok(match place {
+        TokenPlace::Keyring => "the tokens are in the keyring of this machine".to_owned(),
+        TokenPlace::File => format!(
+            "the tokens are in {}, which only you can read",
+            file.display()
+        ),
+        TokenPlace::FileBecause(why) => format!(
+            "warning: the keyring cannot be used ({}), so the tokens are in {}, which only you can read",
+            sanitize(why),
+            file.display()
+        ),
+    })
 }
 
 pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {

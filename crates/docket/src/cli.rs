@@ -38,6 +38,7 @@ Environment:
   DOCKET_CODE      code of the authenticator app, or from the e-mail of `docket password forgot`
   DOCKET_CLIENT_ID, DOCKET_CLIENT_SECRET
                    sign-in of a program, such as a CI job; `docket login` is then not needed
+  DOCKET_KEYRING   `off` keeps the tokens in a file instead of the keyring
   NO_COLOR         turn colors off
   SSL_CERT_FILE    certificates to trust instead of the system's";
 

@@ -16,9 +16,9 @@ use crate::error::{CliError, Exit, Result};
 use crate::http_client::{
     HttpClient, HttpClientError, HttpErrorKind, HttpResponse, RESPONSE_TIMEOUT, full_body,
 };
-use crate::machine::MachineClient;
 use crate::oauth::Domain;
-use crate::session::{Session, Sessions};
+use crate::print::sanitize;
+use crate::session::{Session, Sessions, SignIn, TokenPlace};
 
 /// A request is sent at most this often.
 const MAX_ATTEMPTS: u32 = 5;
@@ -52,34 +52,6 @@ pub(crate) struct ApiClient {
     pub(crate) http: HttpClient,
     base: String,
     sign_in: Mutex<Option<SignIn>>,
-}
-
-/// Whose tokens the requests carry.
-#[derive(Debug)]
-pub(crate) enum SignIn {
-    /// A user who ran `docket login`.
-    User(Session),
-    /// A program, by the environment.
-    Machine(MachineClient),
-}
-
-impl SignIn {
-    /// The token, if it is valid for so long.
-    fn token(&self, margin_ms: u64) -> Option<String> {
-        match self {
-            Self::User(session) => {
-                (session.expires_at > config::now() + margin_ms).then(|| session.id_token.clone())
-            }
-            Self::Machine(client) => client.token(margin_ms),
-        }
-    }
-
-    fn is_current(&self, token: &str) -> bool {
-        match self {
-            Self::User(session) => session.id_token == token,
-            Self::Machine(client) => client.is_current(token),
-        }
-    }
 }
 
 /// One segment of a path, percent-encoded.
@@ -179,6 +151,9 @@ impl ApiClient {
     /// The token, refreshed first if it is about to expire.
     pub(crate) async fn token(&self) -> Result<String> {
         let mut sign_in = self.sign_in.lock().await;
+        if let Some(SignIn::User(session)) = sign_in.as_mut() {
+            session.read_tokens(&self.base).await?;
+        }
         match sign_in
             .as_ref()
             .and_then(|one| one.token(REFRESH_MARGIN_MS))
@@ -208,7 +183,13 @@ impl ApiClient {
                     }
                     error
                 })?;
-                Sessions::update(&self.base, Some(refreshed.clone()))?;
+                let place = Sessions::set(&self.base, refreshed.clone(), false).await?;
+                if let TokenPlace::FileBecause(why) = place {
+                    let why = sanitize(&why);
+                    eprintln!(
+                        "docket: warning: the keyring cannot be used, so the new tokens are in the file: {why}"
+                    );
+                }
                 *session = refreshed;
                 Ok(session.id_token.clone())
             }

@@ -93,6 +93,7 @@ impl Tokens {
             client_id: cognito.client_id.to_owned(),
             domain_url: None,
             email: email.to_owned(),
+            in_keyring: false,
             id_token: self.id_token,
             refresh_token: self.refresh_token,
             expires_at: config::now() + self.expires_in * 1000,

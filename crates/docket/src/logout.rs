@@ -10,16 +10,29 @@ use crate::session::{Session, Sessions};
 
 pub(crate) async fn run(context: &CommandContext, args: LogoutArgs) -> Result<Exit> {
     let api = context.client.address();
-    let session = Sessions::load()?.sign_ins.remove(api);
+    let mut session = Sessions::load()?.sign_ins.remove(api);
+    let tokens = match &mut session {
+        Some(session) => session.read_tokens(api).await,
+        None => Ok(()),
+    };
     // Deleting the sign-in has signed the user out of this machine. What the user pool is told afterwards protects
     // against copies of the tokens.
-    Sessions::update(api, None)?;
+    if let Some(why) = Sessions::delete(api).await? {
+        context.printer.info(&format!(
+            "warning: the tokens may still be in the keyring, as `docket`: {}",
+            sanitize(&why)
+        ));
+    }
     let Some(session) = session else {
         return said(context, format!("not signed in to {api}"));
     };
     let email = sanitize(&session.email);
     if !args.everywhere {
-        if let Err(error) = revoke(context, &session).await {
+        let revoked = match tokens {
+            Ok(()) => revoke(context, &session).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = revoked {
             context.printer.info(&format!(
                 "signed out here, but the refresh token could not be revoked: {}",
                 sanitize(&error.problem.detail)
@@ -27,9 +40,11 @@ pub(crate) async fn run(context: &CommandContext, args: LogoutArgs) -> Result<Ex
         }
         return said(context, format!("signed out {email} from {api}"));
     }
-    everywhere(context, &session)
-        .await
-        .map_err(|error| error.with_subject("signed out here, but not everywhere"))?;
+    let ended = match tokens {
+        Ok(()) => everywhere(context, &session).await,
+        Err(error) => Err(error),
+    };
+    ended.map_err(|error| error.with_subject("signed out here, but not everywhere"))?;
     said(
         context,
         format!(

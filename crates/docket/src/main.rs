@@ -37,6 +37,7 @@ mod job_commands;
 mod job_detail;
 mod job_ids;
 mod job_list;
+mod keyring;
 mod logout;
 mod loopback;
 mod machine;
@@ -70,7 +71,7 @@ use std::sync::{Mutex, PoisonError};
 use clap::Parser;
 
 use crate::cli::{Cli, Command, JobsCommand};
-use crate::client::{ApiClient, SignIn};
+use crate::client::ApiClient;
 use crate::download::Download;
 use crate::error::{CliError, Exit, Result};
 use crate::job_ids::whole_id;
@@ -78,7 +79,7 @@ use crate::machine::MachineClient;
 use crate::model_check::ModelCommand;
 use crate::print::Printer;
 use crate::result_check::ResultCommand;
-use crate::session::{Sessions, parse_api_address};
+use crate::session::{Sessions, SignIn, parse_api_address};
 
 /// What every command needs.
 #[derive(Debug)]

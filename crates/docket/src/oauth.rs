@@ -202,6 +202,7 @@ impl Domain<'_> {
             client_id: self.client_id.to_owned(),
             domain_url: Some(self.url.to_owned()),
             email: claims.name().to_owned(),
+            in_keyring: false,
             expires_at: tokens.expires_at(),
             id_token: id_token.to_owned(),
             refresh_token: tokens.refresh_token,

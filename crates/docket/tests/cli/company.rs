@@ -1,15 +1,16 @@
 //! `docket login` by a company's provider. The tests play the browser.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::fake_domain::{CLIENT, PAGE, fields};
+use crate::company_paste::paste;
+use crate::fake_domain::{CLIENT, fields};
 use crate::setup::{CommandOutput, Setup, interrupt};
 
 /// The ports are fixed, so these tests run one after the other.
@@ -75,7 +76,7 @@ impl Login {
     }
 }
 
-fn command(setup: &Setup, arguments: &[&str]) -> Command {
+pub(crate) fn command(setup: &Setup, arguments: &[&str]) -> Command {
     let mut command = setup.command(["login", "--api", &setup.service.address(), "--company"]);
     command.args(arguments);
     command
@@ -99,7 +100,7 @@ fn send(port: u16, request: &str) -> (u16, String, String) {
     )
 }
 
-fn visit(url: &str) -> (u16, String, String) {
+pub(crate) fn visit(url: &str) -> (u16, String, String) {
     let rest = url.strip_prefix("http://127.0.0.1:").unwrap();
     let (port, target) = rest.split_once('/').unwrap();
     let request =
@@ -303,115 +304,6 @@ fn login_ends_after_its_time_and_on_ctrl_c() {
     assert_eq!(output.code, Some(130), "{output:?}");
     assert!(output.stderr.contains("docket login --paste"), "{output:?}");
     assert!(!setup.session_path().exists());
-}
-
-/// Signs in on another machine, and pastes what `copied` makes of the code and the state.
-fn paste(
-    setup: &Setup,
-    environment: &[(&str, &str)],
-    arguments: &[&str],
-    copied: impl FnOnce(&str, &str) -> String,
-) -> CommandOutput {
-    let mut child = command(setup, arguments)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let url = loop {
-        let mut line = String::new();
-        assert!(
-            lines.read_line(&mut line).unwrap() > 0,
-            "no address was printed"
-        );
-        if line.starts_with("http") {
-            break line.trim().to_owned();
-        }
-    };
-    let (_, location, _) = visit(&url);
-    let query = location
-        .strip_prefix(&format!("{PAGE}/sign-in/code?"))
-        .unwrap();
-    let found = fields(query);
-    let text = copied(&found["code"], &found["state"]);
-    writeln!(child.stdin.take().unwrap(), "{text}").unwrap();
-    let mut stderr = String::new();
-    lines.read_to_string(&mut stderr).unwrap();
-    let output: CommandOutput = child.wait_with_output().unwrap().into();
-    CommandOutput { stderr, ..output }
-}
-
-#[test]
-fn code_is_pasted_where_no_browser_can_be_opened() {
-    let setup = acme();
-    let output = paste(&setup, &[], &[], |code, state| format!("  {code}#{state} "));
-    assert_eq!(output.code, Some(0), "{output:?}");
-    assert_eq!(setup.session()["email"], "ann@acme.example");
-    let output = paste(&setup, &[("DISPLAY", ":0")], &["--paste"], |code, state| {
-        format!("{PAGE}/sign-in/code?code={code}&state={state}")
-    });
-    assert_eq!(output.code, Some(0), "{output:?}");
-}
-
-#[test]
-fn pasted_code_of_another_sign_in_is_refused() {
-    let setup = acme();
-    let output = paste(&setup, &[], &[], |code, _| format!("{code}#another"));
-    assert_eq!(output.code, Some(3), "{output:?}");
-    assert!(
-        output
-            .stderr
-            .contains("this code belongs to another sign-in"),
-        "{output:?}"
-    );
-    let output = paste(&setup, &[], &[], |code, _| code.to_owned());
-    assert_eq!(output.code, Some(2), "{output:?}");
-    assert!(output.stderr.contains("not the whole code"), "{output:?}");
-    assert!(!setup.session_path().exists());
-}
-
-#[test]
-fn provider_is_chosen_by_its_name_or_label() {
-    let setup = acme();
-    let run = |arguments: &[&str]| -> CommandOutput {
-        command(&setup, arguments).output().unwrap().into()
-    };
-    let output = run(&["Globex"]);
-    assert_eq!(output.code, Some(2), "{output:?}");
-    assert!(
-        output.stderr.contains("the providers are: Acme"),
-        "{output:?}"
-    );
-    setup
-        .service
-        .state()
-        .domain
-        .providers
-        .push(("GlobexSaml", "Globex"));
-    let output = run(&[]);
-    assert_eq!(output.code, Some(2), "{output:?}");
-    assert!(output.stderr.contains("Acme, Globex"), "{output:?}");
-    for name in ["globex", "GlobexSaml"] {
-        let output = paste(&setup, &[], &[name], |code, state| {
-            format!("{code}#{state}")
-        });
-        assert_eq!(output.code, Some(0), "{output:?}");
-        let state = setup.service.state();
-        let asked =
-            |line: &&crate::fake_service::ReceivedRequest| line.request_line.contains("authorize");
-        let last = state.requests.iter().rev().find(asked).unwrap();
-        assert!(
-            last.request_line.contains("identity_provider=GlobexSaml"),
-            "{last:?}"
-        );
-    }
-    let without = Setup::new();
-    let output: CommandOutput = command(&without, &[]).output().unwrap().into();
-    assert_eq!(output.code, Some(2), "{output:?}");
-    assert!(
-        output.stderr.contains("no sign-in by a company"),
-        "{output:?}"
-    );
 }
 
 #[test]

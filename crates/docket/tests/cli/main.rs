@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
 mod company;
+mod company_paste;
 mod company_tokens;
 mod completion;
 mod container;
@@ -13,6 +14,7 @@ mod events;
 mod fake_domain;
 mod fake_service;
 mod identical;
+mod keyring;
 mod model_check;
 mod open;
 mod output;
