@@ -103,7 +103,7 @@ describe("sign-in by a company", { skip: SKIP_REASON }, () => {
     await page.getByText("This sign-in was not started here").waitFor();
   });
 
-  test("a code that somebody else has redeemed is refused", async () => {
+  test("a code that another program has redeemed is refused", async () => {
     fixture.domain.offer("Acme");
     await open();
     await atProvider();

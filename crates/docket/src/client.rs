@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use api::types::{ClientConfiguration, Problem};
 use http::{Method, Request};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::cognito::CognitoClient;
@@ -18,7 +16,8 @@ use crate::http_client::{
 };
 use crate::oauth::Domain;
 use crate::print::sanitize;
-use crate::session::{Session, Sessions, SignIn, TokenPlace};
+use crate::session::{Session, Sessions, TokenPlace};
+use crate::sign_in::SignIn;
 
 /// A request is sent at most this often.
 const MAX_ATTEMPTS: u32 = 5;
@@ -28,13 +27,6 @@ const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(500);
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
 /// A token that expires within this time is refreshed before it is used.
 const REFRESH_MARGIN_MS: u64 = 60_000;
-/// Characters that need no escape in a path or a query (RFC 3986, section 2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
 /// Whether a request may be sent again when its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idempotency {
@@ -52,34 +44,6 @@ pub(crate) struct ApiClient {
     pub(crate) http: HttpClient,
     base: String,
     sign_in: Mutex<Option<SignIn>>,
-}
-
-/// One segment of a path, percent-encoded.
-pub(crate) fn path_segment(text: &str) -> String {
-    utf8_percent_encode(text, UNRESERVED).to_string()
-}
-
-/// A query string from a flat struct, with the leading `?`. Fields that are not set are left out.
-pub(crate) fn query_string(parameters: &impl Serialize) -> String {
-    let Ok(Value::Object(fields)) = serde_json::to_value(parameters) else {
-        return String::new();
-    };
-    let pairs: Vec<String> = fields
-        .iter()
-        .filter_map(|(name, value)| {
-            let value = match value {
-                Value::Null => return None,
-                Value::String(text) => path_segment(text),
-                other => path_segment(&other.to_string()),
-            };
-            Some(format!("{name}={value}"))
-        })
-        .collect();
-    if pairs.is_empty() {
-        String::new()
-    } else {
-        format!("?{}", pairs.join("&"))
-    }
 }
 
 impl ApiClient {
@@ -386,21 +350,7 @@ pub(crate) fn retry_delay(attempts: u32, retry_after: Option<Duration>) -> Durat
 
 #[cfg(test)]
 mod tests {
-    use api::types::JobQuery;
-
     use super::*;
-
-    #[test]
-    fn ids_and_filters_are_percent_encoded() {
-        assert_eq!(path_segment("retry:ab/../c?d"), "retry%3Aab%2F..%2Fc%3Fd");
-        let filters = JobQuery {
-            q: Some("a&b=c d".to_owned()),
-            limit: Some(50),
-            ..JobQuery::default()
-        };
-        assert_eq!(query_string(&filters), "?limit=50&q=a%26b%3Dc%20d");
-        assert_eq!(query_string(&JobQuery::default()), "");
-    }
 
     #[test]
     fn retry_delay_grows_up_to_its_maximum_and_respects_retry_after() {

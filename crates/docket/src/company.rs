@@ -6,13 +6,13 @@ use std::time::Duration;
 use api::types::{ClientConfiguration, CompanySignIn, SignInProvider};
 
 use crate::CommandContext;
-use crate::account::ask;
+use crate::browser;
 use crate::cli::LoginArgs;
 use crate::error::{CliError, Exit, Result};
-use crate::loopback::{Callback, Loopback, Page};
-use crate::oauth::{Attempt, AuthorizationResponse, Domain};
-use crate::open;
+use crate::loopback::{BrowserPage, Callback, Loopback};
+use crate::oauth::{AuthorizationResponse, Domain, PendingSignIn};
 use crate::print::{Printer, sanitize};
+use crate::prompt::ask;
 use crate::session::Session;
 
 /// The company's sign-in, if the service has one and the command asks for it: with `--company` or `--paste`, or on a
@@ -40,7 +40,7 @@ pub(crate) async fn sign_in(
     args: &LoginArgs,
 ) -> Result<Session> {
     let provider = choose(&company.providers, args.company.as_ref()).await?;
-    let sign_in = SignIn {
+    let sign_in = BrowserSignIn {
         context,
         company,
         domain: Domain {
@@ -49,7 +49,7 @@ pub(crate) async fn sign_in(
             client_id: &company.client_id,
         },
         provider: &provider.name,
-        attempt: Attempt::new()?,
+        attempt: PendingSignIn::new()?,
     };
     let limit = Duration::from_secs(args.timeout);
     let tried = tokio::time::timeout(limit, sign_in.run(configuration, args.paste)).await;
@@ -90,15 +90,15 @@ async fn choose<'a>(
     }
 }
 
-struct SignIn<'a> {
+struct BrowserSignIn<'a> {
     context: &'a CommandContext,
     company: &'a CompanySignIn,
     domain: Domain<'a>,
     provider: &'a str,
-    attempt: Attempt,
+    attempt: PendingSignIn,
 }
 
-impl SignIn<'_> {
+impl BrowserSignIn<'_> {
     async fn run(&self, configuration: &ClientConfiguration, paste: bool) -> Result<Session> {
         let printer = &self.context.printer;
         if !paste {
@@ -119,7 +119,7 @@ impl SignIn<'_> {
     async fn in_browser(&self, loopback: Loopback) -> Result<Option<Session>> {
         let redirect_uri = loopback.redirect_uri();
         let url = self.url(&redirect_uri)?;
-        if !open::has_display() || !open::in_browser(&url) {
+        if !browser::has_display() || !browser::open(&url) {
             return Ok(None);
         }
         self.context.printer.info(&format!(
@@ -131,9 +131,9 @@ impl SignIn<'_> {
         let Callback { response, .. } = &callback;
         let session = self.redeem(response.clone(), &redirect_uri).await;
         let page = if session.is_ok() {
-            Page::SignedIn
+            BrowserPage::SignedIn
         } else {
-            Page::Failed
+            BrowserPage::Failed
         };
         callback.answer(page).await;
         session.map(Some)

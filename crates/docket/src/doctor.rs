@@ -10,12 +10,13 @@ use serde::Serialize;
 
 use crate::CommandContext;
 use crate::account::identity;
-use crate::client::{Idempotency, path_segment, unreachable_error};
+use crate::client::{Idempotency, unreachable_error};
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{RESPONSE_TIMEOUT, full_body};
 use crate::print::{duration, parse_http_date, relative_time, sanitize};
 use crate::session::Sessions;
+use crate::url::path_segment;
 use crate::web_socket::{ReceivedMessage, WebSocket};
 
 /// A clock difference of more than this is a warning.

@@ -11,7 +11,7 @@ use crate::error::{CliError, Exit, Result};
 const CLOCK_TOLERANCE_MS: u64 = 300_000;
 
 /// What the token of this sign-in must say.
-pub(crate) struct Expected<'a> {
+pub(crate) struct ExpectedClaims<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) client_id: &'a str,
     pub(crate) nonce: &'a str,
@@ -50,7 +50,7 @@ impl Claims {
 ///
 /// Not the signature: the token came from the issuer's own token endpoint over TLS, which stands in for it (number 6 there).
 /// The service checks the signature of every request's token.
-pub(crate) fn check(token: &str, expected: &Expected<'_>, now: u64) -> Result<Claims> {
+pub(crate) fn check(token: &str, expected: &ExpectedClaims<'_>, now: u64) -> Result<Claims> {
     let claims = claims(token)?;
     if claims.iss != expected.issuer {
         return Err(foreign("it is of another issuer"));
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_800_000_000_000;
-    const EXPECTED: Expected<'_> = Expected {
+    const EXPECTED: ExpectedClaims<'_> = ExpectedClaims {
         issuer: "https://issuer.example/pool",
         client_id: "client",
         nonce: "n-1",

@@ -23,7 +23,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the browser shows at the end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Page {
+pub(crate) enum BrowserPage {
     SignedIn,
     Failed,
     /// The state is not that of this sign-in.
@@ -39,11 +39,11 @@ pub(crate) struct Loopback {
 /// The browser has arrived, and waits for a page.
 pub(crate) struct Callback {
     pub(crate) response: AuthorizationResponse,
-    page: oneshot::Sender<Page>,
+    page: oneshot::Sender<BrowserPage>,
     connections: JoinSet<()>,
 }
 
-type Arrivals = mpsc::Sender<(AuthorizationResponse, oneshot::Sender<Page>)>;
+type Arrivals = mpsc::Sender<(AuthorizationResponse, oneshot::Sender<BrowserPage>)>;
 
 impl Loopback {
     /// `None` if all ports are taken.
@@ -78,7 +78,7 @@ impl Loopback {
                     if response.state == state {
                         return Callback { response, page, connections };
                     }
-                    page.send(Page::Foreign).ok();
+                    page.send(BrowserPage::Foreign).ok();
                 }
             }
         }
@@ -87,7 +87,7 @@ impl Loopback {
 
 impl Callback {
     /// Shows the page, and gives the browser time to fetch it.
-    pub(crate) async fn answer(mut self, page: Page) {
+    pub(crate) async fn answer(mut self, page: BrowserPage) {
         self.page.send(page).ok();
         let all = async { while self.connections.join_next().await.is_some() {} };
         tokio::time::timeout(PAGE_TIMEOUT, all).await.ok();
@@ -112,7 +112,7 @@ async fn respond(
     arrivals: &Arrivals,
 ) -> Response<Full<Bytes>> {
     let host = request.headers().get(header::HOST);
-    // A name that somebody made point to this machine is not ours (DNS rebinding).
+    // Another name that points to this machine is not ours (DNS rebinding).
     if host.is_none_or(|host| host.as_bytes() != format!("127.0.0.1:{port}").as_bytes()) {
         return page(StatusCode::MISDIRECTED_REQUEST, "Not here", "");
     }
@@ -129,17 +129,17 @@ async fn respond(
     let (sender, shown) = oneshot::channel();
     let is_over = arrivals.send((response, sender)).await.is_err();
     match shown.await {
-        Ok(Page::SignedIn) => page(
+        Ok(BrowserPage::SignedIn) => page(
             StatusCode::OK,
             "You are signed in",
             "You can close this tab and go back to the terminal.",
         ),
-        Ok(Page::Failed) => page(
+        Ok(BrowserPage::Failed) => page(
             StatusCode::OK,
             "You are not signed in",
             "The terminal says why. You can close this tab.",
         ),
-        Ok(Page::Foreign) => foreign(),
+        Ok(BrowserPage::Foreign) => foreign(),
         Err(_) => page(
             StatusCode::GONE,
             if is_over {

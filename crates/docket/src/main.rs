@@ -20,6 +20,7 @@
 mod account;
 mod audit;
 mod batches;
+mod browser;
 mod cli;
 mod client;
 mod cognito;
@@ -51,15 +52,18 @@ mod pauses;
 mod pipelines;
 mod plan;
 mod print;
+mod prompt;
 mod quarantine;
 mod receipts;
 mod result_check;
 mod results;
 mod retry_plans;
 mod session;
+mod sign_in;
 mod summary;
 mod tenants;
 mod upload;
+mod url;
 mod usage;
 mod watch;
 mod web_socket;
@@ -79,7 +83,8 @@ use crate::machine::MachineClient;
 use crate::model_check::ModelCommand;
 use crate::print::Printer;
 use crate::result_check::ResultCommand;
-use crate::session::{Sessions, SignIn, parse_api_address};
+use crate::session::{Sessions, parse_api_address};
+use crate::sign_in::SignIn;
 
 /// What every command needs.
 #[derive(Debug)]

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::client::{path_segment, query_string};
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{HttpClient, RESPONSE_TIMEOUT, full_body};
 use crate::id_token;
 use crate::session::{Session, parse_api_address};
+use crate::url::{path_segment, query_string};
 
 /// What the ID token shall say about the user.
 const SCOPE: &str = "openid email profile";
@@ -31,7 +31,7 @@ pub(crate) struct Domain<'a> {
 }
 
 /// What belongs to one sign-in alone. It is never stored.
-pub(crate) struct Attempt {
+pub(crate) struct PendingSignIn {
     /// Comes back with the code. A foreign code has another one.
     pub(crate) state: String,
     /// Comes back in the ID token.
@@ -71,7 +71,7 @@ struct ErrorResponse {
     error_description: String,
 }
 
-impl Attempt {
+impl PendingSignIn {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             state: config::random_secret()?,
@@ -149,7 +149,7 @@ impl Domain<'_> {
     /// The address at which the provider asks the user to sign in.
     pub(crate) fn authorization_url(
         &self,
-        attempt: &Attempt,
+        attempt: &PendingSignIn,
         provider: &str,
         redirect_uri: &str,
     ) -> Result<String> {
@@ -172,7 +172,7 @@ impl Domain<'_> {
     pub(crate) async fn redeem(
         &self,
         company: &CompanySignIn,
-        attempt: &Attempt,
+        attempt: &PendingSignIn,
         code: &str,
         redirect_uri: &str,
     ) -> Result<Session> {
@@ -191,7 +191,7 @@ impl Domain<'_> {
             }
         })?;
         let id_token = tokens.id_token.as_deref().unwrap_or_default();
-        let expected = id_token::Expected {
+        let expected = id_token::ExpectedClaims {
             issuer: &company.issuer,
             client_id: self.client_id,
             nonce: &attempt.nonce,
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn challenge_is_the_hash_of_the_verifier() {
         // RFC 7636, appendix B.
-        let attempt = Attempt {
+        let attempt = PendingSignIn {
             state: String::new(),
             nonce: String::new(),
             verifier: "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned(),

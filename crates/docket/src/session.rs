@@ -7,11 +7,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::account::blocking;
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::keyring::{self, KeyringError};
-use crate::machine::MachineClient;
+use crate::prompt::blocking;
 
 /// A sign-in at one API.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +35,7 @@ pub(crate) struct Session {
 
 /// What the keyring keeps.
 #[derive(Serialize, Deserialize)]
-struct Tokens {
+struct KeyringTokens {
     id_token: String,
     refresh_token: Option<String>,
 }
@@ -53,7 +52,7 @@ pub(crate) enum TokenPlace {
 impl Session {
     /// Puts the tokens into the keyring, if there is one. Returns what the file keeps: all of it, if the keyring failed.
     fn into_stored(mut self, api: &str) -> (Self, TokenPlace) {
-        let tokens = Tokens {
+        let tokens = KeyringTokens {
             id_token: self.id_token.clone(),
             refresh_token: self.refresh_token.clone(),
         };
@@ -95,7 +94,7 @@ impl Session {
             Err(KeyringError::Absent) => return Err(unreadable("there is none here now")),
             Err(KeyringError::Broken(why)) => return Err(unreadable(&why)),
         };
-        let tokens: Tokens =
+        let tokens: KeyringTokens =
             serde_json::from_str(&secret).map_err(|error| unreadable(&error.to_string()))?;
         self.id_token = tokens.id_token;
         self.refresh_token = tokens.refresh_token;
@@ -105,38 +104,10 @@ impl Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Tokens must not get into logs.
+        // KeyringTokens must not get into logs.
         f.debug_struct("Session")
             .field("email", &self.email)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whose tokens the requests carry.
-#[derive(Debug)]
-pub(crate) enum SignIn {
-    /// A user who ran `docket login`.
-    User(Session),
-    /// A program, by the environment.
-    Machine(MachineClient),
-}
-
-impl SignIn {
-    /// The token, if it is valid for so long.
-    pub(crate) fn token(&self, margin_ms: u64) -> Option<String> {
-        match self {
-            Self::User(session) => {
-                (session.expires_at > config::now() + margin_ms).then(|| session.id_token.clone())
-            }
-            Self::Machine(client) => client.token(margin_ms),
-        }
-    }
-
-    pub(crate) fn is_current(&self, token: &str) -> bool {
-        match self {
-            Self::User(session) => session.id_token == token,
-            Self::Machine(client) => client.is_current(token),
-        }
     }
 }
 

@@ -36,7 +36,7 @@ const KEY = "docket.company-sign-in";
 /** The browser's clock may be off by so much. */
 const CLOCK_TOLERANCE_SECONDS = 300;
 
-interface Attempt {
+interface PendingSignIn {
   state: string;
   nonce: string;
   verifier: string;
@@ -68,7 +68,7 @@ function redirectUri(): string {
 
 /** Leaves the page for the provider's. */
 export async function begin(company: CompanySignIn, provider: string, returnTo: string): Promise<void> {
-  const attempt: Attempt = {
+  const attempt: PendingSignIn = {
     state: generateRandomState(),
     nonce: generateRandomNonce(),
     verifier: generateRandomCodeVerifier(),
@@ -90,9 +90,9 @@ export async function begin(company: CompanySignIn, provider: string, returnTo: 
 }
 
 /** The sign-in that this state belongs to. It is over from now on: a code works once. */
-function take(state: string | null): Attempt | undefined {
+function take(state: string | null): PendingSignIn | undefined {
   const saved = sessionStorage.getItem(KEY);
-  const attempt = saved === null ? undefined : (JSON.parse(saved) as Attempt);
+  const attempt = saved === null ? undefined : (JSON.parse(saved) as PendingSignIn);
   if (!attempt || attempt.state !== state) return undefined;
   sessionStorage.removeItem(KEY);
   return attempt;

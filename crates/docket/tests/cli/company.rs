@@ -246,7 +246,7 @@ fn code_of_another_sign_in_or_used_before_is_refused() {
     assert_eq!(output.code, Some(3), "{output:?}");
     assert!(output.stderr.contains("invalid_grant"), "{output:?}");
     assert!(output.stderr.contains("works once"), "{output:?}");
-    // A code that somebody else redeemed first.
+    // A code that another program redeemed first.
     let login = Login::start(&setup, &[]);
     let callback = login.callback();
     let code = fields(callback.split_once('?').unwrap().1)["code"].clone();

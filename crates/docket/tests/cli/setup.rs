@@ -119,7 +119,7 @@ impl Setup {
             .env("HOME", &self.home)
             .env("XDG_CONFIG_HOME", self.home.join("config"))
             .env("XDG_STATE_HOME", self.home.join("state"))
-            // Not the keyring of whoever runs the tests.
+            // Not the keyring of the developer.
             .env("DOCKET_KEYRING", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
