@@ -78,13 +78,15 @@ describe("sign-in by a company", { skip: SKIP_REASON }, () => {
 
   test("a sign-in that was not started in this tab is refused, whatever it brings", async () => {
     fixture.domain.offer("Acme");
-    const victim = await context.newPage();
     await open();
     await atProvider();
     const callback = await catchCallback(page);
-    // Another tab has other keys, and so has a tab with a sign-in of its own under way.
-    await victim.goto(callback);
-    await victim.getByText("This sign-in was not started here").waitFor();
+    const other = await context.newPage();
+    await other.goto(callback);
+    await other.getByText("This sign-in was not started here").waitFor();
+    // Another reader has a sign-in of their own under way.
+    const elsewhere = await newContext(browser);
+    const victim = await elsewhere.newPage();
     await open("/", victim);
     await atProvider("Acme", victim);
     await victim.goto(callback);
@@ -94,6 +96,7 @@ describe("sign-in by a company", { skip: SKIP_REASON }, () => {
       await button("Sign in with Acme", victim).waitFor();
       assert.equal(await victim.getByText("Call us").count(), 0);
     }
+    await elsewhere.close();
     assert.ok(!fixture.domain.requests.includes("POST /oauth2/token"));
     // The one that began it can complete it, once.
     await page.goto(callback);
