@@ -16,13 +16,25 @@ import { Loading } from "./ui/components";
 
 const page = document.getElementById("page") as HTMLElement;
 
+async function showCode(): Promise<void> {
+  const { default: SignInCode } = await import("./ui/SignInCode");
+  render(
+    <main class="start-page">
+      <SignInCode />
+    </main>,
+    page,
+  );
+}
+
 /** Starts the page. If the service cannot be reached, it retries until it can. */
 async function start(): Promise<void> {
   for (let tries = 0; ; tries += 1) {
     try {
+      if (location.pathname === "/sign-in/code") return await showCode();
       const { apiUrl, configuration: found } = await loadConfiguration();
       const session = new Session(found);
       await session.requestFromOtherTabs();
+      if (location.pathname === "/sign-in") await (await import("./auth/arrival")).arrive(session);
       render(<App session={session} apiUrl={apiUrl} router={new Router()} />, page);
       return;
     } catch (error) {

@@ -1,24 +1,41 @@
-//! `docket login`, `logout`, `whoami`.
+//! `docket login` and `whoami`.
 
 use api::types::{CallerView, ClientConfiguration};
 
 use crate::CommandContext;
-use crate::cli::LoginArgs;
+use crate::cli::{LoginArgs, UserArgs};
 use crate::client::ApiClient;
 use crate::cognito::{Challenge, CognitoClient, SignInResult, Tokens};
+use crate::company;
 use crate::config;
 use crate::error::{CliError, Exit, Result};
+use crate::machine::MachineClient;
 use crate::print::{Printer, byte_size, duration, sanitize};
-use crate::session::{Session, Sessions};
+use crate::prompt::{ask, secret};
+use crate::session::{Sessions, TokenPlace};
+use crate::sign_in::SignIn;
 
 pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
+    if MachineClient::from_environment()?.is_some() {
+        return Err(CliError::usage(
+            "with DOCKET_CLIENT_ID and DOCKET_CLIENT_SECRET every command signs in by itself",
+        )
+        .with_hint("unset them to sign in as a user"));
+    }
     let configuration = configuration(context).await?;
-    let email = &email(args).await?;
-    let cognito = cognito(context, &configuration);
-    let tokens = sign_in(&cognito, email, &password(email).await?).await?;
+    let session = match company::wanted(&configuration, &args)? {
+        Some(company) => company::sign_in(context, &configuration, company, &args).await?,
+        None => {
+            let cognito = cognito(context, &configuration);
+            let email = &email(args.user).await?;
+            let tokens = sign_in(&cognito, email, &password(email).await?).await?;
+            tokens.into_session(&cognito, email)
+        }
+    };
     let api = context.client.address();
-    store(api, tokens.into_session(&cognito, email))?;
-    let me: CallerView = ApiClient::new(api.to_owned(), Sessions::load()?.sign_ins.remove(api))
+    let place = Sessions::set(api, session, true).await?;
+    let session = Sessions::load()?.sign_ins.remove(api);
+    let me: CallerView = ApiClient::new(api.to_owned(), session.map(SignIn::User))
         .get("/me")
         .await?;
     if context.printer.json {
@@ -28,6 +45,7 @@ pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<E
             .printer
             .line(&format!("signed in to {api} as {}", identity(&me)))?;
     }
+    context.printer.info(&describe(&place)?);
     Ok(Exit::Success)
 }
 
@@ -48,7 +66,7 @@ pub(crate) fn cognito<'a>(
     }
 }
 
-pub(crate) async fn email(args: LoginArgs) -> Result<String> {
+pub(crate) async fn email(args: UserArgs) -> Result<String> {
     let email = match args.email {
         Some(email) => email,
         None => ask("E-mail address: ").await?,
@@ -101,41 +119,21 @@ pub(crate) async fn sign_in(
     }
 }
 
-fn store(api: &str, session: Session) -> Result<()> {
-    let mut all = Sessions::load()?;
-    all.api = Some(api.to_owned());
-    all.sign_ins.insert(api.to_owned(), session);
-    all.save()
-}
-
-pub(crate) async fn logout(context: &CommandContext) -> Result<Exit> {
-    let api = context.client.address();
-    let session = Sessions::load()?.sign_ins.remove(api);
-    Sessions::update(api, None)?;
-    if let Some(session) = &session
-        && let Some(token) = &session.refresh_token
-    {
-        let cognito = CognitoClient {
-            http: &context.client.http,
-            url: &session.sign_in_url,
-            client_id: &session.client_id,
-        };
-        // Deleting the file has signed the user out of this machine. Revoking the token protects against copies of it;
-        // if that fails, the command still succeeds.
-        if let Err(error) = cognito.revoke(token).await {
-            context.printer.info(&format!(
-                "signed out here, but the refresh token could not be revoked: {}",
-                sanitize(&error.problem.detail)
-            ));
-        }
-    }
-    if !context.printer.json {
-        context.printer.line(&match session {
-            Some(session) => format!("signed out {} from {api}", sanitize(&session.email)),
-            None => format!("not signed in to {api}"),
-        })?;
-    }
-    Ok(Exit::Success)
+/// Says where the tokens are.
+fn describe(place: &TokenPlace) -> Result<String> {
+    let file = Sessions::path()?;
+    Ok(match place {
+        TokenPlace::Keyring => "the tokens are in the keyring of this machine".to_owned(),
+        TokenPlace::File => format!(
+            "the tokens are in {}, which only you can read",
+            file.display()
+        ),
+        TokenPlace::FileBecause(why) => format!(
+            "warning: the keyring cannot be used ({}), so the tokens are in {}, which only you can read",
+            sanitize(why),
+            file.display()
+        ),
+    })
 }
 
 pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
@@ -201,56 +199,6 @@ pub(crate) async fn new_password(why: &str) -> Result<String> {
         return Err(CliError::usage("the two passwords differ"));
     }
     Ok(new)
-}
-
-/// Reads a secret: from the environment, from the terminal without echo, or from a line of standard input.
-async fn secret(name: &str, prompt: &str) -> Result<String> {
-    if let Some(value) = config::variable(name) {
-        return Ok(value);
-    }
-    if !Printer::is_interactive() {
-        return ask("").await;
-    }
-    let prompt = prompt.to_owned();
-    let typed = blocking(move || rpassword::prompt_password(prompt)).await?;
-    typed.map_err(|error| match error.kind() {
-        std::io::ErrorKind::Interrupted => {
-            CliError::new(Exit::Interrupted, "interrupted", "interrupted")
-        }
-        _ => CliError::local(format!("cannot ask for the password: {error}"))
-            .with_hint("set DOCKET_PASSWORD"),
-    })
-}
-
-/// Reads a line of standard input.
-async fn ask(prompt: &str) -> Result<String> {
-    use std::io::Write;
-    if Printer::is_interactive() {
-        let mut err = std::io::stderr().lock();
-        write!(err, "{prompt}").and_then(|()| err.flush()).ok();
-    }
-    let line = blocking(|| {
-        let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map(|_| line)
-    })
-    .await?
-    .map_err(|error| CliError::local(format!("cannot read standard input: {error}")))?;
-    let line = line.trim_end_matches(['\r', '\n']);
-    if line.is_empty() {
-        return Err(CliError::usage("no input").with_hint(
-            "use --email, and set DOCKET_PASSWORD or write the password to standard input",
-        ));
-    }
-    Ok(line.to_owned())
-}
-
-/// Runs blocking input on another thread, so that Ctrl-C still works.
-pub(crate) async fn blocking<T: Send + 'static>(
-    wait: impl FnOnce() -> T + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(wait)
-        .await
-        .map_err(|error| CliError::local(format!("cannot read input: {error}")))
 }
 
 /// Asks for confirmation; every answer but yes means no. Without a terminal, `--yes` is required.

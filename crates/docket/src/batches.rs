@@ -4,11 +4,11 @@ use api::types::{BatchQuery, BatchView, JobQuery};
 
 use crate::CommandContext;
 use crate::cli::{BatchArgs, JobCommandArgs};
-use crate::client::{path_segment, query_string};
 use crate::error::{CliError, Exit, Result};
 use crate::job_commands;
 use crate::job_ids::all_ids;
 use crate::print::{Printer, counts};
+use crate::url::{path_segment, query_string};
 
 pub(crate) async fn run(context: &CommandContext, args: BatchArgs) -> Result<Exit> {
     if let Some(reason) = args.retry {

@@ -36,6 +36,9 @@ Environment:
   DOCKET_EMAIL     e-mail address for `docket login`, like --email
   DOCKET_PASSWORD  password for `docket login`
   DOCKET_CODE      code of the authenticator app, or from the e-mail of `docket password forgot`
+  DOCKET_CLIENT_ID, DOCKET_CLIENT_SECRET
+                   sign-in of a program, such as a CI job; `docket login` is then not needed
+  DOCKET_KEYRING   `off` keeps the tokens in a file instead of the keyring
   NO_COLOR         turn colors off
   SSL_CERT_FILE    certificates to trust instead of the system's";
 
@@ -69,9 +72,12 @@ const GLOBAL: &str = "Global options";
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Sign in and store the sign-in on this machine
+    ///
+    /// If your company signs you in, the browser opens; with --email it asks for a password instead. Programs need no
+    /// sign-in: set DOCKET_CLIENT_ID and DOCKET_CLIENT_SECRET, and every command gets its own token, which is not stored.
     Login(LoginArgs),
     /// Sign out and delete the stored sign-in
-    Logout,
+    Logout(LogoutArgs),
     /// Show who is signed in and what they may do
     Whoami,
     /// Change your password, or replace one that you forgot
@@ -187,26 +193,52 @@ pub(crate) struct VerifyArgs {
 }
 
 #[derive(Clone, Debug, Args)]
-pub(crate) struct LoginArgs {
+pub(crate) struct UserArgs {
     /// E-mail address of the user [default: ask]
     #[arg(long, short, env = "DOCKET_EMAIL", hide_env_values = true)]
     pub(crate) email: Option<String>,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoginArgs {
+    #[command(flatten)]
+    pub(crate) user: UserArgs,
+    /// Sign in by your company, in the browser [default on a terminal, without --email]
+    #[expect(
+        clippy::option_option,
+        reason = "clap: the option, with or without a value"
+    )]
+    #[arg(long, value_name = "PROVIDER", num_args = 0..=1)]
+    pub(crate) company: Option<Option<String>>,
+    /// Sign in by your company in a browser on any machine, and paste the code that it shows [default over SSH]
+    #[arg(long)]
+    pub(crate) paste: bool,
+    /// How long to wait for the sign-in in the browser
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogoutArgs {
+    /// End the sign-ins on all devices (only sign-ins with a password; those by a company end one by one)
+    #[arg(long)]
+    pub(crate) everywhere: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum PasswordCommand {
     /// Replace the password, which must be known
-    Change(LoginArgs),
+    Change(UserArgs),
     /// Have a code sent to your e-mail address, and set a new password with it
-    Forgot(LoginArgs),
+    Forgot(UserArgs),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuthenticatorCommand {
     /// Show a key for the app; sign-in asks for its code from then on
-    On(LoginArgs),
+    On(UserArgs),
     /// Sign in with the password alone again
-    Off(LoginArgs),
+    Off(UserArgs),
 }
 
 #[derive(Clone, Debug, Args)]

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use api::types::Problem;
+use api::types::{ClientConfiguration, Problem};
 use http::{Method, Request};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::cognito::CognitoClient;
@@ -16,7 +14,10 @@ use crate::error::{CliError, Exit, Result};
 use crate::http_client::{
     HttpClient, HttpClientError, HttpErrorKind, HttpResponse, RESPONSE_TIMEOUT, full_body,
 };
-use crate::session::{Session, Sessions};
+use crate::oauth::Domain;
+use crate::print::sanitize;
+use crate::session::{Session, Sessions, TokenPlace};
+use crate::sign_in::SignIn;
 
 /// A request is sent at most this often.
 const MAX_ATTEMPTS: u32 = 5;
@@ -26,13 +27,6 @@ const INITIAL_RETRY_DELAY: Duration = Duration::from_millis(500);
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(20);
 /// A token that expires within this time is refreshed before it is used.
 const REFRESH_MARGIN_MS: u64 = 60_000;
-/// Characters that need no escape in a path or a query (RFC 3986, section 2.3).
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
 /// Whether a request may be sent again when its outcome is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Idempotency {
@@ -44,48 +38,20 @@ pub(crate) enum Idempotency {
     NotIdempotent,
 }
 
-/// The API at one address, with the user's session there.
+/// The API at one address, with the sign-in there.
 #[derive(Debug)]
 pub(crate) struct ApiClient {
     pub(crate) http: HttpClient,
     base: String,
-    session: Mutex<Option<Session>>,
-}
-
-/// One segment of a path, percent-encoded.
-pub(crate) fn path_segment(text: &str) -> String {
-    utf8_percent_encode(text, UNRESERVED).to_string()
-}
-
-/// A query string from a flat struct, with the leading `?`. Fields that are not set are left out.
-pub(crate) fn query_string(parameters: &impl Serialize) -> String {
-    let Ok(Value::Object(fields)) = serde_json::to_value(parameters) else {
-        return String::new();
-    };
-    let pairs: Vec<String> = fields
-        .iter()
-        .filter_map(|(name, value)| {
-            let value = match value {
-                Value::Null => return None,
-                Value::String(text) => path_segment(text),
-                other => path_segment(&other.to_string()),
-            };
-            Some(format!("{name}={value}"))
-        })
-        .collect();
-    if pairs.is_empty() {
-        String::new()
-    } else {
-        format!("?{}", pairs.join("&"))
-    }
+    sign_in: Mutex<Option<SignIn>>,
 }
 
 impl ApiClient {
-    pub(crate) fn new(base: String, session: Option<Session>) -> Self {
+    pub(crate) fn new(base: String, sign_in: Option<SignIn>) -> Self {
         Self {
             http: HttpClient::default(),
             base,
-            session: Mutex::new(session),
+            sign_in: Mutex::new(sign_in),
         }
     }
 
@@ -146,51 +112,87 @@ impl ApiClient {
         })
     }
 
-    /// The ID token, refreshed first if it is about to expire.
+    /// The token, refreshed first if it is about to expire.
     pub(crate) async fn token(&self) -> Result<String> {
-        let mut session = self.session.lock().await;
-        let Some(current) = session.as_ref() else {
-            return Err(CliError::not_signed_in(format!(
-                "not signed in to {}",
-                self.base
-            )));
-        };
-        if current.expires_at > config::now() + REFRESH_MARGIN_MS {
-            return Ok(current.id_token.clone());
+        let mut sign_in = self.sign_in.lock().await;
+        if let Some(SignIn::User(session)) = sign_in.as_mut() {
+            session.read_tokens(&self.base).await?;
         }
-        self.refresh(&mut session).await
+        match sign_in
+            .as_ref()
+            .and_then(|one| one.token(REFRESH_MARGIN_MS))
+        {
+            Some(token) => Ok(token),
+            None => self.refresh(&mut sign_in).await,
+        }
     }
 
-    async fn refresh(&self, session: &mut Option<Session>) -> Result<String> {
-        let Some(current) = session.as_ref() else {
-            return Err(CliError::not_signed_in("not signed in"));
-        };
-        let cognito = CognitoClient {
-            http: &self.http,
-            url: &current.sign_in_url,
-            client_id: &current.client_id,
-        };
-        let refreshed = cognito.refresh(current).await.map_err(|mut error| {
-            if error.exit == Exit::Denied {
-                error = error
-                    .with_subject("the sign-in has expired")
-                    .with_hint("run `docket login`");
+    async fn refresh(&self, sign_in: &mut Option<SignIn>) -> Result<String> {
+        match sign_in {
+            None => Err(CliError::not_signed_in(format!(
+                "not signed in to {}",
+                self.base
+            ))),
+            Some(SignIn::Machine(client)) => {
+                let response = self.get_public("/configuration").await?;
+                let configuration: ClientConfiguration = self.decode(&response)?;
+                client.fetch_token(&self.http, &configuration).await
             }
-            error
-        })?;
-        Sessions::update(&self.base, Some(refreshed.clone()))?;
-        let token = refreshed.id_token.clone();
-        *session = Some(refreshed);
-        Ok(token)
+            Some(SignIn::User(session)) => {
+                let refreshed = self.refreshed(session).await.map_err(|error| {
+                    if error.exit == Exit::Denied {
+                        return error
+                            .with_subject("the sign-in has expired")
+                            .with_hint("run `docket login`");
+                    }
+                    error
+                })?;
+                let place = Sessions::set(&self.base, refreshed.clone(), false).await?;
+                if let TokenPlace::FileBecause(why) = place {
+                    let why = sanitize(&why);
+                    eprintln!(
+                        "docket: warning: the keyring cannot be used, so the new tokens are in the file: {why}"
+                    );
+                }
+                *session = refreshed;
+                Ok(session.id_token.clone())
+            }
+        }
+    }
+
+    async fn refreshed(&self, session: &Session) -> Result<Session> {
+        let (http, client_id) = (&self.http, session.client_id.as_str());
+        match &session.domain_url {
+            Some(url) => {
+                Domain {
+                    http,
+                    url,
+                    client_id,
+                }
+                .refresh(session)
+                .await
+            }
+            None => {
+                let url = &session.sign_in_url;
+                CognitoClient {
+                    http,
+                    url,
+                    client_id,
+                }
+                .refresh(session)
+                .await
+            }
+        }
     }
 
     /// Replaces a token that the service rejected although it has not expired by this machine's clock.
     async fn replace_token(&self, rejected: &str) -> Result<String> {
-        let mut session = self.session.lock().await;
+        let mut sign_in = self.sign_in.lock().await;
         // Another request may have replaced it already.
-        match session.as_ref() {
-            Some(current) if current.id_token != rejected => Ok(current.id_token.clone()),
-            _ => self.refresh(&mut session).await,
+        let replaced = sign_in.as_ref().filter(|one| !one.is_current(rejected));
+        match replaced.and_then(|one| one.token(0)) {
+            Some(token) => Ok(token),
+            None => self.refresh(&mut sign_in).await,
         }
     }
 
@@ -348,21 +350,7 @@ pub(crate) fn retry_delay(attempts: u32, retry_after: Option<Duration>) -> Durat
 
 #[cfg(test)]
 mod tests {
-    use api::types::JobQuery;
-
     use super::*;
-
-    #[test]
-    fn ids_and_filters_are_percent_encoded() {
-        assert_eq!(path_segment("retry:ab/../c?d"), "retry%3Aab%2F..%2Fc%3Fd");
-        let filters = JobQuery {
-            q: Some("a&b=c d".to_owned()),
-            limit: Some(50),
-            ..JobQuery::default()
-        };
-        assert_eq!(query_string(&filters), "?limit=50&q=a%26b%3Dc%20d");
-        assert_eq!(query_string(&JobQuery::default()), "");
-    }
 
     #[test]
     fn retry_delay_grows_up_to_its_maximum_and_respects_retry_after() {

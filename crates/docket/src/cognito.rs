@@ -91,7 +91,9 @@ impl Tokens {
         Session {
             sign_in_url: cognito.url.to_owned(),
             client_id: cognito.client_id.to_owned(),
+            domain_url: None,
             email: email.to_owned(),
+            in_keyring: false,
             id_token: self.id_token,
             refresh_token: self.refresh_token,
             expires_at: config::now() + self.expires_in * 1000,
@@ -200,6 +202,16 @@ impl CognitoClient<'_> {
 
     /// Gets a new ID token with the refresh token.
     pub(crate) async fn refresh(&self, session: &Session) -> Result<Session> {
+        let tokens = self.refreshed_tokens(session).await?;
+        Ok(tokens.into_session(self, &session.email))
+    }
+
+    /// Gets an access token, for Cognito's calls about the user.
+    pub(crate) async fn access_token(&self, session: &Session) -> Result<String> {
+        Ok(self.refreshed_tokens(session).await?.access_token)
+    }
+
+    async fn refreshed_tokens(&self, session: &Session) -> Result<Tokens> {
         let Some(token) = &session.refresh_token else {
             return Err(CliError::not_signed_in("the sign-in has expired"));
         };
@@ -218,7 +230,13 @@ impl CognitoClient<'_> {
         };
         // Cognito sends a new refresh token only if the pool rotates them.
         tokens.refresh_token = tokens.refresh_token.or_else(|| Some(token.clone()));
-        Ok(tokens.into_session(self, &session.email))
+        Ok(tokens)
+    }
+
+    /// Revokes all refresh tokens of the user, of all devices.
+    pub(crate) async fn global_sign_out(&self, access_token: &str) -> Result<()> {
+        let body = json!({"AccessToken": access_token});
+        self.call("GlobalSignOut", body).await.map(drop)
     }
 
     pub(crate) async fn revoke(&self, refresh_token: &str) -> Result<()> {

@@ -6,6 +6,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
 use crate::error::{CliError, Result};
 
 /// The time in milliseconds since 1970 UTC.
@@ -92,6 +95,14 @@ pub(crate) fn random_key() -> String {
         bytes = u128::from(now()).to_be_bytes();
     }
     jobs::id::hex(&bytes)
+}
+
+/// A random text that nobody can guess: 256 bits in base64url.
+pub(crate) fn random_secret() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| CliError::local(format!("no random numbers: {error}")))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// A random number from 0 to 1, for jitter.

@@ -5,9 +5,10 @@ use api::types::{DigestChange, DigestQuery, DigestView, TenantDigestChange, Tena
 
 use crate::CommandContext;
 use crate::cli::DigestsCommand;
-use crate::client::{Idempotency, path_segment, query_string};
+use crate::client::Idempotency;
 use crate::error::{Exit, Result};
 use crate::print::sanitize;
+use crate::url::{path_segment, query_string};
 
 const PATH: &str = "/me/digests";
 

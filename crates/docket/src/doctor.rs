@@ -10,12 +10,13 @@ use serde::Serialize;
 
 use crate::CommandContext;
 use crate::account::identity;
-use crate::client::{Idempotency, path_segment, unreachable_error};
+use crate::client::{Idempotency, unreachable_error};
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{RESPONSE_TIMEOUT, full_body};
 use crate::print::{duration, parse_http_date, relative_time, sanitize};
 use crate::session::Sessions;
+use crate::url::path_segment;
 use crate::web_socket::{ReceivedMessage, WebSocket};
 
 /// A clock difference of more than this is a warning.
@@ -132,10 +133,17 @@ impl Doctor<'_> {
                 format!("other users can read {shown}"),
                 &format!("run `chmod 600 {shown}`"),
             )?,
-            Ok(_) => self.ok(
-                "configuration",
-                format!("{shown}, service {}", self.context.client.address()),
-            )?,
+            Ok(_) => {
+                let api = self.context.client.address();
+                let session = Sessions::load()?.sign_ins.remove(api);
+                let in_keyring = session.is_some_and(|session| session.in_keyring);
+                let tokens = if in_keyring {
+                    ", tokens in the keyring"
+                } else {
+                    ""
+                };
+                self.ok("configuration", format!("{shown}, service {api}{tokens}"))?;
+            }
             Err(_) => self.warn(
                 "configuration",
                 format!("{shown} does not exist"),
@@ -218,8 +226,15 @@ impl Doctor<'_> {
 
     async fn sign_in_address(&mut self, configuration: &ClientConfiguration) -> Result<()> {
         match self.probe(&configuration.sign_in_url, Method::GET).await {
-            Ok(_) => self.ok("sign-in", format!("{} answers", configuration.sign_in_url)),
-            Err(error) => self.fail("sign-in", error),
+            Ok(_) => self.ok("sign-in", format!("{} answers", configuration.sign_in_url))?,
+            Err(error) => self.fail("sign-in", error)?,
+        }
+        let Some(company) = &configuration.company_sign_in else {
+            return Ok(());
+        };
+        match self.probe(&company.url, Method::GET).await {
+            Ok(_) => self.ok("company", format!("{} answers", company.url)),
+            Err(error) => self.fail("company", error),
         }
     }
 

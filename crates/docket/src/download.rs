@@ -11,11 +11,12 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::CommandContext;
-use crate::client::{path_segment, retry_delay};
+use crate::client::retry_delay;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{full_body, signed_request};
 use crate::print::{byte_size, sanitize};
 use crate::result_check;
+use crate::url::path_segment;
 
 /// Larger results are saved, not shown.
 const MAX_SHOWN_BYTES: u64 = 10_000_000;

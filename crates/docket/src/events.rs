@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::CommandContext;
 use crate::cli::EventsArgs;
-use crate::client::query_string;
 use crate::error::{CliError, Exit, Result};
 use crate::print::{Printer, pluralize, sanitize};
+use crate::url::query_string;
 
 pub(crate) async fn run(context: &CommandContext, args: EventsArgs) -> Result<Exit> {
     let received = args.received.as_deref().map(read_received).transpose()?;

@@ -6,10 +6,11 @@ use http::Method;
 use crate::CommandContext;
 use crate::account::confirm;
 use crate::cli::JobCommandArgs;
-use crate::client::{Idempotency, path_segment};
+use crate::client::Idempotency;
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::job_ids::whole_ids;
 use crate::print::sanitize;
+use crate::url::path_segment;
 
 pub(crate) async fn retry(
     context: &CommandContext,

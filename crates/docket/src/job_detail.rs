@@ -7,13 +7,13 @@ use jobs::labels::Tags;
 use jobs::view::{JobView, ModelView};
 
 use crate::CommandContext;
-use crate::client::path_segment;
 use crate::config;
 use crate::error::{Exit, Result};
 use crate::print::{
     Cell, Column, Printer, TextTable, byte_size, duration, ready_by_in_words, relative_time,
     sanitize, status_style, utc_time,
 };
+use crate::url::path_segment;
 
 pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
     let detail = fetch(context, id).await?;

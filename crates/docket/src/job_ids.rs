@@ -6,9 +6,9 @@ use api::job_list::MAX_PAGE_SIZE;
 use api::types::{JobPage, JobQuery};
 
 use crate::CommandContext;
-use crate::client::query_string;
 use crate::error::{CliError, Exit, Result};
 use crate::print::sanitize;
+use crate::url::query_string;
 
 const ID_CHARS: usize = 36;
 /// The service finds jobs by this many of the first characters.

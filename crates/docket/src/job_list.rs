@@ -5,10 +5,10 @@ use api::types::{JobPage, JobQuery};
 
 use crate::CommandContext;
 use crate::cli::JobListArgs;
-use crate::client::query_string;
 use crate::error::{CliError, Exit, Result};
 use crate::print::{jobs_table, pluralize, utc_time};
 use crate::quarantine;
+use crate::url::query_string;
 
 /// Without `--all`, at most this many pages are requested. A page may be empty: the service examines at most 500 jobs for
 /// one page.

@@ -20,9 +20,11 @@
 mod account;
 mod audit;
 mod batches;
+mod browser;
 mod cli;
 mod client;
 mod cognito;
+mod company;
 mod completion;
 mod config;
 mod digests;
@@ -31,12 +33,18 @@ mod download;
 mod error;
 mod events;
 mod http_client;
+mod id_token;
 mod job_commands;
 mod job_detail;
 mod job_ids;
 mod job_list;
+mod keyring;
+mod logout;
+mod loopback;
+mod machine;
 mod marks;
 mod model_check;
+mod oauth;
 mod open;
 mod paging;
 mod password;
@@ -44,15 +52,18 @@ mod pauses;
 mod pipelines;
 mod plan;
 mod print;
+mod prompt;
 mod quarantine;
 mod receipts;
 mod result_check;
 mod results;
 mod retry_plans;
 mod session;
+mod sign_in;
 mod summary;
 mod tenants;
 mod upload;
+mod url;
 mod usage;
 mod watch;
 mod web_socket;
@@ -68,10 +79,12 @@ use crate::client::ApiClient;
 use crate::download::Download;
 use crate::error::{CliError, Exit, Result};
 use crate::job_ids::whole_id;
+use crate::machine::MachineClient;
 use crate::model_check::ModelCommand;
 use crate::print::Printer;
 use crate::result_check::ResultCommand;
 use crate::session::{Sessions, parse_api_address};
+use crate::sign_in::SignIn;
 
 /// What every command needs.
 #[derive(Debug)]
@@ -90,9 +103,10 @@ impl CommandContext {
             return Err(CliError::usage("the service's address is not known yet")
                 .with_hint("run `docket login --api URL`, or set DOCKET_API"));
         };
-        let session = sessions.sign_ins.remove(&address);
+        let user = sessions.sign_ins.remove(&address).map(SignIn::User);
+        let machine = MachineClient::from_environment()?.map(SignIn::Machine);
         Ok(Self {
-            client: ApiClient::new(address, session),
+            client: ApiClient::new(address, machine.or(user)),
             printer,
             interrupt_hint: Mutex::default(),
         })
@@ -196,7 +210,7 @@ fn interrupted(hint: Option<String>) -> CliError {
 async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
     match command {
         Command::Login(args) => account::login(context, args).await,
-        Command::Logout => account::logout(context).await,
+        Command::Logout(args) => logout::run(context, args).await,
         Command::Whoami => account::whoami(context).await,
         Command::Password(command) => password::run(context, command).await,
         Command::Authenticator(command) => password::authenticator(context, command).await,

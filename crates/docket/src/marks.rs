@@ -4,10 +4,11 @@ use api::types::{JobCommandResult, MarksChange};
 use clap::Args;
 
 use crate::CommandContext;
-use crate::client::{Idempotency, path_segment};
+use crate::client::Idempotency;
 use crate::error::{CombinedExit, Exit, Result};
 use crate::job_ids::{job_id, whole_ids};
 use crate::print::sanitize;
+use crate::url::path_segment;
 
 #[derive(Clone, Debug, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).multiple(true))]

@@ -1,15 +1,15 @@
 //! `docket open`: the page of a job, in the browser.
 
 use std::io::IsTerminal;
-use std::process::{Command, Stdio};
 
 use crate::CommandContext;
 use crate::account;
+use crate::browser;
 use crate::cli::OpenArgs;
-use crate::client::path_segment;
 use crate::error::{CliError, Exit, Result};
 use crate::job_detail;
 use crate::job_ids::whole_id;
+use crate::url::path_segment;
 
 /// Prints the address, and opens it unless that was not asked for or there is no browser.
 pub(crate) async fn run(context: &CommandContext, args: OpenArgs) -> Result<Exit> {
@@ -27,7 +27,7 @@ pub(crate) async fn run(context: &CommandContext, args: OpenArgs) -> Result<Exit
     } else {
         printer.line(&url)?;
     }
-    if !args.print && std::io::stdout().is_terminal() && !open_in_browser(&url) {
+    if !args.print && std::io::stdout().is_terminal() && !browser::open(&url) {
         printer.info("no browser was found; open the address yourself");
     }
     Ok(Exit::Success)
@@ -38,29 +38,5 @@ async fn page_of_service(context: &CommandContext) -> Result<String> {
     configuration.page_url.ok_or_else(|| {
         CliError::usage("the service does not say where its page is")
             .with_hint("use --page URL, or set DOCKET_PAGE")
-    })
-}
-
-/// Whether a program was found that opens the address. What it prints is not shown.
-fn open_in_browser(url: &str) -> bool {
-    let programs: &[&[&str]] = if cfg!(target_os = "macos") {
-        &[&["open"]]
-    } else if cfg!(windows) {
-        &[&["rundll32", "url.dll,FileProtocolHandler"]]
-    } else {
-        &[&["xdg-open"], &["wslview"], &["gio", "open"]]
-    };
-    programs.iter().any(|program| {
-        let [name, arguments @ ..] = program else {
-            return false;
-        };
-        let mut command = Command::new(name);
-        command
-            .args(arguments)
-            .arg(url)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.spawn().is_ok()
     })
 }

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::CommandContext;
 use crate::cli::PagingArgs;
-use crate::client::query_string;
 use crate::error::{Exit, Result};
 use crate::print::{Printer, TextTable, pluralize};
+use crate::url::query_string;
 
 /// The JSON of `api::types::AuditPage` and `api::types::QuarantinePage`.
 #[derive(Debug, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 
 use crate::CommandContext;
 use crate::account::{code, cognito, configuration, email, new_password, password, sign_in};
-use crate::cli::{AuthenticatorCommand, LoginArgs, PasswordCommand};
+use crate::cli::{AuthenticatorCommand, PasswordCommand, UserArgs};
 use crate::error::{Exit, Result};
 use crate::print::sanitize;
 
@@ -15,7 +15,7 @@ pub(crate) async fn run(context: &CommandContext, command: PasswordCommand) -> R
     }
 }
 
-async fn change(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
+async fn change(context: &CommandContext, args: UserArgs) -> Result<Exit> {
     let configuration = configuration(context).await?;
     let cognito = cognito(context, &configuration);
     let email = email(args).await?;
@@ -28,7 +28,7 @@ async fn change(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
     done(context, "the password is changed")
 }
 
-async fn forgot(context: &CommandContext, args: LoginArgs) -> Result<Exit> {
+async fn forgot(context: &CommandContext, args: UserArgs) -> Result<Exit> {
     let configuration = configuration(context).await?;
     let cognito = cognito(context, &configuration);
     let email = email(args).await?;

@@ -6,10 +6,11 @@ use http::Method;
 
 use crate::CommandContext;
 use crate::cli::{PagingArgs, QuarantineCommand};
-use crate::client::{Idempotency, path_segment};
+use crate::client::Idempotency;
 use crate::error::{Exit, Result};
 use crate::paging::print_entries;
 use crate::print::{Cell, Column, Printer, TextTable, byte_size, sanitize, sanitize_multiline};
+use crate::url::path_segment;
 
 pub(crate) async fn run(context: &CommandContext, command: QuarantineCommand) -> Result<Exit> {
     match command {

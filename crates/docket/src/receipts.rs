@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 
 use crate::CommandContext;
 use crate::cli::VerifyArgs;
-use crate::client::{path_segment, query_string};
 use crate::download::safe_name;
 use crate::error::{CliError, Exit, Result};
 use crate::print::{Printer, sanitize};
+use crate::url::{path_segment, query_string};
 
 const READ_BYTES: usize = 64 * 1024;
 

@@ -6,9 +6,10 @@ use serde_json::json;
 use crate::CommandContext;
 use crate::account::confirm;
 use crate::cli::{CreatePlanArgs, RetryPlanCommand};
-use crate::client::{Idempotency, path_segment};
+use crate::client::Idempotency;
 use crate::error::{Exit, Result};
 use crate::print::{Cell, Column, Printer, TextTable, counts, pluralize, sanitize, utc_time};
+use crate::url::path_segment;
 
 pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> Result<Exit> {
     match command {

@@ -1,5 +1,6 @@
 //! The stored sign-ins: one file, readable only by its owner. There is one sign-in per API address, so that a token is
-//! only sent to the API that it was issued for.
+//! only sent to the API that it was issued for. Where the operating system has a keyring, the tokens are there, and the
+//! file says so.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,24 +8,103 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config;
-use crate::error::{CliError, Result};
+use crate::error::{CliError, Exit, Result};
+use crate::keyring::{self, KeyringError};
+use crate::prompt::blocking;
 
 /// A sign-in at one API.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Session {
-    /// Address of the Amazon Cognito user pools API.
+    /// Address of the Amazon Cognito user pools API, of a sign-in by password.
     pub(crate) sign_in_url: String,
     pub(crate) client_id: String,
+    /// Base URL of the user pool's domain, of a sign-in by the company.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) domain_url: Option<String>,
     pub(crate) email: String,
+    /// The tokens are in the keyring. Those below are empty until they are read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) in_keyring: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) id_token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) refresh_token: Option<String>,
     /// When the ID token expires, by this machine's clock.
     pub(crate) expires_at: u64,
 }
 
+/// What the keyring keeps.
+#[derive(Serialize, Deserialize)]
+struct KeyringTokens {
+    id_token: String,
+    refresh_token: Option<String>,
+}
+
+/// Where the tokens of a sign-in are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TokenPlace {
+    Keyring,
+    File,
+    /// In the file, because the keyring does not work.
+    FileBecause(String),
+}
+
+impl Session {
+    /// Puts the tokens into the keyring, if there is one. Returns what the file keeps: all of it, if the keyring failed.
+    fn into_stored(mut self, api: &str) -> (Self, TokenPlace) {
+        let tokens = KeyringTokens {
+            id_token: self.id_token.clone(),
+            refresh_token: self.refresh_token.clone(),
+        };
+        let written = serde_json::to_string(&tokens)
+            .map_err(|error| KeyringError::Broken(error.to_string()))
+            .and_then(|secret| keyring::write(api, secret));
+        self.in_keyring = written.is_ok();
+        let place = match written {
+            Ok(()) => {
+                self.id_token.clear();
+                self.refresh_token = None;
+                TokenPlace::Keyring
+            }
+            Err(KeyringError::Absent) => TokenPlace::File,
+            Err(KeyringError::Broken(why)) => TokenPlace::FileBecause(why),
+        };
+        (self, place)
+    }
+
+    /// Reads the tokens from the keyring, if they are there and have not been read yet.
+    pub(crate) async fn read_tokens(&mut self, api: &str) -> Result<()> {
+        if !self.in_keyring || !self.id_token.is_empty() {
+            return Ok(());
+        }
+        let account = api.to_owned();
+        let found = blocking(move || keyring::read(&account)).await?;
+        let unreadable = |why: &str| {
+            let detail = format!("the sign-in is in the keyring, which cannot be read: {why}");
+            CliError::new(Exit::Denied, "keyring", detail)
+                .with_hint("unlock the keyring, or run `docket login` with DOCKET_KEYRING=off")
+        };
+        let secret = match found {
+            Ok(Some(secret)) => secret,
+            Ok(None) => {
+                return Err(CliError::not_signed_in(
+                    "the sign-in is no longer in the keyring",
+                ));
+            }
+            Err(KeyringError::Absent) => return Err(unreadable("there is none here now")),
+            Err(KeyringError::Broken(why)) => return Err(unreadable(&why)),
+        };
+        let tokens: KeyringTokens =
+            serde_json::from_str(&secret).map_err(|error| unreadable(&error.to_string()))?;
+        self.id_token = tokens.id_token;
+        self.refresh_token = tokens.refresh_token;
+        Ok(())
+    }
+}
+
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Tokens must not get into logs.
+        // KeyringTokens must not get into logs.
         f.debug_struct("Session")
             .field("email", &self.email)
             .finish_non_exhaustive()
@@ -61,7 +141,7 @@ impl Sessions {
         }
     }
 
-    pub(crate) fn save(&self) -> Result<()> {
+    fn save(&self) -> Result<()> {
         let path = Self::path()?;
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| CliError::local(format!("cannot save the sign-in: {error}")))?;
@@ -69,14 +149,31 @@ impl Sessions {
             .map_err(|error| CliError::local(format!("cannot write {}: {error}", path.display())))
     }
 
-    /// Sets or removes one sign-in. The file is read again first, since another command may have changed it meanwhile.
-    pub(crate) fn update(api: &str, session: Option<Session>) -> Result<()> {
+    /// Stores one sign-in; with `is_default`, its service is the one that commands use if they name none. The file is read
+    /// again first, since another command may have changed it meanwhile.
+    pub(crate) async fn set(api: &str, session: Session, is_default: bool) -> Result<TokenPlace> {
+        let account = api.to_owned();
+        let (stored, place) = blocking(move || session.into_stored(&account)).await?;
         let mut all = Self::load()?;
-        match session {
-            Some(session) => all.sign_ins.insert(api.to_owned(), session),
-            None => all.sign_ins.remove(api),
-        };
-        all.save()
+        if is_default {
+            all.api = Some(api.to_owned());
+        }
+        all.sign_ins.insert(api.to_owned(), stored);
+        all.save()?;
+        Ok(place)
+    }
+
+    /// Deletes one sign-in, from the file and the keyring. Returns why it may still be in the keyring.
+    pub(crate) async fn delete(api: &str) -> Result<Option<String>> {
+        let mut all = Self::load()?;
+        all.sign_ins.remove(api);
+        all.save()?;
+        let account = api.to_owned();
+        // Also if the file had the tokens: they may have been in the keyring before.
+        Ok(match blocking(move || keyring::delete(&account)).await? {
+            Ok(()) | Err(KeyringError::Absent) => None,
+            Err(KeyringError::Broken(why)) => Some(why),
+        })
     }
 }
 
@@ -154,16 +251,62 @@ mod tests {
         }
     }
 
-    #[test]
-    fn debug_output_of_a_session_contains_no_tokens() {
-        let session = Session {
+    fn session() -> Session {
+        Session {
             sign_in_url: "https://sign.in".to_owned(),
             client_id: "client".to_owned(),
+            domain_url: None,
             email: "a@example.com".to_owned(),
+            in_keyring: false,
             id_token: "secret-1".to_owned(),
             refresh_token: Some("secret-2".to_owned()),
             expires_at: 1,
+        }
+    }
+
+    #[test]
+    fn debug_output_of_a_session_contains_no_tokens() {
+        assert!(!format!("{:?}", session()).contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn tokens_are_in_the_keyring_and_not_in_the_file() {
+        keyring::tests::in_memory();
+        let (mut stored, place) = session().into_stored("https://in-keyring");
+        assert_eq!(place, TokenPlace::Keyring);
+        let file = serde_json::to_string(&stored).unwrap();
+        assert!(
+            !file.contains("secret") && file.contains("\"in_keyring\":true"),
+            "{file}"
+        );
+        stored.read_tokens("https://in-keyring").await.unwrap();
+        let read = Session {
+            in_keyring: true,
+            ..session()
         };
-        assert!(!format!("{session:?}").contains("secret"));
+        assert_eq!(stored, read);
+    }
+
+    #[tokio::test]
+    async fn sign_in_is_in_the_file_if_the_keyring_is_locked_and_later_in_the_keyring_again() {
+        keyring::tests::in_memory();
+        let api = "https://locked";
+        keyring::tests::lock_once(api);
+        let (stored, place) = session().into_stored(api);
+        assert!(matches!(place, TokenPlace::FileBecause(why) if why.contains("locked")));
+        assert_eq!(stored, session());
+        let (mut stored, place) = stored.into_stored(api);
+        assert_eq!(place, TokenPlace::Keyring);
+        // A keyring that cannot be read now loses nothing: the next command may read it.
+        let before = stored.clone();
+        keyring::tests::lock_once(api);
+        let error = stored.read_tokens(api).await.unwrap_err();
+        assert_eq!(error.kind(), "keyring");
+        assert_eq!(stored, before);
+        stored.read_tokens(api).await.unwrap();
+        assert_eq!(stored.id_token, "secret-1");
+        keyring::delete(api).unwrap();
+        let error = before.clone().read_tokens(api).await.unwrap_err();
+        assert_eq!(error.kind(), "not-signed-in");
     }
 }

@@ -4,9 +4,9 @@ use api::types::{JobSummary, SummaryQuery};
 use console::Style;
 
 use crate::CommandContext;
-use crate::client::query_string;
 use crate::error::{Exit, Result};
 use crate::print::{Printer, counts};
+use crate::url::query_string;
 
 pub(crate) async fn run(context: &CommandContext, tenant: Option<String>) -> Result<Exit> {
     let path = format!("/summary{}", query_string(&SummaryQuery { tenant }));

@@ -6,9 +6,9 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::CommandContext;
-use crate::client::query_string;
 use crate::error::{CliError, Exit, Result};
 use crate::print::{Cell, Column, Printer, TextTable, byte_size, utc_time};
+use crate::url::query_string;
 
 const HOUR_MS: f64 = 3_600_000.0;
 

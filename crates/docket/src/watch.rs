@@ -10,11 +10,12 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::CommandContext;
-use crate::client::{query_string, retry_delay};
+use crate::client::retry_delay;
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::job_detail::has_ended;
 use crate::print::{pluralize, relative_time, sanitize, status_style, utc_time};
+use crate::url::query_string;
 use crate::web_socket::{ReceivedMessage, WebSocket};
 
 /// A snapshot is requested this often, because pushes are best effort.

@@ -10,9 +10,10 @@ use serde_json::json;
 
 use crate::CommandContext;
 use crate::cli::WebhooksCommand;
-use crate::client::{Idempotency, path_segment, query_string};
+use crate::client::Idempotency;
 use crate::error::{Exit, Result};
 use crate::print::{Cell, Column, Printer, TextTable, sanitize};
+use crate::url::{path_segment, query_string};
 
 pub(crate) async fn run(context: &CommandContext, command: WebhooksCommand) -> Result<Exit> {
     let path = |id: &str| format!("/webhooks/{}", path_segment(id));

@@ -8,6 +8,7 @@ import type { components } from "./openapi";
 type Schemas = components["schemas"];
 
 export type Configuration = Schemas["ClientConfiguration"];
+export type CompanySignIn = Schemas["CompanySignIn"];
 export type Me = Schemas["CallerView"];
 export type JobCommandResult = Schemas["JobCommandResult"];
 export type PipelineView = Schemas["PipelineView"];

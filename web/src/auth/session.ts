@@ -6,7 +6,7 @@
  * docs/adr/0013-web-page.md explains the choice.
  */
 
-import type { Configuration } from "../api/types";
+import type { CompanySignIn, Configuration } from "../api/types";
 import { clockOffsetMs, now, setServiceTime } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
 import {
@@ -16,6 +16,7 @@ import {
   resetPassword,
   revoke,
   SignInError,
+  SignInUnavailable,
   withAnswer,
   withPassword,
   withRefreshToken,
@@ -34,6 +35,8 @@ type Message = { kind: "ask" } | { kind: "tokens"; tokens: Tokens } | { kind: "o
 
 export class Session extends Emitter {
   status: SessionStatus = "out";
+  /** Why the sign-in by the company did not work. */
+  problem: string | undefined;
   private tokens: Tokens | undefined;
   private renewing: Promise<void> | undefined;
   private waitingForSignIn: (() => void)[] = [];
@@ -58,6 +61,11 @@ export class Session extends Emitter {
     return this.tokens?.email ?? "";
   }
 
+  /** Whether the company's identity provider signed the user in, so that there is no password here. */
+  get byCompany(): boolean {
+    return this.tokens?.byCompany ?? false;
+  }
+
   /** When the current token expires. */
   get expiresAt(): number {
     return this.tokens?.expiresAt ?? 0;
@@ -77,6 +85,18 @@ export class Session extends Emitter {
         resolve();
       }, TAB_ANSWER_TIMEOUT_MS);
     });
+  }
+
+  /** Leaves the page for the company's provider. */
+  async signInByCompany(provider: string): Promise<void> {
+    const { company, at } = await this.company();
+    await company.begin(at, provider, location.pathname + location.search);
+  }
+
+  /** The provider has sent the reader back. */
+  arrived(answer: CognitoAnswer | undefined, problem: string | undefined): void {
+    this.problem = problem;
+    if (answer) this.acceptAnswer(answer, true);
   }
 
   /** Signs in. Returns the challenge if Cognito asks for more: a new password, or the code of an authenticator app. */
@@ -104,15 +124,16 @@ export class Session extends Emitter {
   async accessToken(): Promise<string> {
     await this.token();
     const answer = await withRefreshToken(this.configuration, this.tokens?.refresh ?? "");
-    await this.acceptAnswer(answer);
+    this.acceptAnswer(answer);
     return answer.AuthenticationResult?.AccessToken ?? "";
   }
 
   /** Signs out at once. The refresh token is revoked in the background; if that fails, it stays valid until it expires. */
   signOut(): void {
-    this.revoke(this.tokens?.refresh);
+    const { tokens } = this;
     this.clearTokens();
     this.channel?.postMessage({ kind: "out" } satisfies Message);
+    this.revoke(tokens, true);
   }
 
   /**
@@ -139,8 +160,30 @@ export class Session extends Emitter {
     if (this.tokens?.id === token && this.status === "in") await this.renew();
   }
 
-  private revoke(refresh: string | undefined): void {
-    if (refresh) void revoke(this.configuration, refresh).catch((error: unknown) => console.warn(error));
+  /** Revokes the refresh token. A sign-out by the reader also leaves the page, to end the session with the company. */
+  private revoke(tokens: Pick<Tokens, "refresh" | "byCompany"> | undefined, isSignOut = false): void {
+    if (!tokens?.refresh) return;
+    const { refresh, byCompany } = tokens;
+    const revoked = byCompany
+      ? this.company().then(({ company, at }) => (isSignOut ? company.end(at, refresh) : company.revoke(at, refresh)))
+      : revoke(this.configuration, refresh);
+    void revoked.catch((error: unknown) => console.warn(error));
+  }
+
+  /** The chunk for sign-ins by the company. */
+  private async company(): Promise<{ company: typeof import("./company"); at: CompanySignIn }> {
+    const at = this.configuration.company_sign_in;
+    if (!at) throw new SignInError("", "This service has no sign-in by a company.");
+    const company = await import("./company").catch(() => {
+      throw new SignInUnavailable("a part of the page could not be loaded");
+    });
+    return { company, at };
+  }
+
+  private async refresh({ refresh, byCompany }: Tokens): Promise<CognitoAnswer> {
+    if (!byCompany) return withRefreshToken(this.configuration, refresh);
+    const { company, at } = await this.company();
+    return company.refresh(at, refresh);
   }
 
   private renew(): Promise<void> {
@@ -154,10 +197,10 @@ export class Session extends Emitter {
     const tokens = this.tokens;
     if (!tokens) return;
     try {
-      const answer = await withRefreshToken(this.configuration, tokens.refresh);
-      if (this.tokens) await this.acceptAnswer(answer);
+      const answer = await this.refresh(tokens);
+      if (this.tokens) this.acceptAnswer(answer, tokens.byCompany);
       // Signed out meanwhile. The answer has a refresh token only if the user pool rotates them.
-      else this.revoke(answer.AuthenticationResult?.RefreshToken);
+      else this.revoke({ ...tokens, refresh: answer.AuthenticationResult?.RefreshToken ?? "" });
     } catch (error) {
       // Without an answer the caller retries. After a refusal the user has to sign in again.
       if (!(error instanceof SignInError)) throw error;
@@ -165,7 +208,7 @@ export class Session extends Emitter {
     }
   }
 
-  private async acceptAnswer(answer: CognitoAnswer): Promise<Challenge | undefined> {
+  private acceptAnswer(answer: CognitoAnswer, byCompany = false): Challenge | undefined {
     const id = answer.AuthenticationResult?.IdToken;
     if (id === undefined) {
       const { ChallengeName: name, Session: session } = answer;
@@ -177,7 +220,7 @@ export class Session extends Emitter {
     // A renewal returns a refresh token only if the user pool rotates them.
     const refresh = answer.AuthenticationResult?.RefreshToken ?? this.tokens?.refresh ?? "";
     const isOtherUser = this.tokens !== undefined && this.tokens.subject !== subject;
-    const tokens: Tokens = { id, refresh, expiresAt, subject, email, clockOffsetMs: clockOffsetMs() };
+    const tokens: Tokens = { id, refresh, expiresAt, subject, email, clockOffsetMs: clockOffsetMs(), byCompany };
     this.storeTokens(tokens);
     this.channel?.postMessage({ kind: "tokens", tokens } satisfies Message);
     // The page still shows the data of the previous user.

@@ -9,6 +9,8 @@ export interface Tokens {
   email: string;
   /** How far the browser's clock was behind the service's when the token was issued. */
   clockOffsetMs: number;
+  /** The company's identity provider signed the user in. */
+  byCompany?: boolean;
 }
 
 interface Claims {

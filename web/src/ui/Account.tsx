@@ -27,8 +27,14 @@ export default function Account({ app, onClose }: { app: AppContext; onClose(): 
           <bdi>{session.email}</bdi>
         </p>
         <Digests client={client} tenant={tenant} readsTenant={readsTenant} isSupport={isSupport} />
-        <Password session={session} />
-        <Authenticator session={session} />
+        {session.byCompany ? (
+          <p class="muted">Your company signs you in: your password and a second factor are set there, not here.</p>
+        ) : (
+          <>
+            <Password session={session} />
+            <Authenticator session={session} />
+          </>
+        )}
         <div class="buttons">
           <button type="button" class="quiet" onClick={onClose}>
             Close

@@ -7,7 +7,8 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { type Challenge, SignInError, SignInUnavailable } from "../auth/cognito";
 import type { Session } from "../auth/session";
-import { Icon } from "./components";
+import { CompanySignIn } from "./CompanySignIn";
+import { FormError } from "./components";
 
 /** `forgot` asks for the address, `reset` for the code that was sent there. */
 type Step = { kind: "password" | "forgot" | "reset" } | { kind: "challenge"; challenge: Challenge };
@@ -26,6 +27,10 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
   const [code, setCode] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
+  const isFirst = step.kind === "password";
+  const hasCompany = isFirst && Boolean(session.configuration.company_sign_in?.providers.length);
+  // Whom a company signed in has no password here.
+  const hasPassword = !(hasExpired && session.byCompany);
   const form = useRef<HTMLFormElement>(null);
   const needs = (kind: "forgot" | "reset" | "NEW_PASSWORD_REQUIRED" | "SOFTWARE_TOKEN_MFA"): boolean =>
     step.kind === kind || (step.kind === "challenge" && step.challenge.name === kind);
@@ -34,7 +39,10 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
     setError(undefined);
     setStep(next);
   };
-  useEffect(() => form.current?.querySelector<HTMLInputElement>("input:not([readonly])")?.focus(), [step]);
+  useEffect(
+    () => form.current?.querySelector<HTMLElement>("input:not([readonly]), .providers button")?.focus(),
+    [step],
+  );
 
   const send = async (): Promise<void> => {
     const user = email.trim();
@@ -75,13 +83,15 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
     }
   };
 
-  const words = wordsOf(step, email.trim(), hasExpired ?? false);
+  const words = hasPassword ? wordsOf(step, email.trim(), hasExpired ?? false) : AGAIN_BY_COMPANY;
   return (
     <form class="sign-in" ref={form} onSubmit={(event) => void submit(event)} aria-labelledby="sign-in-title">
       <Logo />
       <h1 id="sign-in-title">{words.title}</h1>
       <p class="muted">{words.text}</p>
-      {(step.kind === "password" || needs("forgot")) && (
+      {hasCompany && <CompanySignIn session={session} hasExpired={hasExpired ?? false} />}
+      {hasCompany && hasPassword && <p class="or muted">or with a password</p>}
+      {((isFirst && hasPassword) || needs("forgot")) && (
         <label>
           E-mail
           <input
@@ -95,7 +105,7 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
           />
         </label>
       )}
-      {step.kind === "password" && (
+      {isFirst && hasPassword && (
         <label>
           Password
           <input
@@ -110,22 +120,20 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
       )}
       {(needs("reset") || needs("SOFTWARE_TOKEN_MFA")) && <CodeField value={code} onInput={setCode} />}
       {(needs("reset") || needs("NEW_PASSWORD_REQUIRED")) && <NewPasswordField value={chosen} onInput={setChosen} />}
-      <p class="form-error" role="alert">
-        {error && (
-          <>
-            <Icon name="alert" /> {error}
-          </>
-        )}
-      </p>
-      <button type="submit" class="primary" disabled={busy}>
-        {busy ? "One moment…" : words.action}
-      </button>
-      {step.kind === "password" && (
+      {hasPassword && (
+        <>
+          <FormError text={error} />
+          <button type="submit" class={hasCompany ? "quiet" : "primary"} disabled={busy}>
+            {busy ? "One moment…" : words.action}
+          </button>
+        </>
+      )}
+      {isFirst && hasPassword && (
         <button type="button" class="quiet" onClick={() => go({ kind: "forgot" })}>
           Forgot your password?
         </button>
       )}
-      {step.kind !== "password" && (
+      {!isFirst && (
         <button type="button" class="quiet" onClick={() => go({ kind: "password" })}>
           Back
         </button>
@@ -138,6 +146,12 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
     </form>
   );
 }
+
+const AGAIN_BY_COMPANY: Words = {
+  title: "Please sign in again",
+  text: "Your sign-in has expired. The sign-in opens in a new tab. This page keeps its state, and uploads continue after it.",
+  action: "",
+};
 
 function wordsOf(step: Step, email: string, hasExpired: boolean): Words {
   switch (step.kind) {

@@ -158,3 +158,16 @@ export function Icon({ name }: { name: IconName }): JSX.Element {
     </svg>
   );
 }
+
+/** What is wrong with a form. Empty, it takes no place. */
+export function FormError({ text }: { text: string | undefined }): JSX.Element {
+  return (
+    <p class="form-error" role="alert">
+      {text && (
+        <>
+          <Icon name="alert" /> <bdi>{text}</bdi>
+        </>
+      )}
+    </p>
+  );
+}

@@ -4,7 +4,7 @@
 `docket_client.types`, which is generated from its OpenAPI document.
 """
 
-from ._credentials import Credentials, Password, Token
+from ._credentials import ClientCredentials, Credentials, Password, Token
 from ._errors import (
     EventsMissing,
     NotSignedIn,
@@ -21,6 +21,7 @@ from .webhooks import WebhookEvent, WebhookVerificationError, verify_webhook
 
 __all__ = [
     "AsyncDocket",
+    "ClientCredentials",
     "Credentials",
     "Docket",
     "EventsMissing",

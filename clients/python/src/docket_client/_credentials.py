@@ -1,9 +1,11 @@
 """How a program signs in."""
 
+import base64
 import json
 import time
 from collections.abc import Callable
 from typing import Protocol, cast
+from urllib.parse import quote, urlencode
 
 from ._errors import NotSignedIn
 from ._flow import Flow, Request, send_patiently
@@ -81,3 +83,43 @@ class Password:
             self._refresh_token = str(refresh)
         self._expires_at = time.time() + float(str(result["ExpiresIn"]))
         return self._id_token
+
+
+class ClientCredentials:
+    """Signs a program in by its client id and secret (OAuth 2.0 client credentials), and again before its token expires.
+
+    Nothing is stored: the token is kept in memory.
+    """
+
+    def __init__(self, client_id: str, client_secret: str) -> None:
+        self._client_id = client_id
+        self._client_secret = client_secret
+        self._token: str | None = None
+        self._expires_at = 0.0
+
+    def token(self, configuration: ClientConfiguration, refused: str | None) -> Flow[str]:
+        is_fresh = time.time() < self._expires_at - RENEW_BEFORE_SECONDS
+        if self._token is not None and self._token != refused and is_fresh:
+            return self._token
+        domain = configuration.get("company_sign_in")
+        if domain is None:
+            raise NotSignedIn("this service has no clients for programs: its user pool has no domain")
+        # Both parts are form-encoded before they are joined (RFC 6749, section 2.3.1).
+        pair = f"{quote(self._client_id, safe='')}:{quote(self._client_secret, safe='')}"
+        headers = {
+            "authorization": f"Basic {base64.b64encode(pair.encode()).decode()}",
+            "content-type": "application/x-www-form-urlencoded",
+            "accept": "application/json",
+        }
+        body = urlencode({"grant_type": "client_credentials"}).encode()
+        response = yield from send_patiently(Request("POST", f"{domain['url']}/oauth2/token", headers, body))
+        try:
+            answer = cast("dict[str, object]", json.loads(response.body or b"{}"))
+        except ValueError:
+            answer = {}
+        if not response.is_success or "access_token" not in answer:
+            said = answer.get("error_description") or answer.get("error") or f"HTTP {response.status}"
+            raise NotSignedIn(f"the sign-in of client {self._client_id} was refused: {said}")
+        self._token = str(answer["access_token"])
+        self._expires_at = time.time() + float(str(answer["expires_in"]))
+        return self._token

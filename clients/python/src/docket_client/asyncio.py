@@ -25,7 +25,8 @@ class AsyncDocket:
     """A client of one service, for any number of tasks."""
 
     def __init__(self, url: str, credentials: Credentials | str, *, http: httpx.AsyncClient | None = None) -> None:
-        """`url` is the service's HTTP API. `credentials` is a `Password`, a `Token`, or an ID token."""
+        """`url` is the service's HTTP API. `credentials` is a `ClientCredentials`, a `Password`, a `Token`,
+        or an ID token."""
         self._service = Service(url, Token(credentials) if isinstance(credentials, str) else credentials)
         self._http = http or httpx.AsyncClient(timeout=TIMEOUT)
 

@@ -24,7 +24,8 @@ class Docket:
     """A client of one service. Not for several threads at once: give each its own."""
 
     def __init__(self, url: str, credentials: Credentials | str, *, http: httpx.Client | None = None) -> None:
-        """`url` is the service's HTTP API. `credentials` is a `Password`, a `Token`, or an ID token."""
+        """`url` is the service's HTTP API. `credentials` is a `ClientCredentials`, a `Password`, a `Token`,
+        or an ID token."""
         self._service = Service(url, Token(credentials) if isinstance(credentials, str) else credentials)
         self._http = http or httpx.Client(timeout=TIMEOUT)
 

@@ -32,13 +32,6 @@ class BatchQuery(TypedDict, closed=True):
 CallerRole: TypeAlias = Literal['customer', 'reviewer', 'support']
 
 
-class ClientConfiguration(TypedDict):
-    client_id: str
-    page_url: NotRequired[str]
-    sign_in_url: str
-    web_socket_url: str
-
-
 class DeliveryView(TypedDict):
     at: int
     attempt: int
@@ -375,6 +368,11 @@ class Reviewed(TypedDict):
     by: str
 
 
+class SignInProvider(TypedDict):
+    label: str
+    name: str
+
+
 PartNumber: TypeAlias = int
 
 
@@ -533,6 +531,13 @@ class CallerView(TypedDict):
     tenants: list[str]
 
 
+class CompanySignIn(TypedDict):
+    client_id: str
+    issuer: str
+    providers: list[SignInProvider]
+    url: str
+
+
 class DeliveryList(TypedDict):
     deliveries: list[DeliveryView]
 
@@ -664,6 +669,14 @@ class WaitingView(TypedDict):
 
 class WebhookList(TypedDict):
     webhooks: list[WebhookView]
+
+
+class ClientConfiguration(TypedDict):
+    client_id: str
+    company_sign_in: NotRequired[CompanySignIn]
+    page_url: NotRequired[str]
+    sign_in_url: str
+    web_socket_url: str
 
 
 class Explanation(TypedDict):

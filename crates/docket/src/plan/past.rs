@@ -6,8 +6,8 @@ use capacity_plan::PastJob;
 use jobs::view::JobView;
 
 use crate::CommandContext;
-use crate::client::query_string;
 use crate::error::Result;
+use crate::url::query_string;
 
 /// At most so many pages are read; each examines at most 500 jobs.
 const MAX_PAGES: u32 = 200;

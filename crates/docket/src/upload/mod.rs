@@ -19,10 +19,11 @@ use tokio::sync::Semaphore;
 
 use crate::CommandContext;
 use crate::cli::UploadArgs;
-use crate::client::{Idempotency, path_segment};
+use crate::client::Idempotency;
 use crate::download::{self, Download};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
+use crate::url::path_segment;
 
 use self::files::{SavePaths, UploadFile};
 use self::progress::FileProgress;

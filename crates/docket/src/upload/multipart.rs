@@ -8,8 +8,9 @@ use serde_json::json;
 use tokio::sync::Mutex;
 
 use crate::CommandContext;
-use crate::client::{Idempotency, path_segment, retry_delay};
+use crate::client::{Idempotency, retry_delay};
 use crate::error::{CliError, Exit, Result};
+use crate::url::path_segment;
 
 use super::files::UploadFile;
 use super::progress::FileProgress;

@@ -14,9 +14,10 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 
 use crate::CommandContext;
-use crate::client::{path_segment, retry_delay};
+use crate::client::retry_delay;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{HttpClientError, RequestBody, signed_request};
+use crate::url::path_segment;
 
 use super::files::UploadFile;
 use super::progress::FileProgress;

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::fake_domain::FakeDomain;
+
 #[derive(Clone, Debug)]
 pub(crate) struct ReceivedRequest {
     pub(crate) request_line: String,
@@ -57,6 +59,8 @@ pub(crate) struct ServiceState {
     pub(crate) lose_once: HashSet<u32>,
     /// The URL of WebSocket tickets.
     pub(crate) web_socket: String,
+    /// The user pool's domain.
+    pub(crate) domain: FakeDomain,
 }
 
 impl ServiceState {
@@ -225,6 +229,9 @@ async fn answer(
         }
         return Ok(answer.body(scripted.body.into())?);
     }
+    if request.request_line.contains(" /domain/") {
+        return Ok(state.lock().unwrap().domain.respond(&request));
+    }
     let (status, body) = default_response(&mut state.lock().unwrap(), port, &request);
     change.send_modify(|count| *count += 1);
     Ok(Response::builder().status(status).body(body)?)
@@ -252,10 +259,11 @@ fn default_response(
         .filter(|word| !word.is_empty())
         .collect();
     match words[..] {
-        ["GET", "configuration"] => json(
-            200,
-            json!({"sign_in_url": format!("{base}/sign-in"), "client_id": "client", "web_socket_url": "ws://x"}),
-        ),
+        ["GET", "configuration"] => {
+            let mut configuration = json!({"sign_in_url": format!("{base}/sign-in"), "client_id": "client", "web_socket_url": "ws://x"});
+            state.domain.configure(&base, &mut configuration);
+            json(200, configuration)
+        }
         ["GET", "me"] => json(200, me()),
         ["POST", "ws-tickets"] => json(201, json!({"url": state.web_socket, "expires_at": 1})),
         ["POST", "uploads"] => {

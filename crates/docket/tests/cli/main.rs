@@ -2,14 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
+mod company;
+mod company_paste;
+mod company_tokens;
 mod completion;
 mod container;
 mod digests;
 mod doctor;
 mod errors;
 mod events;
+mod fake_domain;
 mod fake_service;
 mod identical;
+mod keyring;
 mod model_check;
 mod open;
 mod output;

@@ -119,6 +119,8 @@ impl Setup {
             .env("HOME", &self.home)
             .env("XDG_CONFIG_HOME", self.home.join("config"))
             .env("XDG_STATE_HOME", self.home.join("state"))
+            // Not the keyring of the developer.
+            .env("DOCKET_KEYRING", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
