@@ -82,6 +82,7 @@ export class Client {
   deliveries = (id: string) => this.get("/webhooks/{webhook_id}/deliveries", { id });
   digests = (tenant?: string) => this.get("/me/digests", { query: { tenant } });
   changeDigests = (body: Body<paths["/me/digests"]["post"]>["body"]) => this.send("post", "/me/digests", { body });
+  myData = (cursor?: string) => this.get("/me/data", { query: { cursor } });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
 
   /** Sends a GET request, and repeats it if the failure is likely to pass. */

@@ -9,6 +9,7 @@ type Schemas = components["schemas"];
 
 export type Configuration = Schemas["ClientConfiguration"];
 export type Me = Schemas["CallerView"];
+export type Permission = Schemas["Permission"];
 export type JobCommandResult = Schemas["JobCommandResult"];
 export type PipelineView = Schemas["PipelineView"];
 export type Problem = Schemas["Problem"];

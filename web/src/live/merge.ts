@@ -23,7 +23,8 @@ export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobM
     const before = (jobs ?? known).get(job.id);
     const isOlder = before !== undefined && before.version > job.version;
     // Marks and the job change independently.
-    const after = withNewerMarks(isOlder ? before : withEstimate(before, job), isOlder ? job : before);
+    const newer = isOlder ? before : withEstimate(before, withContents(before, job));
+    const after = withNewerMarks(newer, isOlder ? job : before);
     if (before && before.version >= after.version && !isNewEstimate(before, after) && !hasNewMarks(before, after))
       continue;
     jobs ??= new Map(known);
@@ -46,6 +47,17 @@ function withNewerMarks(job: JobView, other: JobView | undefined): JobView {
   const marks = other?.marks;
   if (!marks || revision(other) <= revision(job) || statusGroup(job.status) === "erased") return job;
   return { ...job, marks };
+}
+
+/**
+ * Pushes to people who may read only some of the jobs that they see have no contents: a job keeps those that are known. The
+ * deletion of the data removes them.
+ */
+function withContents(before: JobView | undefined, after: JobView): JobView {
+  if (!before || before.contents_hidden || !after.contents_hidden || statusGroup(after.status) === "erased")
+    return after;
+  const { name, reference, batch, tags } = before;
+  return { ...after, contents_hidden: false, name, reference, batch, tags };
 }
 
 /** Pushes have no estimate: a job keeps its last one while it waits for the same attempt. */

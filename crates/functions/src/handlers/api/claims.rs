@@ -26,7 +26,10 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
     let actor = verified_email(claims).or_else(|| text("cognito:username"))?;
     let groups = groups(claims.get("cognito:groups"));
     let groups = groups.iter().map(String::as_str);
-    Some(Principal::of_groups(&actor, groups, expires_at))
+    Some(Principal {
+        program: request.program(),
+        ..Principal::of_groups(&actor, groups, expires_at)
+    })
 }
 
 /// The caller's account in the user pool; `None` if the token does not name it.

@@ -11,7 +11,7 @@ use api::types::{
     SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, marks,
+    ApiError, Permission, Principal, audit, batches, commands, data_deletion, data_export, job_detail, job_list, marks,
     pauses, quarantine, receipts, retry_plans, search, summary, tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
@@ -25,6 +25,7 @@ use jobs::state::Cause;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::claims;
 use super::cursor::CursorSigner;
 use super::http::HttpEvent;
 use super::problem::HttpError;
@@ -102,6 +103,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
         )
     })?;
     principal.check(ports.now())?;
+    if let Some(permission) = route.permission {
+        principal.must(permission)?;
+    }
     let job_id = || path.get("job_id");
     let plan_id = || path.get("plan_id");
     let entry_id = || path.get("entry_id");
@@ -109,6 +113,16 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetConfiguration => String::new(),
         Operation::ListReceiptKeys => to_json(&receipts::keys(ports).await?),
         Operation::GetMe => to_json(&me(principal, pipelines)),
+        Operation::GetMyData => {
+            let PageQuery { cursor } = request.query()?;
+            let query_id = query_id(principal, "data", "");
+            let from = api_request.verify_cursor(&query_id, cursor).await?;
+            let account = claims::account(request);
+            let (mut page, next) =
+                data_export::page(ports, run, principal, account.as_ref(), from).await?;
+            page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
+            to_json(&page)
+        }
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
             let key = request.idempotency_key();
@@ -288,6 +302,7 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
         result_type: pipeline.output.content_type().to_owned(),
         slo_seconds: pipeline.slo_seconds,
         typical_run_seconds: pipeline.typical_run_seconds,
+        customers_may_delete: pipeline.customers_may_delete,
     };
     CallerView {
         actor: principal.actor.clone(),
@@ -297,6 +312,12 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
             .iter()
             .map(|role| role.name().to_owned())
             .collect(),
+        permissions: Permission::ALL
+            .iter()
+            .filter(|permission| principal.has(**permission))
+            .map(|permission| permission.name().to_owned())
+            .collect(),
+        all_tenants: principal.has_for_all_tenants(Permission::SeeJobs),
         tenants: principal
             .tenants
             .iter()
@@ -319,6 +340,7 @@ async fn list_jobs<P: ApiPorts>(
     let ports = api_request.ports;
     let pipelines = api_request.run.pipelines;
     job_list::check_filters(&query)?;
+    job_list::check_readable(principal, &query)?;
     check_names(pipelines, query.pipeline.as_deref(), query.cause.as_deref())?;
     if let Some(text) = &query.find {
         let tenant = query.tenant.as_deref();
@@ -388,7 +410,8 @@ fn query_id(principal: &Principal, list: &str, filters: &str) -> String {
     to_json(&(
         list,
         &principal.actor,
-        principal.is_support(),
+        principal.roles.iter().map(|role| role.name()).collect::<Vec<_>>(),
+        principal.audits_all_tenants,
         tenants,
         filters,
     ))

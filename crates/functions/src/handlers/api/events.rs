@@ -6,7 +6,7 @@ use api::feed::FeedPosition;
 use api::types::{DigestQuery, EventQuery, UsageQuery, WebhookQuery};
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
-use api::{ApiError, Principal, digests, events, usage, webhooks};
+use api::{ApiError, Permission, Principal, digests, events, usage, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
@@ -126,6 +126,9 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
         )
     })?;
     principal.check(ports.now())?;
+    if let Some(permission) = route.permission {
+        principal.must(permission)?;
+    }
     let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
     let allowed = AllowedReceivers::from_setting(setting);
     let pipelines = api.app.environment.pipelines();
@@ -204,7 +207,7 @@ async fn list_events<P: EventsApiPorts, E>(
     principal: &Principal,
 ) -> Result<String, ApiError> {
     let query: EventQuery = request.query()?;
-    let tenant = events::tenant(principal, query.tenant.as_deref())?;
+    let tenant = events::tenant(principal, Permission::ReadEvents, query.tenant.as_deref())?;
     let (ports, signer) = (&api.app.ports, &api.cursor_signer);
     let query_id = query_id(&tenant);
     let since: Option<FeedPosition> = match &query.since {
