@@ -219,9 +219,16 @@ fn who_created_a_webhook_finds_it_in_the_export_of_their_data() {
         }
         let is_own = |record: &Value| record["webhook"]["id"] == id.as_str();
         assert!(found.iter().any(is_own), "{found:?}");
-        assert!(found.iter().any(|record| record["audit"]["action"] == "export-data"));
+        assert!(
+            found
+                .iter()
+                .any(|record| record["audit"]["action"] == "export-data")
+        );
         let path = format!("/webhooks/{id}");
-        assert_eq!(call_as(stack, REVIEWER, "DELETE", &path, None).await.status, 204);
+        assert_eq!(
+            call_as(stack, REVIEWER, "DELETE", &path, None).await.status,
+            204
+        );
     });
 }
 

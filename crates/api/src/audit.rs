@@ -3,7 +3,7 @@
 //! An entry is written before the action, so that no action goes unrecorded, and again after it with the outcome.
 
 use super::{ApiError, Permission, Principal};
-use crate::types::{AuditAction, AuditEntry, AuditPage};
+use crate::types::{AuditAction, AuditEntry, AuditPage, AuditQuery};
 use jobs::commands::{MAX_REASON_CHARS, check_reason};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
@@ -92,6 +92,24 @@ pub async fn note<P: KeyValueStore + Clock>(
     Ok(pending.write(ports, 1).await?)
 }
 
+/// As [`note`], of something that happened once, at `at`: if there is an entry of that time and target, nothing is written.
+///
+/// # Errors
+/// If the store does not answer.
+pub(super) async fn note_once<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    action: AuditAction,
+    target: AuditTarget<'_>,
+    at: Timestamp,
+) -> Result<(), Unavailable> {
+    let mut pending = new_entry(ports, pipelines, principal, action, target, "");
+    pending.key = format!("{:013}-{}", at.0, target.id);
+    pending.entry.at = at.0;
+    pending.write(ports, 1).await
+}
+
 /// As [`begin`], for what people do with settings of their own tenant, for which they need give no reason.
 ///
 /// # Errors
@@ -178,34 +196,62 @@ impl PendingAudit {
     }
 }
 
+/// How far back the log is complete: since when the retention of no pipeline has ended.
+fn complete_since(pipelines: &Pipelines, now: Timestamp) -> Timestamp {
+    let days = pipelines
+        .iter()
+        .map(|pipeline| pipeline.retention_days.audit)
+        .min()
+        .unwrap_or(DEFAULT_RETENTION_DAYS);
+    Timestamp(now.0.saturating_sub(u64::from(days) * 86_400_000))
+}
+
 /// A page of the log, newest first, as far as it is of tenants that the principal has access to, without its cursor, and the key to continue before.
 ///
 /// # Errors
 /// Unless the caller may read the audit log, and if the store does not answer.
-pub async fn list<P: KeyValueStore>(
+pub async fn list<P: KeyValueStore + Clock>(
     ports: &P,
+    pipelines: &Pipelines,
     principal: &Principal,
+    query: &AuditQuery,
     before: Option<&str>,
 ) -> Result<(AuditPage, Option<String>), ApiError> {
     let permission = Permission::ReadAudit;
     principal.must(permission)?;
+    let since = query.since.unwrap_or(0);
+    if since >= query.until.unwrap_or(u64::MAX) {
+        return Err(ApiError::BadRequest(
+            "since must be before until".to_owned(),
+        ));
+    }
+    if query.export && before.is_none() {
+        let target = AuditTarget::id(&principal.actor);
+        let action = AuditAction::ExportAudit;
+        note(ports, pipelines, principal, action, target, "begun").await?;
+    }
     let reads_all = principal.has_for_all_tenants(permission);
     let is_readable = |entry: &AuditEntry| {
         let tenant = entry.tenant.as_deref().and_then(|name| name.parse().ok());
         reads_all || tenant.is_some_and(|tenant| principal.has_for_tenant(permission, &tenant))
     };
     let mut entries: Vec<AuditEntry> = Vec::new();
-    let mut next = before.map(str::to_owned);
+    // Keys begin with the time.
+    let first = query.until.map(|until| format!("{until:013}"));
+    let mut next = before.map(str::to_owned).or(first);
     for _ in 0..MAX_READS {
         let (read, after) = read(ports, next.as_deref()).await?;
-        entries.extend(read.into_iter().filter(is_readable));
-        next = after;
+        let is_past = read.last().is_some_and(|oldest| oldest.at < since);
+        let within = read.into_iter().filter(|entry| entry.at >= since);
+        entries.extend(within.filter(is_readable));
+        next = after.filter(|_| !is_past);
         if next.is_none() || entries.len() >= usize::from(PAGE_SIZE) {
             break;
         }
     }
     let page = AuditPage {
         entries,
+        complete_since: complete_since(pipelines, ports.now()).0,
         cursor: None,
     };
     Ok((page, next))

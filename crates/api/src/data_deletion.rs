@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::audit::AuditTarget;
 use super::commands::{begin_audit, command_result, job_command, refusal};
 use super::job_detail::visible_job;
+use super::may_delete::must_may_delete;
 use super::{ApiError, Permission, Principal, uploads};
 use crate::ports::QuarantineStore;
 use crate::search_index::remove::remove_job;
@@ -22,7 +23,6 @@ use jobs::erase_objects::{delete_input, delete_results};
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::input::{InputLocation, input_location};
 use jobs::job::Job;
-use jobs::pipeline::Pipelines;
 use jobs::ports::{
     CheckQueue, Clock, Connections, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Pusher,
     Record,
@@ -69,7 +69,7 @@ where
     let permission = Permission::DeleteData;
     principal.must(permission)?;
     let job = visible_job(ports, run, principal, permission, id).await?;
-    must_be_allowed(principal, run.pipelines, &job)?;
+    must_may_delete(principal, run.pipelines, &job)?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(
@@ -111,39 +111,6 @@ where
             Err(error)
         }
     }
-}
-
-/// Whether the principal may delete the data of a job. Support always may. Reviewers of the tenant and the customer who uploaded
-/// the document may if the pipeline lets them: a duty to keep documents, or a legal hold, is known outside of this service.
-pub(crate) fn may_delete(principal: &Principal, pipelines: &Pipelines, job: &Job) -> bool {
-    must_be_allowed(principal, pipelines, job).is_ok()
-}
-
-fn must_be_allowed(
-    principal: &Principal,
-    pipelines: &Pipelines,
-    job: &Job,
-) -> Result<(), ApiError> {
-    let permission = Permission::DeleteData;
-    principal.must_for(permission, job)?;
-    if principal.has_for_all_tenants(permission) {
-        return Ok(());
-    }
-    let pipeline = pipelines.get(&job.pipeline);
-    if !pipeline.is_some_and(|pipeline| pipeline.customers_may_delete) {
-        return Err(ApiError::Forbidden(format!(
-            "documents of pipeline {} are deleted by support only, since they may have to be kept; ask support to delete job {}",
-            job.pipeline, job.id
-        )));
-    }
-    let is_own = job.input.uploaded_by.as_ref() == Some(&principal.actor);
-    if is_own || principal.has_for_whole_tenant(permission, &job.tenant) {
-        return Ok(());
-    }
-    Err(ApiError::Forbidden(
-        "customers delete documents that they uploaded themselves; ask a reviewer of your organization"
-            .to_owned(),
-    ))
 }
 
 /// What the row names, which is recorded for a repetition, or what was recorded. `None` once all is deleted.

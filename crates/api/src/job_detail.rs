@@ -5,16 +5,16 @@ use super::{ApiError, Permission, Principal, queue_turn, ready_by};
 use crate::explain::{
     Explanation, ExplanationStep, WaitingView, WaitsOn, explain, summary_of_turn,
 };
-use crate::data_deletion::may_delete;
+use crate::may_delete::may_delete;
 use crate::retention::{KeptUntil, explain_what_is_gone, kept_until};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
 use jobs::breaker::Breaker;
 use jobs::contents::shown;
 use jobs::id::{InferenceId, JobId, Timestamp};
-use jobs::pipeline::Pipelines;
 use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
+use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView, ModelView};
@@ -113,12 +113,7 @@ pub(crate) fn stored_detail(job: Job, pipelines: &Pipelines, now: Timestamp) -> 
     detail(job, Some(view), explanation, kept)
 }
 
-fn detail(
-    job: Job,
-    view: Option<JobView>,
-    explanation: Explanation,
-    kept: KeptUntil,
-) -> JobDetail {
+fn detail(job: Job, view: Option<JobView>, explanation: Explanation, kept: KeptUntil) -> JobDetail {
     let contents_hidden = view.as_ref().is_some_and(|view| view.contents_hidden);
     let trace = job.trace();
     JobDetail {

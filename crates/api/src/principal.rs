@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ApiError;
-use crate::Program;
+use crate::ClientProgram;
 use crate::permission::{Permission, Scope};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
@@ -64,7 +64,7 @@ pub struct Principal {
     /// The caller has the group `tenant:*`, which counts only for auditors.
     pub audits_all_tenants: bool,
     /// For the audit log.
-    pub program: Program,
+    pub program: ClientProgram,
     pub expires_at: Timestamp,
 }
 
@@ -80,7 +80,7 @@ impl Principal {
             roles: BTreeSet::new(),
             tenants: BTreeSet::new(),
             audits_all_tenants: false,
-            program: Program::Unknown,
+            program: ClientProgram::Unknown,
             expires_at,
         };
         for group in groups {
@@ -179,8 +179,7 @@ impl Principal {
                 "your sign-in has expired; sign in again".to_owned(),
             ));
         }
-        let has_tenant =
-            !self.tenants.is_empty() || self.has_for_all_tenants(Permission::SeeJobs);
+        let has_tenant = !self.tenants.is_empty() || self.has_for_all_tenants(Permission::SeeJobs);
         if self.roles.is_empty() || !has_tenant {
             let roles = Role::ALL.map(Role::name).join(", ");
             return Err(ApiError::Forbidden(format!(

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "kebab-case"))]
-pub enum Program {
+pub enum ClientProgram {
     /// A browser, which the page runs in.
     Browser,
     /// `docket`, the command line.
@@ -16,7 +16,7 @@ pub enum Program {
     Unknown,
 }
 
-impl Program {
+impl ClientProgram {
     pub fn of_user_agent(text: Option<&str>) -> Self {
         match text.unwrap_or_default() {
             "" => Self::Unknown,

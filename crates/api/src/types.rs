@@ -37,9 +37,9 @@ pub use plan::{
 };
 pub use receipt::{Receipt, ReceiptFile, ReceiptKey, ReceiptKeys, ReceiptView};
 pub use support::{
-    AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,
-    PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery, TenantList,
-    TenantView, TicketView,
+    AuditAction, AuditEntry, AuditPage, AuditQuery, BatchQuery, BatchView, JobSummary, NewTenant,
+    NewTicket, PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery,
+    TenantList, TenantView, TicketView,
 };
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,

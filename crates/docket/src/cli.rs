@@ -108,7 +108,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Tenants(TenantsCommand),
     /// Show who did what, and why
-    Audit(PagingArgs),
+    Audit(AuditArgs),
     /// Print everything that is stored about you, one JSON object a line: your uploads, what names you, your settings, your part
     /// of the audit log
     MyData,
@@ -271,6 +271,36 @@ pub(crate) struct PagingArgs {
     #[arg(long, conflicts_with = "limit")]
     pub(crate) all: bool,
     /// Continue from the `cursor` of an earlier answer
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<AuditCommand>,
+    #[command(flatten)]
+    pub(crate) paging: PagingArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print the whole log, one JSON object a line, newest first; the export itself is an entry of the log
+    ///
+    /// If it is interrupted, it prints the cursor with which it goes on.
+    Export(AuditExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditExportArgs {
+    /// Only entries since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC) [default: all that are kept]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<u64>,
+    /// Only entries before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<u64>,
+    /// Go on after an interrupted export, which printed this cursor; with the same times, as milliseconds
     #[arg(long)]
     pub(crate) cursor: Option<String>,
 }

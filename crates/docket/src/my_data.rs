@@ -19,9 +19,10 @@ pub(crate) async fn run(context: &CommandContext) -> Result<Exit> {
         }
         cursor = page.cursor;
         if cursor.is_none() {
-            context
-                .printer
-                .info(&format!("{}, complete", pluralize(count, "record", "records")));
+            context.printer.info(&format!(
+                "{}, complete",
+                pluralize(count, "record", "records")
+            ));
             return Ok(Exit::Success);
         }
     }

@@ -303,12 +303,7 @@ impl PushMessage {
     }
 
     /// A snapshot with as many of `jobs` as fit into one push message.
-    pub fn snapshot(
-        jobs: &[Job],
-        with_contents: bool,
-        more: bool,
-        mark: Option<String>,
-    ) -> Self {
+    pub fn snapshot(jobs: &[Job], with_contents: bool, more: bool, mark: Option<String>) -> Self {
         let mut room = MAX_PUSH_BYTES
             - r#"{"type":"snapshot","jobs":[],"more":false}"#.len()
             - mark

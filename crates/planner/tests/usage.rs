@@ -67,7 +67,7 @@ fn counted(day: &Day, pipeline: &str) -> UsageView {
         actor: "sam@docket.example".to_owned(),
         roles: [Role::Support].into(),
         audits_all_tenants: false,
-        program: api::Program::Unknown,
+        program: api::ClientProgram::Unknown,
         tenants: [].into(),
         expires_at: Timestamp(u64::MAX),
     };

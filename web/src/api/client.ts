@@ -84,6 +84,7 @@ export class Client {
   changeDigests = (body: Body<paths["/me/digests"]["post"]>["body"]) => this.send("post", "/me/digests", { body });
   myData = (cursor?: string) => this.get("/me/data", { query: { cursor } });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
+  exportAudit = (cursor?: string) => this.get("/audit", { query: { cursor, export: true } });
 
   /** Sends a GET request, and repeats it if the failure is likely to pass. */
   private async get<P extends PathWith<"get">>(

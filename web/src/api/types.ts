@@ -25,6 +25,7 @@ export type FoundFilter = NonNullable<Schemas["JobQuery"]["found"]>;
 export type Cause = Schemas["FailureCause"];
 export type JobQuery = Schemas["JobQuery"];
 export type JobPage = Schemas["JobPage"];
+export type DataExportPage = Schemas["DataExportPage"];
 export type JobDetail = Schemas["JobDetail"];
 export type Explanation = Schemas["Explanation"];
 export type WaitsOn = Schemas["WaitsOn"];

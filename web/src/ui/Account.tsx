@@ -27,7 +27,12 @@ export default function Account({ app, onClose }: { app: AppContext; onClose(): 
         <p class="muted">
           <bdi>{session.email}</bdi>
         </p>
-        <Digests client={client} tenant={tenant} readsTenant={app.may("read-events")} needsTenant={app.seesAllTenants} />
+        <Digests
+          client={client}
+          tenant={tenant}
+          readsTenant={app.may("read-events")}
+          needsTenant={app.seesAllTenants}
+        />
         <MyData client={client} />
         <Password session={session} />
         <Authenticator session={session} />

@@ -41,17 +41,7 @@ export class JobRow extends Component<Props> {
     );
   }
 
-  override render({
-    job,
-    pipeline,
-    unread,
-    showTenant,
-    me,
-    isStaff,
-    active,
-    selected,
-    onSelect,
-  }: Props): JSX.Element {
+  override render({ job, pipeline, unread, showTenant, me, isStaff, active, selected, onSelect }: Props): JSX.Element {
     return (
       <li class={`row ${statusGroup(job.status)}`}>
         {selected !== undefined && (

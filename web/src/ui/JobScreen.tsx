@@ -124,8 +124,14 @@ function Job({
   const mayCommand = app.may("command-jobs");
   const mayPrioritize = app.may("prioritize-jobs");
   const readable = job.contents_hidden !== true;
-  const mayRetry = mayCommand && state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
-  const canCorrect = app.may("upload-documents") && readable && state === "failed" && failure.hasReason === true && pipeline !== undefined;
+  const mayRetry =
+    mayCommand && state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
+  const canCorrect =
+    app.may("upload-documents") &&
+    readable &&
+    state === "failed" &&
+    failure.hasReason === true &&
+    pipeline !== undefined;
   // A document that is run again keeps its result meanwhile.
   const hasResult = state === "ready" || job.earlier_result !== undefined;
   const isPast = (at: number | undefined): at is number => at !== undefined && at <= now();

@@ -77,7 +77,11 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
             ))}
           </select>
         )}
-        <Search q={route.q ?? ""} byName={app.may("read-contents")} go={(q) => router.go(listPath({ ...here, q: q || undefined }), true)} />
+        <Search
+          q={route.q ?? ""}
+          byName={app.may("read-contents")}
+          go={(q) => router.go(listPath({ ...here, q: q || undefined }), true)}
+        />
       </div>
       <Triage route={route} />
       {batch !== undefined && (
@@ -165,15 +169,7 @@ function OpenCount(): JSX.Element | null {
   return count > 0 ? <span class="count">{formatNumber(count)}</span> : null;
 }
 
-function Search({
-  q,
-  byName,
-  go,
-}: {
-  q: string;
-  byName: boolean;
-  go: (q: string) => void;
-}): JSX.Element {
+function Search({ q, byName, go }: { q: string; byName: boolean; go: (q: string) => void }): JSX.Element {
   const [text, setText] = useState(q);
   const field = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);

@@ -39,8 +39,9 @@ export function MyData({ client }: { client: Client }): JSX.Element {
     <section aria-labelledby="account-data">
       <h3 id="account-data">Your data</h3>
       <p>
-        Everything that is stored about you: your uploads, documents of others that name you, your settings, and your part
-        of the audit log. You delete an upload on its own page, where your organization allows it; otherwise ask support.
+        Everything that is stored about you: your uploads, documents of others that name you, your settings, and your
+        part of the audit log. You delete an upload on its own page, where your organization allows it; otherwise ask
+        support.
       </p>
       <button type="button" class="quiet" disabled={busy} onClick={() => void save()}>
         {busy ? "Collecting…" : "Save your data"}

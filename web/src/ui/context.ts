@@ -75,7 +75,7 @@ export class AppContext extends Emitter {
 
   /** Whether the person's roles allow it, for some job or tenant. The service checks each request. */
   may(permission: Permission): boolean {
-    return this.me.permissions.includes(permission);
+    return this.me.permissions?.includes(permission) === true;
   }
 
   /** Support: reads what customers read, and gives a reason for what it changes. */

@@ -8,12 +8,31 @@ use super::schema::{TENANT_PATTERN, visible_pattern};
 #[cfg(feature = "schema")]
 use jobs::commands::MAX_REASON_CHARS;
 
-/// Query parameters of `GET /quarantine` and `GET /audit`.
+/// Query parameters of `GET /quarantine` and `GET /me/data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PageQuery {
     /// Continues a list where an earlier response ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Query parameters of `GET /audit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditQuery {
+    /// Only entries at or after this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// Only entries before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// The log is being exported: the first request is an entry itself, `export-audit`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub export: bool,
+    /// Continues a list where an earlier response ended. Valid only with the same times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
@@ -87,8 +106,11 @@ pub struct QuarantineCommandRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
-    /// Newest first.
+    /// Newest first. May be empty although `cursor` is present.
     pub entries: Vec<AuditEntry>,
+    /// Since when no entry can have expired yet. Before this time, entries of pipelines with a shorter retention may be gone.
+    #[serde(default)]
+    pub complete_since: u64,
     /// Present if there may be more entries. Pass it in the next request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -145,10 +167,14 @@ pub enum AuditAction {
     DownloadResult,
     /// The export of what is stored about the actor began.
     ExportData,
+    /// The export of the audit log began.
+    ExportAudit,
+    /// A session's first request. The target is the session's id.
+    SignIn,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Retry,
         Self::RunAgain,
         Self::Urgent,
@@ -172,6 +198,8 @@ impl AuditAction {
         Self::DownloadDocument,
         Self::DownloadResult,
         Self::ExportData,
+        Self::ExportAudit,
+        Self::SignIn,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -199,6 +227,8 @@ impl AuditAction {
             Self::DownloadDocument => "download-document",
             Self::DownloadResult => "download-result",
             Self::ExportData => "export-data",
+            Self::ExportAudit => "export-audit",
+            Self::SignIn => "sign-in",
         }
     }
 }
@@ -213,15 +243,15 @@ pub struct AuditEntry {
     pub actor: String,
     #[cfg_attr(feature = "schema", schemars(with = "AuditAction"))]
     pub action: String,
-    /// The id of a job, a retry plan, a message in quarantine or a webhook, or the name of a tenant or a user.
+    /// The id of a job, a retry plan, a message in quarantine or a webhook, a session, or the name of a tenant or a user.
     pub target: String,
     /// The tenant of the target, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The actor's reason; empty for downloads, exports and changes of webhooks, which need none. Plain text. Escape it before you show it as HTML.
+    /// The actor's reason; empty for sign-ins, downloads, exports and changes of webhooks, which need none. Plain text. Escape it before you show it as HTML.
     pub reason: String,
     /// From which program the request came, as it says. Absent in entries of earlier releases.
-    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::Program>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::ClientProgram>"))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub program: Option<String>,
     /// The outcome. Absent if it could not be recorded.

@@ -8,6 +8,7 @@ use super::address::AllowedReceivers;
 use super::endpoint::{find, view, view_of};
 use super::ports::{NameResolver, WebhookQueue};
 use super::records::{read, write};
+use super::url::origin;
 use super::{
     DeliveryState, Instruction, MAX_WEBHOOKS, PREVIOUS_SECRET_HOURS, ReceiverUrl, Webhook,
     WebhookId, check_addresses, collection, signature, state_collection,
@@ -45,14 +46,6 @@ async fn audited<P: KeyValueStore + Clock, T>(
         }
         Err(error) => Err(pending.refuse(ports, error).await),
     }
-}
-
-/// A URL without path and query.
-pub(super) fn origin(url: &str) -> &str {
-    let after_scheme = url.find("://").map_or(0, |at| at + 3);
-    let rest = url.get(after_scheme..).unwrap_or_default();
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    url.get(..after_scheme + end).unwrap_or_default()
 }
 
 fn settings(webhook: &Webhook) -> String {
@@ -199,7 +192,8 @@ pub async fn change<P: KeyValueStore + Clock + NameResolver + WebhookQueue>(
     change: WebhookChange,
     allowed: AllowedReceivers,
 ) -> Result<WebhookView, ApiError> {
-    let (id, mut webhook, revision) = find(ports, principal, Permission::ChangeWebhooks, id).await?;
+    let (id, mut webhook, revision) =
+        find(ports, principal, Permission::ChangeWebhooks, id).await?;
     let before = webhook.clone();
     if let Some(url) = change.url {
         check_url(ports, &url, allowed).await?;
@@ -266,7 +260,8 @@ pub async fn rotate_secret<P: KeyValueStore + Clock>(
     principal: &Principal,
     id: &str,
 ) -> Result<WebhookView, ApiError> {
-    let (id, mut webhook, revision) = find(ports, principal, Permission::ChangeWebhooks, id).await?;
+    let (id, mut webhook, revision) =
+        find(ports, principal, Permission::ChangeWebhooks, id).await?;
     let until = ports.now().0 + PREVIOUS_SECRET_HOURS * HOUR_MS;
     let new = signature::new_secret(ports);
     let old = std::mem::replace(&mut webhook.secret, new);

@@ -4,8 +4,8 @@ use jobs::id::Tenant;
 use jobs::ports::KeyValueStore;
 
 use super::ports::WebhookQueue;
-use super::commands::origin;
 use super::records::read;
+use super::url::origin;
 use super::{
     DeliveryState, Instruction, MAX_WEBHOOKS, Webhook, WebhookId, collection, log_collection,
     state_collection,

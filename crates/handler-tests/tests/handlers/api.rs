@@ -1,6 +1,7 @@
 //! The HTTP API over in-memory ports: what each role may do, and what every caller is refused.
 
 mod access_control;
+mod audit_log;
 mod batches;
 mod cancel_plans;
 mod commands;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use api::Principal;
 use api::digests::Account;
+use api::sign_ins::Session;
 use jobs::id::Timestamp;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::http::HttpEvent;
 
@@ -29,6 +31,24 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
     Some(Principal {
         program: request.program(),
         ..Principal::of_groups(&actor, groups, expires_at)
+    })
+}
+
+/// The session of a request's token; `None` if the token does not name it.
+///
+/// `origin_jti` is the id of the session's first token, `auth_time` when the user signed in; refreshed tokens have the same
+/// (Amazon Cognito developer guide, "Understanding the identity (ID) token").
+pub(super) fn session(request: &HttpEvent) -> Option<Session> {
+    let claims = request.claims()?;
+    let signed_in_at = claim(claims, "auth_time")?.parse::<u64>().ok()?;
+    let digest = Sha256::digest(claim(claims, "origin_jti")?.as_bytes());
+    Some(Session {
+        id: digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+        signed_in_at: Timestamp(signed_in_at.checked_mul(1000)?),
     })
 }
 

@@ -5,14 +5,15 @@ use api::ports::{
     JobList, MarksStore, ObjectDigest, ObjectTransfers, QuarantineStore, ReceiptSigner,
 };
 use api::types::{
-    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, MarksChange,
-    NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
+    AuditQuery, BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery,
+    MarksChange, NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
     QuarantineCommandRequest, ResultQuery, ResumeRequest, RetryPlanJobsQuery, SignPartsRequest,
     SummaryQuery,
 };
 use api::{
-    ApiError, Permission, Principal, audit, batches, commands, data_deletion, data_export, job_detail, job_list, marks,
-    pauses, quarantine, receipts, retry_plans, search, summary, tenants, tickets, uploads,
+    ApiError, Permission, Principal, audit, batches, commands, data_deletion, data_export,
+    job_detail, job_list, marks, pauses, quarantine, receipts, retry_plans, search, summary,
+    tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -237,8 +238,12 @@ pub(super) async fn dispatch<P: ApiPorts>(
             String::new()
         }
         Operation::ListAudit => {
-            let (query_id, before) = api_request.page_position(principal, "audit").await?;
-            let (mut page, next) = audit::list(ports, principal, before.as_deref()).await?;
+            let mut query: AuditQuery = request.query()?;
+            let cursor = query.cursor.take();
+            let query_id = query_id(principal, "audit", &to_json(&query));
+            let before: Option<String> = api_request.verify_cursor(&query_id, cursor).await?;
+            let before = before.as_deref();
+            let (mut page, next) = audit::list(ports, pipelines, principal, &query, before).await?;
             page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
             to_json(&page)
         }
@@ -410,7 +415,11 @@ fn query_id(principal: &Principal, list: &str, filters: &str) -> String {
     to_json(&(
         list,
         &principal.actor,
-        principal.roles.iter().map(|role| role.name()).collect::<Vec<_>>(),
+        principal
+            .roles
+            .iter()
+            .map(|role| role.name())
+            .collect::<Vec<_>>(),
         principal.audits_all_tenants,
         tenants,
         filters,

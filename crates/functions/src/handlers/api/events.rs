@@ -18,6 +18,7 @@ use super::dispatch::{Response, to_json};
 use super::http::{HttpEvent, HttpResponse};
 use super::problem::HttpError;
 use super::routes::{self, Operation, find_route};
+use super::sessions::KnownSessions;
 use super::{claims, problem_response, success_response, unsubscribe};
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, variable};
@@ -62,13 +63,15 @@ impl<E> EventsApiSettings for E where
 pub struct EventsApi<P, E> {
     pub app: App<P, E>,
     cursor_signer: CursorSigner,
+    sessions: KnownSessions,
 }
 
 impl<P, E> EventsApi<P, E> {
-    pub const fn new(app: App<P, E>) -> Self {
+    pub fn new(app: App<P, E>) -> Self {
         Self {
             app,
             cursor_signer: CursorSigner::new(cursor::EVENTS_KEY),
+            sessions: KnownSessions::default(),
         }
     }
 }
@@ -126,6 +129,8 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
         )
     })?;
     principal.check(ports.now())?;
+    let (pipelines, session) = (api.app.environment.pipelines(), claims::session(request));
+    api.sessions.see(ports, pipelines, principal, session).await;
     if let Some(permission) = route.permission {
         principal.must(permission)?;
     }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use api::{ApiError, Program};
+use api::{ApiError, ClientProgram};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
@@ -85,8 +85,8 @@ impl HttpEvent {
     }
 
     /// From which program it came, as it says.
-    pub fn program(&self) -> Program {
-        Program::of_user_agent(self.headers.user_agent.as_deref())
+    pub fn program(&self) -> ClientProgram {
+        ClientProgram::of_user_agent(self.headers.user_agent.as_deref())
     }
 
     /// The claims of the token, which API Gateway has verified; `None` if the route requires no token.

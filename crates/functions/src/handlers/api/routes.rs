@@ -123,8 +123,8 @@ routes! {
         "Sends a message to its queue again. If it fails again, it is quarantined again.";
     DiscardQuarantineEntry: "POST" "/quarantine/{entry_id}/discard", Some(ManageQuarantine), Some("QuarantineCommandRequest") => 204 None,
         "Deletes a message from quarantine. The audit log keeps its cause and its size.";
-    ListAudit: "GET" "/audit", Some(ReadAudit), Some("PageQuery") => 200 Some("AuditPage"),
-        "Lists the audit log, newest first.";
+    ListAudit: "GET" "/audit", Some(ReadAudit), Some("AuditQuery") => 200 Some("AuditPage"),
+        "Lists the audit log, newest first: all of it for callers who see all tenants, else the entries of the caller's tenants.";
     GetBatch: "GET" "/batches/{batch}", Some(ReadContents), Some("BatchQuery") => 200 Some("BatchView"),
         "Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.";
     GetSummary: "GET" "/summary", Some(SeeJobs), Some("SummaryQuery") => 200 Some("JobSummary"),

@@ -47,8 +47,16 @@ fn export_has_everything_of_the_caller_and_nothing_of_others() {
     };
     // More than a page of own jobs, between those of others.
     for number in 0..130_u64 {
-        of(&format!("inbound/acme/{number}.pdf"), number * 10, Some(CARLA));
-        of(&format!("inbound/acme/other-{number}.pdf"), number * 10 + 5, Some("x@acme.example"));
+        of(
+            &format!("inbound/acme/{number}.pdf"),
+            number * 10,
+            Some(CARLA),
+        );
+        of(
+            &format!("inbound/acme/other-{number}.pdf"),
+            number * 10 + 5,
+            Some("x@acme.example"),
+        );
     }
     let unknown = of("inbound/acme/unknown.pdf", 5, None);
     let assigned = api.job("inbound/acme/assigned.pdf", 7, |job| {
@@ -71,7 +79,9 @@ fn export_has_everything_of_the_caller_and_nothing_of_others() {
     });
     let own = of("inbound/acme/own.pdf", 1, Some(CARLA));
     let retry = format!("/jobs/{}/retry", own.id);
-    let _: JobCommandResult = api.reviewer().post(&retry, json!({"reason": "better scan"}));
+    let _: JobCommandResult = api
+        .reviewer()
+        .post(&retry, json!({"reason": "better scan"}));
 
     let records = export(&api.customer());
     // Her own export is in the log, and the reviewer's retry of her document.
@@ -85,10 +95,16 @@ fn export_has_everything_of_the_caller_and_nothing_of_others() {
     }
     let mention = records.iter().find_map(|record| record.mention.as_ref());
     let mention = mention.unwrap();
-    assert_eq!((mention.job_id.as_str(), mention.assigned), (assigned.id.to_string().as_str(), true));
+    assert_eq!(
+        (mention.job_id.as_str(), mention.assigned),
+        (assigned.id.to_string().as_str(), true)
+    );
     assert_eq!(mention.commands[0].reason.as_deref(), Some("please"));
     let text = serde_json::to_string(mention).unwrap();
-    assert!(!text.contains("assigned.pdf"), "a mention is no view of another's document");
+    assert!(
+        !text.contains("assigned.pdf"),
+        "a mention is no view of another's document"
+    );
     let audit = records.iter().filter_map(|record| record.audit.as_ref());
     let actions: Vec<&str> = audit.map(|entry| entry.action.as_str()).collect();
     assert_eq!(actions, ["export-data", "retry"]);
@@ -124,7 +140,10 @@ fn customer_deletes_own_uploads_and_reviewer_those_of_the_tenant_where_the_pipel
     assert_eq!(erased.job.status, "Erased");
     let log: AuditPage = api.support().get("/audit?");
     assert_eq!(
-        (log.entries[0].action.as_str(), log.entries[0].actor.as_str()),
+        (
+            log.entries[0].action.as_str(),
+            log.entries[0].actor.as_str()
+        ),
         ("delete-data", CARLA)
     );
     // Nobody knows whose it is: a customer does not decide about it.
@@ -201,8 +220,12 @@ fn download_is_in_the_audit_log_with_its_program_and_is_not_given_away_without()
     // A download that is refused is none.
     let before = api.support().get::<AuditPage>("/audit").entries.len();
     assert_eq!(
-        api.reviewer().problem_code("GET", &format!("/jobs/{}/result", job.id), None),
+        api.reviewer()
+            .problem_code("GET", &format!("/jobs/{}/result", job.id), None),
         "not-ready"
     );
-    assert_eq!(api.support().get::<AuditPage>("/audit").entries.len(), before);
+    assert_eq!(
+        api.support().get::<AuditPage>("/audit").entries.len(),
+        before
+    );
 }

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use api::ApiError;
-use functions::handlers::api::problem::{HttpError, ProblemKind};
 use api::{Permission, Role};
+use functions::handlers::api::problem::{HttpError, ProblemKind};
 use functions::handlers::api::routes::{MAX_ID_BYTES, Operation, ROUTES, Route};
 use functions::handlers::json::MAX_INTEGER;
 use schemars::generate::SchemaSettings;
@@ -165,6 +165,7 @@ fn schemas() -> Map<String, Value> {
         DataExportPage,
         SummaryQuery,
         AuditPage,
+        AuditQuery,
         NewTicket,
         TicketView,
         BatchQuery,
@@ -255,7 +256,12 @@ fn roles() -> String {
     for permission in Permission::ALL {
         let marks = Role::ALL.map(|role| if permission.is_of(role) { "yes" } else { "" });
         let (name, marks) = (permission.name(), marks.join(" | "));
-        writeln!(text, "| `{name}` | {marks} | {} |", permission.description()).unwrap();
+        writeln!(
+            text,
+            "| `{name}` | {marks} | {} |",
+            permission.description()
+        )
+        .unwrap();
     }
     text
 }

@@ -164,7 +164,10 @@ fn table_says_what_roles_are_for() {
         let all = Permission::ALL.iter();
         all.filter(|permission| permission.is_of(role)).collect()
     };
-    assert_eq!(of(Role::Support), Permission::ALL.iter().collect::<Vec<_>>());
+    assert_eq!(
+        of(Role::Support),
+        Permission::ALL.iter().collect::<Vec<_>>()
+    );
     for role in [Role::Operator, Role::Auditor] {
         for contents in [
             Permission::ReadContents,
@@ -234,7 +237,10 @@ fn answers_to_operators_and_auditors_have_no_contents() {
         "[operator auditor tenant:acme]",
     ] {
         let client = service.api.client("o@docket.example", groups);
-        for path in with_contents.into_iter().chain(["/audit", "/summary", "/tenants"]) {
+        for path in with_contents
+            .into_iter()
+            .chain(["/audit", "/summary", "/tenants"])
+        {
             let body = seen(&client, path);
             assert!(!body.contains(WORD), "{groups} {path}: {body}");
             assert!(!body.contains("4711"), "{groups} {path}: {body}");
@@ -354,7 +360,9 @@ fn auditor_reads_only_the_tenants_of_its_groups() {
     let of_globex = service
         .api
         .client("a@globex.example", "[auditor tenant:globex]");
-    let of_acme = service.api.client("a@acme.example", "[auditor tenant:acme]");
+    let of_acme = service
+        .api
+        .client("a@acme.example", "[auditor tenant:acme]");
     let of_all = service.api.client("a@docket.example", "[auditor tenant:*]");
     let log = |client: &super::Client<'_>| client.get::<AuditPage>("/audit").entries.len();
     assert_eq!((log(&of_globex), log(&of_acme), log(&of_all)), (0, 1, 1));
@@ -382,7 +390,10 @@ fn pushes_to_operators_have_no_contents() {
     let secret = view.url.split_once("ticket=").unwrap().1;
     let ticket = run(jobs::ports::Tickets::redeem(ports, secret)).unwrap();
     let ticket = ticket.unwrap();
-    assert_eq!((ticket.subscription.as_str(), ticket.hides_contents), ("*", true));
+    assert_eq!(
+        (ticket.subscription.as_str(), ticket.hides_contents),
+        ("*", true)
+    );
     let connection = |id: &str, hides_contents: bool| Connection {
         subscription: "*".to_owned(),
         uploader: None,
