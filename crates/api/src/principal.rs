@@ -208,6 +208,23 @@ impl Principal {
         Err(self.refusal(permission))
     }
 
+    /// # Errors
+    /// [`ApiError::Forbidden`] unless the principal has the permission for all jobs of the tenant, or of all tenants if none is named.
+    pub fn must_for_whole(
+        &self,
+        permission: Permission,
+        tenant: Option<&Tenant>,
+    ) -> Result<(), ApiError> {
+        let has = match tenant {
+            Some(tenant) => self.has_for_whole_tenant(permission, tenant),
+            None => self.has_for_all_tenants(permission),
+        };
+        if has {
+            return Ok(());
+        }
+        Err(self.refusal(permission))
+    }
+
     fn refusal(&self, permission: Permission) -> ApiError {
         let names = |roles: &mut dyn Iterator<Item = &Role>| {
             let names: Vec<&str> = roles.map(|role| role.name()).collect();

@@ -64,14 +64,14 @@ where
     };
     let per_minute = request.per_minute.unwrap_or(default);
     check_request(request, per_minute)?;
-    if request.filter.batch.is_some() {
-        principal.must(Permission::ReadContents)?;
-    }
     let filter = &request.filter;
     let tenant = filter.tenant.as_deref();
     let tenant: Option<Tenant> = tenant
         .map(|name| principal.tenant(permission, Some(name)))
         .transpose()?;
+    if filter.batch.is_some() {
+        principal.must_for_whole(Permission::ReadContents, tenant.as_ref())?;
+    }
     let now = ports.now();
     let id = format!("p{:012x}{:04x}", now.0, ports.random() & 0xffff);
     let target = AuditTarget {
@@ -238,7 +238,10 @@ fn is_readable(principal: &Principal, plan: &PlanRecord) -> bool {
 
 /// The name of a batch is for those who may read contents.
 fn shown(principal: &Principal, mut view: RetryPlanView) -> RetryPlanView {
-    if !principal.has(Permission::ReadContents) {
+    let tenant = view.filter.tenant.as_deref();
+    let tenant = tenant.and_then(|name| name.parse::<Tenant>().ok());
+    let reads = principal.must_for_whole(Permission::ReadContents, tenant.as_ref());
+    if reads.is_err() {
         view.filter.batch = None;
     }
     view

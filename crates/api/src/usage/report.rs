@@ -31,7 +31,7 @@ pub async fn report<P: KeyValueStore + Clock>(
         named => Some(events::tenant(principal, permission, named.as_deref())?),
     };
     if query.batches {
-        principal.must(Permission::ReadContents)?;
+        principal.must_for_whole(Permission::ReadContents, tenant.as_ref())?;
     }
     let now = ports.now();
     let month = match &query.month {

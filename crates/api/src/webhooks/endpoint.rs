@@ -123,7 +123,10 @@ pub async fn deliveries<P: KeyValueStore>(
 
 /// The path of a URL may be a secret: only those who may change the webhook see it.
 fn shown(principal: &Principal, mut view: WebhookView) -> WebhookView {
-    if !principal.has(Permission::ChangeWebhooks) {
+    let tenant = view.tenant.parse::<Tenant>();
+    let may_change = tenant
+        .is_ok_and(|tenant| principal.has_for_whole_tenant(Permission::ChangeWebhooks, &tenant));
+    if !may_change {
         view.url = origin(&view.url).to_owned();
     }
     view

@@ -333,6 +333,22 @@ fn roles_add_up_job_by_job() {
         both.problem_code("POST", &format!("/jobs/{}/marks", other.id), Some(note)),
         "forbidden"
     );
+    // A batch is a name, so a plan by it needs the contents of the whole tenant.
+    let plan = |tenant: &str| json!({"filter": {"tenant": tenant, "batch": WORD}, "reason": "x"});
+    let created = both.send("POST", "/retry-plans", Some(&plan("acme")));
+    assert_eq!(created.status_code, 201, "{}", created.body);
+    for (client, tenant) in [
+        (&both, "globex"),
+        (
+            &service
+                .api
+                .client("c@acme.example", "[customer operator tenant:acme]"),
+            "acme",
+        ),
+    ] {
+        let code = client.problem_code("POST", "/retry-plans", Some(plan(tenant)));
+        assert_eq!(code, "forbidden");
+    }
     // An auditor who is a customer reads the contents of own uploads only.
     let of_other = service.api.job("inbound/acme/of-other.pdf", 1000, |job| {
         job.input.uploaded_by = Some("x@acme.example".to_owned());
