@@ -9,7 +9,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the audit log, newest first.
+         * Lists the audit log, newest first: all of it for callers who see all tenants, else the entries of the caller's tenants.
          * @description Access: support, operator, auditor.
          */
         get: operations["ListAudit"];
@@ -993,7 +993,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests" | "download-document" | "download-result" | "export-data";
+        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests" | "download-document" | "download-result" | "export-data" | "export-audit" | "sign-in";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -1007,20 +1007,43 @@ export interface components {
             /** @description The outcome. Absent if it could not be recorded. */
             detail?: string;
             /** @description From which program the request came, as it says. Absent in entries of earlier releases. */
-            program?: components["schemas"]["Program"];
-            /** @description The actor's reason; empty for downloads, exports and changes of webhooks, which need none. Plain text. Escape it before you show it as HTML. */
+            program?: components["schemas"]["ClientProgram"];
+            /** @description The actor's reason; empty for sign-ins, downloads, exports and changes of webhooks, which need none. Plain text. Escape it before you show it as HTML. */
             reason: string;
-            /** @description The id of a job, a retry plan, a message in quarantine or a webhook, or the name of a tenant or a user. */
+            /** @description The id of a job, a retry plan, a message in quarantine or a webhook, a session, or the name of a tenant or a user. */
             target: string;
             /** @description The tenant of the target, if it has one. */
             tenant?: string;
         };
         /** @description Response of `GET /audit`. */
         AuditPage: {
+            /**
+             * Format: int64
+             * @description Since when no entry can have expired yet. Before this time, entries of pipelines with a shorter retention may be gone.
+             * @default 0
+             */
+            complete_since?: number;
             /** @description Present if there may be more entries. Pass it in the next request. */
             cursor?: string;
-            /** @description Newest first. */
+            /** @description Newest first. May be empty although `cursor` is present. */
             entries: components["schemas"]["AuditEntry"][];
+        };
+        /** @description Query parameters of `GET /audit`. */
+        AuditQuery: {
+            /** @description Continues a list where an earlier response ended. Valid only with the same times. */
+            cursor?: string;
+            /** @description The log is being exported: the first request is an entry itself, `export-audit`. */
+            export?: boolean;
+            /**
+             * Format: int64
+             * @description Only entries at or after this time.
+             */
+            since?: number;
+            /**
+             * Format: int64
+             * @description Only entries before this time.
+             */
+            until?: number;
         };
         /** @description Query parameters of `GET /batches/{batch}`. */
         BatchQuery: {
@@ -1104,6 +1127,11 @@ export interface components {
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
             web_socket_url: string;
         };
+        /**
+         * @description A class of programs.
+         * @enum {string}
+         */
+        ClientProgram: "browser" | "command-line" | "other" | "unknown";
         /** @description Response of `GET /me/data`. */
         DataExportPage: {
             /** @description Present if there is more. Pass it in the next request. */
@@ -1899,7 +1927,7 @@ export interface components {
             /** @description Each is a `reader_id` of `GET /me`. At most 50. */
             by: string[];
         };
-        /** @description Query parameters of `GET /quarantine` and `GET /audit`. */
+        /** @description Query parameters of `GET /quarantine` and `GET /me/data`. */
         PageQuery: {
             /** @description Continues a list where an earlier response ended. */
             cursor?: string;
@@ -2000,11 +2028,6 @@ export interface components {
         };
         /** @description An error of the service, or one of API Gateway. */
         ProblemOrGatewayError: components["schemas"]["Problem"] | components["schemas"]["GatewayError"];
-        /**
-         * @description A class of programs.
-         * @enum {string}
-         */
-        Program: "browser" | "command-line" | "other" | "unknown";
         /** @description A message of the WebSocket API to a page: one frame of JSON, at most 32 KB. Clients ignore types that they do not know. */
         PushMessage: components["schemas"]["JobChangedMessage"] | components["schemas"]["SnapshotMessage"] | components["schemas"]["InvalidMessage"];
         /** @description Body of `POST /quarantine/{entry_id}/redrive` and `POST /quarantine/{entry_id}/discard`. */
@@ -2718,8 +2741,14 @@ export interface operations {
     ListAudit: {
         parameters: {
             query?: {
-                /** @description Continues a list where an earlier response ended. */
+                /** @description Continues a list where an earlier response ended. Valid only with the same times. */
                 cursor?: string;
+                /** @description The log is being exported: the first request is an entry itself, `export-audit`. */
+                export?: boolean;
+                /** @description Only entries at or after this time. */
+                since?: number;
+                /** @description Only entries before this time. */
+                until?: number;
             };
             header?: never;
             path?: never;
