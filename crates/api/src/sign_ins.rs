@@ -14,7 +14,7 @@ use crate::types::AuditAction;
 
 /// A session of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct SignInSession {
     /// Sixteen hexadecimal digits of a hash of its first token's id, which itself is never stored.
     pub id: String,
     pub signed_in_at: Timestamp,
@@ -28,7 +28,7 @@ pub async fn record<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
-    session: &Session,
+    session: &SignInSession,
 ) -> Result<(), Unavailable> {
     let mut tenants = principal.tenants.iter();
     let only_tenant = tenants.next().filter(|_| tenants.next().is_none());

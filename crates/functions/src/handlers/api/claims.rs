@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use api::Principal;
 use api::digests::Account;
-use api::sign_ins::Session;
+use api::sign_ins::SignInSession;
 use jobs::id::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -38,11 +38,11 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
 ///
 /// `origin_jti` is the id of the session's first token, `auth_time` when the user signed in; refreshed tokens have the same
 /// (Amazon Cognito developer guide, "Understanding the identity (ID) token").
-pub(super) fn session(request: &HttpEvent) -> Option<Session> {
+pub(super) fn session(request: &HttpEvent) -> Option<SignInSession> {
     let claims = request.claims()?;
     let signed_in_at = claim(claims, "auth_time")?.parse::<u64>().ok()?;
     let digest = Sha256::digest(claim(claims, "origin_jti")?.as_bytes());
-    Some(Session {
+    Some(SignInSession {
         id: digest
             .iter()
             .take(8)

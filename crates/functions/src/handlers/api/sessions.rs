@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use api::Principal;
-use api::sign_ins::{self, Session};
+use api::sign_ins::{self, SignInSession};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore};
 use tracing::warn;
@@ -24,7 +24,7 @@ impl KnownSessions {
         ports: &P,
         pipelines: &Pipelines,
         principal: &Principal,
-        session: Option<Session>,
+        session: Option<SignInSession>,
     ) {
         let Some(session) = session.filter(|session| !self.contains(&session.id)) else {
             return;
