@@ -116,7 +116,7 @@ def users_cannot_sign_up_or_change_what_identifies_them(project):
         if (client.get("IdTokenValidity"), client.get("TokenValidityUnits", {}).get("IdToken")) != (60, "minutes"):
             yield f"{name}: an ID token does not last an hour"
     groups = {group["GroupName"] for group in project.of_type("Cognito::UserPoolGroup").values()}
-    if groups != {"customer", "reviewer", "support"}:
+    if groups != {"auditor", "customer", "operator", "reviewer", "support"}:
         yield f"the groups are {sorted(groups)}"
 
 

@@ -15,8 +15,9 @@ def sign_in_findings(environment, aws, error, pool):
     if not found["providers"] and not found["machine_clients"]:
         yield "SignInDomain is given, and infra/sign-in.toml names neither a provider nor a machine client", edit, False
     for name, table in found["providers"].items():
-        if makers := sorted(theirs for theirs, ours in table["groups"].items() if "support" in ours):
-            yield f"members of {', '.join(makers)} of {table['label']} become support, and see the jobs of all tenants", "", False
+        for role in ("support", "operator"):
+            if makers := sorted(theirs for theirs, ours in table["groups"].items() if role in ours):
+                yield f"members of {', '.join(makers)} of {table['label']} become {role}, and see the jobs of all tenants", "", False
         if table["type"] == "oidc" and not secret_exists(secret := f"{environment.service_name}/sign-in/{name}", aws, error):
             command = f"aws secretsmanager create-secret --name {secret} --secret-string '{{\"client_id\": \"…\", \"client_secret\": \"…\"}}'"
             yield f"provider {name} has no secret {secret}", command, True

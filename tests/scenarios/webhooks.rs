@@ -20,7 +20,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
-use crate::api::{SUPPORT, call_as};
+use crate::api::{REVIEWER, SUPPORT, call_as};
 use crate::support::json_call::call_json;
 use crate::support::{TestTenant, contract, run, until, within_timeout};
 
@@ -197,6 +197,39 @@ async fn independent_libraries_verify(requests: &[Received], secret: &str) {
         let printed = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
         assert!(done.status.success(), "{printed}");
     }
+}
+
+#[test]
+fn who_created_a_webhook_finds_it_in_the_export_of_their_data() {
+    run(async |stack| {
+        let receiver = Receiver::start().await;
+        let body = json!({"url": receiver.url("own")});
+        let created = call_as(stack, REVIEWER, "POST", "/webhooks", Some(body)).await;
+        let id = created.json()["id"].as_str().unwrap().to_owned();
+        let mut found = vec![];
+        let mut cursor = String::new();
+        loop {
+            let page = call_as(stack, REVIEWER, "GET", &format!("/me/data{cursor}"), None).await;
+            let page = page.json();
+            found.extend(page["records"].as_array().unwrap().clone());
+            let Some(next) = page["cursor"].as_str() else {
+                break;
+            };
+            cursor = format!("?cursor={next}");
+        }
+        let is_own = |record: &Value| record["webhook"]["id"] == id.as_str();
+        assert!(found.iter().any(is_own), "{found:?}");
+        assert!(
+            found
+                .iter()
+                .any(|record| record["audit"]["action"] == "export-data")
+        );
+        let path = format!("/webhooks/{id}");
+        assert_eq!(
+            call_as(stack, REVIEWER, "DELETE", &path, None).await.status,
+            204
+        );
+    });
 }
 
 #[test]

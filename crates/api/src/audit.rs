@@ -2,8 +2,8 @@
 //!
 //! An entry is written before the action, so that no action goes unrecorded, and again after it with the outcome.
 
-use super::{ApiError, Principal};
-use crate::types::{AuditAction, AuditEntry, AuditPage};
+use super::{ApiError, Permission, Principal};
+use crate::types::{AuditAction, AuditEntry, AuditPage, AuditQuery};
 use jobs::commands::{MAX_REASON_CHARS, check_reason};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
@@ -12,6 +12,8 @@ use jobs::ports::{Clock, KeyValueStore, Record, Unavailable};
 
 const COLLECTION: &str = "audit";
 const PAGE_SIZE: u16 = 50;
+/// How often one request reads at most: an auditor of one tenant sees few of the entries.
+const MAX_READS: usize = 10;
 const DEFAULT_RETENTION_DAYS: u16 = 365;
 
 /// What an audited action is about.
@@ -73,6 +75,41 @@ pub async fn begin<P: KeyValueStore + Clock>(
     record(ports, pipelines, principal, action, target, reason).await
 }
 
+/// Records in one write what is done at once and cannot fail any more: a download that was signed, an export that began.
+///
+/// # Errors
+/// If the store does not answer. Then nothing must be given away.
+pub async fn note<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    action: AuditAction,
+    target: AuditTarget<'_>,
+    outcome: &str,
+) -> Result<(), ApiError> {
+    let mut pending = new_entry(ports, pipelines, principal, action, target, "");
+    pending.entry.detail = Some(outcome.to_owned());
+    Ok(pending.write(ports, 1).await?)
+}
+
+/// As [`note`], of something that happened once, at `at`: if there is an entry of that time and target, nothing is written.
+///
+/// # Errors
+/// If the store does not answer.
+pub(super) async fn note_once<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    action: AuditAction,
+    target: AuditTarget<'_>,
+    at: Timestamp,
+) -> Result<(), Unavailable> {
+    let mut pending = new_entry(ports, pipelines, principal, action, target, "");
+    pending.key = format!("{:013}-{}", at.0, target.id);
+    pending.entry.at = at.0;
+    pending.write(ports, 1).await
+}
+
 /// As [`begin`], for what people do with settings of their own tenant, for which they need give no reason.
 ///
 /// # Errors
@@ -95,6 +132,19 @@ async fn record<P: KeyValueStore + Clock>(
     target: AuditTarget<'_>,
     reason: &str,
 ) -> Result<PendingAudit, ApiError> {
+    let pending = new_entry(ports, pipelines, principal, action, target, reason);
+    pending.write(ports, 1).await?;
+    Ok(pending)
+}
+
+fn new_entry<P: Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    action: AuditAction,
+    target: AuditTarget<'_>,
+    reason: &str,
+) -> PendingAudit {
     let now = ports.now();
     let pipeline = target.pipeline.and_then(|name| pipelines.get(name));
     let retention_days = match pipeline {
@@ -105,7 +155,7 @@ async fn record<P: KeyValueStore + Clock>(
             .max()
             .unwrap_or(DEFAULT_RETENTION_DAYS),
     };
-    let pending = PendingAudit {
+    PendingAudit {
         key: format!("{:013}-{:016x}", now.0, ports.random()),
         entry: AuditEntry {
             at: now.0,
@@ -114,12 +164,11 @@ async fn record<P: KeyValueStore + Clock>(
             target: target.id.to_owned(),
             tenant: target.tenant.map(|tenant| tenant.as_str().to_owned()),
             reason: reason.to_owned(),
+            program: Some(principal.program.name().to_owned()),
             detail: None,
         },
         expires_at: Timestamp(now.0 + u64::from(retention_days) * 86_400_000),
-    };
-    pending.write(ports, 1).await?;
-    Ok(pending)
+    }
 }
 
 impl PendingAudit {
@@ -147,35 +196,83 @@ impl PendingAudit {
     }
 }
 
-/// A page of the log, newest first, without its cursor, and the key to continue before.
+/// How far back the log is complete: since when the retention of no pipeline has ended.
+fn complete_since(pipelines: &Pipelines, now: Timestamp) -> Timestamp {
+    let days = pipelines
+        .iter()
+        .map(|pipeline| pipeline.retention_days.audit)
+        .min()
+        .unwrap_or(DEFAULT_RETENTION_DAYS);
+    Timestamp(now.0.saturating_sub(u64::from(days) * 86_400_000))
+}
+
+/// A page of the log, newest first, as far as it is of tenants that the principal has access to, without its cursor, and the key to continue before.
 ///
 /// # Errors
-/// Unless the caller is support, and if the store does not answer.
-pub async fn list<P: KeyValueStore>(
+/// Unless the caller may read the audit log, and if the store does not answer.
+pub async fn list<P: KeyValueStore + Clock>(
     ports: &P,
+    pipelines: &Pipelines,
     principal: &Principal,
+    query: &AuditQuery,
     before: Option<&str>,
 ) -> Result<(AuditPage, Option<String>), ApiError> {
-    principal.must_be_support()?;
-    let records = ports.list_descending(COLLECTION, before, PAGE_SIZE).await?;
-    let is_full = records.len() >= usize::from(PAGE_SIZE);
-    let next = records
-        .last()
-        .map(|(key, _)| key.clone())
-        .filter(|_| is_full);
-    let decode = |record: &Record| {
-        serde_json::from_str(&record.body)
-            .inspect_err(
-                |error| tracing::error!(error = %error, "an entry of the audit log cannot be decoded"),
-            )
-            .ok()
+    let permission = Permission::ReadAudit;
+    principal.must(permission)?;
+    let since = query.since.unwrap_or(0);
+    if since >= query.until.unwrap_or(u64::MAX) {
+        return Err(ApiError::BadRequest(
+            "since must be before until".to_owned(),
+        ));
+    }
+    if query.export && before.is_none() {
+        let target = AuditTarget::id(&principal.actor);
+        let action = AuditAction::ExportAudit;
+        note(ports, pipelines, principal, action, target, "begun").await?;
+    }
+    let reads_all = principal.has_for_all_tenants(permission);
+    let is_readable = |entry: &AuditEntry| {
+        let tenant = entry.tenant.as_deref().and_then(|name| name.parse().ok());
+        reads_all || tenant.is_some_and(|tenant| principal.has_for_tenant(permission, &tenant))
     };
+    let mut entries: Vec<AuditEntry> = Vec::new();
+    // Keys begin with the time.
+    let first = query.until.map(|until| format!("{until:013}"));
+    let mut next = before.map(str::to_owned).or(first);
+    for _ in 0..MAX_READS {
+        let (read, after) = read(ports, next.as_deref()).await?;
+        let is_past = read.last().is_some_and(|oldest| oldest.at < since);
+        let within = read.into_iter().filter(|entry| entry.at >= since);
+        entries.extend(within.filter(is_readable));
+        next = after.filter(|_| !is_past);
+        if next.is_none() || entries.len() >= usize::from(PAGE_SIZE) {
+            break;
+        }
+    }
     let page = AuditPage {
-        entries: records
-            .iter()
-            .filter_map(|(_, record)| decode(record))
-            .collect(),
+        entries,
+        complete_since: complete_since(pipelines, ports.now()).0,
         cursor: None,
     };
     Ok((page, next))
+}
+
+/// The entries before a key, newest first, and the key to continue before.
+pub(super) async fn read<P: KeyValueStore>(
+    ports: &P,
+    before: Option<&str>,
+) -> Result<(Vec<AuditEntry>, Option<String>), Unavailable> {
+    let records = ports.list_descending(COLLECTION, before, PAGE_SIZE).await?;
+    let is_full = records.len() >= usize::from(PAGE_SIZE);
+    let next = records.last().map(|(key, _)| key.clone());
+    let entries = records.iter().filter_map(|(_, record)| decode(record));
+    Ok((entries.collect(), next.filter(|_| is_full)))
+}
+
+fn decode(record: &Record) -> Option<AuditEntry> {
+    serde_json::from_str(&record.body)
+        .inspect_err(
+            |error| tracing::error!(error = %error, "an entry of the audit log cannot be decoded"),
+        )
+        .ok()
 }

@@ -30,7 +30,7 @@ pub async fn show<P: JobList + JobIndex + KeyValueStore + Clock>(
         .ok_or_else(|| ApiError::BadRequest("name the tenant of the batch".to_owned()))?;
     let scan = JobScan::of_batch(&of_tenants, &name, TimeRange::ALL);
     let is_match =
-        |job: &Job| principal.sees(job) && job.input.labels.batch.as_deref() == Some(&name);
+        |job: &Job| principal.reads(job) && job.input.labels.batch.as_deref() == Some(&name);
     let found = scan_jobs(ports, &scan, None, usize::MAX, MAX_COUNTED_JOBS, &is_match).await?;
     if found.jobs.is_empty() {
         tenants::must_be_known(ports, principal, tenant).await?;

@@ -2,7 +2,7 @@
 
 use super::audit::{self, AuditTarget, PendingAudit};
 use super::job_detail::visible_job;
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
 use jobs::commands::{
@@ -18,7 +18,6 @@ use jobs::ports::{
 use jobs::queue_position;
 use jobs::release_window;
 use jobs::transition::IgnoreReason;
-use jobs::view::JobView;
 
 pub(super) fn job_command(
     principal: &Principal,
@@ -32,10 +31,8 @@ pub(super) fn job_command(
         &request.reason,
     )
     .map_err(|invalid| ApiError::BadRequest(invalid.to_string()))?;
-    if request.force && !principal.is_support() {
-        return Err(ApiError::Forbidden(
-            "only support may force a retry".to_owned(),
-        ));
+    if request.force {
+        principal.must_for(Permission::PrioritizeJobs, job)?;
     }
     Ok(if request.force {
         command.forced()
@@ -44,9 +41,13 @@ pub(super) fn job_command(
     })
 }
 
-pub(super) fn command_result(job: &Job, result_recovered: bool) -> JobCommandResult {
+pub(super) fn command_result(
+    principal: &Principal,
+    job: &Job,
+    result_recovered: bool,
+) -> JobCommandResult {
     JobCommandResult {
-        job: JobView::from(job),
+        job: principal.view(job),
         result_recovered,
     }
 }
@@ -83,9 +84,9 @@ async fn begin<P: JobStore + KeyValueStore + Clock>(
     principal: &Principal,
     id: &str,
     request: &JobCommandRequest,
-    action: AuditAction,
+    (permission, action): (Permission, AuditAction),
 ) -> Result<BegunCommand, ApiError> {
-    let job = visible_job(ports, run, principal, id).await?;
+    let job = visible_job(ports, run, principal, permission, id).await?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(ports, run, principal, action, target, request).await?;
@@ -99,7 +100,7 @@ async fn begin<P: JobStore + KeyValueStore + Clock>(
 /// Schedules another run of a `Ready` job, with the model that the endpoint serves then. Its result stays.
 ///
 /// # Errors
-/// As [`retry`], and unless the caller is support.
+/// As [`retry`], and unless the caller may prioritize jobs.
 pub async fn run_again<P>(
     ports: &P,
     run: &RunContext<'_>,
@@ -111,10 +112,10 @@ pub async fn run_again<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    principal.must_be_support()?;
-    let mut begun = begin(ports, run, principal, id, request, AuditAction::RunAgain).await?;
+    let asked = (Permission::PrioritizeJobs, AuditAction::RunAgain);
+    let mut begun = begin(ports, run, principal, id, request, asked).await?;
     begun.command = begun.command.running_again();
-    schedule(ports, run, begun, push_until).await
+    schedule(ports, run, principal, begun, push_until).await
 }
 
 /// Schedules another attempt of a failed job.
@@ -134,13 +135,15 @@ pub async fn retry<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let begun = begin(ports, run, principal, id, request, AuditAction::Retry).await?;
-    schedule(ports, run, begun, push_until).await
+    let asked = (Permission::CommandJobs, AuditAction::Retry);
+    let begun = begin(ports, run, principal, id, request, asked).await?;
+    schedule(ports, run, principal, begun, push_until).await
 }
 
 async fn schedule<P>(
     ports: &P,
     run: &RunContext<'_>,
+    principal: &Principal,
     begun: BegunCommand,
     push_until: Timestamp,
 ) -> Result<JobCommandResult, ApiError>
@@ -164,7 +167,7 @@ where
             audit
                 .finish(ports, format!("attempt {attempt} is scheduled"))
                 .await;
-            let result = command_result(&job, false);
+            let result = command_result(principal, &job, false);
             // If the queue does not take the message, the reconciler sends it: the row holds the time it is due.
             run_command_effects(ports, job, push_until).await;
             Ok(result)
@@ -185,7 +188,7 @@ where
                         .to_owned(),
                 ));
             }
-            Ok(command_result(&job, true))
+            Ok(command_result(principal, &job, true))
         }
         RetryResult::Refused(job, reason) => {
             Err(audit.refuse(ports, refusal(&job, reason, "run")).await)
@@ -199,7 +202,7 @@ pub const MAX_URGENT: u16 = 20;
 /// Lets a queued job start before all others of its pipeline.
 ///
 /// # Errors
-/// Unless the caller is support, or if the job has changed, is not queued or is urgent already, or if [`MAX_URGENT`] jobs of its
+/// Unless the caller may prioritize jobs, or if the job has changed, is not queued or is urgent already, or if [`MAX_URGENT`] jobs of its
 /// pipeline are.
 pub async fn urgent<P>(
     ports: &P,
@@ -212,12 +215,12 @@ pub async fn urgent<P>(
 where
     P: JobStore + JobIndex + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    principal.must_be_support()?;
+    let asked = (Permission::PrioritizeJobs, AuditAction::Urgent);
     let BegunCommand {
         job,
         command,
         audit,
-    } = begin(ports, run, principal, id, request, AuditAction::Urgent).await?;
+    } = begin(ports, run, principal, id, request, asked).await?;
     if urgent_jobs(ports, &job.pipeline).await? >= usize::from(MAX_URGENT) {
         let refused = ApiError::Refused(format!(
             "{MAX_URGENT} jobs of this pipeline are urgent already; wait until some of them have started"
@@ -229,7 +232,7 @@ where
             audit
                 .finish(ports, "it starts before the others of its pipeline")
                 .await;
-            let result = command_result(&job, false);
+            let result = command_result(principal, &job, false);
             release_window::request(ports, &job.pipeline).await;
             run_command_effects(ports, job, push_until).await;
             Ok(result)
@@ -275,8 +278,9 @@ pub async fn cancel<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
+    let asked = (Permission::CommandJobs, AuditAction::Cancel);
     let BegunCommand { command, audit, .. } =
-        begin(ports, run, principal, id, request, AuditAction::Cancel).await?;
+        begin(ports, run, principal, id, request, asked).await?;
     match cancel_job(ports, run, &command).await {
         Ok(CancelResult::Cancelled(job)) => {
             let outcome = if job.is_cancelled_without_run() {
@@ -285,7 +289,7 @@ where
                 "cancelled; a request that the endpoint has may still run, and its result is ignored"
             };
             audit.finish(ports, outcome).await;
-            let result = command_result(&job, false);
+            let result = command_result(principal, &job, false);
             run_command_effects(ports, job, push_until).await;
             Ok(result)
         }

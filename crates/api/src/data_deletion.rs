@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::audit::AuditTarget;
 use super::commands::{begin_audit, command_result, job_command, refusal};
 use super::job_detail::visible_job;
-use super::{ApiError, Principal, uploads};
+use super::may_delete::must_may_delete;
+use super::{ApiError, Permission, Principal, uploads};
 use crate::ports::QuarantineStore;
 use crate::search_index::remove::remove_job;
 use crate::search_index::slices_of;
@@ -45,7 +46,7 @@ struct UnfinishedDeletion {
 /// the job's history, and the messages in quarantine that name the job. The job becomes `Erased`, for good.
 ///
 /// # Errors
-/// If the job is open or has changed, or an attempt may still write a result.
+/// If the caller may not delete it, the job is open or has changed, or an attempt may still write a result.
 pub async fn delete_data<P>(
     ports: &P,
     run: &RunContext<'_>,
@@ -65,8 +66,10 @@ where
         + Pusher
         + Clock,
 {
-    principal.must_be_support()?;
-    let job = visible_job(ports, run, principal, id).await?;
+    let permission = Permission::DeleteData;
+    principal.must(permission)?;
+    let job = visible_job(ports, run, principal, permission, id).await?;
+    must_may_delete(principal, run.pipelines, &job)?;
     let command = job_command(principal, &job, request)?;
     let target = AuditTarget::job(id, &job);
     let audit = begin_audit(
@@ -91,7 +94,7 @@ where
         Err(error) => return Err(audit.refuse(ports, ApiError::from(error)).await),
     };
     let deleted = delete_everything(ports, &erased, unfinished).await;
-    let result = command_result(&erased, false);
+    let result = command_result(principal, &erased, false);
     // Connected pages still show the file's name.
     run_command_effects(ports, erased, push_until).await;
     match deleted {

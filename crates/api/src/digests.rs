@@ -21,6 +21,7 @@ mod unsubscribe;
 use jobs::id::Tenant;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use account::stored;
 pub use account::{Account, change, change_tenant, show};
 pub use feedback::record_feedback;
 pub use mail::{Mail, MailSettings};

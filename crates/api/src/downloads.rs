@@ -1,14 +1,15 @@
 //! The downloads of a job's document and result.
 
+use crate::audit::{self, AuditTarget};
 use crate::job_detail::visible_job;
 use crate::ports::{ContentDisposition, ObjectTransfers, SignedDownload};
-use crate::types::ResultView;
-use crate::{ApiError, Principal};
+use crate::types::{AuditAction, ResultView};
+use crate::{ApiError, Permission, Principal};
 use jobs::apply::RunContext;
 use jobs::id::{Attempt, Location};
 use jobs::job::Job;
 use jobs::pipeline::Pipeline;
-use jobs::ports::{JobStore, ObjectStore};
+use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
 use jobs::state::State;
 
 const PDF: &str = "application/pdf";
@@ -22,21 +23,21 @@ pub enum Stored {
     Result(Option<u8>),
 }
 
-/// Signs a download.
+/// Signs a download, which the audit log records: one write.
 ///
 /// # Errors
-/// If the job has no result, or what is asked for was deleted.
-pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
+/// If the job has no result, what is asked for was deleted, or the audit log cannot be written.
+pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
     what: Stored,
 ) -> Result<ResultView, ApiError> {
-    let job = visible_job(ports, run, principal, id).await?;
+    let job = visible_job(ports, run, principal, Permission::ReadContents, id).await?;
     let gone = |why: &str| ApiError::Gone(why.to_owned());
     if job.is_erased() {
-        return Err(gone("support deleted the job's data"));
+        return Err(gone("the job's data was deleted"));
     }
     let (from, version) = locate(&job, what)?;
     let Some(current) = ports.head(&from).await? else {
@@ -85,6 +86,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
         disposition,
     };
     let request = ports.sign_get(&from, &download).await?;
+    record(ports, run, principal, &job, what).await?;
     let paths = pipeline.filter(|_| what != Stored::Document);
     let paths = paths.into_iter().flat_map(Pipeline::result_paths);
     Ok(ResultView {
@@ -96,6 +98,26 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers>(
             .collect(),
         name,
     })
+}
+
+async fn record<P: KeyValueStore + Clock>(
+    ports: &P,
+    run: &RunContext<'_>,
+    principal: &Principal,
+    job: &Job,
+    what: Stored,
+) -> Result<(), ApiError> {
+    let (action, detail) = match what {
+        Stored::Document => (AuditAction::DownloadDocument, "signed".to_owned()),
+        Stored::Result(None) => (AuditAction::DownloadResult, "signed".to_owned()),
+        Stored::Result(Some(attempt)) => (
+            AuditAction::DownloadResult,
+            format!("signed, of attempt {attempt}"),
+        ),
+    };
+    let id = job.id.to_string();
+    let target = AuditTarget::job(&id, job);
+    audit::note(ports, run.pipelines, principal, action, target, &detail).await
 }
 
 /// Where it is, and in which version if not in the current one.

@@ -4,7 +4,7 @@ use jobs::id::{Tenant, Timestamp};
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use std::time::Duration;
 
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::feed::{self, FeedError, FeedEvent, FeedPosition, MAX_EVENTS_PER_PAGE, RETENTION_DAYS};
 use crate::types::{EventPage, EventQuery, EventView};
 
@@ -14,18 +14,17 @@ pub const MAX_WAIT_SECONDS: u16 = 20;
 /// How often a waiting request reads the head of the feed: five read units in [`MAX_WAIT_SECONDS`], the first read included.
 const READ_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The tenant whose feed a query reads.
+/// The tenant of a request about the whole tenant: its feed, its webhooks, its usage.
 ///
 /// # Errors
-/// If the principal sees only its own uploads, or has no access to the tenant: a feed has the jobs of the whole tenant.
-pub fn tenant(principal: &Principal, named: Option<&str>) -> Result<Tenant, ApiError> {
-    if principal.only_uploads_of().is_some() {
-        return Err(ApiError::Forbidden(
-            "only reviewers and support may read or send the events of a whole tenant; ask the operators for the group reviewer"
-                .to_owned(),
-        ));
-    }
-    principal.tenant(named)
+/// If the principal does not have the permission, or has no access to the tenant.
+pub fn tenant(
+    principal: &Principal,
+    permission: Permission,
+    named: Option<&str>,
+) -> Result<Tenant, ApiError> {
+    principal.must(permission)?;
+    principal.tenant(permission, named)
 }
 
 /// The events after a position, or from a time on. Waits for an event if the query says so and there is none. The caller adds

@@ -1,29 +1,34 @@
 //! One job with its attempts and explanation.
 
 use super::uploads::upload_view;
-use super::{ApiError, Principal, queue_turn, ready_by};
+use super::{ApiError, Permission, Principal, queue_turn, ready_by};
 use crate::explain::{
     Explanation, ExplanationStep, WaitingView, WaitsOn, explain, summary_of_turn,
 };
-use crate::retention::{explain_what_is_gone, kept_until};
+use crate::may_delete::may_delete;
+use crate::retention::{KeptUntil, explain_what_is_gone, kept_until};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
 use jobs::breaker::Breaker;
-use jobs::id::{InferenceId, JobId};
+use jobs::contents::shown;
+use jobs::id::{InferenceId, JobId, Timestamp};
 use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
+use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView, ModelView};
 
-/// Loads a job that the principal may see. For any other job the error is the same as for one that does not exist.
+/// Loads a job for which the principal has a permission. For a job that it may not see the error is the same as for one that does
+/// not exist.
 ///
 /// # Errors
-/// [`ApiError::NotFound`].
+/// [`ApiError::NotFound`]; [`ApiError::Forbidden`] if it may see the job and not more.
 pub async fn visible_job<P: JobStore>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
+    permission: Permission,
     id: &str,
 ) -> Result<Job, ApiError> {
     // Some programs copy UUIDs in capitals.
@@ -31,6 +36,7 @@ pub async fn visible_job<P: JobStore>(
     let job = ports.load(id).await?.filter(|job| principal.sees(job));
     let job = job.ok_or_else(|| no_job(&id.to_string()))?;
     (run.on_job_found)(&job);
+    principal.must_for(permission, &job)?;
     Ok(job)
 }
 
@@ -51,8 +57,9 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
     principal: &Principal,
     id: &str,
 ) -> Result<JobDetail, ApiError> {
-    let job = match visible_job(ports, run, principal, id).await {
-        Ok(job) => job,
+    let job = match visible_job(ports, run, principal, Permission::SeeJobs, id).await {
+        // Without contents in anything that is said about it, unless the principal may read them.
+        Ok(job) => shown(&job, principal.reads(&job)).into_owned(),
         Err(ApiError::NotFound(message)) => {
             return pending_upload(ports, principal, id)
                 .await?
@@ -60,8 +67,11 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
         }
         Err(other) => return Err(other),
     };
-    let trace = job.trace();
-    let mut views = vec![JobView::from(&job)];
+    let contents_hidden = !principal.reads(&job);
+    let mut views = vec![JobView {
+        contents_hidden,
+        ..JobView::from(&job)
+    }];
     ready_by::add_estimates(ports, std::slice::from_ref(&job), &mut views).await;
     let view = views.pop();
     let mut explanation = Explanation {
@@ -71,14 +81,15 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
     let kept = kept_until(&job, run.pipelines);
     explain_what_is_gone(&mut explanation, &job, kept, ports.now());
     if job.queued_at().is_some() {
+        let names_people = principal.has(Permission::ReadAudit);
         let pauses = Pauses::load(ports, ports.now()).await?;
         match (
             pauses.holding(&job.pipeline, &job.tenant),
             pauses.open_breaker(&job.pipeline),
         ) {
-            (Some(pause), _) => add_pause(&mut explanation, pause, principal.is_support()),
+            (Some(pause), _) => add_pause(&mut explanation, pause, names_people),
             (None, Some(breaker)) => {
-                add_breaker(&mut explanation, breaker, principal.is_support());
+                add_breaker(&mut explanation, breaker, names_people);
             }
             (None, None) => {
                 let turn = queue_turn::turn(ports, &job, &pauses).await?;
@@ -86,7 +97,26 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
             }
         }
     }
+    let may_delete = may_delete(principal, run.pipelines, &job);
     Ok(JobDetail {
+        may_delete,
+        ..detail(job, view, explanation, kept)
+    })
+}
+
+/// What is stored of a job, without what other records say about it.
+pub(crate) fn stored_detail(job: Job, pipelines: &Pipelines, now: Timestamp) -> JobDetail {
+    let kept = kept_until(&job, pipelines);
+    let mut explanation = explain(&job, now);
+    explain_what_is_gone(&mut explanation, &job, kept, now);
+    let view = JobView::from(&job);
+    detail(job, Some(view), explanation, kept)
+}
+
+fn detail(job: Job, view: Option<JobView>, explanation: Explanation, kept: KeptUntil) -> JobDetail {
+    let contents_hidden = view.as_ref().is_some_and(|view| view.contents_hidden);
+    let trace = job.trace();
+    JobDetail {
         job: view,
         upload: None,
         explanation,
@@ -99,7 +129,7 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
                 ..attempt_view(job.id, record)
             })
             .collect(),
-        input: if job.is_erased() {
+        input: if job.is_erased() || contents_hidden {
             String::new()
         } else {
             format!("s3://{}/{}", job.input.bucket, job.input.key)
@@ -110,7 +140,8 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
         document_kept_until: kept.document,
         result_kept_until: kept.result,
         expires_at: job.expires_at.map(|at| at.0),
-    })
+        may_delete: false,
+    }
 }
 
 fn attempt_view(job: JobId, record: &AttemptRecord) -> AttemptView {
@@ -142,9 +173,10 @@ async fn pending_upload<P: KeyValueStore + Clock>(
     let Some(session) = find_upload_session(ports, id).await? else {
         return Ok(None);
     };
-    let is_uploader =
-        session.uploaded_by == principal.actor && principal.tenant(Some(&session.tenant)).is_ok();
-    if !principal.is_support() && !is_uploader {
+    let permission = Permission::ReadContents;
+    let has_access = principal.tenant(permission, Some(&session.tenant)).is_ok();
+    let is_uploader = session.uploaded_by == principal.actor && has_access;
+    if !principal.has_for_all_tenants(permission) && !is_uploader {
         return Ok(None);
     }
     let summary = if session.expires_at <= ports.now() {
@@ -174,6 +206,7 @@ async fn pending_upload<P: KeyValueStore + Clock>(
         document_kept_until: None,
         result_kept_until: None,
         expires_at: None,
+        may_delete: false,
         upload: Some(upload_view(&session)),
     }))
 }
@@ -190,8 +223,8 @@ fn add_turn(explanation: &mut Explanation, job: &Job, turn: Option<String>) {
     }
 }
 
-/// That the circuit breaker holds a queued job. Why is for support.
-fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: bool) {
+/// That the circuit breaker holds a queued job. Why is for those who read the audit log.
+fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, names_people: bool) {
     let Some(open) = &breaker.open else { return };
     let step = |at: u64, what: &str| ExplanationStep {
         at,
@@ -206,7 +239,7 @@ fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: boo
         "waiting: nothing of it is at the endpoint, and it is sent there when the endpoint works again"
             .to_owned();
     explanation.timeline.push(ExplanationStep {
-        reason: is_support.then(|| open.reason.clone()),
+        reason: names_people.then(|| open.reason.clone()),
         ..step(
             open.since.0,
             "the circuit breaker of the pipeline opened: the endpoint refused or failed every document",
@@ -220,8 +253,8 @@ fn add_breaker(explanation: &mut Explanation, breaker: &Breaker, is_support: boo
     explanation.next.insert(0, probe);
 }
 
-/// What holds a queued job, and what happens next. Who paused it and why is for support.
-fn add_pause(explanation: &mut Explanation, pause: &Pause, is_support: bool) {
+/// What holds a queued job, and what happens next. Who paused it and why is for those who read the audit log.
+fn add_pause(explanation: &mut Explanation, pause: &Pause, names_people: bool) {
     let step = |at: u64, what: &str| ExplanationStep {
         at,
         what: what.to_owned(),
@@ -240,8 +273,8 @@ fn add_pause(explanation: &mut Explanation, pause: &Pause, is_support: bool) {
     };
     let details = &pause.details;
     explanation.timeline.push(ExplanationStep {
-        actor: is_support.then(|| details.actor.clone()),
-        reason: is_support.then(|| details.reason.clone()),
+        actor: names_people.then(|| details.actor.clone()),
+        reason: names_people.then(|| details.reason.clone()),
         ..step(details.since.0, what)
     });
     explanation.timeline.sort_by_key(|step| step.at);

@@ -3,7 +3,7 @@
 //! One response examines at most [`MAX_EXAMINED_JOBS`] rows and queries each index a few times at most, however many
 //! jobs there are. The next page continues after the last examined entry.
 
-use super::{ApiError, Principal, ready_by};
+use super::{ApiError, Permission, Principal, ready_by};
 use crate::name::fold;
 use crate::ports::{JobList, TimeRange};
 use crate::types::{JobPage, JobQuery};
@@ -39,8 +39,10 @@ pub async fn list<P: JobList + JobIndex + KeyValueStore + Clock>(
 ) -> Result<(JobPage, Option<JobListPosition>), ApiError> {
     let scan = scan_for(principal, query)?;
     let limit = query.limit.unwrap_or(DEFAULT_PAGE_SIZE);
-    let is_all_tenants = principal.is_support() && query.tenant.is_none();
-    let is_match = |job: &Job| principal.sees(job) && matches(job, query, is_all_tenants);
+    let sees_all = principal.has_for_all_tenants(Permission::SeeJobs);
+    let is_all_tenants = sees_all && query.tenant.is_none();
+    let is_match =
+        |job: &Job| is_allowed(principal, job, query) && matches(job, query, is_all_tenants);
     let found = scan_jobs(
         ports,
         &scan,
@@ -50,7 +52,8 @@ pub async fn list<P: JobList + JobIndex + KeyValueStore + Clock>(
         &is_match,
     )
     .await?;
-    let mut jobs: Vec<JobView> = found.jobs.iter().map(JobView::from).collect();
+    let views = found.jobs.iter().map(|job| principal.view(job));
+    let mut jobs: Vec<JobView> = views.collect();
     ready_by::add_estimates(ports, &found.jobs, &mut jobs).await;
     let page = JobPage {
         jobs,
@@ -62,6 +65,31 @@ pub async fn list<P: JobList + JobIndex + KeyValueStore + Clock>(
         ..JobPage::default()
     };
     Ok((page, found.next))
+}
+
+/// Whether a filter tells something of a job's contents: its name, its labels, or what was found in it.
+fn asks_for_contents(query: &JobQuery) -> bool {
+    let labels = query.reference.is_some() || query.batch.is_some();
+    labels || query.q.is_some() || query.found.is_some()
+}
+
+/// Whether the principal may know that a job matches the query. Of a job whose contents it may not read, a filter by contents
+/// would tell them.
+pub(crate) fn is_allowed(principal: &Principal, job: &Job, query: &JobQuery) -> bool {
+    if asks_for_contents(query) {
+        principal.reads(job)
+    } else {
+        principal.sees(job)
+    }
+}
+
+/// # Errors
+/// If the query filters by contents, of which the principal may read none: its list would be empty.
+pub fn check_readable(principal: &Principal, query: &JobQuery) -> Result<(), ApiError> {
+    if asks_for_contents(query) {
+        principal.must(Permission::ReadContents)?;
+    }
+    Ok(())
 }
 
 /// Refuses filters that are invalid, also where they are ignored.
@@ -112,7 +140,7 @@ fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError
         Some(group) => vec![group],
         None => StatusGroup::ALL.to_vec(),
     };
-    if query.tenant.is_none() && principal.is_support() {
+    if query.tenant.is_none() && principal.has_for_all_tenants(Permission::SeeJobs) {
         return match status_group {
             Some(StatusGroup::Failed) => Ok(JobScan::failed(None, range)),
             Some(StatusGroup::Open) => Ok(JobScan::open()),
@@ -129,7 +157,7 @@ fn scan_for(principal: &Principal, query: &JobQuery) -> Result<JobScan, ApiError
             range,
         ));
     }
-    let tenant = principal.tenant(query.tenant.as_deref())?;
+    let tenant = principal.tenant(Permission::SeeJobs, query.tenant.as_deref())?;
     Ok(JobScan::of_tenants([&tenant], &status_groups, range))
 }
 
@@ -158,7 +186,7 @@ pub(crate) fn label_tenants(
 ) -> Result<Option<Vec<Tenant>>, ApiError> {
     let own = &principal.tenants;
     match named {
-        Some(_) => Ok(Some(vec![principal.tenant(named)?])),
+        Some(_) => Ok(Some(vec![principal.tenant(Permission::SeeJobs, named)?])),
         None if own.is_empty() || own.len() > MAX_MERGED_TENANTS => Ok(None),
         None => Ok(Some(own.iter().cloned().collect())),
     }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use super::audit::{self, AuditTarget};
 use super::commands::command_result;
 use super::job_detail::visible_job;
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::ports::MarksStore;
 use crate::types::{AuditAction, JobCommandResult, MarksChange};
 use jobs::apply::RunContext;
@@ -46,16 +46,16 @@ where
 {
     let is_judgement =
         change.reviewed.is_some() || change.assigned_to.is_some() || change.note.is_some();
-    if is_judgement && principal.only_uploads_of().is_some() {
-        return Err(ApiError::Forbidden(
-            "only reviewers of the tenant and support may mark, assign or note a contract"
-                .to_owned(),
-        ));
-    }
-    let mut job = visible_job(ports, run, principal, id).await?;
+    let permission = if is_judgement {
+        Permission::JudgeContracts
+    } else {
+        Permission::MarkJobs
+    };
+    principal.must(permission)?;
+    let mut job = visible_job(ports, run, principal, permission, id).await?;
     let marked = apply(&job, principal, change, ports.now())?;
     if marked == job.marks.as_deref().cloned().unwrap_or_default() {
-        return Ok(command_result(&job, false));
+        return Ok(command_result(principal, &job, false));
     }
     let audit = match (principal.is_support() && is_judgement, &change.reason) {
         (false, _) => None,
@@ -77,7 +77,7 @@ where
         (Err(error), Some(audit)) => return Err(audit.refuse(ports, error).await),
         (saved, None) => saved?,
     }
-    let result = command_result(&job, false);
+    let result = command_result(principal, &job, false);
     push_update(ports, job, push_until).await;
     Ok(result)
 }
@@ -96,7 +96,8 @@ async fn save<P: JobStore + MarksStore + Clock>(
             job.marks = Some(Box::new(marks));
             return Ok(());
         }
-        *job = visible_job(ports, run, principal, &job.id.to_string()).await?;
+        let id = job.id.to_string();
+        *job = visible_job(ports, run, principal, Permission::MarkJobs, &id).await?;
     }
     Err(ApiError::Unavailable(
         "others are changing the marks of this contract; try again in a moment".to_owned(),

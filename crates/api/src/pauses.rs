@@ -1,7 +1,7 @@
 //! Pausing and resuming pipelines and tenants.
 
 use super::audit::{self, AuditTarget};
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::types::{AuditAction, NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
 use jobs::breaker::Breaker;
 use jobs::id::{Tenant, Timestamp};
@@ -12,7 +12,7 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{CheckQueue, Clock, JobIndex, KeyValueStore};
 use jobs::release::release_queued;
 
-/// The pauses that the principal may see. Who paused and why is for support.
+/// The pauses that the principal may see. Who paused and why is for those who read the audit log.
 ///
 /// # Errors
 /// If a dependency does not answer.
@@ -21,24 +21,24 @@ pub async fn list<P: KeyValueStore + Clock>(
     principal: &Principal,
 ) -> Result<PauseList, ApiError> {
     let pauses = Pauses::load(ports, ports.now()).await?;
-    let is_support = principal.is_support();
+    let names_people = principal.has(Permission::ReadAudit);
     let concerns = |pause: &&Pause| {
         let tenant = pause.scope.tenant();
-        is_support || tenant.is_none_or(|tenant| principal.tenants.contains(tenant))
+        tenant.is_none_or(|tenant| principal.has_for_tenant(Permission::SeeJobs, tenant))
     };
     let views = pauses.iter().filter(concerns);
     let breakers = pauses.open_breakers();
-    let breakers = breakers.filter_map(|breaker| breaker_view(breaker, is_support));
+    let breakers = breakers.filter_map(|breaker| breaker_view(breaker, names_people));
     Ok(PauseList {
         pauses: views
-            .map(|pause| view(pause, is_support))
+            .map(|pause| view(pause, names_people))
             .chain(breakers)
             .collect(),
     })
 }
 
 /// An open breaker, as the pause that it is.
-fn breaker_view(breaker: &Breaker, is_support: bool) -> Option<PauseView> {
+fn breaker_view(breaker: &Breaker, names_people: bool) -> Option<PauseView> {
     let open = breaker.open.as_ref()?;
     Some(PauseView {
         pipeline: Some(breaker.pipeline.clone()),
@@ -47,11 +47,11 @@ fn breaker_view(breaker: &Breaker, is_support: bool) -> Option<PauseView> {
         until: open.probe_at.0,
         breaker: true,
         actor: None,
-        reason: is_support.then(|| open.reason.clone()),
+        reason: names_people.then(|| open.reason.clone()),
     })
 }
 
-fn view(pause: &Pause, is_support: bool) -> PauseView {
+fn view(pause: &Pause, names_people: bool) -> PauseView {
     let Pause { scope, details } = pause;
     PauseView {
         pipeline: scope.pipeline().map(str::to_owned),
@@ -59,22 +59,22 @@ fn view(pause: &Pause, is_support: bool) -> PauseView {
         since: details.since.0,
         until: details.until.0,
         breaker: false,
-        actor: is_support.then(|| details.actor.clone()),
-        reason: is_support.then(|| details.reason.clone()),
+        actor: names_people.then(|| details.actor.clone()),
+        reason: names_people.then(|| details.reason.clone()),
     }
 }
 
 /// Pauses a pipeline, a tenant or both, in place of an earlier pause of the same.
 ///
 /// # Errors
-/// Unless the caller is support, if the request is invalid, or if a dependency does not answer.
+/// Unless the caller may pause, if the request is invalid, or if a dependency does not answer.
 pub async fn create<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
     new: &NewPause,
 ) -> Result<PauseView, ApiError> {
-    principal.must_be_support()?;
+    principal.must(Permission::ManagePauses)?;
     let scope = scope(new.pipeline.as_deref(), new.tenant.as_deref())?;
     if let Some(name) = scope.pipeline()
         && pipelines.get(name).is_none()
@@ -126,7 +126,7 @@ pub async fn create<P: KeyValueStore + Clock>(
 /// Ends a pause, closes the circuit breaker if a pipeline is named, and releases queued jobs that no other pause holds, until `release_until`. The reconciler releases the rest.
 ///
 /// # Errors
-/// Unless the caller is support, if there is no such pause, or if a dependency does not answer.
+/// Unless the caller may pause, if there is no such pause, or if a dependency does not answer.
 pub async fn resume<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -137,7 +137,7 @@ pub async fn resume<P>(
 where
     P: KeyValueStore + JobIndex + CheckQueue + Clock,
 {
-    principal.must_be_support()?;
+    principal.must(Permission::ManagePauses)?;
     let scope = scope(request.pipeline.as_deref(), request.tenant.as_deref())?;
     let described = describe(&scope);
     let target = target(&described, &scope);

@@ -1,7 +1,7 @@
 //! Messages in quarantine: list them, show one, redrive one after a fix, discard one.
 
 use super::audit::{self, AuditTarget};
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::ports::{QuarantineStore, StoredMessage};
 use crate::types::{AuditAction, QuarantineEntry, QuarantinePage};
 use jobs::pipeline::Pipelines;
@@ -10,14 +10,19 @@ use jobs::ports::{Clock, DeadLetter, DeadLetters, KeyValueStore, Queue};
 const PAGE_SIZE: u16 = 50;
 const MAX_SHOWN_BODY_BYTES: usize = 64 * 1024;
 
-/// The message without its body, as lists show it.
-pub(super) fn list_entry(stored: &StoredMessage) -> QuarantineEntry {
+/// The message without its body, as lists show it. What is wrong with it may quote it.
+pub(super) fn list_entry(principal: &Principal, stored: &StoredMessage) -> QuarantineEntry {
     let message = &stored.message;
+    let reads = principal.has(Permission::ReadMessages);
     QuarantineEntry {
         id: format!("{}:{}", message.source, message.message_id),
         source: message.source.clone(),
         cause: message.cause.to_string(),
-        problem: message.problem.clone(),
+        problem: if reads {
+            message.problem.clone()
+        } else {
+            String::new()
+        },
         at: message.at.0,
         body_bytes: stored.body_bytes,
         body: None,
@@ -27,16 +32,20 @@ pub(super) fn list_entry(stored: &StoredMessage) -> QuarantineEntry {
 /// A page of messages without its cursor, and the id to continue after.
 ///
 /// # Errors
-/// Unless the caller is support, and if the store does not answer.
+/// Unless the caller may manage the quarantine, and if the store does not answer.
 pub async fn list<P: QuarantineStore>(
     ports: &P,
     principal: &Principal,
     after: Option<&str>,
 ) -> Result<(QuarantinePage, Option<String>), ApiError> {
-    principal.must_be_support()?;
+    principal.must(Permission::ManageQuarantine)?;
     let after = after.and_then(|id| id.split_once(':'));
     let found = ports.list_messages(after, PAGE_SIZE).await?;
-    let entries: Vec<QuarantineEntry> = found.items.iter().map(list_entry).collect();
+    let entries: Vec<QuarantineEntry> = found
+        .items
+        .iter()
+        .map(|stored| list_entry(principal, stored))
+        .collect();
     let next = entries.last().map(|entry| entry.id.clone());
     let page = QuarantinePage {
         entries,
@@ -58,28 +67,30 @@ async fn get<P: QuarantineStore>(ports: &P, id: &str) -> Result<StoredMessage, A
     })
 }
 
-/// One message with its body.
+/// One message, with its body if the principal may read it.
 ///
 /// # Errors
-/// Unless the caller is support, and if there is no such message.
+/// Unless the caller may manage the quarantine, and if there is no such message.
 pub async fn show<P: QuarantineStore>(
     ports: &P,
     principal: &Principal,
     id: &str,
 ) -> Result<QuarantineEntry, ApiError> {
-    principal.must_be_support()?;
+    principal.must(Permission::ManageQuarantine)?;
     let stored = get(ports, id).await?;
     let body = &stored.message.body;
     Ok(QuarantineEntry {
-        body: Some(body[..body.floor_char_boundary(MAX_SHOWN_BODY_BYTES)].to_owned()),
-        ..list_entry(&stored)
+        body: principal
+            .has(Permission::ReadMessages)
+            .then(|| body[..body.floor_char_boundary(MAX_SHOWN_BODY_BYTES)].to_owned()),
+        ..list_entry(principal, &stored)
     })
 }
 
 /// Sends a message to its queue again and removes it from quarantine. If it fails again, it is quarantined again.
 ///
 /// # Errors
-/// Unless the caller is support, and if there is no such message.
+/// Unless the caller may manage the quarantine, and if there is no such message.
 pub async fn redrive<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -90,7 +101,7 @@ pub async fn redrive<P>(
 where
     P: QuarantineStore + DeadLetters + KeyValueStore + Clock,
 {
-    principal.must_be_support()?;
+    principal.must(Permission::ManageQuarantine)?;
     let stored = get(ports, id).await?;
     let (source, message_id) = (&stored.message.source, &stored.message.message_id);
     let queue = Queue::from_name(source)
@@ -130,7 +141,7 @@ where
             audit
                 .finish(ports, format!("sent to {source}; its cause was {cause}"))
                 .await;
-            Ok(list_entry(&stored))
+            Ok(list_entry(principal, &stored))
         }
         Err(error) => Err(audit.refuse(ports, error).await),
     }
@@ -140,7 +151,7 @@ where
 /// data can be deleted.
 ///
 /// # Errors
-/// Unless the caller is support, and if there is no such message.
+/// Unless the caller may manage the quarantine, and if there is no such message.
 pub async fn discard<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -151,7 +162,7 @@ pub async fn discard<P>(
 where
     P: QuarantineStore + KeyValueStore + Clock,
 {
-    principal.must_be_support()?;
+    principal.must(Permission::ManageQuarantine)?;
     let stored = get(ports, id).await?;
     let message = &stored.message;
     let target = AuditTarget::id(id);

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::job_detail::visible_job;
 use crate::ports::{ObjectDigest, ReceiptSigner};
 use crate::types::{Receipt, ReceiptFile, ReceiptKey, ReceiptKeys, ReceiptView};
-use crate::{ApiError, Principal};
+use crate::{ApiError, Permission, Principal};
 
 /// Of larger files a receipt has no hash: the function reads them, and has 29 seconds for two.
 const MAX_HASHED_BYTES: u64 = 64 * 1024 * 1024;
@@ -34,7 +34,8 @@ pub async fn issue<P>(
 where
     P: Clock + JobStore + ObjectStore + ObjectDigest + ReceiptSigner,
 {
-    let job = visible_job(ports, run, principal, id).await?;
+    let job = visible_job(ports, run, principal, Permission::ReadReceipts, id).await?;
+    let reads = principal.reads(&job);
     let (record, output) = result_of(&job, attempt)?;
     let Some(current) = ports.head(output).await? else {
         return Err(ApiError::Gone(
@@ -54,7 +55,12 @@ where
         key: job.input.key.clone(),
     };
     let mut document = ReceiptFile {
-        location: input.to_string(),
+        // The key may be the document's name.
+        location: if reads {
+            input.to_string()
+        } else {
+            String::new()
+        },
         version: job.input.version.clone(),
         etag: job.input.etag.clone(),
         bytes: job.input.bytes,
@@ -66,7 +72,7 @@ where
         job_id: job.id.to_string(),
         tenant: job.tenant.to_string(),
         pipeline: job.pipeline.clone(),
-        reference: job.input.labels.reference.clone(),
+        reference: job.input.labels.reference.clone().filter(|_| reads),
         created_at: job.created_at.0,
         attempt: record.attempt.0,
         started_at: record.started_at.0,
@@ -92,7 +98,7 @@ where
 
 fn result_of(job: &Job, attempt: Option<u8>) -> Result<(&AttemptRecord, &Location), ApiError> {
     if job.is_erased() {
-        return Err(ApiError::Gone("support deleted the job's data".to_owned()));
+        return Err(ApiError::Gone("the job's data was deleted".to_owned()));
     }
     let wanted = match (attempt, &job.state) {
         (Some(attempt), _) => Attempt(attempt),

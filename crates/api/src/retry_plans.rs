@@ -11,7 +11,7 @@ use super::audit::{self, AuditTarget, PendingAudit};
 use super::job_list::{JobScan, label, scan_jobs};
 use super::retention::is_document_expired;
 use super::summary::count_jobs_by;
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::ports::{JobList, TimeRange};
 use crate::types::{AuditAction, NewRetryPlan, RetryPlanList, RetryPlanView};
 use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, STOPPED_PLANS, equal_failures};
@@ -45,7 +45,7 @@ const MAX_CONFLICTS: u8 = 5;
 /// Creates a plan for the failed or ready jobs that match a filter. Starts no job.
 ///
 /// # Errors
-/// Unless the caller is support, and if the request is invalid.
+/// Unless the caller has the permission, and if the request is invalid.
 pub async fn create<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -55,7 +55,8 @@ pub async fn create<P>(
 where
     P: JobList + KeyValueStore + Clock,
 {
-    principal.must_be_support()?;
+    let permission = Permission::ManagePlans;
+    principal.must(permission)?;
     let default = if request.cancel {
         MAX_JOBS_PER_MINUTE
     } else {
@@ -66,8 +67,11 @@ where
     let filter = &request.filter;
     let tenant = filter.tenant.as_deref();
     let tenant: Option<Tenant> = tenant
-        .map(|name| principal.tenant(Some(name)))
+        .map(|name| principal.tenant(permission, Some(name)))
         .transpose()?;
+    if filter.batch.is_some() {
+        principal.must_for_whole(Permission::ReadContents, tenant.as_ref())?;
+    }
     let now = ports.now();
     let id = format!("p{:012x}{:04x}", now.0, ports.random() & 0xffff);
     let target = AuditTarget {
@@ -206,28 +210,52 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
 /// The newest plans.
 ///
 /// # Errors
-/// Unless the caller is support.
+/// Unless the caller may read plans.
 pub async fn list<P: KeyValueStore>(
     ports: &P,
     principal: &Principal,
 ) -> Result<RetryPlanList, ApiError> {
-    principal.must_be_support()?;
+    principal.must(Permission::ReadPlans)?;
     let records = ports.list_descending(PLANS, None, PAGE_SIZE).await?;
     let plans = records
         .iter()
-        .filter_map(|(_, record)| serde_json::from_str::<PlanRecord>(&record.body).ok());
+        .filter_map(|(_, record)| serde_json::from_str::<PlanRecord>(&record.body).ok())
+        .filter(|plan| is_readable(principal, plan));
     Ok(RetryPlanList {
-        plans: plans.map(|plan| plan.view()).collect(),
+        plans: plans.map(|plan| shown(principal, plan.view())).collect(),
     })
+}
+
+/// Whether the plan is of tenants that the principal has access to: an auditor of some tenants does not read those of all.
+fn is_readable(principal: &Principal, plan: &PlanRecord) -> bool {
+    let tenant = plan.filter.tenant.as_deref();
+    let tenant = tenant.and_then(|name| name.parse::<Tenant>().ok());
+    match tenant {
+        Some(tenant) => principal.has_for_tenant(Permission::ReadPlans, &tenant),
+        None => principal.has_for_all_tenants(Permission::ReadPlans),
+    }
+}
+
+/// The name of a batch is for those who may read contents.
+fn shown(principal: &Principal, mut view: RetryPlanView) -> RetryPlanView {
+    let tenant = view.filter.tenant.as_deref();
+    let tenant = tenant.and_then(|name| name.parse::<Tenant>().ok());
+    let reads = principal.must_for_whole(Permission::ReadContents, tenant.as_ref());
+    if reads.is_err() {
+        view.filter.batch = None;
+    }
+    view
 }
 
 async fn get<P: KeyValueStore>(
     ports: &P,
     principal: &Principal,
+    permission: Permission,
     id: &str,
 ) -> Result<(PlanRecord, u64), ApiError> {
-    principal.must_be_support()?;
+    principal.must(permission)?;
     let found = record::read(ports, id).await?;
+    let found = found.filter(|(plan, _)| is_readable(principal, plan));
     found.ok_or_else(|| {
         let id: String = id.chars().take(80).collect();
         ApiError::NotFound(format!("there is no retry plan {id:?}"))
@@ -254,14 +282,14 @@ async fn begin_audit<P: KeyValueStore + Clock>(
 /// A plan with the progress of its jobs.
 ///
 /// # Errors
-/// Unless the caller is support, and if there is no such plan.
+/// Unless the caller has the permission, and if there is no such plan.
 pub async fn show<P: KeyValueStore + JobList + Clock>(
     ports: &P,
     principal: &Principal,
     id: &str,
 ) -> Result<RetryPlanView, ApiError> {
-    let (plan, _) = get(ports, principal, id).await?;
-    let mut view = plan.view();
+    let (plan, _) = get(ports, principal, Permission::ReadPlans, id).await?;
+    let mut view = shown(principal, plan.view());
     if plan.applied_at.is_some() {
         view.outcome = Some(progress::outcome(ports, &plan).await?);
     }
@@ -272,7 +300,7 @@ pub async fn show<P: KeyValueStore + JobList + Clock>(
 /// plan that is already stopped.
 ///
 /// # Errors
-/// Unless the caller is support, and if there is no such plan.
+/// Unless the caller has the permission, and if there is no such plan.
 pub async fn stop<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -283,7 +311,7 @@ where
     P: KeyValueStore + JobList + Clock,
 {
     for _ in 0..MAX_CONFLICTS {
-        let (mut plan, revision) = get(ports, principal, id).await?;
+        let (mut plan, revision) = get(ports, principal, Permission::ManagePlans, id).await?;
         if plan.stopped_at.is_some() {
             break;
         }
@@ -318,7 +346,7 @@ where
 /// Starts to release a plan's jobs. Has no effect on a plan that is already applied.
 ///
 /// # Errors
-/// Unless the caller is support, and if there is no such plan.
+/// Unless the caller has the permission, and if there is no such plan.
 pub async fn apply<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -328,7 +356,7 @@ pub async fn apply<P>(
 where
     P: KeyValueStore + JobList + RetryCommandQueue + Clock,
 {
-    let (mut plan, revision) = get(ports, principal, id).await?;
+    let (mut plan, revision) = get(ports, principal, Permission::ManagePlans, id).await?;
     if plan.stopped_at.is_some() {
         return Err(ApiError::Refused(
             "the plan was stopped; create another one".to_owned(),

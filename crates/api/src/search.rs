@@ -1,7 +1,7 @@
 //! Finds jobs by any id that a caller may hold.
 
 use super::quarantine::list_entry;
-use super::{ApiError, Principal, uploads};
+use super::{ApiError, Permission, Principal, uploads};
 use crate::job_list::{
     DEFAULT_PAGE_SIZE, JobScan, MAX_EXAMINED_JOBS, label_tenants, matches, scan_jobs,
 };
@@ -74,16 +74,20 @@ pub async fn find<
     }
     // Once its data is deleted, a document's key finds nothing any more: ids do.
     let by_key = object_key(bucket, text).is_some();
-    let is_found = |job: &Job| !(by_key && job.is_erased()) || text.contains(&job.id.to_string());
+    // Nor does it for those who may not read its name.
+    let is_found = |job: &Job| {
+        let is_named = by_key && (job.is_erased() || !principal.reads(job));
+        !is_named || text.contains(&job.id.to_string())
+    };
     found.retain(|job| principal.sees(job) && is_found(job));
     found.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
     found.dedup_by_key(|job| job.id);
-    let quarantine = if principal.is_support() {
-        find_messages(ports, text).await?
+    let quarantine = if principal.has(Permission::ManageQuarantine) {
+        find_messages(ports, principal, text).await?
     } else {
         vec![]
     };
-    let mut jobs: Vec<JobView> = found.iter().map(JobView::from).collect();
+    let mut jobs: Vec<JobView> = found.iter().map(|job| principal.view(job)).collect();
     add_estimates(ports, &found, &mut jobs).await;
     Ok(JobPage {
         jobs,
@@ -110,7 +114,7 @@ pub async fn search<
     let text = query.search.as_deref().unwrap_or_default();
     let tenant = query.tenant.as_deref();
     let tenant = tenant
-        .map(|name| principal.tenant(Some(name)))
+        .map(|name| principal.tenant(Permission::SeeJobs, Some(name)))
         .transpose()?;
     let mut page = JobPage::default();
     let of_text = JobQuery {
@@ -122,6 +126,10 @@ pub async fn search<
     if from.is_none() && *query == of_text {
         let tenant = query.tenant.as_deref();
         page = find(ports, pipelines, bucket, principal, tenant, text).await?;
+    }
+    // The search looks for names and labels. Who may read none has found by id.
+    if !principal.has(Permission::ReadContents) {
+        return Ok((page, None));
     }
     let parsed = match SearchText::parse(text) {
         Ok(parsed) => parsed,
@@ -135,14 +143,15 @@ pub async fn search<
         None => !job.tenant.is_probe(),
     };
     let is_match = |job: &Job| {
-        principal.sees(job)
+        principal.reads(job)
             && is_of_tenant(job)
             && matches(job, query, false)
             && parsed.matches(job)
     };
     let limit = usize::from(query.limit.unwrap_or(DEFAULT_PAGE_SIZE));
     let found = index_search(ports, &parsed, from, limit, &is_match).await?;
-    let mut views: Vec<JobView> = found.jobs.iter().map(JobView::from).collect();
+    let views = found.jobs.iter().map(|job| principal.view(job));
+    let mut views: Vec<JobView> = views.collect();
     add_estimates(ports, &found.jobs, &mut views).await;
     views.retain(|view| page.jobs.iter().all(|known| known.id != view.id));
     page.jobs.extend(views);
@@ -161,7 +170,7 @@ pub async fn search_texts<P: JobList + KeyValueStore>(
     from: Option<SearchPosition>,
 ) -> Result<(Vec<Job>, Option<SearchPosition>), ApiError> {
     let parsed = SearchText::parse(text)?;
-    let is_match = |job: &Job| principal.sees(job) && parsed.matches(job);
+    let is_match = |job: &Job| principal.reads(job) && parsed.matches(job);
     let limit = usize::from(DEFAULT_PAGE_SIZE);
     let found = index_search(ports, &parsed, from, limit, &is_match).await?;
     Ok((found.jobs, found.next))
@@ -182,7 +191,7 @@ async fn of_reference<P: JobList>(
     };
     let scan = JobScan::of_reference(&tenants, &reference, TimeRange::ALL);
     let is_match =
-        |job: &Job| principal.sees(job) && job.input.labels.reference.as_ref() == Some(&reference);
+        |job: &Job| principal.reads(job) && job.input.labels.reference.as_ref() == Some(&reference);
     let found = scan_jobs(
         ports,
         &scan,
@@ -237,7 +246,7 @@ fn candidate_ids(
     } else if let Ok(uuid) = lower.parse::<JobId>() {
         // The UUID in a key, whose pipeline and tenant are not known.
         let tenants: Vec<Tenant> = match tenant {
-            Some(_) => vec![principal.tenant(tenant)?],
+            Some(_) => vec![principal.tenant(Permission::SeeJobs, tenant)?],
             None => principal.tenants.iter().cloned().collect(),
         };
         for pipeline in pipelines.iter() {
@@ -256,6 +265,7 @@ fn candidate_ids(
 /// Messages in quarantine with this id, which may be preceded by the queue's name and a colon.
 async fn find_messages<P: QuarantineStore>(
     ports: &P,
+    principal: &Principal,
     text: &str,
 ) -> Result<Vec<QuarantineEntry>, ApiError> {
     let qualified = text.split_once(':');
@@ -270,7 +280,7 @@ async fn find_messages<P: QuarantineStore>(
             None => text,
         };
         let stored = ports.get_message(queue.name(), message_id).await?;
-        found.extend(stored.as_ref().map(list_entry));
+        found.extend(stored.as_ref().map(|stored| list_entry(principal, stored)));
     }
     Ok(found)
 }

@@ -68,7 +68,7 @@ pub async fn sync<P: Connections + JobStore + JobList>(
     ports.register(connection).await?;
     if connection.subscription == ALL_TENANTS {
         // Support pages read their lists through the API, which pages and filters. The connection only gets changes.
-        return Ok(PushMessage::snapshot(&[], true, None));
+        return Ok(PushMessage::snapshot(&[], false, true, None));
     }
     let tenant: Tenant = connection.subscription.parse().map_err(|_| {
         MessageError::NotOurs(format!("{:?} is not a tenant", connection.subscription))
@@ -105,7 +105,12 @@ async fn full_snapshot<P: JobStore>(
         }
     }
     let more = windows.iter().any(|window| window.more);
-    Ok(PushMessage::snapshot(&jobs, more, Some(mark(&windows))))
+    Ok(PushMessage::snapshot(
+        &jobs,
+        !connection.hides_contents,
+        more,
+        Some(mark(&windows)),
+    ))
 }
 
 /// The jobs that a page lacks or has in an older version, or with older marks.
@@ -179,6 +184,7 @@ async fn changes<P: JobList>(
     newer.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
     Ok(PushMessage::snapshot(
         &newer,
+        !connection.hides_contents,
         has_gap,
         is_settled.then_some(mark),
     ))

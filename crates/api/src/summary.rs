@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::job_list::{JobScan, MAX_EXAMINED_JOBS, scan_jobs};
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::explain::is_stalled;
 use crate::ports::{JobList, QuarantineStore, TimeRange};
 use crate::types::{JobSummary, NamedCount};
@@ -16,7 +16,7 @@ const DAY_MS: u64 = 86_400_000;
 /// Counting a message reads a few kilobytes.
 const MAX_COUNTED_MESSAGES: u16 = 100;
 
-/// Counts jobs, up to a limit; of all tenants for support that names none.
+/// Counts jobs, up to a limit; of all tenants for a caller who sees all and names none.
 ///
 /// # Errors
 /// If the principal has no access to the tenant, or a dependency does not answer.
@@ -30,9 +30,10 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
         from: Timestamp(now.0.saturating_sub(DAY_MS)),
         ..TimeRange::ALL
     };
-    let is_all_tenants = principal.is_support() && tenant.is_none();
+    let sees_all = principal.has_for_all_tenants(Permission::SeeJobs);
+    let is_all_tenants = sees_all && tenant.is_none();
     let tenants: Vec<Tenant> = match tenant {
-        Some(_) => vec![principal.tenant(tenant)?],
+        Some(_) => vec![principal.tenant(Permission::SeeJobs, tenant)?],
         None => principal.tenants.iter().cloned().collect(),
     };
     let (open, failed) = if is_all_tenants {
@@ -62,7 +63,7 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
     .await?;
     let stalled = open.jobs.iter().filter(|job| is_stalled(&job.state, now));
     let as_u32 = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-    let quarantined = if principal.is_support() {
+    let quarantined = if principal.has(Permission::ManageQuarantine) {
         let messages = ports.list_messages(None, MAX_COUNTED_MESSAGES).await?;
         Some(as_u32(messages.items.len()))
     } else {
@@ -72,7 +73,7 @@ pub async fn summary<P: JobList + QuarantineStore + Clock>(
         at: now.0,
         open: as_u32(open.jobs.len()),
         open_more: open.next.is_some(),
-        stalled: principal.is_support().then(|| as_u32(stalled.count())),
+        stalled: sees_all.then(|| as_u32(stalled.count())),
         failed: as_u32(failed.jobs.len()),
         failed_more: failed.next.is_some(),
         failed_by_cause: count_jobs_by(&failed.jobs, |job| match &job.state {

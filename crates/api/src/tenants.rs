@@ -6,41 +6,45 @@ use jobs::ports::{Clock, KeyValueStore};
 use jobs::tenants;
 
 use super::audit::{self, AuditTarget};
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::types::{AuditAction, NewTenant, TenantList, TenantView};
 
 /// Lists the known tenants, by name.
 ///
 /// # Errors
-/// If the principal is not support, or the store does not answer.
+/// If the principal may not list tenants, or the store does not answer.
 pub async fn list<P: KeyValueStore>(
     ports: &P,
     principal: &Principal,
 ) -> Result<TenantList, ApiError> {
-    principal.must_be_support()?;
+    let permission = Permission::ReadTenants;
+    principal.must(permission)?;
     let known = tenants::list(ports).await?;
     let view = |(name, record): (Tenant, tenants::TenantRecord)| TenantView {
         name: name.as_str().to_owned(),
         since: record.since,
         created_by: record.created_by,
     };
+    let known = known.into_iter();
+    let readable = known.filter(|(name, _)| principal.has_for_tenant(permission, name));
     Ok(TenantList {
-        tenants: known.into_iter().map(view).collect(),
+        tenants: readable.map(view).collect(),
     })
 }
 
 /// Creates a tenant. Creating a known one again changes nothing.
 ///
 /// # Errors
-/// If the principal is not support, the name or the reason is invalid, or the store does not answer.
+/// If the principal may not create tenants, the name or the reason is invalid, or the store does not answer.
 pub async fn create<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
     new: &NewTenant,
 ) -> Result<TenantView, ApiError> {
-    principal.must_be_support()?;
-    let tenant = principal.tenant(Some(&new.name))?;
+    let permission = Permission::CreateTenants;
+    principal.must(permission)?;
+    let tenant = principal.tenant(permission, Some(&new.name))?;
     let target = AuditTarget {
         id: tenant.as_str(),
         tenant: Some(&tenant),
@@ -93,7 +97,7 @@ pub async fn must_be_known<P: KeyValueStore>(
     named: Option<&str>,
 ) -> Result<(), ApiError> {
     let Some(name) = named else { return Ok(()) };
-    let tenant = principal.tenant(Some(name))?;
+    let tenant = principal.tenant(Permission::SeeJobs, Some(name))?;
     let is_own = principal.tenants.contains(&tenant) || tenant.is_probe();
     if is_own || tenants::find(ports, &tenant).await?.is_some() {
         return Ok(());

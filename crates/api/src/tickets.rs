@@ -1,6 +1,6 @@
 //! Tickets for WebSockets: a browser cannot send an `Authorization` header when it opens one.
 
-use super::{ApiError, Principal};
+use super::{ApiError, Permission, Principal};
 use crate::types::{NewTicket, TicketView};
 use jobs::effects::ALL_TENANTS;
 use jobs::id::Timestamp;
@@ -18,20 +18,24 @@ pub async fn issue<P: Tickets + Clock>(
     url: &str,
     request: &NewTicket,
 ) -> Result<TicketView, ApiError> {
-    let is_all_tenants = principal.is_support() && request.tenant.is_none();
-    let subscription = if is_all_tenants {
-        ALL_TENANTS.to_owned()
+    let sees_all = principal.has_for_all_tenants(Permission::SeeJobs);
+    let (subscription, whole_tenant, hides_contents) = if sees_all && request.tenant.is_none() {
+        let reads_all = principal.has_for_all_tenants(Permission::ReadContents);
+        (ALL_TENANTS.to_owned(), true, !reads_all)
     } else {
-        principal
-            .tenant(request.tenant.as_deref())?
-            .as_str()
-            .to_owned()
+        let tenant = principal.tenant(Permission::SeeJobs, request.tenant.as_deref())?;
+        let whole_tenant = principal.has_for_whole_tenant(Permission::SeeJobs, &tenant);
+        let reads_all = principal.has_for_whole_tenant(Permission::ReadContents, &tenant);
+        // Of customers who see more than their own uploads, the page keeps the names that it knows.
+        let hides_contents = whole_tenant && !reads_all;
+        (tenant.as_str().to_owned(), whole_tenant, hides_contents)
     };
     let secret = format!("{:016x}{:016x}", ports.random(), ports.random());
     let expires_at = Timestamp(ports.now().0 + TICKET_LIFETIME_MS);
     let ticket = Ticket {
         subscription,
-        uploader: principal.only_uploads_of().map(str::to_owned),
+        uploader: (!whole_tenant).then(|| principal.actor.clone()),
+        hides_contents,
         actor: principal.actor.clone(),
         expires_at,
         token_expires_at: principal.expires_at,

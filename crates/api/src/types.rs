@@ -4,6 +4,7 @@
 //!
 //! All times are milliseconds since 1970 UTC. A request with an unknown field is refused.
 
+mod data_export;
 mod digest;
 mod event;
 mod job;
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use jobs::view::JobView;
 use serde::{Deserialize, Serialize};
 
+pub use data_export::{DataExportPage, DataRecord, Mention, StoredDigestSettings};
 pub use digest::{DigestChange, DigestQuery, DigestView, TenantDigestChange, TenantDigestView};
 pub use event::{EventPage, EventQuery, EventView};
 pub use job::{
@@ -35,9 +37,9 @@ pub use plan::{
 };
 pub use receipt::{Receipt, ReceiptFile, ReceiptKey, ReceiptKeys, ReceiptView};
 pub use support::{
-    AuditAction, AuditEntry, AuditPage, BatchQuery, BatchView, JobSummary, NewTenant, NewTicket,
-    PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery, TenantList,
-    TenantView, TicketView,
+    AuditAction, AuditEntry, AuditPage, AuditQuery, BatchQuery, BatchView, JobSummary, NewTenant,
+    NewTicket, PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery,
+    TenantList, TenantView, TicketView,
 };
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,
@@ -102,8 +104,16 @@ pub struct CallerView {
     /// What the caller may do; several roles add up.
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::Role>"))]
     pub roles: Vec<String>,
-    /// The caller's tenants. Support has access to all tenants without being listed here.
+    /// What the roles allow (docs/api.md, "Roles"). The service checks each request; with these a client offers only what may
+    /// be done.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::Permission>"))]
+    #[serde(default)]
+    pub permissions: Vec<String>,
+    /// The caller's tenants.
     pub tenants: Vec<String>,
+    /// The caller sees the jobs of all tenants without their being listed here.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_tenants: bool,
     /// When the sign-in expires.
     pub expires_at: u64,
     /// The pipelines that take uploads.
@@ -129,6 +139,9 @@ pub struct PipelineView {
     pub slo_seconds: u32,
     /// Typical time of one run on the endpoint, in seconds.
     pub typical_run_seconds: u32,
+    /// Customers and reviewers may delete the data of their documents; otherwise support does it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub customers_may_delete: bool,
 }
 
 /// Why a request was refused: problem details (RFC 9457), `application/problem+json`.

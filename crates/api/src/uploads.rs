@@ -2,7 +2,7 @@
 //!
 //! An [`UploadSession`] records who uploads what, before any request is signed.
 
-use super::{ApiError, Principal, tenants};
+use super::{ApiError, Permission, Principal, tenants};
 use crate::ports::{JobList, ObjectTransfers, UploadConstraints};
 use crate::types::{NewUpload, UploadView};
 use jobs::file_name::clean;
@@ -91,7 +91,9 @@ where
         ))
     })?;
     let labels = validation::check(upload, pipeline)?;
-    let tenant: Tenant = principal.tenant(upload.tenant.as_deref())?;
+    let permission = Permission::UploadDocuments;
+    principal.must(permission)?;
+    let tenant: Tenant = principal.tenant(permission, upload.tenant.as_deref())?;
     tenants::must_be_created(ports, principal, &tenant).await?;
     let content = identical::content_of(&tenant, upload)?;
     let now = ports.now();
@@ -244,7 +246,8 @@ async fn own_session<P: KeyValueStore + Clock>(
     };
     let id: JobId = id.parse().map_err(|_| not_found())?;
     let session = find(ports, id).await?.ok_or_else(not_found)?;
-    let has_access = principal.tenant(Some(&session.tenant)).is_ok();
+    let permission = Permission::UploadDocuments;
+    let has_access = principal.tenant(permission, Some(&session.tenant)).is_ok();
     if session.uploaded_by != principal.actor || !has_access {
         return Err(not_found());
     }

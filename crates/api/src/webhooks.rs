@@ -23,6 +23,7 @@ use crate::feed::EventType;
 
 pub use commands::{change, create, delete, redeliver, rotate_secret, send_test};
 pub use deliver::{DeliveryReport, DeliveryTimes, deliver};
+pub(crate) use endpoint::of_tenant;
 pub use endpoint::{deliveries, list, notify, show};
 pub use instruction::Instruction;
 pub use state::{DeliveryState, Lease, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};

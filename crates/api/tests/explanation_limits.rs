@@ -77,13 +77,13 @@ fn snapshot_contains_as_many_jobs_as_fit_into_one_frame() {
         let mut job = in_state("Ready");
         job.input.name = Some("n".repeat(length));
         let one_more = serde_json::to_vec(&JobView::from(&job)).unwrap().len() + 1;
-        let snapshot = PushMessage::snapshot(&vec![job; 200], false, None);
+        let snapshot = PushMessage::snapshot(&vec![job; 200], true, false, None);
         assert!(matches!(snapshot, PushMessage::Snapshot { more: true, .. }));
         let bytes = snapshot.to_json().len();
         // "true" is a byte shorter than the "false" that the limit assumes.
         let fits = MAX_PUSH_BYTES - one_more..MAX_PUSH_BYTES;
         assert!(fits.contains(&bytes), "{bytes} with names of {length}");
     }
-    let few = PushMessage::snapshot(&vec![in_state("Ready"); 50], false, None);
+    let few = PushMessage::snapshot(&vec![in_state("Ready"); 50], true, false, None);
     assert!(matches!(few, PushMessage::Snapshot { jobs, more: false, .. } if jobs.len() == 50));
 }

@@ -27,7 +27,7 @@ pub struct TestUser {
 /// The password of all users. It only works on stacks that listen on 127.0.0.1.
 pub const TEST_PASSWORD: &str = "docket-on-this-machine";
 
-pub const TEST_USERS: [TestUser; 4] = [
+pub const TEST_USERS: [TestUser; 6] = [
     TestUser {
         email: "customer@acme.example",
         groups: &["customer", "tenant:acme"],
@@ -43,6 +43,14 @@ pub const TEST_USERS: [TestUser; 4] = [
     TestUser {
         email: "reviewer@globex.example",
         groups: &["reviewer", "tenant:globex"],
+    },
+    TestUser {
+        email: "operator@docket.example",
+        groups: &["operator"],
+    },
+    TestUser {
+        email: "auditor@acme.example",
+        groups: &["auditor", "tenant:acme"],
     },
 ];
 
@@ -170,8 +178,9 @@ mod tests {
                 .iter()
                 .partition(|group| group.starts_with("tenant:"));
             assert!(role.len() == 1 && roles.contains(&role[0]), "{user:?}");
-            // Support works with all tenants and belongs to none.
-            assert_eq!(tenants.len(), usize::from(role[0] != "support"), "{user:?}");
+            // They work with all tenants and belong to none.
+            let is_of_all = ["support", "operator"].contains(&role[0]);
+            assert_eq!(tenants.len(), usize::from(!is_of_all), "{user:?}");
         }
         for role in roles {
             assert!(

@@ -147,6 +147,13 @@ pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
     printer.field("service", context.client.address())?;
     printer.field("roles", &comma_list(&me.roles))?;
     printer.field("tenants", &tenants(&me))?;
+    let may = |name: &str| me.permissions.iter().any(|one| one == name);
+    if may("see-jobs") && !may("read-contents") {
+        printer.field(
+            "contents",
+            "hidden: your roles show no names, documents and results",
+        )?;
+    }
     printer.field("expires", &Printer::time_and_age(me.expires_at))?;
     for pipeline in &me.pipelines {
         printer.field(
@@ -174,8 +181,13 @@ pub(crate) fn identity(me: &CallerView) -> String {
     ))
 }
 
+/// A service of an earlier release does not say it, and has this role alone for it.
+pub(crate) fn sees_all_tenants(me: &CallerView) -> bool {
+    me.all_tenants || me.roles.iter().any(|role| role == "support")
+}
+
 fn tenants(me: &CallerView) -> String {
-    if me.roles.iter().any(|role| role == "support") {
+    if sees_all_tenants(me) {
         return "all tenants".to_owned();
     }
     comma_list(&me.tenants)

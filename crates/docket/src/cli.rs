@@ -101,11 +101,11 @@ pub(crate) enum Command {
     RetryPlan(RetryPlanCommand),
     /// Show what is paused, and until when
     Pauses,
-    /// Pause a pipeline, a tenant or both: their jobs wait, and can be cancelled before anything runs (support only)
+    /// Pause a pipeline, a tenant or both: their jobs wait, and can be cancelled before anything runs (support, operators)
     ///
     /// What the endpoint already has continues. The pause ends by itself.
     Pause(PauseArgs),
-    /// End a pause before its time (support only)
+    /// End a pause before its time (support, operators)
     Resume(ResumeArgs),
     /// Inspect, redrive or discard messages that could not be processed
     #[command(subcommand)]
@@ -114,7 +114,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Tenants(TenantsCommand),
     /// Show who did what, and why
-    Audit(PagingArgs),
+    Audit(AuditArgs),
+    /// Print everything that is stored about you, one JSON object a line: your uploads, what names you, your settings, your part
+    /// of the audit log
+    MyData,
     /// Count open, stalled and failed jobs
     Summary {
         /// Count only this tenant's jobs
@@ -123,11 +126,11 @@ pub(crate) enum Command {
     },
     /// Say what tenants have used in a month: documents, bytes, the time of runs, and the cost
     ///
-    /// Needs the role reviewer or support. For support, without --tenant, also the instances with their starts and idle time.
+    /// Needs the permission read-usage (docs/api.md). For those who see all tenants, without --tenant, also the instances with their starts and idle time.
     Usage(UsageArgs),
     /// List a tenant's events in the order in which they were recorded
     ///
-    /// Needs the role reviewer or support. With --verify the hashes of the events are computed: they fit only if none is
+    /// Needs the permission read-events (docs/api.md). With --verify the hashes of the events are computed: they fit only if none is
     /// missing or changed.
     Events(EventsArgs),
     /// Send a tenant's events to a program
@@ -141,7 +144,7 @@ pub(crate) enum Command {
     /// With --json, a line about a job as it was found when the connection opened, or when a change was missed, has
     /// `"snapshot": true`.
     Watch {
-        /// Tenant to watch; required if you have several [default for support: all tenants]
+        /// Tenant to watch; required if you have several [default for those who see all tenants: all]
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -149,7 +152,7 @@ pub(crate) enum Command {
     ///
     /// Each check prints ok, warn or fail, and how to fix it. The last check creates an upload and deletes it again.
     Doctor {
-        /// Tenant to test an upload for [default: your first one; required for support]
+        /// Tenant to test an upload for [default: your first one; required if you see all tenants]
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -304,11 +307,41 @@ pub(crate) struct PagingArgs {
     pub(crate) cursor: Option<String>,
 }
 
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct AuditArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<AuditCommand>,
+    #[command(flatten)]
+    pub(crate) paging: PagingArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print the whole log, one JSON object a line, newest first; the export itself is an entry of the log
+    ///
+    /// If it is interrupted, it prints the cursor with which it goes on.
+    Export(AuditExportArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditExportArgs {
+    /// Only entries since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC) [default: all that are kept]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<u64>,
+    /// Only entries before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<u64>,
+    /// Go on after an interrupted export, which printed this cursor; with the same times, as milliseconds
+    #[arg(long)]
+    pub(crate) cursor: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhooksCommand {
     /// List a tenant's webhooks
     List {
-        /// Tenant; required for support, and if you have several
+        /// Tenant; required if you see all tenants or have several
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -322,7 +355,7 @@ pub(crate) enum WebhooksCommand {
         /// Also send the file's name and the model's words about a failure
         #[arg(long)]
         include_details: bool,
-        /// Tenant; required for support, and if you have several
+        /// Tenant; required if you see all tenants or have several
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -370,7 +403,7 @@ pub(crate) enum WebhooksCommand {
 pub(crate) enum DigestsCommand {
     /// Show your settings
     Show {
-        /// Tenant; required for support, and if you have several
+        /// Tenant; required if you see all tenants or have several
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -388,13 +421,13 @@ pub(crate) enum DigestsCommand {
         /// Whether to report documents that failed
         #[arg(long)]
         failed: Option<bool>,
-        /// Tenant; required for support, and if you have several
+        /// Tenant; required if you see all tenants or have several
         #[arg(long)]
         tenant: Option<String>,
     },
     /// Get no more e-mail digests
     Off {
-        /// Tenant; required for support, and if you have several
+        /// Tenant; required if you see all tenants or have several
         #[arg(long)]
         tenant: Option<String>,
     },
@@ -431,7 +464,7 @@ pub(crate) struct EventsArgs {
     /// Print only events that are not in this file: lines with their ids, or JSON lines with `id` or `event_id`
     #[arg(long, value_name = "FILE")]
     pub(crate) received: Option<PathBuf>,
-    /// Tenant; required for support, and if you have several
+    /// Tenant; required if you see all tenants or have several
     #[arg(long)]
     pub(crate) tenant: Option<String>,
 }
@@ -533,16 +566,16 @@ pub(crate) enum JobsCommand {
     Retry {
         #[command(flatten)]
         args: JobCommandArgs,
-        /// Retry even if the same input failed in the same way several times (support only)
+        /// Retry even if the same input failed in the same way several times (support, operators)
         #[arg(long)]
         force: bool,
     },
-    /// Run ready jobs again with the model that their endpoint serves now; their results stay (support only)
+    /// Run ready jobs again with the model that their endpoint serves now; their results stay (support, operators)
     RunAgain {
         #[command(flatten)]
         args: JobCommandArgs,
     },
-    /// Let queued jobs start before all others of their pipeline (support only)
+    /// Let queued jobs start before all others of their pipeline (support, operators)
     Urgent {
         #[command(flatten)]
         args: JobCommandArgs,
@@ -552,7 +585,10 @@ pub(crate) enum JobsCommand {
         #[command(flatten)]
         args: JobCommandArgs,
     },
-    /// Delete a job's document and result permanently (support only)
+    /// Delete a job's document and result permanently
+    ///
+    /// Support may always do it; customers their own uploads and reviewers those of their tenant, if the pipeline has
+    /// `customers_may_delete`.
     DeleteData {
         /// Id of the job, or its first 8 characters
         #[arg(value_parser = job_id)]
@@ -583,7 +619,7 @@ pub(crate) struct JobCommandArgs {
 pub(crate) struct BatchArgs {
     /// The batch, as it was named at the upload
     pub(crate) name: String,
-    /// The tenant of the batch; required for support
+    /// The tenant of the batch; required if you see all tenants
     #[arg(long)]
     pub(crate) tenant: Option<String>,
     /// Retry the failed jobs of the batch, for this reason
@@ -608,10 +644,10 @@ pub(crate) struct JobListArgs {
     /// Only jobs since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<u64>,
-    /// Only jobs with this reference; support must name the tenant
+    /// Only jobs with this reference; those who see all tenants must name one
     #[arg(long, value_parser = label)]
     pub(crate) reference: Option<String>,
-    /// Only jobs of this batch; support must name the tenant
+    /// Only jobs of this batch; those who see all tenants must name one
     #[arg(long, value_parser = label)]
     pub(crate) batch: Option<String>,
     /// Only files whose name starts with this, in upper or lower case

@@ -87,7 +87,7 @@ async fn fetch(names: Names) -> Result<Vec<String>> {
     let me: CallerView = context.client.get("/me").await?;
     Ok(match names {
         Names::Pipelines => me.pipelines.into_iter().map(|one| one.name).collect(),
-        Names::Tenants if me.roles.iter().any(|role| role == "support") => {
+        Names::Tenants if me.permissions.iter().any(|one| one == "read-tenants") => {
             let known: TenantList = context.client.get("/tenants").await?;
             known.tenants.into_iter().map(|one| one.name).collect()
         }

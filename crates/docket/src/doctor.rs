@@ -9,8 +9,8 @@ use http::{Method, Request};
 use serde::Serialize;
 
 use crate::CommandContext;
-use crate::account::identity;
-use crate::client::{Idempotency, unreachable_error};
+use crate::account::{identity, sees_all_tenants};
+use crate::client::{Idempotency, path_segment, unreachable_error};
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{RESPONSE_TIMEOUT, full_body};
@@ -279,7 +279,6 @@ impl Doctor<'_> {
 
     fn roles(&mut self, me: &CallerView) -> Result<()> {
         let hint = "ask the administrator of the user pool";
-        let support = me.roles.iter().any(|role| role == "support");
         if me.roles.is_empty() {
             let error = CliError::new(
                 Exit::Denied,
@@ -288,7 +287,7 @@ impl Doctor<'_> {
             );
             return self.fail("roles", error.with_hint(hint));
         }
-        if me.tenants.is_empty() && !support {
+        if me.tenants.is_empty() && !sees_all_tenants(me) {
             let error = CliError::new(
                 Exit::Denied,
                 "no-tenant",

@@ -44,6 +44,7 @@ mod loopback;
 mod machine;
 mod marks;
 mod model_check;
+mod my_data;
 mod oauth;
 mod open;
 mod paging;
@@ -228,6 +229,7 @@ async fn run(command: Command, context: &CommandContext) -> Result<Exit> {
         Command::Tenants(command) => tenants::run(context, command).await,
         Command::ReceiptKeys => receipts::keys(context).await,
         Command::Audit(args) => audit::run(context, args).await,
+        Command::MyData => my_data::run(context).await,
         Command::Summary { tenant } => summary::run(context, tenant).await,
         Command::Usage(args) => usage::run(context, args).await,
         Command::Watch { tenant } => watch::run(context, tenant).await,

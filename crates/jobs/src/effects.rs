@@ -1,6 +1,7 @@
 //! Runs the side effects of saved states for a whole batch of messages. Retry messages and events go first: if one fails,
 //! its message must be redelivered. Pushes go last, since a push is only a hint.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -182,8 +183,38 @@ async fn publish_events<P: EventBus>(ports: &P, pending: &[PendingEffects]) -> V
     failed.iter().filter_map(message).collect()
 }
 
-/// A job and the push message about it.
-type JobAndMessage<'a> = (&'a Job, Vec<u8>);
+/// A job and the push messages about it.
+struct Frames<'a> {
+    job: &'a Job,
+    full: OnceCell<Vec<u8>>,
+    without_contents: OnceCell<Vec<u8>>,
+}
+
+impl<'a> Frames<'a> {
+    const fn new(job: &'a Job) -> Self {
+        Self {
+            job,
+            full: OnceCell::new(),
+            without_contents: OnceCell::new(),
+        }
+    }
+
+    fn for_connection(&self, connection: &Connection) -> &[u8] {
+        let with_contents = !connection.hides_contents;
+        let frame = if with_contents {
+            &self.full
+        } else {
+            &self.without_contents
+        };
+        frame.get_or_init(|| {
+            let message = PushMessage::JobChanged {
+                job: Box::new(JobView::for_reader(self.job, with_contents)),
+                trace_id: Some(self.job.trace().to_string()),
+            };
+            message.to_json()
+        })
+    }
+}
 
 async fn push<P: Connections + Pusher + Clock>(
     ports: &P,
@@ -191,31 +222,25 @@ async fn push<P: Connections + Pusher + Clock>(
     until: Timestamp,
     report: &mut EffectsReport,
 ) {
-    let mut by_tenant: BTreeMap<&Tenant, Vec<JobAndMessage<'_>>> = BTreeMap::new();
+    let mut by_tenant: BTreeMap<&Tenant, Vec<Frames<'_>>> = BTreeMap::new();
     for pending in newest_versions(with_effect(pending, Effect::PushUpdate)) {
-        let frame = PushMessage::JobChanged {
-            job: Box::new(JobView::from(&pending.job)),
-            trace_id: Some(pending.job.trace().to_string()),
-        };
-        by_tenant
-            .entry(&pending.job.tenant)
-            .or_default()
-            .push((&pending.job, frame.to_json()));
+        let frames = by_tenant.entry(&pending.job.tenant).or_default();
+        frames.push(Frames::new(&pending.job));
     }
     if by_tenant.is_empty() {
         return;
     }
     let until = until.min(ports.now().plus(MAX_PUSH_TIME));
     let everyone = connected(ports, ALL_TENANTS, until).await;
-    let mut posts: Vec<(Connection, &JobAndMessage<'_>)> = Vec::new();
+    let mut posts: Vec<(Connection, &Frames<'_>)> = Vec::new();
     for (tenant, frames) in &by_tenant {
         let own = connected(ports, tenant.as_str(), until).await;
         let everyone = everyone.iter().filter(|_| !tenant.is_probe());
         for connection in own.iter().chain(everyone) {
             let shown = frames
                 .iter()
-                .filter(|(job, _)| connection.shows(job.input.uploaded_by.as_deref()));
-            posts.extend(shown.map(|frame| (connection.clone(), frame)));
+                .filter(|frames| connection.shows(frames.job.input.uploaded_by.as_deref()));
+            posts.extend(shown.map(|frames| (connection.clone(), frames)));
         }
     }
     let total = posts.len();
@@ -232,15 +257,16 @@ async fn push<P: Connections + Pusher + Clock>(
         posts.truncate(MAX_PUSHES);
     }
     let reached: Vec<JobId> = stream::iter(posts)
-        .map(async |(connection, (job, frame))| {
-            let reached = post(ports, &connection, job, frame, until).await;
-            reached.then_some(job.id)
+        .map(async |(connection, frames)| {
+            let frame = frames.for_connection(&connection);
+            let reached = post(ports, &connection, frames.job, frame, until).await;
+            reached.then_some(frames.job.id)
         })
         .buffer_unordered(CONCURRENT_PUSHES)
         .filter_map(std::future::ready)
         .collect()
         .await;
-    for (job, _) in by_tenant.values().flatten() {
+    for Frames { job, .. } in by_tenant.values().flatten() {
         let pages = reached.iter().filter(|id| **id == job.id).count();
         info!(job.id = %job.id, trace.id = %job.trace(), job.status = job.state.name(), pages, "change pushed");
     }

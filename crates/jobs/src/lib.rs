@@ -38,6 +38,7 @@ mod characters;
 pub mod classify;
 pub mod commands;
 pub mod container_error;
+pub mod contents;
 pub mod decision;
 pub mod effects;
 pub mod erase_objects;

@@ -84,6 +84,9 @@ pub struct Pipeline {
     /// The lane of documents whose uploader names none.
     #[serde(default)]
     pub lane: Lane,
+    /// Customers may delete the data of their uploads, and reviewers that of their tenant's, without support.
+    #[serde(default)]
+    pub customers_may_delete: bool,
     /// Accepts no uploads; open jobs still end.
     #[serde(default)]
     pub retired: bool,

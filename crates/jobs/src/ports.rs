@@ -285,6 +285,8 @@ pub struct Connection {
     pub subscription: String,
     /// Limits it to jobs that this user uploaded or whose uploader is unknown.
     pub uploader: Option<String>,
+    /// It shows jobs without contents ([`crate::contents`]).
+    pub hides_contents: bool,
     /// API Gateway's connection id.
     pub connection_id: String,
     /// When it was last registered.
@@ -336,6 +338,8 @@ pub struct Ticket {
     pub subscription: String,
     /// Limits the connection to jobs that this user uploaded or whose uploader is unknown.
     pub uploader: Option<String>,
+    /// The connection shows jobs without contents.
+    pub hides_contents: bool,
     /// Who requested it.
     pub actor: String,
     pub expires_at: Timestamp,

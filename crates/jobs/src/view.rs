@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contents::shown;
 use crate::job::Job;
 use crate::labels::Tags;
 use crate::lane::Lane;
@@ -73,6 +74,10 @@ pub struct JobView {
     /// The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,
+    /// The reader's role shows jobs without contents: `name` is a placeholder, and the reference, the batch, the tags, the note, the
+    /// counts of findings and the model's words are left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub contents_hidden: bool,
     /// Who uploaded the document, if it was uploaded through the API. Not in events for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uploaded_by: Option<String>,
@@ -175,6 +180,14 @@ impl From<&Failure> for FailureView {
 const MAX_NAME: usize = 200;
 
 impl JobView {
+    /// The view for someone who may read the job's contents, or who may not.
+    pub fn for_reader(job: &Job, with_contents: bool) -> Self {
+        Self {
+            contents_hidden: !with_contents,
+            ..Self::from(&*shown(job, with_contents))
+        }
+    }
+
     /// The view in events for programs: without what is only for the people who work on the contract.
     pub fn of_event(job: &Job) -> Self {
         Self {
@@ -224,6 +237,7 @@ impl From<&Job> for JobView {
                 .attempt(job.state.attempt())
                 .and_then(|record| record.model.as_ref())
                 .map(ModelView::from),
+            contents_hidden: false,
             uploaded_by: job.input.uploaded_by.clone(),
             marks: job.marks.clone(),
             ready_by: None,
@@ -289,7 +303,7 @@ impl PushMessage {
     }
 
     /// A snapshot with as many of `jobs` as fit into one push message.
-    pub fn snapshot(jobs: &[Job], more: bool, mark: Option<String>) -> Self {
+    pub fn snapshot(jobs: &[Job], with_contents: bool, more: bool, mark: Option<String>) -> Self {
         let mut room = MAX_PUSH_BYTES
             - r#"{"type":"snapshot","jobs":[],"more":false}"#.len()
             - mark
@@ -297,7 +311,7 @@ impl PushMessage {
                 .map_or(0, |mark| r#","mark":"""#.len() + mark.len());
         let mut views = Vec::new();
         for job in jobs {
-            let view = JobView::from(job);
+            let view = JobView::for_reader(job, with_contents);
             let size = serde_json::to_vec(&view).map_or(usize::MAX, |json| json.len() + 1);
             if size > room {
                 return Self::Snapshot {

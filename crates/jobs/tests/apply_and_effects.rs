@@ -184,6 +184,7 @@ fn frames_that_did_not_arrive_are_counted_as_dropped() {
     for id in ["here", "gone", "gone too"] {
         memory.state().connections.push(Connection {
             uploader: None,
+            hides_contents: false,
             subscription: "acme".to_owned(),
             connection_id: id.to_owned(),
             registered_at: NOW,

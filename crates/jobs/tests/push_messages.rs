@@ -16,7 +16,7 @@ fn snapshot_has_as_many_jobs_as_fit_and_says_whether_there_are_more() {
         // Names of many lengths, so that some fill the message to the last byte.
         for length in 0..150 {
             let all = jobs(200, &format!("inbound/acme/{}.pdf", "x".repeat(length)));
-            let message = PushMessage::snapshot(&all, false, mark.clone());
+            let message = PushMessage::snapshot(&all, true, false, mark.clone());
             let bytes = message.to_json().len();
             assert!(bytes <= MAX_PUSH_BYTES, "{length} {bytes}");
             let PushMessage::Snapshot {
@@ -31,6 +31,6 @@ fn snapshot_has_as_many_jobs_as_fit_and_says_whether_there_are_more() {
             assert!(bytes + next + 2 > MAX_PUSH_BYTES, "{length} {bytes} {next}");
         }
     }
-    let few = PushMessage::snapshot(&jobs(2, "inbound/acme/a.pdf"), false, None);
+    let few = PushMessage::snapshot(&jobs(2, "inbound/acme/a.pdf"), true, false, None);
     assert!(matches!(few, PushMessage::Snapshot { jobs, more: false, .. } if jobs.len() == 2));
 }

@@ -66,6 +66,8 @@ fn counted(day: &Day, pipeline: &str) -> UsageView {
     let support = Principal {
         actor: "sam@docket.example".to_owned(),
         roles: [Role::Support].into(),
+        audits_all_tenants: false,
+        program: api::ClientProgram::Unknown,
         tenants: [].into(),
         expires_at: Timestamp(u64::MAX),
     };

@@ -225,6 +225,7 @@ impl Pages {
         }
         let issued = Ticket {
             uploader: None,
+            hides_contents: false,
             subscription: page.subscription.clone(),
             actor: "reviewer".to_owned(),
             expires_at: Timestamp(now + MINUTE),

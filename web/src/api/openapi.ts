@@ -9,8 +9,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists the audit log, newest first.
-         * @description Access: support.
+         * Lists the audit log, newest first: all of it for callers who see all tenants, else the entries of the caller's tenants.
+         * @description Access: support, operator, auditor.
          */
         get: operations["ListAudit"];
         put?: never;
@@ -30,7 +30,7 @@ export interface paths {
         };
         /**
          * Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.
-         * @description Access: any role.
+         * @description Access: customer, reviewer, support.
          */
         get: operations["GetBatch"];
         put?: never;
@@ -70,7 +70,7 @@ export interface paths {
         };
         /**
          * Lists a tenant's events in the order in which they were recorded, with the hashes that prove that none is missing.
-         * @description Access: reviewer, support.
+         * @description Access: reviewer, support, operator, auditor.
          */
         get: operations["ListEvents"];
         put?: never;
@@ -110,7 +110,7 @@ export interface paths {
         };
         /**
          * Returns a job with its attempts and an explanation. Also works while the file is not uploaded yet.
-         * @description Access: any role that can see the job.
+         * @description Access: any role.
          */
         get: operations["GetJob"];
         put?: never;
@@ -132,7 +132,7 @@ export interface paths {
         put?: never;
         /**
          * Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.
-         * @description Access: any role that can see the job.
+         * @description Access: customer, reviewer, support, operator.
          */
         post: operations["CancelJob"];
         delete?: never;
@@ -151,8 +151,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Permanently deletes the uploaded file, its copies and its results. The job's row stays.
-         * @description Access: support.
+         * Permanently deletes the uploaded file, its copies and its results. The job's row stays. Customers and reviewers may do it if the pipeline has `customers_may_delete`; `may_delete` of the job says so.
+         * @description Access: customer, reviewer, support.
          */
         post: operations["DeleteJobData"];
         delete?: never;
@@ -170,7 +170,7 @@ export interface paths {
         };
         /**
          * Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.
-         * @description Access: any role that can see the job.
+         * @description Access: customer, reviewer, support.
          */
         get: operations["GetDocument"];
         put?: never;
@@ -192,7 +192,7 @@ export interface paths {
         put?: never;
         /**
          * Marks a contract as reviewed, assigns it, writes its note, or says that the caller has opened it. Other marks stay. Pages that show it get a push. Refused as `refused` if there is no result or its data was deleted.
-         * @description Access: any role that can see the job.
+         * @description Access: customer, reviewer, support.
          */
         post: operations["MarkJob"];
         delete?: never;
@@ -210,7 +210,7 @@ export interface paths {
         };
         /**
          * Returns a signed receipt for a result: which document, which model, when, and the hashes of both files. Refused as `not-ready` and `gone` like the result.
-         * @description Access: any role that can see the job.
+         * @description Access: customer, reviewer, support, auditor.
          */
         get: operations["GetReceipt"];
         put?: never;
@@ -230,7 +230,7 @@ export interface paths {
         };
         /**
          * Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.
-         * @description Access: any role that can see the job.
+         * @description Access: customer, reviewer, support.
          */
         get: operations["GetResult"];
         put?: never;
@@ -252,7 +252,7 @@ export interface paths {
         put?: never;
         /**
          * Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.
-         * @description Access: any role that can see the job.
+         * @description Access: customer, reviewer, support, operator.
          */
         post: operations["RetryJob"];
         delete?: never;
@@ -272,7 +272,7 @@ export interface paths {
         put?: never;
         /**
          * Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["RunJobAgain"];
         delete?: never;
@@ -292,7 +292,7 @@ export interface paths {
         put?: never;
         /**
          * Lets a queued job start before all others of its pipeline. At most 20 jobs of a pipeline are urgent at a time. Refused as `changed` or `refused`.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["MakeJobUrgent"];
         delete?: never;
@@ -321,6 +321,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/data": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Exports what is stored about the caller: jobs of its uploads, jobs that name it, its webhooks and digests, and its part of the audit log.
+         * @description Access: any role.
+         */
+        get: operations["GetMyData"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/me/digests": {
         parameters: {
             query?: never;
@@ -330,13 +350,13 @@ export interface paths {
         };
         /**
          * Returns the caller's settings for e-mail digests of a tenant, and whether there are any.
-         * @description Access: any role.
+         * @description Access: customer, reviewer, support.
          */
         get: operations["GetMyDigests"];
         put?: never;
         /**
          * Switches the caller's e-mail digests on or off, or changes them. They are sent to the verified address of the caller's account. Refused as `refused` if this deployment sends no e-mail or the address is not verified.
-         * @description Access: any role.
+         * @description Access: customer, reviewer, support.
          */
         post: operations["ChangeMyDigests"];
         delete?: never;
@@ -360,7 +380,7 @@ export interface paths {
         put?: never;
         /**
          * Pauses a pipeline, a tenant, or a tenant in a pipeline: their jobs wait, and nothing of them is sent to the endpoint. Replaces an earlier pause of the same.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["CreatePause"];
         delete?: never;
@@ -380,7 +400,7 @@ export interface paths {
         put?: never;
         /**
          * Ends a pause. Jobs that no other pause holds are released, oldest first.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["ResumePause"];
         delete?: never;
@@ -398,7 +418,7 @@ export interface paths {
         };
         /**
          * Lists the messages in quarantine, by queue.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         get: operations["ListQuarantine"];
         put?: never;
@@ -417,8 +437,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns a message in quarantine with its body.
-         * @description Access: support.
+         * Returns a message in quarantine, with its body for support.
+         * @description Access: support, operator.
          */
         get: operations["GetQuarantineEntry"];
         put?: never;
@@ -440,7 +460,7 @@ export interface paths {
         put?: never;
         /**
          * Deletes a message from quarantine. The audit log keeps its cause and its size.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["DiscardQuarantineEntry"];
         delete?: never;
@@ -460,7 +480,7 @@ export interface paths {
         put?: never;
         /**
          * Sends a message to its queue again. If it fails again, it is quarantined again.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["RedriveQuarantineEntry"];
         delete?: never;
@@ -498,13 +518,13 @@ export interface paths {
         };
         /**
          * Lists the newest 50 retry plans.
-         * @description Access: support.
+         * @description Access: support, operator, auditor.
          */
         get: operations["ListRetryPlans"];
         put?: never;
         /**
          * Selects failed jobs to retry together, or ready jobs to run again (`run_again`), or open jobs to cancel (`cancel`). Returns counts and an estimate, and changes no job. To cancel, the filter must not be empty.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["CreateRetryPlan"];
         delete?: never;
@@ -522,7 +542,7 @@ export interface paths {
         };
         /**
          * Returns a retry plan with the progress of its jobs.
-         * @description Access: support.
+         * @description Access: support, operator, auditor.
          */
         get: operations["GetRetryPlan"];
         put?: never;
@@ -544,7 +564,7 @@ export interface paths {
         put?: never;
         /**
          * Starts to release the jobs of a retry plan at its rate. Has no effect on a plan that is already applied.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["ApplyRetryPlan"];
         delete?: never;
@@ -562,7 +582,7 @@ export interface paths {
         };
         /**
          * Lists the jobs of a retry plan, each with what became of it.
-         * @description Access: support.
+         * @description Access: support, operator, auditor.
          */
         get: operations["ListRetryPlanJobs"];
         put?: never;
@@ -584,7 +604,7 @@ export interface paths {
         put?: never;
         /**
          * Stops a retry plan: no more of its jobs are started or cancelled, also those whose command is on its way. What has started continues.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["StopRetryPlan"];
         delete?: never;
@@ -622,13 +642,13 @@ export interface paths {
         };
         /**
          * Lists the known tenants: those that support created, and those under whose prefix S3 has objects.
-         * @description Access: support.
+         * @description Access: support, operator, auditor.
          */
         get: operations["ListTenants"];
         put?: never;
         /**
          * Creates a tenant, so that documents can be uploaded to it. Has no effect on a tenant that was created before.
-         * @description Access: support.
+         * @description Access: support, operator.
          */
         post: operations["CreateTenant"];
         delete?: never;
@@ -692,7 +712,7 @@ export interface paths {
         put?: never;
         /**
          * Creates an upload session. Returns the job's id and the signed request that uploads the file. Files above 100 MB are uploaded in parts.
-         * @description Access: any role.
+         * @description Access: customer, reviewer, support.
          */
         post: operations["CreateUpload"];
         delete?: never;
@@ -709,15 +729,15 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns how to continue an upload: the uploaded parts, or a newly signed request.
-         * @description Access: the uploader.
+         * Returns how to continue an upload: the uploaded parts, or a newly signed request. Like all requests about an upload, only for its uploader.
+         * @description Access: customer, reviewer, support.
          */
         get: operations["GetUpload"];
         put?: never;
         post?: never;
         /**
          * Aborts an upload.
-         * @description Access: the uploader.
+         * @description Access: customer, reviewer, support.
          */
         delete: operations["AbortUpload"];
         options?: never;
@@ -736,7 +756,7 @@ export interface paths {
         put?: never;
         /**
          * Creates the object from its parts. Refused as `parts-missing` if parts are not uploaded yet.
-         * @description Access: the uploader.
+         * @description Access: customer, reviewer, support.
          */
         post: operations["CompleteUpload"];
         delete?: never;
@@ -756,7 +776,7 @@ export interface paths {
         put?: never;
         /**
          * Signs the upload of parts.
-         * @description Access: the uploader.
+         * @description Access: customer, reviewer, support.
          */
         post: operations["SignUploadParts"];
         delete?: never;
@@ -773,8 +793,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Returns what a tenant has used in a month: documents, bytes, runs and their time. Support gets all tenants, and the time of instances.
-         * @description Access: reviewer, support.
+         * Returns what a tenant has used in a month: documents, bytes, runs and their time. A caller who reads all tenants gets them, and the time of instances. The sums of batches are for those who may read contents.
+         * @description Access: reviewer, support, operator, auditor.
          */
         get: operations["GetUsage"];
         put?: never;
@@ -794,7 +814,7 @@ export interface paths {
         };
         /**
          * Lists a tenant's webhooks.
-         * @description Access: reviewer, support.
+         * @description Access: reviewer, support, operator, auditor.
          */
         get: operations["ListWebhooks"];
         put?: never;
@@ -818,7 +838,7 @@ export interface paths {
         };
         /**
          * Returns a webhook, and how far delivery has come.
-         * @description Access: reviewer, support.
+         * @description Access: reviewer, support, operator, auditor.
          */
         get: operations["GetWebhook"];
         put?: never;
@@ -868,7 +888,7 @@ export interface paths {
         put?: never;
         /**
          * Sends one event, or all from a time on, again.
-         * @description Access: reviewer, support.
+         * @description Access: reviewer, support, operator.
          */
         post: operations["RedeliverEvents"];
         delete?: never;
@@ -908,7 +928,7 @@ export interface paths {
         put?: never;
         /**
          * Sends a test event, once. Its outcome is in the list of deliveries.
-         * @description Access: reviewer, support.
+         * @description Access: reviewer, support, operator.
          */
         post: operations["SendTestEvent"];
         delete?: never;
@@ -973,7 +993,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests";
+        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests" | "download-document" | "download-result" | "export-data" | "export-audit" | "sign-in";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -986,19 +1006,44 @@ export interface components {
             at: number;
             /** @description The outcome. Absent if it could not be recorded. */
             detail?: string;
-            /** @description The actor's reason; empty for changes of webhooks, which need none. Plain text. Escape it before you show it as HTML. */
+            /** @description From which program the request came, as it says. Absent in entries of earlier releases. */
+            program?: components["schemas"]["ClientProgram"];
+            /** @description The actor's reason; empty for sign-ins, downloads, exports and changes of webhooks, which need none. Plain text. Escape it before you show it as HTML. */
             reason: string;
-            /** @description The id of a job, a retry plan, a message in quarantine or a webhook, or the name of a tenant. */
+            /** @description The id of a job, a retry plan, a message in quarantine or a webhook, a session, or the name of a tenant or a user. */
             target: string;
             /** @description The tenant of the target, if it has one. */
             tenant?: string;
         };
         /** @description Response of `GET /audit`. */
         AuditPage: {
+            /**
+             * Format: int64
+             * @description Since when no entry can have expired yet. Before this time, entries of pipelines with a shorter retention may be gone.
+             * @default 0
+             */
+            complete_since?: number;
             /** @description Present if there may be more entries. Pass it in the next request. */
             cursor?: string;
-            /** @description Newest first. */
+            /** @description Newest first. May be empty although `cursor` is present. */
             entries: components["schemas"]["AuditEntry"][];
+        };
+        /** @description Query parameters of `GET /audit`. */
+        AuditQuery: {
+            /** @description Continues a list where an earlier response ended. Valid only with the same times. */
+            cursor?: string;
+            /** @description The log is being exported: the first request is an entry itself, `export-audit`. */
+            export?: boolean;
+            /**
+             * Format: int64
+             * @description Only entries at or after this time.
+             */
+            since?: number;
+            /**
+             * Format: int64
+             * @description Only entries before this time.
+             */
+            until?: number;
         };
         /** @description Query parameters of `GET /batches/{batch}`. */
         BatchQuery: {
@@ -1044,31 +1089,37 @@ export interface components {
          * @description A role, granted by membership in the user pool's group of the same name.
          * @enum {string}
          */
-        CallerRole: "customer" | "reviewer" | "support";
+        CallerRole: "customer" | "reviewer" | "support" | "operator" | "auditor";
         /** @description Response of `GET /me`: the caller, and the pipelines it can upload to. */
         CallerView: {
             /** @description The caller's name in job histories and in the audit log. */
             actor: string;
+            /** @description The caller sees the jobs of all tenants without their being listed here. */
+            all_tenants?: boolean;
             /**
              * Format: int64
              * @description When the sign-in expires.
              */
             expires_at: number;
+            /**
+             * @description What the roles allow (docs/api.md, "Roles"). The service checks each request; with these a client offers only what may
+             *     be done.
+             * @default []
+             */
+            permissions?: components["schemas"]["Permission"][];
             /** @description The pipelines that take uploads. */
             pipelines: components["schemas"]["PipelineView"][];
             /** @description The caller in `opened.by` of a job's marks. */
             reader_id?: string;
             /** @description What the caller may do; several roles add up. */
             roles: components["schemas"]["CallerRole"][];
-            /** @description The caller's tenants. Support has access to all tenants without being listed here. */
+            /** @description The caller's tenants. */
             tenants: string[];
         };
         /** @description Response of `GET /configuration`: what a client needs to sign in and to connect. */
         ClientConfiguration: {
             /** @description Client id for the sign-in. */
             client_id: string;
-            /** @description Sign-in by the company's identity provider, and of machine clients. Absent if the user pool has no domain. */
-            company_sign_in?: components["schemas"]["CompanySignIn"];
             /** @description Origin of the page, such as `https://docket.example.com`. Absent if the service does not know it. */
             page_url?: string;
             /** @description URL of the Amazon Cognito user pools API. */
@@ -1076,16 +1127,39 @@ export interface components {
             /** @description URL of the WebSocket API. `POST /ws-tickets` returns it with a ticket. */
             web_socket_url: string;
         };
-        /** @description Sign-in by an identity provider of the company: authorization code with PKCE at the user pool's domain. */
-        CompanySignIn: {
-            /** @description Client id for this sign-in; another one than for passwords. */
-            client_id: string;
-            /** @description The `iss` claim of the ID tokens. */
-            issuer: string;
-            /** @description The identity providers, in the order in which they are offered. Empty if only machine clients use the domain. */
-            providers: components["schemas"]["SignInProvider"][];
-            /** @description Base URL of the user pool's domain, without a slash at its end. Below it are `/oauth2/authorize`, `/oauth2/token`, `/oauth2/revoke` and `/logout`. */
-            url: string;
+        /**
+         * @description A class of programs.
+         * @enum {string}
+         */
+        ClientProgram: "browser" | "command-line" | "other" | "unknown";
+        /** @description Response of `GET /me/data`. */
+        DataExportPage: {
+            /** @description Present if there is more. Pass it in the next request. */
+            cursor?: string;
+            /**
+             * @description First jobs, newest first, then settings, then entries of the audit log, newest first. May be empty although `cursor` is
+             *     present.
+             */
+            records: components["schemas"]["DataRecord"][];
+        };
+        /** @description Something that is stored about the caller. `kind` says which field is present besides `tenant` and `links`. */
+        DataRecord: {
+            audit?: components["schemas"]["AuditEntry"];
+            digests?: components["schemas"]["StoredDigestSettings"];
+            job?: components["schemas"]["JobDetail"];
+            /**
+             * @description `job`: a document that the caller uploaded. `mention`: another's document whose record names the caller. `webhook`,
+             *     `digests`: settings that the caller made. `audit`: what the caller did, or others with a job of the caller.
+             * @enum {string}
+             */
+            kind: "job" | "mention" | "webhook" | "digests" | "audit";
+            /** @description Paths of this API by what they return: `document`, `result`. */
+            links?: {
+                [key: string]: string;
+            };
+            mention?: components["schemas"]["Mention"];
+            tenant?: string;
+            webhook?: components["schemas"]["WebhookView"];
         };
         /** @description Response of `GET /webhooks/{webhook_id}/deliveries`: the newest 50 attempts, newest first. They are kept for 7 days. */
         DeliveryList: {
@@ -1393,7 +1467,7 @@ export interface components {
              *     Without it, the command applies to any version.
              */
             expected_version?: number | null;
-            /** @description Retries even if the job has repeated the same failure too often. Support only. */
+            /** @description Retries even if the job has repeated the same failure too often. Only for callers who may prioritize jobs. */
             force?: boolean;
             /** @description The reason, for the job's history and the audit log: 1 to 500 characters, at least one of them visible. */
             reason: string;
@@ -1420,12 +1494,14 @@ export interface components {
              */
             expires_at?: number;
             explanation: components["schemas"]["Explanation"];
-            /** @description The uploaded object, `s3://bucket/key`. */
+            /** @description The uploaded object, `s3://bucket/key`. Empty if its data was deleted, and for callers who may not read its contents. */
             input: string;
             /** @description The version id of the uploaded object. */
             input_version?: string;
             /** @description Absent until the file is uploaded. */
             job?: components["schemas"]["JobView"];
+            /** @description The caller may delete the job's data once it is final. */
+            may_delete?: boolean;
             /**
              * Format: int64
              * @description When S3 deletes the newest result, at the earliest. Absent without a result.
@@ -1443,7 +1519,7 @@ export interface components {
             /** @description Present if there may be more jobs. Pass it in the next request. */
             cursor?: string;
             jobs: components["schemas"]["JobView"][];
-            /** @description Messages in quarantine that match `find`. Support only. */
+            /** @description Messages in quarantine that match `find`. Only for callers who may manage the quarantine. */
             quarantine?: components["schemas"]["QuarantineEntry"][];
             /**
              * Format: int64
@@ -1455,7 +1531,7 @@ export interface components {
         JobQuery: {
             /** @description Only contracts that are assigned to this person. Empty: only those that are assigned to nobody. */
             assigned_to?: string;
-            /** @description Only jobs of exactly this batch. Support must name the tenant. */
+            /** @description Only jobs of exactly this batch. Callers who see all tenants must name the tenant. */
             batch?: string;
             /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
             cause?: components["schemas"]["FailureCause"];
@@ -1463,8 +1539,9 @@ export interface components {
             cursor?: string;
             /**
              * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
-             *     newest jobs), or, for support, the id of a message in quarantine. At most 1,024 bytes, without control characters.
-             *     All other filters but `tenant` are ignored. Support must name the tenant to find a reference.
+             *     newest jobs), or, for callers who may manage it, the id of a message in quarantine. At most 1,024 bytes, without control characters.
+             *     All other filters but `tenant` are ignored. Callers who see all tenants must name one to find a reference. Callers who may
+             *     not read contents find jobs by ids, not by keys and references.
              */
             find?: string;
             /**
@@ -1481,7 +1558,10 @@ export interface components {
             pipeline?: string;
             /** @description Only files whose name starts with this text, ignoring case. */
             q?: string;
-            /** @description Only jobs with exactly this reference. Support must name the tenant. */
+            /**
+             * @description Only jobs with exactly this reference. Callers who see all tenants must name the tenant. This filter, and `batch`, `q` and
+             *     `found`, are for callers who may read contents.
+             */
             reference?: string;
             /** @description Only contracts whose result is marked as reviewed, or is not yet. */
             reviewed?: boolean;
@@ -1489,7 +1569,8 @@ export interface components {
              * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
              *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
              *     characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
-             *     Combines with the other filters. `cursor` goes on where the search stopped.
+             *     Combines with the other filters. `cursor` goes on where the search stopped. For callers who may not read contents it finds
+             *     what `find` does.
              */
             search?: string;
             /**
@@ -1499,7 +1580,7 @@ export interface components {
             since?: number;
             /** @description Only jobs of this group. Without it, all. */
             status?: components["schemas"]["StatusGroup"];
-            /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
+            /** @description Only this tenant. Callers who see all tenants may omit it to list them, but then `status` must be `open` or `failed`. */
             tenant?: string;
             /** @description Only documents that this person uploaded through the API. A name as in `GET /me`. */
             uploaded_by?: string;
@@ -1535,12 +1616,12 @@ export interface components {
             open_more: boolean;
             /**
              * Format: int64
-             * @description Messages in quarantine, counted up to 100. Support only.
+             * @description Messages in quarantine, counted up to 100. Only for callers who may manage the quarantine.
              */
             quarantined?: number;
             /**
              * Format: int64
-             * @description Open jobs whose check is more than 15 minutes overdue. Support only.
+             * @description Open jobs whose check is more than 15 minutes overdue. Only for callers who see all tenants.
              */
             stalled?: number;
         };
@@ -1563,6 +1644,11 @@ export interface components {
              *     continue, and its result is ignored.
              */
             cancelled_without_run?: boolean;
+            /**
+             * @description The reader's role shows jobs without contents: `name` is a placeholder, and the reference, the batch, the tags, the note, the
+             *     counts of findings and the model's words are left out.
+             */
+            contents_hidden?: boolean;
             /** @description The job was reported as failed before; a late result has made it `Ready`. */
             corrected?: boolean;
             /**
@@ -1666,6 +1752,19 @@ export interface components {
              */
             revision: number;
         };
+        /** @description Where the record of another's document names the caller. */
+        Mention: {
+            /** @description The contract is assigned to the caller. */
+            assigned?: boolean;
+            /** @description The caller's commands, oldest first. `what` is the name of the event in the job's history. */
+            commands: components["schemas"]["ExplanationStep"][];
+            job_id: string;
+            /**
+             * Format: int64
+             * @description When the caller marked it as reviewed.
+             */
+            reviewed_at?: number;
+        };
         /**
          * @description The version of a model: `<endpoint configuration>@<digest>`. The digest is the first twelve hexadecimal digits of the SHA-256
          *     of its container image, and absent with its `@` if SageMaker did not name it.
@@ -1758,7 +1857,7 @@ export interface components {
         };
         /** @description Body of `POST /ws-tickets`. */
         NewTicket: {
-            /** @description The tenant to subscribe to. Required if the caller has several. Support may omit it to subscribe to all tenants. */
+            /** @description The tenant to subscribe to. Required if the caller has several. A caller who sees all tenants may omit it to subscribe to them. */
             tenant?: string | null;
         };
         /** @description Body of `POST /uploads`. */
@@ -1828,7 +1927,7 @@ export interface components {
             /** @description Each is a `reader_id` of `GET /me`. At most 50. */
             by: string[];
         };
-        /** @description Query parameters of `GET /quarantine` and `GET /audit`. */
+        /** @description Query parameters of `GET /quarantine` and `GET /me/data`. */
         PageQuery: {
             /** @description Continues a list where an earlier response ended. */
             cursor?: string;
@@ -1867,10 +1966,17 @@ export interface components {
              */
             until: number;
         };
+        /**
+         * @description What a request needs. The order is that of the documentation.
+         * @enum {string}
+         */
+        Permission: "see-jobs" | "read-contents" | "upload-documents" | "command-jobs" | "mark-jobs" | "judge-contracts" | "receive-digests" | "read-receipts" | "read-events" | "read-usage" | "read-webhooks" | "resend-events" | "change-webhooks" | "delete-data" | "prioritize-jobs" | "manage-pauses" | "read-plans" | "manage-plans" | "manage-quarantine" | "read-messages" | "read-audit" | "read-tenants" | "create-tenants" | "change-tenants";
         /** @description A pipeline that takes uploads. */
         PipelineView: {
             /** @description The media types that the pipeline takes. */
             content_types: string[];
+            /** @description Customers and reviewers may delete the data of their documents; otherwise support does it. */
+            customers_may_delete?: boolean;
             /** @description What people call it. Without it, show `name`. */
             display_name?: string;
             /**
@@ -1937,7 +2043,7 @@ export interface components {
              */
             at: number;
             /**
-             * @description The first 64 KB of the body. Only in responses about a single message. Plain text. Escape it before you show it as
+             * @description The first 64 KB of the body. Only in responses about a single message, and only for callers who may read messages. Plain text. Escape it before you show it as
              *     HTML.
              */
             body?: string;
@@ -1950,7 +2056,7 @@ export interface components {
             cause: string;
             /** @description `<queue>:<id of the first message>`. */
             id: string;
-            /** @description What is wrong with the message. */
+            /** @description What is wrong with the message. Empty for callers who may not read messages, since it may quote them. */
             problem: string;
             /** @description The queue that the message came from. */
             source: string;
@@ -2312,13 +2418,6 @@ export interface components {
             /** @description As in `GET /me`. */
             by: string;
         };
-        /** @description An identity provider of the company. */
-        SignInProvider: {
-            /** @description What people call it, such as `Acme`. */
-            label: string;
-            /** @description The provider's name in the user pool: `identity_provider` of a request to `/oauth2/authorize`. */
-            name: string;
-        };
         /** @description Body of `POST /uploads/{job_id}/parts`. */
         SignPartsRequest: {
             /** @description The numbers of the parts to sign, from 1 to the upload's `part_count`. */
@@ -2370,6 +2469,22 @@ export interface components {
          * @enum {string}
          */
         StatusGroup: "open" | "ready" | "failed" | "cancelled" | "erased";
+        /** @description The caller's settings for the e-mail digests of a tenant. */
+        StoredDigestSettings: {
+            /** @description Where digests are sent to. */
+            address: string;
+            enabled: boolean;
+            /**
+             * Format: int64
+             * @description When they were last switched on.
+             */
+            enabled_at: number;
+            failed: boolean;
+            /** @description Why they are off, if the caller did not switch them off. */
+            off_reason?: string;
+            ready: boolean;
+            scope: components["schemas"]["DigestScope"];
+        };
         /** @description An action that helps, and why. */
         SuggestedAction: {
             action: components["schemas"]["JobAction"];
@@ -2378,7 +2493,7 @@ export interface components {
         };
         /** @description Query parameters of `GET /summary`. */
         SummaryQuery: {
-            /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
+            /** @description Only this tenant. Without it, all tenants of the caller; for a caller who sees all tenants, all. */
             tenant?: string;
         };
         /** @description Body of `POST /tenants/{tenant}/digests`. */
@@ -2626,8 +2741,14 @@ export interface operations {
     ListAudit: {
         parameters: {
             query?: {
-                /** @description Continues a list where an earlier response ended. */
+                /** @description Continues a list where an earlier response ended. Valid only with the same times. */
                 cursor?: string;
+                /** @description The log is being exported: the first request is an entry itself, `export-audit`. */
+                export?: boolean;
+                /** @description Only entries at or after this time. */
+                since?: number;
+                /** @description Only entries before this time. */
+                until?: number;
             };
             header?: never;
             path?: never;
@@ -2952,7 +3073,7 @@ export interface operations {
             query?: {
                 /** @description Only contracts that are assigned to this person. Empty: only those that are assigned to nobody. */
                 assigned_to?: string;
-                /** @description Only jobs of exactly this batch. Support must name the tenant. */
+                /** @description Only jobs of exactly this batch. Callers who see all tenants must name the tenant. */
                 batch?: string;
                 /** @description Only jobs that failed, or whose last attempt failed, with this cause. */
                 cause?: components["schemas"]["FailureCause"];
@@ -2960,8 +3081,9 @@ export interface operations {
                 cursor?: string;
                 /**
                  * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
-                 *     newest jobs), or, for support, the id of a message in quarantine. At most 1,024 bytes, without control characters.
-                 *     All other filters but `tenant` are ignored. Support must name the tenant to find a reference.
+                 *     newest jobs), or, for callers who may manage it, the id of a message in quarantine. At most 1,024 bytes, without control characters.
+                 *     All other filters but `tenant` are ignored. Callers who see all tenants must name one to find a reference. Callers who may
+                 *     not read contents find jobs by ids, not by keys and references.
                  */
                 find?: string;
                 /** @description Only contracts in whose result so many findings were counted. Results that no page has counted yet are left out. */
@@ -2972,7 +3094,10 @@ export interface operations {
                 pipeline?: string;
                 /** @description Only files whose name starts with this text, ignoring case. */
                 q?: string;
-                /** @description Only jobs with exactly this reference. Support must name the tenant. */
+                /**
+                 * @description Only jobs with exactly this reference. Callers who see all tenants must name the tenant. This filter, and `batch`, `q` and
+                 *     `found`, are for callers who may read contents.
+                 */
                 reference?: string;
                 /** @description Only contracts whose result is marked as reviewed, or is not yet. */
                 reviewed?: boolean;
@@ -2980,14 +3105,15 @@ export interface operations {
                  * @description Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
                  *     reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
                  *     characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
-                 *     Combines with the other filters. `cursor` goes on where the search stopped.
+                 *     Combines with the other filters. `cursor` goes on where the search stopped. For callers who may not read contents it finds
+                 *     what `find` does.
                  */
                 search?: string;
                 /** @description Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it. */
                 since?: number;
                 /** @description Only jobs of this group. Without it, all. */
                 status?: components["schemas"]["StatusGroup"];
-                /** @description Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`. */
+                /** @description Only this tenant. Callers who see all tenants may omit it to list them, but then `status` must be `open` or `failed`. */
                 tenant?: string;
                 /** @description Only documents that this person uploaded through the API. A name as in `GET /me`. */
                 uploaded_by?: string;
@@ -3908,6 +4034,86 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CallerView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    GetMyData: {
+        parameters: {
+            query?: {
+                /** @description Continues a list where an earlier response ended. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DataExportPage"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */
@@ -5249,7 +5455,7 @@ export interface operations {
     GetSummary: {
         parameters: {
             query?: {
-                /** @description Only this tenant. Without it, all tenants of the caller; for support, all tenants. */
+                /** @description Only this tenant. Without it, all tenants of the caller; for a caller who sees all tenants, all. */
                 tenant?: string;
             };
             header?: never;

@@ -49,6 +49,25 @@ test("the newest marks win in any order of arrival, whatever the version of the 
   assert.deepEqual(of(job("a", 2, marks(2)), job("a", 3, { status: "Erased" })), [3, undefined]);
 });
 
+test("a push without contents keeps the name that is known, and a view with contents replaces one without", () => {
+  const hidden = (version: number, some: Partial<JobView> = {}) =>
+    job("a", version, { name: "(name hidden)", contents_hidden: true, ...some });
+  const of = (...arrivals: JobView[]) => {
+    let jobs = merge(new Map(), []).jobs;
+    for (const one of arrivals) jobs = merge(jobs, [one]).jobs;
+    const shown = jobs.get("a");
+    return [shown?.version, shown?.name, shown?.reference, shown?.contents_hidden === true];
+  };
+  const full = job("a", 1, { reference: "INV-1" });
+  assert.deepEqual(of(full, hidden(2)), [2, "a.pdf", "INV-1", false]);
+  assert.deepEqual(of(hidden(1), full), [1, "a.pdf", "INV-1", false]);
+  assert.deepEqual(of(hidden(1), hidden(2)), [2, "(name hidden)", undefined, true]);
+  assert.deepEqual(of(full, hidden(2, { status: "Erased" })), [2, "(name hidden)", undefined, true]);
+  const noted = { ...full, marks: { revision: 1, note: "call them" } };
+  const pushed = merge(merge(new Map(), [noted]).jobs, [hidden(2, { marks: { revision: 1 } })]).jobs;
+  assert.equal(pushed.get("a")?.marks?.note, "call them");
+});
+
 test("lists filter by people, review and findings of the newest result", () => {
   const findings = { attempt: 1, serious: 0, other: 2 };
   const reviewed = { attempt: 1, by: "rita", at: 1 };

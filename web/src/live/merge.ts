@@ -23,9 +23,10 @@ export function merge(known: JobMap, incoming: readonly JobView[]): { jobs: JobM
     const before = (jobs ?? known).get(job.id);
     const isOlder = before !== undefined && before.version > job.version;
     // Marks and the job change independently.
-    const after = withNewerMarks(isOlder ? before : withEstimate(before, job), isOlder ? job : before);
-    if (before && before.version >= after.version && !isNewEstimate(before, after) && !hasNewMarks(before, after))
-      continue;
+    const newer = isOlder ? before : withEstimate(before, withContents(before, job));
+    const after = withNewerMarks(newer, isOlder ? job : before);
+    const isNew = isNewEstimate(before, after) || hasNewMarks(before, after) || hasNewContents(before, after);
+    if (before && before.version >= after.version && !isNew) continue;
     jobs ??= new Map(known);
     jobs.set(after.id, after);
     changes.push({ before, after });
@@ -37,7 +38,11 @@ function revision(job: JobView | undefined): number {
   return job?.marks?.revision ?? 0;
 }
 
-function hasNewMarks(before: JobView, after: JobView): boolean {
+function hasNewContents(before: JobView | undefined, after: JobView): boolean {
+  return before?.contents_hidden === true && after.contents_hidden !== true;
+}
+
+function hasNewMarks(before: JobView | undefined, after: JobView): boolean {
   return revision(after) > revision(before);
 }
 
@@ -46,6 +51,26 @@ function withNewerMarks(job: JobView, other: JobView | undefined): JobView {
   const marks = other?.marks;
   if (!marks || revision(other) <= revision(job) || statusGroup(job.status) === "erased") return job;
   return { ...job, marks };
+}
+
+/**
+ * Pushes to people who may read only some of the jobs that they see have no contents: a job keeps those that are known. The
+ * deletion of the data removes them.
+ */
+function withContents(before: JobView | undefined, after: JobView): JobView {
+  if (!before || before.contents_hidden || !after.contents_hidden || statusGroup(after.status) === "erased")
+    return after;
+  const { name, reference, batch, tags } = before;
+  const marks = revision(after) > revision(before) ? after.marks : before.marks;
+  return {
+    ...after,
+    contents_hidden: false,
+    name,
+    ...(reference !== undefined && { reference }),
+    ...(batch !== undefined && { batch }),
+    ...(tags !== undefined && { tags }),
+    ...(marks !== undefined && { marks }),
+  };
 }
 
 /** Pushes have no estimate: a job keeps its last one while it waits for the same attempt. */
@@ -57,8 +82,8 @@ function withEstimate(before: JobView | undefined, after: JobView): JobView {
   return { ...after, ready_by: known };
 }
 
-function isNewEstimate(before: JobView, after: JobView): boolean {
-  const [old, now] = [before.ready_by, after.ready_by];
+function isNewEstimate(before: JobView | undefined, after: JobView): boolean {
+  const [old, now] = [before?.ready_by, after.ready_by];
   return now !== undefined && (old?.about !== now.about || old?.latest !== now.latest || old?.note !== now.note);
 }
 

@@ -15,10 +15,11 @@ import type { Session } from "../auth/session";
 import type { AppContext } from "./context";
 import { Dialog } from "./Dialog";
 import { Digests } from "./Digests";
+import { MyData } from "./MyData";
 import { CodeField, NewPasswordField } from "./SignIn";
 
 export default function Account({ app, onClose }: { app: AppContext; onClose(): void }): JSX.Element {
-  const { client, isSupport, readsTenant, session, tenant } = app;
+  const { client, session, tenant } = app;
   return (
     <Dialog title="Your account" onClose={onClose}>
       <div class="account">
@@ -26,7 +27,13 @@ export default function Account({ app, onClose }: { app: AppContext; onClose(): 
         <p class="muted">
           <bdi>{session.email}</bdi>
         </p>
-        <Digests client={client} tenant={tenant} readsTenant={readsTenant} isSupport={isSupport} />
+        <Digests
+          client={client}
+          tenant={tenant}
+          readsTenant={app.may("read-events")}
+          needsTenant={app.seesAllTenants}
+        />
+        <MyData client={client} />
         {session.byCompany ? (
           <p class="muted">Your company signs you in: your password and a second factor are set there, not here.</p>
         ) : (

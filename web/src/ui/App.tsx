@@ -4,12 +4,12 @@ import type { ComponentType, JSX } from "preact";
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Client } from "../api/client";
-import type { Me } from "../api/types";
+import type { Me, Permission } from "../api/types";
 import type { Session } from "../auth/session";
 import type { Route, Router } from "../lib/route";
 import { UploadQueue } from "../upload/queue";
 import { EmptyState, ErrorMessage, Heading, Loading } from "./components";
-import { AppContext, AppContextRoot } from "./context";
+import { AppContext, AppContextRoot, useAppContext } from "./context";
 import { Dialog } from "./Dialog";
 import { DropTarget } from "./DropTarget";
 import { Header } from "./Header";
@@ -76,10 +76,10 @@ function Main({
   me: Me;
 }): JSX.Element {
   useEmitters(router);
-  const isSupport = me.roles.includes("support");
+  const seesAllTenants = me.all_tenants === true;
   const [tenant, setTenant] = useState<string | undefined>(() => {
     const saved = sessionStorage.getItem(TENANT_KEY) ?? "";
-    if (isSupport) return saved || undefined;
+    if (seesAllTenants) return saved || undefined;
     return me.tenants.includes(saved) ? saved : me.tenants[0];
   });
   const uploads = useMemo(() => new UploadQueue(client, me.actor), []);
@@ -110,7 +110,7 @@ function Main({
       <Header app={app} onSelectTenant={selectTenant} />
       <main id="main" tabIndex={-1}>
         <ErrorBoundary key={location.pathname}>
-          {!isSupport && me.tenants.length === 0 ? (
+          {!seesAllTenants && me.tenants.length === 0 ? (
             <EmptyState icon="inbox" title="Your account has no contracts to show">
               Your account belongs to no tenant. Ask your administrator to add it to one, then sign in again.
             </EmptyState>
@@ -166,12 +166,43 @@ function Screen({ app }: { app: AppContext }): JSX.Element {
     case "job":
       return <LaterScreen name="contract" route={route} load={loadContract} />;
     case "webhooks":
-      return app.readsTenant ? <LaterScreen name="webhooks" route={route} load={loadWebhooks} /> : <NotFound />;
+      return app.may("read-webhooks") ? (
+        <LaterScreen name="webhooks" route={route} load={loadWebhooks} />
+      ) : (
+        <NotAllowed what="read webhooks" />
+      );
     case "unknown":
       return <NotFound />;
     default:
-      return app.isSupport ? <LaterScreen name="support" route={route} load={loadSupport} /> : <NotFound />;
+      return app.may(NEEDED[route.screen]) ? (
+        <LaterScreen name="support" route={route} load={loadSupport} />
+      ) : (
+        <NotAllowed what={`open "${TITLES[route.screen]}"`} />
+      );
   }
+}
+
+/** What the screens for staff need. */
+const NEEDED: Record<Exclude<Route["screen"], "list" | "job" | "webhooks" | "unknown">, Permission> = {
+  support: "read-audit",
+  plans: "read-plans",
+  plan: "read-plans",
+  quarantine: "manage-quarantine",
+  quarantined: "manage-quarantine",
+  audit: "read-audit",
+  tenants: "read-tenants",
+};
+
+function NotAllowed({ what }: { what: string }): JSX.Element {
+  const { me } = useAppContext();
+  return (
+    <>
+      <Heading>Not for your role</Heading>
+      <EmptyState icon="alert" title={`As ${me.roles.join(" and ")} you may not ${what}`}>
+        Ask your administrator for a role that may. <a href="/">Go to the contracts</a>
+      </EmptyState>
+    </>
+  );
 }
 
 function NotFound(): JSX.Element {

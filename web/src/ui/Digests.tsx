@@ -10,19 +10,19 @@ export function Digests({
   client,
   tenant,
   readsTenant,
-  isSupport,
+  needsTenant,
 }: {
   client: Client;
   /** The selected tenant. */
   tenant: string | undefined;
   readsTenant: boolean;
-  isSupport: boolean;
+  needsTenant: boolean;
 }): JSX.Element {
   const [settings, setSettings] = useState<DigestView>();
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
   const [isSaved, setIsSaved] = useState(false);
-  const lacksTenant = isSupport && tenant === undefined;
+  const lacksTenant = needsTenant && tenant === undefined;
   const run = async (work: () => Promise<DigestView>): Promise<boolean> => {
     setBusy(true);
     setError(undefined);

@@ -12,14 +12,14 @@ import { GuideLink } from "./support/GuideLink";
 
 /** What the service says about the job, in its own words. */
 function Explanation({ job, detail }: { job: JobView; detail: JobDetail }): JSX.Element {
-  const { isSupport } = useAppContext();
+  const { isStaff } = useAppContext();
   const { summary, timeline, next, help } = detail.explanation;
   const actions = help.filter((one) => one.action !== "cancel" && one.action !== "result");
   return (
     <>
       <p>{sentence(summary)}</p>
       {job.failure?.detail && <p class="quote">{job.failure.detail}</p>}
-      {job.failure && isSupport && (
+      {job.failure && isStaff && (
         <p>
           <GuideLink cause={job.failure.cause} />
         </p>

@@ -30,7 +30,7 @@ export function Header({
         <Logo />
         <span>Docket</span>
       </a>
-      {app.isSupport && (
+      {app.isStaff && (
         <nav aria-label="Screens" class="screens">
           <a href="/" aria-current={current("list", "job")}>
             Contracts
@@ -41,9 +41,11 @@ export function Header({
           <a href="/support/plans" aria-current={current("plans", "plan")}>
             Retry plans
           </a>
-          <a href="/support/quarantine" aria-current={current("quarantine", "quarantined")}>
-            Quarantine
-          </a>
+          {app.may("manage-quarantine") && (
+            <a href="/support/quarantine" aria-current={current("quarantine", "quarantined")}>
+              Quarantine
+            </a>
+          )}
           <a href="/support/tenants" aria-current={current("tenants")}>
             Tenants
           </a>
@@ -114,8 +116,8 @@ function TenantSelect({
   app: AppContext;
   onSelectTenant: (tenant: string | undefined) => void;
 }): JSX.Element | null {
-  const { me, tenant, isSupport } = app;
-  if (isSupport) return <SupportTenantInput app={app} onSelectTenant={onSelectTenant} />;
+  const { me, tenant, seesAllTenants } = app;
+  if (seesAllTenants) return <AnyTenantInput app={app} onSelectTenant={onSelectTenant} />;
   if (me.tenants.length < 2) return null;
   return (
     <select aria-label="Tenant" value={tenant} onChange={(event) => onSelectTenant(event.currentTarget.value)}>
@@ -126,8 +128,8 @@ function TenantSelect({
   );
 }
 
-/** Support may enter any tenant. The input suggests the known ones. */
-function SupportTenantInput({
+/** For those who see all tenants. The input suggests the known ones. */
+function AnyTenantInput({
   app,
   onSelectTenant,
 }: {
@@ -223,7 +225,7 @@ function UserMenu({ app }: { app: AppContext }): JSX.Element {
             <bdi>{me.actor}</bdi>
             <span class="muted small">{[...me.roles, ...me.tenants].join(", ")}</span>
           </p>
-          {app.readsTenant && (
+          {app.may("read-webhooks") && (
             <a href="/webhooks" onClick={(event) => event.currentTarget.closest("details")?.removeAttribute("open")}>
               Webhooks
             </a>

@@ -19,8 +19,8 @@ interface Props {
   showTenant: boolean;
   /** The person's name in marks. */
   me: string;
-  /** Support sees the cause of a failure, readers what it means for them. */
-  isSupport: boolean;
+  /** Staff sees the cause of a failure, readers what it means for them. */
+  isStaff: boolean;
   /** Whether Tab reaches this row (roving tabindex). The arrow keys move to the others. */
   active: boolean;
   /** Whether it is selected. Undefined: nothing is being selected. */
@@ -41,17 +41,7 @@ export class JobRow extends Component<Props> {
     );
   }
 
-  override render({
-    job,
-    pipeline,
-    unread,
-    showTenant,
-    me,
-    isSupport,
-    active,
-    selected,
-    onSelect,
-  }: Props): JSX.Element {
+  override render({ job, pipeline, unread, showTenant, me, isStaff, active, selected, onSelect }: Props): JSX.Element {
     return (
       <li class={`row ${statusGroup(job.status)}`}>
         {selected !== undefined && (
@@ -81,7 +71,7 @@ export class JobRow extends Component<Props> {
               )}
             </span>
           </span>
-          <StatusCell job={job} pipeline={pipeline} isSupport={isSupport} />
+          <StatusCell job={job} pipeline={pipeline} isStaff={isStaff} />
           <span class="row-when">
             <Time at={job.created_at} />
           </span>
@@ -118,7 +108,7 @@ export function StatusIcon({ job }: { job: JobView }): JSX.Element {
   );
 }
 
-type StatusProps = Pick<Props, "job" | "pipeline" | "isSupport">;
+type StatusProps = Pick<Props, "job" | "pipeline" | "isStaff">;
 
 function StatusCell(props: StatusProps): JSX.Element {
   return (
@@ -131,14 +121,14 @@ function StatusCell(props: StatusProps): JSX.Element {
   );
 }
 
-function StatusDetail({ job, pipeline, isSupport }: StatusProps): JSX.Element {
+function StatusDetail({ job, pipeline, isStaff }: StatusProps): JSX.Element {
   switch (statusGroup(job.status)) {
     case "open":
       return <WaitingTime job={job} pipeline={pipeline} withEstimate />;
     case "ready":
       return <Found job={job} />;
     case "failed":
-      return <>{isSupport ? causeLabel(job.failure?.cause ?? "Unknown") : failureWords(job.failure?.cause).what}</>;
+      return <>{isStaff ? causeLabel(job.failure?.cause ?? "Unknown") : failureWords(job.failure?.cause).what}</>;
     case "cancelled":
     case "erased":
       return <Time at={job.updated_at} />;

@@ -121,15 +121,24 @@ function Job({
   const state = statusGroup(job.status);
   const failure = failureWords(job.failure?.cause);
   const help = detail?.explanation.help ?? [];
-  const mayRetry = state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
-  const canCorrect = state === "failed" && failure.hasReason === true && pipeline !== undefined;
+  const mayCommand = app.may("command-jobs");
+  const mayPrioritize = app.may("prioritize-jobs");
+  const readable = job.contents_hidden !== true;
+  const mayRetry =
+    mayCommand && state === "failed" && (detail === undefined || help.some((one) => one.action === "retry"));
+  const canCorrect =
+    app.may("upload-documents") &&
+    readable &&
+    state === "failed" &&
+    failure.hasReason === true &&
+    pipeline !== undefined;
   // A document that is run again keeps its result meanwhile.
   const hasResult = state === "ready" || job.earlier_result !== undefined;
   const isPast = (at: number | undefined): at is number => at !== undefined && at <= now();
   const documentGone = isPast(detail?.document_kept_until) ? detail.document_kept_until : undefined;
   const resultGone = isPast(detail?.result_kept_until) ? detail.result_kept_until : undefined;
   const canRetry = mayRetry && documentGone === undefined;
-  const showTenant = app.isSupport || app.me.tenants.length > 1;
+  const showTenant = app.seesAllTenants || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
     const body = { expected_version: job.version, reason, ...(force ? { force } : {}) };
@@ -158,8 +167,8 @@ function Job({
           <Name text={job.name} />
         </Heading>
         <div class="buttons">
-          {hasResult && resultGone === undefined && <Download id={job.id} />}
-          {!hasResult && state !== "erased" && documentGone === undefined && (
+          {readable && hasResult && resultGone === undefined && <Download id={job.id} />}
+          {readable && !hasResult && state !== "erased" && documentGone === undefined && (
             <button
               type="button"
               class="quiet"
@@ -175,7 +184,7 @@ function Job({
               <Icon name="retry" /> Try again
             </button>
           )}
-          {state === "open" && !hasResult && (
+          {mayCommand && state === "open" && !hasResult && (
             <button type="button" class="quiet" onClick={() => setDialog("cancel")}>
               Stop the review
             </button>
@@ -188,6 +197,7 @@ function Job({
         {detail?.uploaded_by !== undefined && <> by {detail.uploaded_by}</>}
         {detail?.document_kept_until !== undefined && <KeptUntil detail={detail} />}
       </p>
+      {!readable && <p class="meta">Your role shows contracts without names, documents and results.</p>}
       <Labels job={job} />
       {detail && <OtherVersions job={job} detail={detail} />}
       {state !== "erased" && <MarksPanel job={job} canReview={hasResult} />}
@@ -276,7 +286,7 @@ function Job({
           Its retention time was over on <Day at={resultGone} />.
         </EmptyState>
       )}
-      {((hasResult && resultGone === undefined) || showsDocument) && (
+      {readable && ((hasResult && resultGone === undefined) || showsDocument) && (
         <LazyResult
           id={job.id}
           version={job.version}
@@ -290,12 +300,12 @@ function Job({
         <ForSupport
           job={job}
           detail={detail}
-          isOpen={app.isSupport}
-          onDelete={app.isSupport && state !== "open" ? () => setDialog("delete") : undefined}
+          isOpen={app.isStaff}
+          onDelete={detail.may_delete && state !== "open" ? () => setDialog("delete") : undefined}
           onRunAgain={
-            app.isSupport && state === "ready" && documentGone === undefined ? () => setDialog("run-again") : undefined
+            mayPrioritize && state === "ready" && documentGone === undefined ? () => setDialog("run-again") : undefined
           }
-          onUrgent={app.isSupport && job.status === "Queued" && !job.urgent ? () => setDialog("urgent") : undefined}
+          onUrgent={mayPrioritize && job.status === "Queued" && !job.urgent ? () => setDialog("urgent") : undefined}
         />
       )}
 
@@ -304,7 +314,7 @@ function Job({
           command={dialog}
           job={job}
           pipeline={pipeline}
-          canForce={app.isSupport}
+          canForce={mayPrioritize}
           onSubmit={submit}
           onClose={() => setDialog(undefined)}
         />

@@ -37,7 +37,9 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
   const isPartly = tenant === undefined && !searches && route.batch === undefined;
   const tabs = isPartly ? TABS.filter(({ status }) => status === "open" || status === "failed") : TABS;
   const status = tabs.some((tab) => tab.status === route.status) ? route.status : tabs[0]?.status;
-  const { q, pipeline, cause, batch } = route;
+  // A file name's beginning is asked of the service only by those who may read names.
+  const q = app.may("read-contents") ? route.q : undefined;
+  const { pipeline, cause, batch } = route;
   const here = route;
   return (
     <>
@@ -75,7 +77,11 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
             ))}
           </select>
         )}
-        <Search q={route.q ?? ""} go={(q) => router.go(listPath({ ...here, q: q || undefined }), true)} />
+        <Search
+          q={route.q ?? ""}
+          byName={app.may("read-contents")}
+          go={(q) => router.go(listPath({ ...here, q: q || undefined }), true)}
+        />
       </div>
       <Triage route={route} />
       {batch !== undefined && (
@@ -163,7 +169,7 @@ function OpenCount(): JSX.Element | null {
   return count > 0 ? <span class="count">{formatNumber(count)}</span> : null;
 }
 
-function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element {
+function Search({ q, byName, go }: { q: string; byName: boolean; go: (q: string) => void }): JSX.Element {
   const [text, setText] = useState(q);
   const field = useRef<HTMLInputElement>(null);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -199,9 +205,15 @@ function Search({ q, go }: { q: string; go: (q: string) => void }): JSX.Element 
       <input
         ref={field}
         type="search"
-        aria-label="Search by a part of a file name, uploader, reference or tag, or by any id"
-        title="Any part of a file name, e-mail address, reference or tag, or any id. Press / to search."
-        placeholder="Name, person or id"
+        aria-label={
+          byName ? "Search by a part of a file name, uploader, reference or tag, or by any id" : "Search by any id"
+        }
+        title={
+          byName
+            ? "Any part of a file name, e-mail address, reference or tag, or any id. Press / to search."
+            : "The id of a job, an inference or a message. Your role shows no names. Press / to search."
+        }
+        placeholder={byName ? "Name, person or id" : "Id"}
         value={text}
         onInput={(event) => change(event.currentTarget.value, 250)}
         onKeyDown={(event) => event.key === "Escape" && change("", 0)}

@@ -17,7 +17,7 @@ export function MarksPanel({ job, canReview }: { job: JobView; canReview: boolea
   const [pending, setPending] = useState<MarksChange>();
   const { assigned_to: assignee, note } = job.marks ?? {};
   const reviewed = reviewedBy(job);
-  const mayJudge = app.isSupport || app.me.roles.includes("reviewer");
+  const mayJudge = app.may("judge-contracts") && job.contents_hidden !== true;
   const save = async (change: MarksChange): Promise<void> => {
     app.store.add([(await app.client.mark(job.id, change)).job]);
   };

@@ -26,7 +26,7 @@ export function Pauses(): JSX.Element | null {
           <Icon name="pause" />
           <span>
             {pause.pipeline === undefined ? "Reviews" : app.pipelineLabel(pause.pipeline)}
-            {(app.isSupport || app.me.tenants.length > 1) && pause.tenant !== undefined && ` for ${pause.tenant}`}
+            {(app.seesAllTenants || app.me.tenants.length > 1) && pause.tenant !== undefined && ` for ${pause.tenant}`}
             {pause.breaker ? (
               <>
                 {" "}

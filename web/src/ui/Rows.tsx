@@ -60,7 +60,7 @@ export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[
           unread={app.isNew(job)}
           me={app.me.actor}
           showTenant={showTenant}
-          isSupport={app.isSupport}
+          isStaff={app.isStaff}
           active={job.id === current}
           {...(app.selected && { selected: app.selected.has(job.id), onSelect: () => app.toggleSelected(job.id) })}
         />

@@ -33,10 +33,14 @@ export default function SelectionBar({
   const [dialog, setDialog] = useState<Action>();
   const [message, setMessage] = useState("");
   const [busy, setBusy] = useState(false);
-  const mayJudge = app.isSupport || app.me.roles.includes("reviewer");
+  const mayJudge = app.may("judge-contracts");
+  const mayCommand = app.may("command-jobs");
+  const mayRead = app.may("read-contents");
   const of: Record<Action, JobView[]> = {
-    retry: jobs.filter((job) => job.status === "Failed"),
-    cancel: jobs.filter((job) => statusGroup(job.status) === "open" && job.earlier_result === undefined),
+    retry: mayCommand ? jobs.filter((job) => job.status === "Failed") : [],
+    cancel: mayCommand
+      ? jobs.filter((job) => statusGroup(job.status) === "open" && job.earlier_result === undefined)
+      : [],
     review: mayJudge ? jobs.filter((job) => job.status === "Ready" && !reviewedBy(job)) : [],
   };
 
@@ -118,7 +122,7 @@ export default function SelectionBar({
               </button>
             ),
         )}
-        {jobs.length > 0 && (
+        {mayRead && jobs.length > 0 && (
           <>
             <button type="button" class="quiet" disabled={busy} onClick={() => void take(saveCsv)}>
               Save as CSV

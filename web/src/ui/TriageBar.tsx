@@ -54,13 +54,15 @@ export function TriageBar({ route, uploaders }: { route: ListRoute; uploaders: r
     people[person] ??= person.startsWith("by:") ? `Uploaded by ${person.slice(3)}` : `Assigned to ${person}`;
   return (
     <div class="triage" role="group" aria-label="Narrow and sort the list">
-      <Choice
-        label="Findings"
-        value={route.found ?? ""}
-        any="Any result"
-        options={FOUND}
-        onChoose={(found) => go({ found: found as FoundFilter | undefined })}
-      />
+      {app.may("read-contents") && (
+        <Choice
+          label="Findings"
+          value={route.found ?? ""}
+          any="Any result"
+          options={FOUND}
+          onChoose={(found) => go({ found: found as FoundFilter | undefined })}
+        />
+      )}
       <Choice
         label="Reviewed"
         value={route.reviewed === undefined ? "" : route.reviewed ? "yes" : "no"}

@@ -3,7 +3,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Client } from "../api/client";
-import type { JobView, Me, PipelineView } from "../api/types";
+import type { JobView, Me, Permission, PipelineView } from "../api/types";
 import type { Session } from "../auth/session";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
@@ -46,7 +46,7 @@ export class AppContext extends Emitter {
     readonly router: Router,
     readonly uploads: UploadQueue,
     readonly me: Me,
-    /** The selected tenant. Undefined for support: all tenants. */
+    /** The selected tenant. Undefined for those who see all tenants: all. */
     readonly tenant: string | undefined,
   ) {
     super();
@@ -73,13 +73,23 @@ export class AppContext extends Emitter {
     });
   }
 
+  /** Whether the person's roles allow it, for some job or tenant. The service checks each request. */
+  may(permission: Permission): boolean {
+    return this.me.permissions?.includes(permission) === true;
+  }
+
+  /** Support: reads what customers read, and gives a reason for what it changes. */
   get isSupport(): boolean {
     return this.me.roles.includes("support");
   }
 
-  /** Whether the person sees all jobs of the tenant: webhooks carry them. */
-  get readsTenant(): boolean {
-    return this.isSupport || this.me.roles.includes("reviewer");
+  /** Works on the service rather than on contracts: support, operators and auditors. */
+  get isStaff(): boolean {
+    return this.may("read-audit");
+  }
+
+  get seesAllTenants(): boolean {
+    return this.me.all_tenants === true;
   }
 
   pipeline(name: string): PipelineView | undefined {
@@ -93,9 +103,10 @@ export class AppContext extends Emitter {
     return chosen ?? (pipelines.length === 1 ? pipelines[0] : undefined);
   }
 
-  /** Support uploads for a tenant, which it has to select. */
+  /** Who sees all tenants uploads for one, which has to be selected. */
   get canUpload(): boolean {
-    return this.me.pipelines.length > 0 && (!this.isSupport || this.tenant !== undefined);
+    const hasTenant = !this.seesAllTenants || this.tenant !== undefined;
+    return this.may("upload-documents") && this.me.pipelines.length > 0 && hasTenant;
   }
 
   /** The batch of uploads. Only for this visit: tomorrow's documents are another batch. */
@@ -130,15 +141,15 @@ export class AppContext extends Emitter {
     return this.pipeline(name)?.display_name ?? name;
   }
 
-  /** Whether a result or failure is new to this person. Support sees so many that only those of this visit are new. */
+  /** Whether a result or failure is new to this person. Staff sees so many that only those of this visit are new. */
   isNew(job: JobView): boolean {
-    return this.isSupport ? this.store.unread.has(job.id) : isNewTo(this.me.reader_id ?? "", job, now());
+    return this.isStaff ? this.store.unread.has(job.id) : isNewTo(this.me.reader_id ?? "", job, now());
   }
 
   /** The person has opened a contract, which other devices should know too. */
   markOpened(job: JobView): void {
     this.store.markRead(job.id);
-    if (this.isSupport || !this.isNew(job)) return;
+    if (this.isStaff || job.contents_hidden || !this.isNew(job)) return;
     // Without it the contract stays new, and is marked when it is opened again.
     this.client.mark(job.id, { opened: true }).then(
       ({ job: after }) => this.store.add([after]),
@@ -163,7 +174,7 @@ export class AppContext extends Emitter {
 
   /** Counts the findings of results that nobody has counted, one after the other. */
   countFindings(jobs: readonly JobView[]): void {
-    if (this.isSupport || !jobs.some((job) => job.status === "Ready" && !countsOf(job))) return;
+    if (this.isStaff || !jobs.some((job) => job.status === "Ready" && !countsOf(job))) return;
     this.counter ??= import("./result/count").then(
       ({ Counter }) => new Counter(this.client, (job) => this.store.add([job])),
     );
@@ -179,7 +190,7 @@ export class AppContext extends Emitter {
     for (const { uploaded_by, marks } of this.store.jobs.values())
       for (const name of [uploaded_by, marks?.assigned_to, marks?.reviewed?.by]) if (name) names.add(name);
     const [me, ...others] = names;
-    return [...(me === undefined || this.isSupport ? [] : [me]), ...others.sort()];
+    return [...(me === undefined || this.isStaff ? [] : [me]), ...others.sort()];
   }
 
   start(): void {

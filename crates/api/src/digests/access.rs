@@ -5,7 +5,7 @@ use jobs::ports::Unavailable;
 
 use super::ports::UserDirectory;
 use super::{DigestScope, Recipient};
-use crate::Principal;
+use crate::{Permission, Principal};
 
 /// Looks the user up before each mail: who has left the tenant, lost the role or changed the address gets none.
 /// Returns why not.
@@ -29,11 +29,11 @@ pub(super) async fn check<P: UserDirectory>(
     let groups = user.groups.iter().map(String::as_str);
     let never = Timestamp(u64::MAX);
     let principal = Principal::of_groups(&recipient.address, groups, never);
-    let is_member = principal.is_support() || principal.tenants.contains(tenant);
-    if principal.roles.is_empty() || !is_member {
+    let permission = Permission::ReceiveDigests;
+    if !principal.has_for_tenant(permission, tenant) {
         return Ok(Err("you no longer have access to the organization"));
     }
-    let sees_all = principal.only_uploads_of().is_none();
+    let sees_all = principal.has_for_whole_tenant(permission, tenant);
     if recipient.scope == DigestScope::Tenant && !sees_all {
         return Ok(Err(
             "you no longer have access to all documents of the organization",

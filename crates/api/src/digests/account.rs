@@ -11,9 +11,12 @@ use super::{
     message, recipient_collection, recipient_key, settings_collection, state_collection,
 };
 use crate::audit::{self, AuditTarget};
-use crate::types::{AuditAction, DigestChange, DigestView, TenantDigestChange, TenantDigestView};
+use crate::types::{
+    AuditAction, DigestChange, DigestView, StoredDigestSettings, TenantDigestChange,
+    TenantDigestView,
+};
 use crate::webhooks::records::{read, write};
-use crate::{ApiError, Principal, feed};
+use crate::{ApiError, Permission, Principal, feed};
 
 /// The caller's account in the user pool, from its token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +62,34 @@ fn view(
     }
 }
 
+/// The caller's settings as they are stored; `None` if there are none.
+///
+/// # Errors
+/// If the store does not answer.
+pub(crate) async fn stored<P: KeyValueStore>(
+    ports: &P,
+    tenant: &Tenant,
+    account: &Account,
+) -> Result<Option<StoredDigestSettings>, ApiError> {
+    let key = recipient_key(&account.username);
+    let stored = read::<_, Recipient>(ports, &recipient_collection(tenant), &key).await?;
+    Ok(stored.map(|(recipient, _)| StoredDigestSettings {
+        address: recipient.address,
+        enabled: recipient.enabled,
+        enabled_at: recipient.enabled_at,
+        scope: recipient.scope,
+        ready: recipient.ready,
+        failed: recipient.failed,
+        off_reason: recipient.off_reason,
+    }))
+}
+
+/// The tenant of digests of the caller.
+fn own_tenant(principal: &Principal, named: Option<&str>) -> Result<Tenant, ApiError> {
+    principal.must(Permission::ReceiveDigests)?;
+    principal.tenant(Permission::ReceiveDigests, named)
+}
+
 /// The caller's settings.
 ///
 /// # Errors
@@ -70,7 +101,7 @@ pub async fn show<P: KeyValueStore>(
     named: Option<&str>,
     is_available: bool,
 ) -> Result<DigestView, ApiError> {
-    let tenant = principal.tenant(named)?;
+    let tenant = own_tenant(principal, named)?;
     let key = recipient_key(&account.username);
     let stored = read(ports, &recipient_collection(&tenant), &key).await?;
     let recipient: Option<Recipient> = stored.map(|(recipient, _)| recipient);
@@ -96,7 +127,7 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
     change: &DigestChange,
     is_available: bool,
 ) -> Result<DigestView, ApiError> {
-    let tenant = principal.tenant(change.tenant.as_deref())?;
+    let tenant = own_tenant(principal, change.tenant.as_deref())?;
     let collection = recipient_collection(&tenant);
     let key = recipient_key(&account.username);
     let stored = read::<_, Recipient>(ports, &collection, &key).await?;
@@ -108,7 +139,7 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
     }
     let is_new = stored.is_none();
     let (mut recipient, revision) = stored.unwrap_or_else(|| (new_recipient(ports, account), 0));
-    apply(&mut recipient, principal, account, change, is_on)?;
+    apply(&mut recipient, principal, &tenant, account, change, is_on)?;
     if is_new && !is_on {
         return Ok(view(&tenant, account, None, settings, is_available));
     }
@@ -170,6 +201,7 @@ fn new_recipient<P: Clock>(ports: &P, account: &Account) -> Recipient {
 fn apply(
     recipient: &mut Recipient,
     principal: &Principal,
+    tenant: &Tenant,
     account: &Account,
     change: &DigestChange,
     is_on: bool,
@@ -190,7 +222,8 @@ fn apply(
     }
     // A user who lost the role can still switch them off.
     let asks_for_all = recipient.scope == DigestScope::Tenant && (is_on || change.scope.is_some());
-    if asks_for_all && principal.only_uploads_of().is_some() {
+    let sees_all = principal.has_for_whole_tenant(Permission::ReceiveDigests, tenant);
+    if asks_for_all && !sees_all {
         return Err(ApiError::Forbidden(
             "only reviewers and support may get digests of all documents; use the scope own"
                 .to_owned(),
@@ -233,7 +266,7 @@ async fn begin<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Result<(), ApiEr
 /// Sets whether the mails of a tenant may have the names of its files and batches.
 ///
 /// # Errors
-/// If the caller is not support, gives no reason, or names no tenant.
+/// If the caller may not change tenants, gives no reason, or names no tenant.
 pub async fn change_tenant<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
@@ -241,8 +274,9 @@ pub async fn change_tenant<P: KeyValueStore + Clock>(
     named: &str,
     change: &TenantDigestChange,
 ) -> Result<TenantDigestView, ApiError> {
-    principal.must_be_support()?;
-    let tenant = principal.tenant(Some(named))?;
+    let permission = Permission::ChangeTenants;
+    principal.must(permission)?;
+    let tenant = principal.tenant(permission, Some(named))?;
     let target = AuditTarget {
         id: tenant.as_str(),
         tenant: Some(&tenant),

@@ -4,22 +4,21 @@ use super::progress::{is_refused, outcome_of};
 use super::record::{JOBS_PER_RECORD, read_jobs};
 use crate::ports::JobList;
 use crate::types::{PlannedJobView, RetryPlanJobs, RetryPlanOutcome};
-use crate::{ApiError, Principal};
+use crate::{ApiError, Permission, Principal};
 use jobs::id::JobId;
 use jobs::ports::{Clock, KeyValueStore};
-use jobs::view::JobView;
 
 /// A page of a plan's jobs, in the order in which they are started.
 ///
 /// # Errors
-/// Unless the caller is support, and if there is no such plan.
+/// Unless the caller may read plans, and if there is no such plan.
 pub async fn list_jobs<P: KeyValueStore + JobList + Clock>(
     ports: &P,
     principal: &Principal,
     id: &str,
     page: u16,
 ) -> Result<RetryPlanJobs, ApiError> {
-    let (plan, _) = super::get(ports, principal, id).await?;
+    let (plan, _) = super::get(ports, principal, Permission::ReadPlans, id).await?;
     let pages = usize::try_from(plan.jobs)
         .unwrap_or(0)
         .div_ceil(JOBS_PER_RECORD);
@@ -38,7 +37,7 @@ pub async fn list_jobs<P: KeyValueStore + JobList + Clock>(
             listed.push(PlannedJobView {
                 job_id: planned.job.to_string(),
                 outcome: name(&outcome).to_owned(),
-                job: row.map(JobView::from),
+                job: row.map(|row| principal.view(row)),
             });
         }
     }

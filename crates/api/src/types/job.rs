@@ -22,7 +22,7 @@ use jobs::view::{FailureView, JobView, ModelView};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct JobQuery {
-    /// Only this tenant. Support may omit it to list all tenants, but then `status` must be `open` or `failed`.
+    /// Only this tenant. Callers who see all tenants may omit it to list them, but then `status` must be `open` or `failed`.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
@@ -43,11 +43,12 @@ pub struct JobQuery {
     /// Only jobs created at or after this time. If failed jobs of all tenants are listed: failed at or after it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
-    /// Only jobs with exactly this reference. Support must name the tenant.
+    /// Only jobs with exactly this reference. Callers who see all tenants must name the tenant. This filter, and `batch`, `q` and
+    /// `found`, are for callers who may read contents.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Only jobs of exactly this batch. Support must name the tenant.
+    /// Only jobs of exactly this batch. Callers who see all tenants must name the tenant.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
@@ -55,15 +56,17 @@ pub struct JobQuery {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
     /// Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
-    /// newest jobs), or, for support, the id of a message in quarantine. At most 1,024 bytes, without control characters.
-    /// All other filters but `tenant` are ignored. Support must name the tenant to find a reference.
+    /// newest jobs), or, for callers who may manage it, the id of a message in quarantine. At most 1,024 bytes, without control characters.
+    /// All other filters but `tenant` are ignored. Callers who see all tenants must name one to find a reference. Callers who may
+    /// not read contents find jobs by ids, not by keys and references.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::search::MAX_ID_BYTES)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub find: Option<String>,
     /// Searches the jobs of all tenants that the caller may see, newest first: by parts of the file's name, of the uploader, of
     /// reference, batch and tags, and by every id that `find` takes, trace ids, version ids, UUIDs of outputs and the first 8
     /// characters of a job id. Case, accents and dashes are ignored, and every word must occur. At least 3 letters or digits.
-    /// Combines with the other filters. `cursor` goes on where the search stopped.
+    /// Combines with the other filters. `cursor` goes on where the search stopped. For callers who may not read contents it finds
+    /// what `find` does.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::search::MAX_ID_BYTES)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<String>,
@@ -100,7 +103,7 @@ pub struct JobPage {
     /// The time of the oldest examined job, if the search stopped early. One response examines at most 500 jobs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched_back_to: Option<u64>,
-    /// Messages in quarantine that match `find`. Support only.
+    /// Messages in quarantine that match `find`. Only for callers who may manage the quarantine.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<QuarantineEntry>,
 }
@@ -118,7 +121,7 @@ pub struct JobDetail {
     pub explanation: Explanation,
     /// Oldest first.
     pub attempts: Vec<AttemptView>,
-    /// The uploaded object, `s3://bucket/key`.
+    /// The uploaded object, `s3://bucket/key`. Empty if its data was deleted, and for callers who may not read its contents.
     pub input: String,
     /// The version id of the uploaded object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -138,6 +141,9 @@ pub struct JobDetail {
     /// When the job's row may be deleted. Absent while the job is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<u64>,
+    /// The caller may delete the job's data once it is final.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_delete: bool,
 }
 
 /// One request to the endpoint.
@@ -209,7 +215,7 @@ pub struct JobCommandRequest {
     /// The reason, for the job's history and the audit log: 1 to 500 characters, at least one of them visible.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_REASON_CHARS), regex(pattern = visible_pattern())))]
     pub reason: String,
-    /// Retries even if the job has repeated the same failure too often. Support only.
+    /// Retries even if the job has repeated the same failure too often. Only for callers who may prioritize jobs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub force: bool,
 }

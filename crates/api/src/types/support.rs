@@ -8,12 +8,31 @@ use super::schema::{TENANT_PATTERN, visible_pattern};
 #[cfg(feature = "schema")]
 use jobs::commands::MAX_REASON_CHARS;
 
-/// Query parameters of `GET /quarantine` and `GET /audit`.
+/// Query parameters of `GET /quarantine` and `GET /me/data`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct PageQuery {
     /// Continues a list where an earlier response ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+/// Query parameters of `GET /audit`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct AuditQuery {
+    /// Only entries at or after this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
+    /// Only entries before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
+    /// The log is being exported: the first request is an entry itself, `export-audit`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub export: bool,
+    /// Continues a list where an earlier response ended. Valid only with the same times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
@@ -34,7 +53,7 @@ pub struct BatchQuery {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct SummaryQuery {
-    /// Only this tenant. Without it, all tenants of the caller; for support, all tenants.
+    /// Only this tenant. Without it, all tenants of the caller; for a caller who sees all tenants, all.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
@@ -50,13 +69,13 @@ pub struct QuarantineEntry {
     pub source: String,
     /// The kind of error, for programs.
     pub cause: String,
-    /// What is wrong with the message.
+    /// What is wrong with the message. Empty for callers who may not read messages, since it may quote them.
     pub problem: String,
     /// When the message was quarantined.
     pub at: u64,
     /// Length of the full body, in bytes.
     pub body_bytes: u64,
-    /// The first 64 KB of the body. Only in responses about a single message. Plain text. Escape it before you show it as
+    /// The first 64 KB of the body. Only in responses about a single message, and only for callers who may read messages. Plain text. Escape it before you show it as
     /// HTML.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
@@ -87,8 +106,11 @@ pub struct QuarantineCommandRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AuditPage {
-    /// Newest first.
+    /// Newest first. May be empty although `cursor` is present.
     pub entries: Vec<AuditEntry>,
+    /// Since when no entry can have expired yet. Before this time, entries of pipelines with a shorter retention may be gone.
+    #[serde(default)]
+    pub complete_since: u64,
     /// Present if there may be more entries. Pass it in the next request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -139,10 +161,20 @@ pub enum AuditAction {
     RedeliverEvents,
     /// Support set whether the e-mail digests of a tenant have names.
     ChangeDigests,
+    /// The download of a document was signed.
+    DownloadDocument,
+    /// The download of a result was signed.
+    DownloadResult,
+    /// The export of what is stored about the actor began.
+    ExportData,
+    /// The export of the audit log began.
+    ExportAudit,
+    /// A session's first request. The target is the session's id.
+    SignIn,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 25] = [
         Self::Retry,
         Self::RunAgain,
         Self::Urgent,
@@ -163,6 +195,11 @@ impl AuditAction {
         Self::DeleteWebhook,
         Self::RedeliverEvents,
         Self::ChangeDigests,
+        Self::DownloadDocument,
+        Self::DownloadResult,
+        Self::ExportData,
+        Self::ExportAudit,
+        Self::SignIn,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -187,6 +224,11 @@ impl AuditAction {
             Self::DeleteWebhook => "delete-webhook",
             Self::RedeliverEvents => "redeliver-events",
             Self::ChangeDigests => "change-digests",
+            Self::DownloadDocument => "download-document",
+            Self::DownloadResult => "download-result",
+            Self::ExportData => "export-data",
+            Self::ExportAudit => "export-audit",
+            Self::SignIn => "sign-in",
         }
     }
 }
@@ -201,13 +243,17 @@ pub struct AuditEntry {
     pub actor: String,
     #[cfg_attr(feature = "schema", schemars(with = "AuditAction"))]
     pub action: String,
-    /// The id of a job, a retry plan, a message in quarantine or a webhook, or the name of a tenant.
+    /// The id of a job, a retry plan, a message in quarantine or a webhook, a session, or the name of a tenant or a user.
     pub target: String,
     /// The tenant of the target, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The actor's reason; empty for changes of webhooks, which need none. Plain text. Escape it before you show it as HTML.
+    /// The actor's reason; empty for sign-ins, downloads, exports and changes of webhooks, which need none. Plain text. Escape it before you show it as HTML.
     pub reason: String,
+    /// From which program the request came, as it says. Absent in entries of earlier releases.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::ClientProgram>"))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
     /// The outcome. Absent if it could not be recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
@@ -250,7 +296,7 @@ pub struct TenantList {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct NewTicket {
-    /// The tenant to subscribe to. Required if the caller has several. Support may omit it to subscribe to all tenants.
+    /// The tenant to subscribe to. Required if the caller has several. A caller who sees all tenants may omit it to subscribe to them.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
@@ -301,7 +347,7 @@ pub struct JobSummary {
     pub open: u32,
     /// There are more open jobs than were counted.
     pub open_more: bool,
-    /// Open jobs whose check is more than 15 minutes overdue. Support only.
+    /// Open jobs whose check is more than 15 minutes overdue. Only for callers who see all tenants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stalled: Option<u32>,
     /// Jobs that failed in the last 24 hours, counted up to 500.
@@ -310,7 +356,7 @@ pub struct JobSummary {
     pub failed_more: bool,
     /// The failed jobs by cause.
     pub failed_by_cause: Vec<NamedCount>,
-    /// Messages in quarantine, counted up to 100. Support only.
+    /// Messages in quarantine, counted up to 100. Only for callers who may manage the quarantine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantined: Option<u32>,
 }

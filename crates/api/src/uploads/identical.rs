@@ -111,7 +111,7 @@ pub(super) async fn refuse_identical<P: KeyValueStore + JobList + Clock>(
         StatusGroup::Failed | StatusGroup::Cancelled | StatusGroup::Erased => false,
     };
     let mut jobs = ports.get_jobs(&ids).await?;
-    jobs.retain(|job| principal.sees(job) && is_of_use(job));
+    jobs.retain(|job| principal.reads(job) && is_of_use(job));
     jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
     let Some(newest) = jobs.first() else {
         return Ok(());

@@ -10,12 +10,12 @@ use jobs::ports::{Clock, KeyValueStore};
 use super::progress::Progress;
 use super::{Amounts, Month, StoredDay, collection, key_prefix};
 use crate::types::{InstanceUsage, UsageQuery, UsageSum, UsageView};
-use crate::{ApiError, Principal, events};
+use crate::{ApiError, Permission, Principal, events};
 
 /// How many records one read returns: at most 31 of a tenant's month.
 const RECORDS_PER_READ: u16 = 200;
 
-/// Adds up what was counted of a month, for a tenant, or for all tenants if support names none.
+/// Adds up what was counted of a month, for a tenant, or for all tenants if a caller who reads all names none.
 ///
 /// # Errors
 /// If the principal sees only its own uploads or has no access to the tenant, or the month is none.
@@ -25,10 +25,14 @@ pub async fn report<P: KeyValueStore + Clock>(
     principal: &Principal,
     query: &UsageQuery,
 ) -> Result<UsageView, ApiError> {
+    let permission = Permission::ReadUsage;
     let tenant = match &query.tenant {
-        None if principal.is_support() => None,
-        named => Some(events::tenant(principal, named.as_deref())?),
+        None if principal.has_for_all_tenants(permission) => None,
+        named => Some(events::tenant(principal, permission, named.as_deref())?),
     };
+    if query.batches {
+        principal.must_for_whole(Permission::ReadContents, tenant.as_ref())?;
+    }
     let now = ports.now();
     let month = match &query.month {
         Some(text) => text

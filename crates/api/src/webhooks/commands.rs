@@ -8,6 +8,7 @@ use super::address::AllowedReceivers;
 use super::endpoint::{find, view, view_of};
 use super::ports::{NameResolver, WebhookQueue};
 use super::records::{read, write};
+use super::url::origin;
 use super::{
     DeliveryState, Instruction, MAX_WEBHOOKS, PREVIOUS_SECRET_HOURS, ReceiverUrl, Webhook,
     WebhookId, check_addresses, collection, signature, state_collection,
@@ -16,7 +17,7 @@ use crate::audit::{self, AuditTarget};
 use crate::events::tenant;
 use crate::feed::EventType;
 use crate::types::{AuditAction, NewWebhook, RedeliverRequest, WebhookChange, WebhookView};
-use crate::{ApiError, Principal, feed};
+use crate::{ApiError, Permission, Principal, feed};
 
 const HOUR_MS: u64 = 3_600_000;
 
@@ -45,14 +46,6 @@ async fn audited<P: KeyValueStore + Clock, T>(
         }
         Err(error) => Err(pending.refuse(ports, error).await),
     }
-}
-
-/// A URL without path and query.
-fn origin(url: &str) -> &str {
-    let after_scheme = url.find("://").map_or(0, |at| at + 3);
-    let rest = url.get(after_scheme..).unwrap_or_default();
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    url.get(..after_scheme + end).unwrap_or_default()
 }
 
 fn settings(webhook: &Webhook) -> String {
@@ -143,7 +136,7 @@ pub async fn create<P: KeyValueStore + Clock + NameResolver + WebhookQueue>(
     new: NewWebhook,
     allowed: AllowedReceivers,
 ) -> Result<WebhookView, ApiError> {
-    let tenant = tenant(principal, new.tenant.as_deref())?;
+    let tenant = tenant(principal, Permission::ChangeWebhooks, new.tenant.as_deref())?;
     let stored = ports
         .list_descending(&collection(&tenant), None, MAX_WEBHOOKS)
         .await?;
@@ -199,7 +192,8 @@ pub async fn change<P: KeyValueStore + Clock + NameResolver + WebhookQueue>(
     change: WebhookChange,
     allowed: AllowedReceivers,
 ) -> Result<WebhookView, ApiError> {
-    let (id, mut webhook, revision) = find(ports, principal, id).await?;
+    let (id, mut webhook, revision) =
+        find(ports, principal, Permission::ChangeWebhooks, id).await?;
     let before = webhook.clone();
     if let Some(url) = change.url {
         check_url(ports, &url, allowed).await?;
@@ -266,7 +260,8 @@ pub async fn rotate_secret<P: KeyValueStore + Clock>(
     principal: &Principal,
     id: &str,
 ) -> Result<WebhookView, ApiError> {
-    let (id, mut webhook, revision) = find(ports, principal, id).await?;
+    let (id, mut webhook, revision) =
+        find(ports, principal, Permission::ChangeWebhooks, id).await?;
     let until = ports.now().0 + PREVIOUS_SECRET_HOURS * HOUR_MS;
     let new = signature::new_secret(ports);
     let old = std::mem::replace(&mut webhook.secret, new);
@@ -292,7 +287,7 @@ pub async fn delete<P: KeyValueStore + Clock>(
     principal: &Principal,
     id: &str,
 ) -> Result<(), ApiError> {
-    let (id, webhook, _) = find(ports, principal, id).await?;
+    let (id, webhook, _) = find(ports, principal, Permission::ChangeWebhooks, id).await?;
     let work = async {
         ports.delete(&collection(&id.tenant), &id.key).await?;
         ports.delete(&state_collection(&id.tenant), &id.key).await?;
@@ -311,7 +306,7 @@ pub async fn send_test<P: KeyValueStore + WebhookQueue>(
     principal: &Principal,
     id: &str,
 ) -> Result<(), ApiError> {
-    let (id, ..) = find(ports, principal, id).await?;
+    let (id, ..) = find(ports, principal, Permission::ResendEvents, id).await?;
     instruct(ports, &id, Instruction::Test).await
 }
 
@@ -326,7 +321,7 @@ pub async fn redeliver<P: KeyValueStore + Clock + WebhookQueue>(
     id: &str,
     request: RedeliverRequest,
 ) -> Result<(), ApiError> {
-    let (id, webhook, _) = find(ports, principal, id).await?;
+    let (id, webhook, _) = find(ports, principal, Permission::ResendEvents, id).await?;
     let instruction = match (request.sequence, request.from) {
         (Some(sequence), None) => Instruction::Sequence(sequence),
         (None, Some(from)) => Instruction::From(from),

@@ -5,13 +5,14 @@ use jobs::ports::KeyValueStore;
 
 use super::ports::WebhookQueue;
 use super::records::read;
+use super::url::origin;
 use super::{
     DeliveryState, Instruction, MAX_WEBHOOKS, Webhook, WebhookId, collection, log_collection,
     state_collection,
 };
 use crate::events::tenant;
 use crate::types::{DeliveryList, WebhookList, WebhookView};
-use crate::{ApiError, Principal};
+use crate::{ApiError, Permission, Principal};
 
 const MAX_DELIVERIES: u16 = 50;
 
@@ -24,9 +25,26 @@ pub async fn list<P: KeyValueStore>(
     principal: &Principal,
     named: Option<&str>,
 ) -> Result<WebhookList, ApiError> {
-    let tenant = tenant(principal, named)?;
+    let tenant = tenant(principal, Permission::ReadWebhooks, named)?;
+    let webhooks = of_tenant(ports, &tenant).await?;
+    Ok(WebhookList {
+        webhooks: webhooks
+            .into_iter()
+            .map(|view| shown(principal, view))
+            .collect(),
+    })
+}
+
+/// All webhooks of a tenant, oldest first.
+///
+/// # Errors
+/// If a dependency does not answer.
+pub(crate) async fn of_tenant<P: KeyValueStore>(
+    ports: &P,
+    tenant: &Tenant,
+) -> Result<Vec<WebhookView>, ApiError> {
     let records = ports
-        .list_descending(&collection(&tenant), None, 2 * MAX_WEBHOOKS)
+        .list_descending(&collection(tenant), None, 2 * MAX_WEBHOOKS)
         .await?;
     let mut webhooks = Vec::new();
     for (key, record) in records {
@@ -36,22 +54,24 @@ pub async fn list<P: KeyValueStore>(
         };
         let webhook = serde_json::from_str(&record.body);
         let webhook: Webhook = webhook.map_err(|error| ApiError::Unavailable(error.to_string()))?;
-        let state = read(ports, &state_collection(&tenant), &id.key).await?;
+        let state = read(ports, &state_collection(tenant), &id.key).await?;
         webhooks.push(view(&id, &webhook, state.as_ref().map(|(state, _)| state)));
     }
     webhooks.sort_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
-    Ok(WebhookList { webhooks })
+    Ok(webhooks)
 }
 
-/// A webhook that the principal may see, and its revision.
+/// A webhook for which the principal has a permission, and its revision.
 pub(super) async fn find<P: KeyValueStore>(
     ports: &P,
     principal: &Principal,
+    permission: Permission,
     id: &str,
 ) -> Result<(WebhookId, Webhook, u64), ApiError> {
+    principal.must(permission)?;
     let not_found = || ApiError::NotFound(format!("there is no webhook {id:?}"));
     let id: WebhookId = id.parse().map_err(|_| not_found())?;
-    tenant(principal, Some(id.tenant.as_str())).map_err(|_| not_found())?;
+    tenant(principal, permission, Some(id.tenant.as_str())).map_err(|_| not_found())?;
     let found = read(ports, &collection(&id.tenant), &id.key).await?;
     let (webhook, revision) = found.ok_or_else(not_found)?;
     Ok((id, webhook, revision))
@@ -75,8 +95,8 @@ pub async fn show<P: KeyValueStore>(
     principal: &Principal,
     id: &str,
 ) -> Result<WebhookView, ApiError> {
-    let (id, webhook, _) = find(ports, principal, id).await?;
-    view_of(ports, &id, &webhook).await
+    let (id, webhook, _) = find(ports, principal, Permission::ReadWebhooks, id).await?;
+    Ok(shown(principal, view_of(ports, &id, &webhook).await?))
 }
 
 /// The newest attempts.
@@ -88,7 +108,7 @@ pub async fn deliveries<P: KeyValueStore>(
     principal: &Principal,
     id: &str,
 ) -> Result<DeliveryList, ApiError> {
-    let (id, ..) = find(ports, principal, id).await?;
+    let (id, ..) = find(ports, principal, Permission::ChangeWebhooks, id).await?;
     let collection = log_collection(&id.tenant, &id.key);
     let records = ports
         .list_descending(&collection, None, MAX_DELIVERIES)
@@ -99,6 +119,17 @@ pub async fn deliveries<P: KeyValueStore>(
     Ok(DeliveryList {
         deliveries: entries.collect(),
     })
+}
+
+/// The path of a URL may be a secret: only those who may change the webhook see it.
+fn shown(principal: &Principal, mut view: WebhookView) -> WebhookView {
+    let tenant = view.tenant.parse::<Tenant>();
+    let may_change = tenant
+        .is_ok_and(|tenant| principal.has_for_whole_tenant(Permission::ChangeWebhooks, &tenant));
+    if !may_change {
+        view.url = origin(&view.url).to_owned();
+    }
+    view
 }
 
 pub(super) fn view(

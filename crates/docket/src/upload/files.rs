@@ -9,6 +9,7 @@ use jobs::input::{self, PEEK_BYTES};
 use jobs::labels::Labels;
 use jobs::lane::Lane;
 
+use crate::account::sees_all_tenants;
 use crate::cli::LabelArgs;
 use crate::config;
 use crate::error::{CliError, Result};
@@ -168,8 +169,8 @@ pub(super) fn choose_tenant(me: &CallerView, named: Option<&str>) -> Result<Opti
     match (named, me.tenants.as_slice()) {
         (Some(named), _) => Ok(Some(named.to_owned())),
         (None, [_]) => Ok(None),
-        (None, []) if me.roles.iter().any(|role| role == "support") => Err(CliError::usage(
-            "support can upload for every tenant; choose one",
+        (None, []) if sees_all_tenants(me) => Err(CliError::usage(
+            "you can upload for every tenant; choose one",
         )
         .with_hint("use --tenant")),
         (None, []) => Ok(None),

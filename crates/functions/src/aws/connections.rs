@@ -33,6 +33,9 @@ impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
         if let Some(uploader) = &connection.uploader {
             request = request.item("uploader", AttributeValue::S(uploader.clone()));
         }
+        if connection.hides_contents {
+            request = request.item("hides_contents", AttributeValue::Bool(true));
+        }
         request
             .send()
             .await
@@ -76,6 +79,7 @@ impl<E: Has<variable::ConnectionsTable>> Connections for Aws<E> {
                 Some(Connection {
                     subscription: subscription.to_owned(),
                     uploader: row.optional_text("uploader").ok()?,
+                    hides_contents: item.contains_key("hides_contents"),
                     connection_id: row.text("connection_id").ok()?.to_owned(),
                     registered_at: row.time("registered_at").unwrap_or(Timestamp(0)),
                     token_expires_at: row.time("token_expires_at").ok()?,

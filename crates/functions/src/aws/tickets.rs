@@ -32,6 +32,9 @@ impl<E: Has<variable::RecordsTable>> Tickets for Aws<E> {
         if let Some(uploader) = &ticket.uploader {
             request = request.item("uploader", text(uploader));
         }
+        if ticket.hides_contents {
+            request = request.item("hides_contents", AttributeValue::Bool(true));
+        }
         request
             .send()
             .await
@@ -61,6 +64,7 @@ impl<E: Has<variable::RecordsTable>> Tickets for Aws<E> {
             Ok(Ticket {
                 subscription: row.text("watches")?.to_owned(),
                 uploader: row.optional_text("uploader")?,
+                hides_contents: item.contains_key("hides_contents"),
                 actor: row.text("actor")?.to_owned(),
                 expires_at: row.time("expires_ms")?,
                 token_expires_at: row.time("token_expires_ms")?,

@@ -8,6 +8,7 @@ mod http;
 pub mod problem;
 mod query;
 pub mod routes;
+mod sessions;
 mod unsubscribe;
 
 use api::ApiError;
@@ -30,6 +31,7 @@ pub use dispatch::ApiPorts;
 use dispatch::{ApiRequest, Response, dispatch};
 pub use http::{HttpEvent, HttpResponse};
 use problem::HttpError;
+use sessions::KnownSessions;
 
 /// The setting of a service without company sign-in: a variable cannot be empty.
 const COMPANY_SIGN_IN_OFF: &str = "off";
@@ -106,6 +108,7 @@ pub struct Api<P, E> {
     app: App<P, E>,
     configuration: ClientConfiguration,
     cursor_signer: CursorSigner,
+    sessions: KnownSessions,
 }
 
 impl<P, E: ApiSettings> Api<P, E> {
@@ -124,6 +127,7 @@ impl<P, E: ApiSettings> Api<P, E> {
             app,
             configuration,
             cursor_signer: CursorSigner::new(cursor::KEY),
+            sessions: KnownSessions::default(),
         }
     }
 
@@ -184,6 +188,13 @@ pub async fn handle<P: ApiPorts, E: ApiSettings>(
             push_until: Timestamp(now.0 + deadline.saturating_sub(now.0) / 3),
             event: &request,
         };
+        if let Some(principal) = principal.as_ref().filter(|one| one.check(now).is_ok()) {
+            let session = claims::session(&request);
+            let (sessions, pipelines) = (&api.sessions, run.pipelines);
+            sessions
+                .see(&app.ports, pipelines, principal, session)
+                .await;
+        }
         let response = match dispatch(&api_request, principal.as_ref()).await {
             Ok(response) => success_response(response),
             Err(error) => problem_response(&error),

@@ -34,6 +34,7 @@ pub(super) fn connection(
     Ok(Connection {
         subscription: field("watches")?,
         uploader: field("uploader").ok(),
+        hides_contents: field("hides_contents").is_ok(),
         connection_id: id.ok_or(NotAuthorized("connection id"))?,
         registered_at: now,
         token_expires_at: Timestamp(expires),

@@ -66,6 +66,9 @@ where
     if let Some(uploader) = ticket.uploader {
         context.insert("uploader", uploader);
     }
+    if ticket.hides_contents {
+        context.insert("hides_contents", "true".to_owned());
+    }
     let allow = IamPolicyEffect::Allow;
     Ok(policy(method_arn, allow, ticket.actor, context))
 }

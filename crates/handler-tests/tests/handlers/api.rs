@@ -1,12 +1,14 @@
 //! The HTTP API over in-memory ports: what each role may do, and what every caller is refused.
 
 mod access_control;
+mod audit_log;
 mod batches;
 mod cancel_plans;
 mod commands;
 mod company_users;
 mod contract;
 mod data_deletion;
+mod data_export;
 mod document;
 mod downloads;
 mod expired_documents;
@@ -21,6 +23,7 @@ mod plans;
 mod quarantine;
 mod queue;
 mod receipts;
+mod roles;
 mod run_again;
 mod search;
 mod summary;

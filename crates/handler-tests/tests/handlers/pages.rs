@@ -38,6 +38,7 @@ fn with_ticket(expires_at: Timestamp) -> TestApp {
     let app = app();
     let ticket = Ticket {
         uploader: None,
+        hides_contents: false,
         subscription: "acme".into(),
         actor: "someone".into(),
         expires_at,
@@ -206,6 +207,7 @@ fn connection_with_an_expired_sign_in_receives_nothing() {
 fn connection(subscription: &str, id: &str, age_ms: u64, token_ms: i64) -> Connection {
     Connection {
         uploader: None,
+        hides_contents: false,
         subscription: subscription.into(),
         connection_id: id.into(),
         registered_at: Timestamp(NOW.0 - age_ms),

@@ -21,6 +21,7 @@ fn probe_becomes_ready_and_is_pushed_only_to_its_own_tenant() {
     app.ports.state().connections = ["probe", "acme", "*"]
         .map(|subscription| Connection {
             uploader: None,
+            hides_contents: false,
             subscription: subscription.into(),
             connection_id: format!("page of {subscription}"),
             registered_at: NOW,

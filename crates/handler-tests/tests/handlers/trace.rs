@@ -36,6 +36,7 @@ fn watched() -> TestApp {
     let app = app();
     app.ports.state().connections.push(Connection {
         uploader: None,
+        hides_contents: false,
         subscription: "acme".into(),
         connection_id: "c".into(),
         registered_at: NOW,

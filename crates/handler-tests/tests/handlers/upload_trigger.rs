@@ -19,6 +19,7 @@ fn pdf_is_submitted_once() {
     let app = app();
     app.ports.state().connections.push(Connection {
         uploader: None,
+        hides_contents: false,
         subscription: "acme".into(),
         connection_id: "c".into(),
         registered_at: crate::fixtures::NOW,

@@ -17,6 +17,7 @@ use jobs::ports::{Connection, Connections, Tickets};
 pub async fn connections<P: Connections>(ports: &P, unique: &str) {
     let connection = |id: &str| Connection {
         uploader: None,
+        hides_contents: false,
         subscription: unique.to_owned(),
         connection_id: id.to_owned(),
         registered_at: Timestamp(5),

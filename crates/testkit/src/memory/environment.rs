@@ -22,6 +22,7 @@ impl TestEnvironment for Memory {
     async fn issue_ticket(&self, secret: &str, subscription: &str, expires_at: Timestamp) {
         let ticket = Ticket {
             uploader: None,
+            hides_contents: false,
             subscription: subscription.to_owned(),
             actor: "test".to_owned(),
             expires_at,

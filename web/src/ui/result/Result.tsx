@@ -108,13 +108,13 @@ function Loaded({
   name,
   sign,
 }: Omit<ReadyProps, "version"> & { result: LoadedResult }): JSX.Element {
-  const { client, store, isSupport } = useAppContext();
+  const { client, store, isStaff } = useAppContext();
   const found = useMemo(() => (result.kind === "json" ? understand(result.json, result.paths) : undefined), [result]);
   useEffect(() => {
     const job = store.jobs.get(id);
     const counted = attempt ?? (job && (job.earlier_result ?? job.attempt));
     const isNewest = job !== undefined && counted === (job.earlier_result ?? job.attempt);
-    if (!found?.findings || counted === undefined || !isNewest || isSupport) return;
+    if (!found?.findings || counted === undefined || !isNewest || isStaff) return;
     // The list says what was found. Otherwise the next visit of a reader records it.
     recordCounts(client, job, counted, found.findings).then(
       (after) => after && store.add([after]),

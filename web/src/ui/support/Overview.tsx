@@ -87,9 +87,11 @@ export function Overview(): JSX.Element {
                         aria-label={`${causeLabel(one.name)}: share of the failed`}
                       />
                       <span class="figure">{formatNumber(one.count)}</span>
-                      <button type="button" class="quiet" onClick={() => setPlanning(one.name)}>
-                        Plan a retry…
-                      </button>
+                      {app.may("manage-plans") && (
+                        <button type="button" class="quiet" onClick={() => setPlanning(one.name)}>
+                          Plan a retry…
+                        </button>
+                      )}
                     </li>
                   ))}
               </ul>

@@ -27,16 +27,19 @@ const kindOf = (plan: RetryPlanView): Kind => (plan.cancel ? "cancel" : plan.run
 const VERB: Record<Kind, string> = { retry: "Retry", "run-again": "Review again", cancel: "Stop" };
 
 export function Plans(): JSX.Element {
-  const { client } = useAppContext();
+  const app = useAppContext();
+  const { client } = app;
   const [plans, reload] = useAsync("", () => client.plans());
   const [planning, setPlanning] = useState(false);
   return (
     <>
       <div class="screen-head">
         <Heading>Retry plans</Heading>
-        <button type="button" class="primary" onClick={() => setPlanning(true)}>
-          New plan…
-        </button>
+        {app.may("manage-plans") && (
+          <button type="button" class="primary" onClick={() => setPlanning(true)}>
+            New plan…
+          </button>
+        )}
       </div>
       {plans.state === "failed" && <ErrorMessage error={plans.error} onRetry={reload} />}
       {!plans.value ? (
@@ -85,7 +88,8 @@ export function PlanRows({ plans }: { plans: readonly RetryPlanView[] }): JSX.El
 }
 
 export function Plan({ id }: { id: string }): JSX.Element {
-  const { client } = useAppContext();
+  const app = useAppContext();
+  const { client } = app;
   const [plan, reload] = useAsync<RetryPlanView>(id, () => client.plan(id));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
@@ -106,6 +110,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
     setBusy(false);
     reload();
   };
+  const mayManage = app.may("manage-plans");
   const maySendMore = found?.status === "releasing" || (found?.outcome?.waiting ?? 0) > 0;
   return (
     <>
@@ -114,7 +119,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
       </a>
       <div class="screen-head">
         <Heading>{found?.cancel ? "Plan to stop reviews" : "Retry plan"}</Heading>
-        {found?.status === "planned" && found.jobs > 0 && (
+        {mayManage && found?.status === "planned" && found.jobs > 0 && (
           <button
             type="button"
             class={found.cancel ? "danger" : "primary"}
@@ -124,7 +129,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
             {busy ? "Working…" : `${VERB[kindOf(found)]} ${plural(found.jobs, "contract")}`}
           </button>
         )}
-        {found?.applied_at !== undefined && found.status !== "stopped" && maySendMore && (
+        {mayManage && found?.applied_at !== undefined && found.status !== "stopped" && maySendMore && (
           <button type="button" class="quiet" disabled={busy} onClick={() => void change(client.stopPlan(id))}>
             <Icon name="stop" /> Stop this plan
           </button>

@@ -35,7 +35,7 @@ export function Quarantine(): JSX.Element {
                   <Icon name="alert" />
                 </span>
                 <span class="row-main">
-                  <span class="row-name">{sentence(entry.problem)}</span>
+                  <span class="row-name">{sentence(entry.problem) || titleCase(entry.cause)}</span>
                   <span class="row-about">
                     {titleCase(entry.cause)} · from {entry.source} · {formatBytes(entry.body_bytes)}
                   </span>
@@ -70,7 +70,7 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
         <Icon name="back" /> Quarantine
       </a>
       <div class="screen-head">
-        <Heading>{found ? sentence(found.problem) : "Message"}</Heading>
+        <Heading>{found ? sentence(found.problem) || titleCase(found.cause) : "Message"}</Heading>
         {found && (
           <div class="buttons">
             <button type="button" class="primary" onClick={() => setDialog("redrive")}>
@@ -92,9 +92,13 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
           </p>
           <section class="card">
             <h2>Message</h2>
-            <pre class="raw" tabIndex={0}>
-              {pretty(found.body ?? "")}
-            </pre>
+            {found.body === undefined ? (
+              <p>It may name a document, so your role does not show it. You can redrive or discard it all the same.</p>
+            ) : (
+              <pre class="raw" tabIndex={0}>
+                {pretty(found.body)}
+              </pre>
+            )}
             {found.body !== undefined && found.body_bytes > 65_536 && (
               <p class="muted">Only the first 64 KB are shown.</p>
             )}

@@ -9,7 +9,9 @@ import { Dialog } from "../Dialog";
 import { useAsync } from "../hooks";
 
 export function Tenants(): JSX.Element {
-  const { client } = useAppContext();
+  const app = useAppContext();
+  const { client } = app;
+  const mayCreate = app.may("create-tenants");
   const [list, reload] = useAsync("", () => client.tenants());
   const [creating, setCreating] = useState<string>();
   const tenants = list.value?.tenants;
@@ -17,9 +19,11 @@ export function Tenants(): JSX.Element {
     <>
       <div class="screen-head">
         <Heading>Tenants</Heading>
-        <button type="button" class="primary" onClick={() => setCreating("")}>
-          New tenant…
-        </button>
+        {mayCreate && (
+          <button type="button" class="primary" onClick={() => setCreating("")}>
+            New tenant…
+          </button>
+        )}
       </div>
       {list.state === "failed" && <ErrorMessage error={list.error} onRetry={reload} />}
       {tenants === undefined && list.state !== "failed" && <Loading what="Loading the tenants…" />}
@@ -45,9 +49,11 @@ export function Tenants(): JSX.Element {
                     {tenant.created_by === undefined ? (
                       <>
                         <span class="late">Nobody: documents arrived in S3 under this name.</span>{" "}
-                        <button type="button" class="link" onClick={() => setCreating(tenant.name)}>
-                          Create it…
-                        </button>
+                        {mayCreate && (
+                          <button type="button" class="link" onClick={() => setCreating(tenant.name)}>
+                            Create it…
+                          </button>
+                        )}
                       </>
                     ) : (
                       <bdi>{tenant.created_by}</bdi>

@@ -18,7 +18,7 @@ type Open = { what: "new" } | { what: "secret" | "resend" | "delete"; webhook: W
 
 export default function Webhooks(): JSX.Element {
   const app = useAppContext();
-  if (app.isSupport && app.tenant === undefined)
+  if (app.seesAllTenants && app.tenant === undefined)
     return (
       <>
         <Heading>Webhooks</Heading>
@@ -31,7 +31,8 @@ export default function Webhooks(): JSX.Element {
 }
 
 function OfTenant({ tenant }: { tenant: string | undefined }): JSX.Element {
-  const { client } = useAppContext();
+  const app = useAppContext();
+  const { client } = app;
   const [list, reload] = useAsync(tenant ?? "", () => client.webhooks(tenant));
   const [open, setOpen] = useState<Open>();
   const [created, setCreated] = useState<WebhookView>();
@@ -45,15 +46,17 @@ function OfTenant({ tenant }: { tenant: string | undefined }): JSX.Element {
     <>
       <div class="screen-head">
         <Heading>Webhooks</Heading>
-        <button
-          type="button"
-          class="primary"
-          disabled={(webhooks?.length ?? MAX_WEBHOOKS) >= MAX_WEBHOOKS}
-          title={webhooks?.length === MAX_WEBHOOKS ? `A tenant has at most ${MAX_WEBHOOKS} webhooks.` : undefined}
-          onClick={() => setOpen({ what: "new" })}
-        >
-          New webhook…
-        </button>
+        {app.may("change-webhooks") && (
+          <button
+            type="button"
+            class="primary"
+            disabled={(webhooks?.length ?? MAX_WEBHOOKS) >= MAX_WEBHOOKS}
+            title={webhooks?.length === MAX_WEBHOOKS ? `A tenant has at most ${MAX_WEBHOOKS} webhooks.` : undefined}
+            onClick={() => setOpen({ what: "new" })}
+          >
+            New webhook…
+          </button>
+        )}
       </div>
       <p class="meta">Docket tells your programs when a contract is ready or has failed, with signed requests.</p>
       {list.state === "failed" && <ErrorMessage error={list.error} onRetry={reload} />}
@@ -106,6 +109,8 @@ function Card({
   };
   const change = (enabled: boolean): void =>
     void act(() => client.changeWebhook(webhook.id, { enabled }), enabled ? "Enabled" : "Paused").then(onChanged);
+  const mayChange = app.may("change-webhooks");
+  const mayResend = app.may("resend-events");
   const test = (): void =>
     void act(() => client.testWebhook(webhook.id), "A test event is sent").then(() => {
       setShown(true);
@@ -129,24 +134,34 @@ function Card({
         )}
       </p>
       <div class="buttons">
-        <button type="button" class="quiet" disabled={busy} onClick={test}>
-          Send a test event
-        </button>
-        <button type="button" class="quiet" aria-expanded={shown} onClick={() => setShown(!shown)}>
-          {shown ? "Hide deliveries" : "Deliveries"}
-        </button>
-        <button type="button" class="quiet" disabled={!webhook.enabled} onClick={() => onOpen("resend")}>
-          Send again…
-        </button>
-        <button type="button" class="quiet" onClick={() => onOpen("secret")}>
-          New secret…
-        </button>
-        <button type="button" class="quiet" disabled={busy} onClick={() => change(!webhook.enabled)}>
-          {webhook.enabled ? "Pause" : "Enable"}
-        </button>
-        <button type="button" class="danger quiet" onClick={() => onOpen("delete")}>
-          Delete…
-        </button>
+        {mayResend && (
+          <button type="button" class="quiet" disabled={busy} onClick={test}>
+            Send a test event
+          </button>
+        )}
+        {mayChange && (
+          <button type="button" class="quiet" aria-expanded={shown} onClick={() => setShown(!shown)}>
+            {shown ? "Hide deliveries" : "Deliveries"}
+          </button>
+        )}
+        {mayResend && (
+          <button type="button" class="quiet" disabled={!webhook.enabled} onClick={() => onOpen("resend")}>
+            Send again…
+          </button>
+        )}
+        {mayChange && (
+          <>
+            <button type="button" class="quiet" onClick={() => onOpen("secret")}>
+              New secret…
+            </button>
+            <button type="button" class="quiet" disabled={busy} onClick={() => change(!webhook.enabled)}>
+              {webhook.enabled ? "Pause" : "Enable"}
+            </button>
+            <button type="button" class="danger quiet" onClick={() => onOpen("delete")}>
+              Delete…
+            </button>
+          </>
+        )}
       </div>
       <p class="form-error" role="alert">
         {error}

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use api::digests::Account;
+use api::sign_ins::SignInSession;
 use api::{ApiError, Principal, Role};
 use jobs::id::Timestamp;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use super::http::HttpEvent;
 use crate::handlers::sign_in_groups::COMPANY_GROUPS_CLAIM;
@@ -27,11 +29,35 @@ pub(super) fn principal(request: &HttpEvent, now: Timestamp) -> Option<Principal
             let actor = verified_email(claims).or_else(|| text("cognito:username"))?;
             let groups = groups(claims.get("cognito:groups"));
             let groups = groups.iter().map(String::as_str);
-            Some(Principal::of_groups(&actor, groups, expires_at))
+            Some(Principal {
+                program: request.program(),
+                ..Principal::of_groups(&actor, groups, expires_at)
+            })
         }
-        "access" => machine_client(claims, expires_at),
+        "access" => machine_client(claims, expires_at).map(|client| Principal {
+            program: request.program(),
+            ..client
+        }),
         _ => None,
     }
+}
+
+/// The session of a request's token; `None` if the token does not name it.
+///
+/// `origin_jti` is the id of the session's first token, `auth_time` when the user signed in; refreshed tokens have the same
+/// (Amazon Cognito developer guide, "Understanding the identity (ID) token").
+pub(super) fn session(request: &HttpEvent) -> Option<SignInSession> {
+    let claims = request.claims()?;
+    let signed_in_at = claim(claims, "auth_time")?.parse::<u64>().ok()?;
+    let digest = Sha256::digest(claim(claims, "origin_jti")?.as_bytes());
+    Some(SignInSession {
+        id: digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+        signed_in_at: Timestamp(signed_in_at.checked_mul(1000)?),
+    })
 }
 
 /// The resource server of machine clients' scopes in the user pool. A scope is named like a group.

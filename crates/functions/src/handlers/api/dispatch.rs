@@ -5,14 +5,15 @@ use api::ports::{
     JobList, MarksStore, ObjectDigest, ObjectTransfers, QuarantineStore, ReceiptSigner,
 };
 use api::types::{
-    BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery, MarksChange,
-    NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
+    AuditQuery, BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery,
+    MarksChange, NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
     QuarantineCommandRequest, ResultQuery, ResumeRequest, RetryPlanJobsQuery, SignPartsRequest,
     SummaryQuery,
 };
 use api::{
-    ApiError, Principal, audit, batches, commands, data_deletion, job_detail, job_list, marks,
-    pauses, quarantine, receipts, retry_plans, search, summary, tenants, tickets, uploads,
+    ApiError, Permission, Principal, audit, batches, commands, data_deletion, data_export,
+    job_detail, job_list, marks, pauses, quarantine, receipts, retry_plans, search, summary,
+    tenants, tickets, uploads,
 };
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
@@ -99,6 +100,9 @@ pub(super) async fn dispatch<P: ApiPorts>(
     }
     let principal = principal.ok_or_else(claims::unidentified)?;
     claims::check(request, principal, ports.now())?;
+    if let Some(permission) = route.permission {
+        principal.must(permission)?;
+    }
     let job_id = || path.get("job_id");
     let plan_id = || path.get("plan_id");
     let entry_id = || path.get("entry_id");
@@ -106,6 +110,16 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetConfiguration => String::new(),
         Operation::ListReceiptKeys => to_json(&receipts::keys(ports).await?),
         Operation::GetMe => to_json(&me(principal, pipelines)),
+        Operation::GetMyData => {
+            let PageQuery { cursor } = request.query()?;
+            let query_id = query_id(principal, "data", "");
+            let from = api_request.verify_cursor(&query_id, cursor).await?;
+            let account = claims::account(request);
+            let (mut page, next) =
+                data_export::page(ports, run, principal, account.as_ref(), from).await?;
+            page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
+            to_json(&page)
+        }
         Operation::CreateUpload => {
             let upload: NewUpload = request.json()?;
             let key = request.idempotency_key();
@@ -220,8 +234,12 @@ pub(super) async fn dispatch<P: ApiPorts>(
             String::new()
         }
         Operation::ListAudit => {
-            let (query_id, before) = api_request.page_position(principal, "audit").await?;
-            let (mut page, next) = audit::list(ports, principal, before.as_deref()).await?;
+            let mut query: AuditQuery = request.query()?;
+            let cursor = query.cursor.take();
+            let query_id = query_id(principal, "audit", &to_json(&query));
+            let before: Option<String> = api_request.verify_cursor(&query_id, cursor).await?;
+            let before = before.as_deref();
+            let (mut page, next) = audit::list(ports, pipelines, principal, &query, before).await?;
             page.cursor = api_request.sign_cursor(&query_id, next.as_ref()).await?;
             to_json(&page)
         }
@@ -285,6 +303,7 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
         result_type: pipeline.output.content_type().to_owned(),
         slo_seconds: pipeline.slo_seconds,
         typical_run_seconds: pipeline.typical_run_seconds,
+        customers_may_delete: pipeline.customers_may_delete,
     };
     CallerView {
         actor: principal.actor.clone(),
@@ -294,6 +313,12 @@ fn me(principal: &Principal, pipelines: &Pipelines) -> CallerView {
             .iter()
             .map(|role| role.name().to_owned())
             .collect(),
+        permissions: Permission::ALL
+            .iter()
+            .filter(|permission| principal.has(**permission))
+            .map(|permission| permission.name().to_owned())
+            .collect(),
+        all_tenants: principal.has_for_all_tenants(Permission::SeeJobs),
         tenants: principal
             .tenants
             .iter()
@@ -316,6 +341,7 @@ async fn list_jobs<P: ApiPorts>(
     let ports = api_request.ports;
     let pipelines = api_request.run.pipelines;
     job_list::check_filters(&query)?;
+    job_list::check_readable(principal, &query)?;
     check_names(pipelines, query.pipeline.as_deref(), query.cause.as_deref())?;
     if let Some(text) = &query.find {
         let tenant = query.tenant.as_deref();
@@ -385,7 +411,12 @@ fn query_id(principal: &Principal, list: &str, filters: &str) -> String {
     to_json(&(
         list,
         &principal.actor,
-        principal.is_support(),
+        principal
+            .roles
+            .iter()
+            .map(|role| role.name())
+            .collect::<Vec<_>>(),
+        principal.audits_all_tenants,
         tenants,
         filters,
     ))

@@ -6,7 +6,7 @@ use api::feed::FeedPosition;
 use api::types::{DigestQuery, EventQuery, UsageQuery, WebhookQuery};
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
-use api::{ApiError, Principal, digests, events, usage, webhooks};
+use api::{ApiError, Permission, Principal, digests, events, usage, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
@@ -18,6 +18,7 @@ use super::dispatch::{Response, to_json};
 use super::http::{HttpEvent, HttpResponse};
 use super::problem::HttpError;
 use super::routes::{self, Operation, find_route};
+use super::sessions::KnownSessions;
 use super::{claims, problem_response, success_response, unsubscribe};
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, variable};
@@ -62,13 +63,15 @@ impl<E> EventsApiSettings for E where
 pub struct EventsApi<P, E> {
     pub app: App<P, E>,
     cursor_signer: CursorSigner,
+    sessions: KnownSessions,
 }
 
 impl<P, E> EventsApi<P, E> {
-    pub const fn new(app: App<P, E>) -> Self {
+    pub fn new(app: App<P, E>) -> Self {
         Self {
             app,
             cursor_signer: CursorSigner::new(cursor::EVENTS_KEY),
+            sessions: KnownSessions::default(),
         }
     }
 }
@@ -122,6 +125,11 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
     let ports = &api.app.ports;
     let principal = principal.ok_or_else(claims::unidentified)?;
     claims::check(request, principal, ports.now())?;
+    let (pipelines, session) = (api.app.environment.pipelines(), claims::session(request));
+    api.sessions.see(ports, pipelines, principal, session).await;
+    if let Some(permission) = route.permission {
+        principal.must(permission)?;
+    }
     let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
     let allowed = AllowedReceivers::from_setting(setting);
     let pipelines = api.app.environment.pipelines();
@@ -192,7 +200,7 @@ async fn list_events<P: EventsApiPorts, E>(
     principal: &Principal,
 ) -> Result<String, ApiError> {
     let query: EventQuery = request.query()?;
-    let tenant = events::tenant(principal, query.tenant.as_deref())?;
+    let tenant = events::tenant(principal, Permission::ReadEvents, query.tenant.as_deref())?;
     let (ports, signer) = (&api.app.ports, &api.cursor_signer);
     let query_id = query_id(&tenant);
     let since: Option<FeedPosition> = match &query.since {

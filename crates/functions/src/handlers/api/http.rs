@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use api::ApiError;
+use api::{ApiError, ClientProgram};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
@@ -35,6 +35,8 @@ pub struct HttpEvent {
 struct Headers {
     #[serde(default, rename = "idempotency-key")]
     idempotency_key: Option<String>,
+    #[serde(default, rename = "user-agent")]
+    user_agent: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +82,11 @@ impl HttpEvent {
     /// The header `Idempotency-Key`. Several are joined with commas.
     pub fn idempotency_key(&self) -> Option<&str> {
         self.headers.idempotency_key.as_deref()
+    }
+
+    /// From which program it came, as it says.
+    pub fn program(&self) -> ClientProgram {
+        ClientProgram::of_user_agent(self.headers.user_agent.as_deref())
     }
 
     /// The claims of the token, which API Gateway has verified; `None` if the route requires no token.

@@ -1,43 +1,18 @@
 //! The routes of the HTTP API in one table. Requests are dispatched by it, and `docs/api.md` is generated from it.
 
 use api::ApiError;
+use api::permission::Permission::{
+    self, ChangeTenants, ChangeWebhooks, CommandJobs, CreateTenants, DeleteData, ManagePauses,
+    ManagePlans, ManageQuarantine, MarkJobs, PrioritizeJobs, ReadAudit, ReadContents, ReadEvents,
+    ReadPlans, ReadReceipts, ReadTenants, ReadUsage, ReadWebhooks, ReceiveDigests, ResendEvents,
+    SeeJobs, UploadDocuments,
+};
 
 use super::http::HttpEvent;
 use super::problem::HttpError;
 
 /// Longer ids in a path are refused.
 pub const MAX_ID_BYTES: usize = 200;
-
-/// Who may call a route.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Callers without a token.
-    Public,
-    /// Callers with any role.
-    AnyRole,
-    /// The caller who created the upload.
-    Uploader,
-    /// Callers who can see the job.
-    JobReaders,
-    /// Callers who see all jobs of the tenant.
-    TenantReaders,
-    /// Callers with the role `support`.
-    Support,
-}
-
-impl Access {
-    /// For the documentation.
-    pub const fn description(self) -> &'static str {
-        match self {
-            Self::Public => "public",
-            Self::AnyRole => "any role",
-            Self::Uploader => "the uploader",
-            Self::JobReaders => "any role that can see the job",
-            Self::TenantReaders => "reviewer, support",
-            Self::Support => "support",
-        }
-    }
-}
 
 /// A route: method, path, and what it takes and returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +21,8 @@ pub struct Route {
     pub method: &'static str,
     /// Segments in braces are parameters.
     pub path: &'static str,
-    pub access: Access,
+    /// What the caller needs; for which jobs and tenants, the use case decides. `None`: callers without a token.
+    pub permission: Option<Permission>,
     /// A type of [`api::types`]: the query of a GET, else the body.
     pub request: Option<&'static str>,
     /// The status of a successful response.
@@ -58,7 +34,7 @@ pub struct Route {
 }
 
 macro_rules! routes {
-    ($($operation:ident: $method:literal $path:literal, $access:ident, $request:expr => $status:literal $response:expr, $summary:literal;)*) => {
+    ($($operation:ident: $method:literal $path:literal, $permission:expr, $request:expr => $status:literal $response:expr, $summary:literal;)*) => {
         /// What a route does. The name is the `operationId` of the OpenAPI document.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Operation {
@@ -70,7 +46,7 @@ macro_rules! routes {
                 operation: Operation::$operation,
                 method: $method,
                 path: $path,
-                access: Access::$access,
+                permission: $permission,
                 request: $request,
                 status: $status,
                 response: $response,
@@ -81,113 +57,115 @@ macro_rules! routes {
 }
 
 routes! {
-    GetConfiguration: "GET" "/configuration", Public, None => 200 Some("ClientConfiguration"),
+    GetConfiguration: "GET" "/configuration", None, None => 200 Some("ClientConfiguration"),
         "Returns what a client needs to sign in. Requires no token.";
-    GetMe: "GET" "/me", AnyRole, None => 200 Some("CallerView"),
+    GetMe: "GET" "/me", Some(SeeJobs), None => 200 Some("CallerView"),
         "Returns the caller's name, roles and tenants, and the pipelines.";
-    CreateUpload: "POST" "/uploads", AnyRole, Some("NewUpload") => 201 Some("UploadView"),
+    GetMyData: "GET" "/me/data", Some(SeeJobs), Some("PageQuery") => 200 Some("DataExportPage"),
+        "Exports what is stored about the caller: jobs of its uploads, jobs that name it, its webhooks and digests, and its part of the audit log.";
+    CreateUpload: "POST" "/uploads", Some(UploadDocuments), Some("NewUpload") => 201 Some("UploadView"),
         "Creates an upload session. Returns the job's id and the signed request that uploads the file. Files above 100 MB are uploaded in parts.";
-    GetUpload: "GET" "/uploads/{job_id}", Uploader, None => 200 Some("UploadView"),
-        "Returns how to continue an upload: the uploaded parts, or a newly signed request.";
-    SignUploadParts: "POST" "/uploads/{job_id}/parts", Uploader, Some("SignPartsRequest") => 200 Some("SignedParts"),
+    GetUpload: "GET" "/uploads/{job_id}", Some(UploadDocuments), None => 200 Some("UploadView"),
+        "Returns how to continue an upload: the uploaded parts, or a newly signed request. Like all requests about an upload, only for its uploader.";
+    SignUploadParts: "POST" "/uploads/{job_id}/parts", Some(UploadDocuments), Some("SignPartsRequest") => 200 Some("SignedParts"),
         "Signs the upload of parts.";
-    CompleteUpload: "POST" "/uploads/{job_id}/complete", Uploader, None => 200 Some("UploadView"),
+    CompleteUpload: "POST" "/uploads/{job_id}/complete", Some(UploadDocuments), None => 200 Some("UploadView"),
         "Creates the object from its parts. Refused as `parts-missing` if parts are not uploaded yet.";
-    AbortUpload: "DELETE" "/uploads/{job_id}", Uploader, None => 204 None,
+    AbortUpload: "DELETE" "/uploads/{job_id}", Some(UploadDocuments), None => 204 None,
         "Aborts an upload.";
-    ListJobs: "GET" "/jobs", AnyRole, Some("JobQuery") => 200 Some("JobPage"),
+    ListJobs: "GET" "/jobs", Some(SeeJobs), Some("JobQuery") => 200 Some("JobPage"),
         "Lists jobs, newest first, or finds jobs by any id. One response examines at most 500 jobs.";
-    GetJob: "GET" "/jobs/{job_id}", JobReaders, None => 200 Some("JobDetail"),
+    GetJob: "GET" "/jobs/{job_id}", Some(SeeJobs), None => 200 Some("JobDetail"),
         "Returns a job with its attempts and an explanation. Also works while the file is not uploaded yet.";
-    GetResult: "GET" "/jobs/{job_id}/result", JobReaders, Some("ResultQuery") => 200 Some("ResultView"),
+    GetResult: "GET" "/jobs/{job_id}/result", Some(ReadContents), Some("ResultQuery") => 200 Some("ResultView"),
         "Signs the download of a result: the job's, or an earlier one if the job was run again. Refused as `not-ready` if there is no result, and as `gone` if it was deleted.";
-    GetDocument: "GET" "/jobs/{job_id}/document", JobReaders, None => 200 Some("ResultView"),
+    GetDocument: "GET" "/jobs/{job_id}/document", Some(ReadContents), None => 200 Some("ResultView"),
         "Signs the download of a job's document, in the version that the job processes. Refused as `gone` if it was deleted.";
-    GetReceipt: "GET" "/jobs/{job_id}/receipt", JobReaders, Some("ResultQuery") => 200 Some("ReceiptView"),
+    GetReceipt: "GET" "/jobs/{job_id}/receipt", Some(ReadReceipts), Some("ResultQuery") => 200 Some("ReceiptView"),
         "Returns a signed receipt for a result: which document, which model, when, and the hashes of both files. Refused as `not-ready` and `gone` like the result.";
-    ListReceiptKeys: "GET" "/receipt-keys", AnyRole, None => 200 Some("ReceiptKeys"),
+    ListReceiptKeys: "GET" "/receipt-keys", Some(SeeJobs), None => 200 Some("ReceiptKeys"),
         "Returns the public keys that receipts are signed with.";
-    RetryJob: "POST" "/jobs/{job_id}/retry", JobReaders, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
+    RetryJob: "POST" "/jobs/{job_id}/retry", Some(CommandJobs), Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another attempt of a failed job. Refused as `changed`, `refused` or `poisoned`.";
-    RunJobAgain: "POST" "/jobs/{job_id}/run-again", Support, Some("JobCommandRequest") => 202 Some("JobCommandResult"),
+    RunJobAgain: "POST" "/jobs/{job_id}/run-again", Some(PrioritizeJobs), Some("JobCommandRequest") => 202 Some("JobCommandResult"),
         "Schedules another run of a ready job, with the model that its endpoint serves now. The result before it stays readable, also if the run fails. Refused as `changed` or `refused`.";
-    MakeJobUrgent: "POST" "/jobs/{job_id}/urgent", Support, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
+    MakeJobUrgent: "POST" "/jobs/{job_id}/urgent", Some(PrioritizeJobs), Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Lets a queued job start before all others of its pipeline. At most 20 jobs of a pipeline are urgent at a time. Refused as `changed` or `refused`.";
-    CancelJob: "POST" "/jobs/{job_id}/cancel", JobReaders, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
+    CancelJob: "POST" "/jobs/{job_id}/cancel", Some(CommandJobs), Some("JobCommandRequest") => 200 Some("JobCommandResult"),
         "Cancels an open job. `cancelled_without_run` in the response says that nothing of it was queued or running at the endpoint; otherwise its run may continue, and the result is ignored, since SageMaker cannot cancel a request.";
-    MarkJob: "POST" "/jobs/{job_id}/marks", JobReaders, Some("MarksChange") => 200 Some("JobCommandResult"),
+    MarkJob: "POST" "/jobs/{job_id}/marks", Some(MarkJobs), Some("MarksChange") => 200 Some("JobCommandResult"),
         "Marks a contract as reviewed, assigns it, writes its note, or says that the caller has opened it. Other marks stay. Pages that show it get a push. Refused as `refused` if there is no result or its data was deleted.";
-    DeleteJobData: "POST" "/jobs/{job_id}/data-deletion", Support, Some("JobCommandRequest") => 200 Some("JobCommandResult"),
-        "Permanently deletes the uploaded file, its copies and its results. The job's row stays.";
-    CreateRetryPlan: "POST" "/retry-plans", Support, Some("NewRetryPlan") => 201 Some("RetryPlanView"),
+    DeleteJobData: "POST" "/jobs/{job_id}/data-deletion", Some(DeleteData), Some("JobCommandRequest") => 200 Some("JobCommandResult"),
+        "Permanently deletes the uploaded file, its copies and its results. The job's row stays. Customers and reviewers may do it if the pipeline has `customers_may_delete`; `may_delete` of the job says so.";
+    CreateRetryPlan: "POST" "/retry-plans", Some(ManagePlans), Some("NewRetryPlan") => 201 Some("RetryPlanView"),
         "Selects failed jobs to retry together, or ready jobs to run again (`run_again`), or open jobs to cancel (`cancel`). Returns counts and an estimate, and changes no job. To cancel, the filter must not be empty.";
-    ListRetryPlans: "GET" "/retry-plans", Support, None => 200 Some("RetryPlanList"),
+    ListRetryPlans: "GET" "/retry-plans", Some(ReadPlans), None => 200 Some("RetryPlanList"),
         "Lists the newest 50 retry plans.";
-    GetRetryPlan: "GET" "/retry-plans/{plan_id}", Support, None => 200 Some("RetryPlanView"),
+    GetRetryPlan: "GET" "/retry-plans/{plan_id}", Some(ReadPlans), None => 200 Some("RetryPlanView"),
         "Returns a retry plan with the progress of its jobs.";
-    ListRetryPlanJobs: "GET" "/retry-plans/{plan_id}/jobs", Support, Some("RetryPlanJobsQuery") => 200 Some("RetryPlanJobs"),
+    ListRetryPlanJobs: "GET" "/retry-plans/{plan_id}/jobs", Some(ReadPlans), Some("RetryPlanJobsQuery") => 200 Some("RetryPlanJobs"),
         "Lists the jobs of a retry plan, each with what became of it.";
-    ApplyRetryPlan: "POST" "/retry-plans/{plan_id}/apply", Support, None => 200 Some("RetryPlanView"),
+    ApplyRetryPlan: "POST" "/retry-plans/{plan_id}/apply", Some(ManagePlans), None => 200 Some("RetryPlanView"),
         "Starts to release the jobs of a retry plan at its rate. Has no effect on a plan that is already applied.";
-    StopRetryPlan: "POST" "/retry-plans/{plan_id}/stop", Support, None => 200 Some("RetryPlanView"),
+    StopRetryPlan: "POST" "/retry-plans/{plan_id}/stop", Some(ManagePlans), None => 200 Some("RetryPlanView"),
         "Stops a retry plan: no more of its jobs are started or cancelled, also those whose command is on its way. What has started continues.";
-    ListPauses: "GET" "/pauses", AnyRole, None => 200 Some("PauseList"),
+    ListPauses: "GET" "/pauses", Some(SeeJobs), None => 200 Some("PauseList"),
         "Lists what is paused, and until when.";
-    CreatePause: "POST" "/pauses", Support, Some("NewPause") => 201 Some("PauseView"),
+    CreatePause: "POST" "/pauses", Some(ManagePauses), Some("NewPause") => 201 Some("PauseView"),
         "Pauses a pipeline, a tenant, or a tenant in a pipeline: their jobs wait, and nothing of them is sent to the endpoint. Replaces an earlier pause of the same.";
-    ResumePause: "POST" "/pauses/resume", Support, Some("ResumeRequest") => 200 Some("ResumeResult"),
+    ResumePause: "POST" "/pauses/resume", Some(ManagePauses), Some("ResumeRequest") => 200 Some("ResumeResult"),
         "Ends a pause. Jobs that no other pause holds are released, oldest first.";
-    ListQuarantine: "GET" "/quarantine", Support, Some("PageQuery") => 200 Some("QuarantinePage"),
+    ListQuarantine: "GET" "/quarantine", Some(ManageQuarantine), Some("PageQuery") => 200 Some("QuarantinePage"),
         "Lists the messages in quarantine, by queue.";
-    GetQuarantineEntry: "GET" "/quarantine/{entry_id}", Support, None => 200 Some("QuarantineEntry"),
-        "Returns a message in quarantine with its body.";
-    RedriveQuarantineEntry: "POST" "/quarantine/{entry_id}/redrive", Support, Some("QuarantineCommandRequest") => 202 Some("QuarantineEntry"),
+    GetQuarantineEntry: "GET" "/quarantine/{entry_id}", Some(ManageQuarantine), None => 200 Some("QuarantineEntry"),
+        "Returns a message in quarantine, with its body for support.";
+    RedriveQuarantineEntry: "POST" "/quarantine/{entry_id}/redrive", Some(ManageQuarantine), Some("QuarantineCommandRequest") => 202 Some("QuarantineEntry"),
         "Sends a message to its queue again. If it fails again, it is quarantined again.";
-    DiscardQuarantineEntry: "POST" "/quarantine/{entry_id}/discard", Support, Some("QuarantineCommandRequest") => 204 None,
+    DiscardQuarantineEntry: "POST" "/quarantine/{entry_id}/discard", Some(ManageQuarantine), Some("QuarantineCommandRequest") => 204 None,
         "Deletes a message from quarantine. The audit log keeps its cause and its size.";
-    ListAudit: "GET" "/audit", Support, Some("PageQuery") => 200 Some("AuditPage"),
-        "Lists the audit log, newest first.";
-    GetBatch: "GET" "/batches/{batch}", AnyRole, Some("BatchQuery") => 200 Some("BatchView"),
+    ListAudit: "GET" "/audit", Some(ReadAudit), Some("AuditQuery") => 200 Some("AuditPage"),
+        "Lists the audit log, newest first: all of it for callers who see all tenants, else the entries of the caller's tenants.";
+    GetBatch: "GET" "/batches/{batch}", Some(ReadContents), Some("BatchQuery") => 200 Some("BatchView"),
         "Counts the jobs of a batch, and says when the last of them will be ready. `GET /jobs?batch=` lists them.";
-    GetSummary: "GET" "/summary", AnyRole, Some("SummaryQuery") => 200 Some("JobSummary"),
+    GetSummary: "GET" "/summary", Some(SeeJobs), Some("SummaryQuery") => 200 Some("JobSummary"),
         "Counts open and failed jobs.";
-    GetUsage: "GET" "/usage", TenantReaders, Some("UsageQuery") => 200 Some("UsageView"),
-        "Returns what a tenant has used in a month: documents, bytes, runs and their time. Support gets all tenants, and the time of instances.";
-    ListEvents: "GET" "/events", TenantReaders, Some("EventQuery") => 200 Some("EventPage"),
+    GetUsage: "GET" "/usage", Some(ReadUsage), Some("UsageQuery") => 200 Some("UsageView"),
+        "Returns what a tenant has used in a month: documents, bytes, runs and their time. A caller who reads all tenants gets them, and the time of instances. The sums of batches are for those who may read contents.";
+    ListEvents: "GET" "/events", Some(ReadEvents), Some("EventQuery") => 200 Some("EventPage"),
         "Lists a tenant's events in the order in which they were recorded, with the hashes that prove that none is missing.";
-    ListWebhooks: "GET" "/webhooks", TenantReaders, Some("WebhookQuery") => 200 Some("WebhookList"),
+    ListWebhooks: "GET" "/webhooks", Some(ReadWebhooks), Some("WebhookQuery") => 200 Some("WebhookList"),
         "Lists a tenant's webhooks.";
-    CreateWebhook: "POST" "/webhooks", TenantReaders, Some("NewWebhook") => 201 Some("WebhookView"),
+    CreateWebhook: "POST" "/webhooks", Some(ChangeWebhooks), Some("NewWebhook") => 201 Some("WebhookView"),
         "Creates a webhook. Only this response and the one of a rotation contain its secret.";
-    GetWebhook: "GET" "/webhooks/{webhook_id}", TenantReaders, None => 200 Some("WebhookView"),
+    GetWebhook: "GET" "/webhooks/{webhook_id}", Some(ReadWebhooks), None => 200 Some("WebhookView"),
         "Returns a webhook, and how far delivery has come.";
-    ChangeWebhook: "POST" "/webhooks/{webhook_id}", TenantReaders, Some("WebhookChange") => 200 Some("WebhookView"),
+    ChangeWebhook: "POST" "/webhooks/{webhook_id}", Some(ChangeWebhooks), Some("WebhookChange") => 200 Some("WebhookView"),
         "Changes a webhook, pauses it or enables it again.";
-    DeleteWebhook: "DELETE" "/webhooks/{webhook_id}", TenantReaders, None => 204 None,
+    DeleteWebhook: "DELETE" "/webhooks/{webhook_id}", Some(ChangeWebhooks), None => 204 None,
         "Deletes a webhook.";
-    RotateWebhookSecret: "POST" "/webhooks/{webhook_id}/secret", TenantReaders, None => 200 Some("WebhookView"),
+    RotateWebhookSecret: "POST" "/webhooks/{webhook_id}/secret", Some(ChangeWebhooks), None => 200 Some("WebhookView"),
         "Makes a new secret. For 24 hours each request is signed with both.";
-    SendTestEvent: "POST" "/webhooks/{webhook_id}/test", TenantReaders, None => 202 None,
+    SendTestEvent: "POST" "/webhooks/{webhook_id}/test", Some(ResendEvents), None => 202 None,
         "Sends a test event, once. Its outcome is in the list of deliveries.";
-    RedeliverEvents: "POST" "/webhooks/{webhook_id}/redeliver", TenantReaders, Some("RedeliverRequest") => 202 None,
+    RedeliverEvents: "POST" "/webhooks/{webhook_id}/redeliver", Some(ResendEvents), Some("RedeliverRequest") => 202 None,
         "Sends one event, or all from a time on, again.";
-    ListDeliveries: "GET" "/webhooks/{webhook_id}/deliveries", TenantReaders, None => 200 Some("DeliveryList"),
+    ListDeliveries: "GET" "/webhooks/{webhook_id}/deliveries", Some(ChangeWebhooks), None => 200 Some("DeliveryList"),
         "Lists the newest 50 attempts to deliver an event, of the last 7 days.";
-    GetMyDigests: "GET" "/me/digests", AnyRole, Some("DigestQuery") => 200 Some("DigestView"),
+    GetMyDigests: "GET" "/me/digests", Some(ReceiveDigests), Some("DigestQuery") => 200 Some("DigestView"),
         "Returns the caller's settings for e-mail digests of a tenant, and whether there are any.";
-    ChangeMyDigests: "POST" "/me/digests", AnyRole, Some("DigestChange") => 200 Some("DigestView"),
+    ChangeMyDigests: "POST" "/me/digests", Some(ReceiveDigests), Some("DigestChange") => 200 Some("DigestView"),
         "Switches the caller's e-mail digests on or off, or changes them. They are sent to the verified address of the caller's account. Refused as `refused` if this deployment sends no e-mail or the address is not verified.";
-    ChangeTenantDigests: "POST" "/tenants/{tenant}/digests", Support, Some("TenantDigestChange") => 200 Some("TenantDigestView"),
+    ChangeTenantDigests: "POST" "/tenants/{tenant}/digests", Some(ChangeTenants), Some("TenantDigestChange") => 200 Some("TenantDigestView"),
         "Sets whether the e-mail digests of a tenant have the names of files and batches.";
-    ShowUnsubscribe: "GET" "/unsubscribe/{link}", Public, None => 200 None,
+    ShowUnsubscribe: "GET" "/unsubscribe/{link}", None, None => 200 None,
         "The link in an e-mail digest. Answers an HTML page with a button, and changes nothing, since mail scanners follow links.";
-    Unsubscribe: "POST" "/unsubscribe/{link}", Public, None => 200 None,
+    Unsubscribe: "POST" "/unsubscribe/{link}", None, None => 200 None,
         "Stops the e-mail digests of the mail's recipient (RFC 8058, one-click). Answers an HTML page. Requires no token: the link is the proof.";
-    ListTenants: "GET" "/tenants", Support, None => 200 Some("TenantList"),
+    ListTenants: "GET" "/tenants", Some(ReadTenants), None => 200 Some("TenantList"),
         "Lists the known tenants: those that support created, and those under whose prefix S3 has objects.";
-    CreateTenant: "POST" "/tenants", Support, Some("NewTenant") => 201 Some("TenantView"),
+    CreateTenant: "POST" "/tenants", Some(CreateTenants), Some("NewTenant") => 201 Some("TenantView"),
         "Creates a tenant, so that documents can be uploaded to it. Has no effect on a tenant that was created before.";
-    CreateTicket: "POST" "/ws-tickets", AnyRole, Some("NewTicket") => 201 Some("TicketView"),
+    CreateTicket: "POST" "/ws-tickets", Some(SeeJobs), Some("NewTicket") => 201 Some("TicketView"),
         "Issues a ticket that opens one WebSocket within 60 seconds.";
 }
 

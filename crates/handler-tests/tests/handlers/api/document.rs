@@ -6,8 +6,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use api::ApiError;
+use api::{Permission, Role};
 use functions::handlers::api::problem::{HttpError, ProblemKind};
-use functions::handlers::api::routes::{Access, MAX_ID_BYTES, Operation, ROUTES, Route};
+use functions::handlers::api::routes::{MAX_ID_BYTES, Operation, ROUTES, Route};
 use functions::handlers::json::MAX_INTEGER;
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
@@ -161,8 +162,10 @@ fn schemas() -> Map<String, Value> {
         QuarantineEntry,
         QuarantineCommandRequest,
         PageQuery,
+        DataExportPage,
         SummaryQuery,
         AuditPage,
+        AuditQuery,
         NewTicket,
         TicketView,
         BatchQuery,
@@ -225,10 +228,42 @@ fn gateway_responses(route: &Route) -> Value {
         let description = "The tenant has reached one of its limits; send the request again after the seconds of `Retry-After`. From API Gateway: too many requests; send it again after a second.";
         responses["429"] = json!({"description": description, "content": both});
     }
-    if route.access != Access::Public {
+    if route.permission.is_some() {
         responses["401"] = json!({"description": "The token is missing, expired, or of another user pool.", "content": {"application/json": gateway}});
     }
     responses
+}
+
+/// The roles that may send a request.
+fn access(route: &Route) -> String {
+    let Some(permission) = route.permission else {
+        return "public".to_owned();
+    };
+    let roles = permission.roles();
+    if roles.len() == Role::ALL.len() {
+        return "any role".to_owned();
+    }
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    names.join(", ")
+}
+
+/// The table of roles and permissions.
+fn roles() -> String {
+    let mut text = String::from(ROLES);
+    let columns = Role::ALL.map(Role::name).join(" | ");
+    let lines = "---|".repeat(Role::ALL.len());
+    writeln!(text, "| permission | {columns} | may |\n|---|{lines}---|").unwrap();
+    for permission in Permission::ALL {
+        let marks = Role::ALL.map(|role| if permission.is_of(role) { "yes" } else { "" });
+        let (name, marks) = (permission.name(), marks.join(" | "));
+        writeln!(
+            text,
+            "| `{name}` | {marks} | {} |",
+            permission.description()
+        )
+        .unwrap();
+    }
+    text
 }
 
 /// The tag of a route, by the first segment of its path.
@@ -266,18 +301,18 @@ const TAGS: [(&str, &str, &[&str]); 10] = [
     ("usage", "What a tenant has used in a month.", &["usage"]),
     (
         "retry-plans",
-        "For support: retrying many failed jobs together.",
+        "Retrying many failed jobs together.",
         &["retry-plans"],
     ),
-    ("tenants", "For support: the known tenants.", &["tenants"]),
+    ("tenants", "The known tenants.", &["tenants"]),
     (
         "pauses",
-        "What is paused. For support: pausing and resuming.",
+        "What is paused; pausing and resuming.",
         &["pauses"],
     ),
     (
         "repair",
-        "For support: messages in quarantine, and the audit log.",
+        "Messages in quarantine, and the audit log.",
         &["quarantine", "audit"],
     ),
 ];
@@ -288,7 +323,7 @@ fn reference(name: &str) -> Value {
 
 fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     let name = format!("{:?}", route.operation);
-    let mut operation = json!({"operationId": name, "tags": [tag(route)], "summary": route.summary, "description": format!("Access: {}.", route.access.description())});
+    let mut operation = json!({"operationId": name, "tags": [tag(route)], "summary": route.summary, "description": format!("Access: {}.", access(route))});
     let mut parameters: Vec<Value> = route
         .path
         .split('/')
@@ -335,7 +370,7 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     responses[route.status.to_string()] = success;
     responses["default"] = problem;
     operation["responses"] = responses;
-    if route.access == Access::Public {
+    if route.permission.is_none() {
         operation["security"] = json!([]);
     }
     operation
@@ -414,7 +449,7 @@ fn remedy(code: &str) -> &'static str {
             "Start the list again without `cursor`. Send a cursor only with the filters and the sign-in that it was issued for."
         }
         "forbidden" => {
-            "Sign in again if `detail` says that the sign-in has expired; send the ID token, not the access token. Otherwise ask the operators for the group that `detail` names."
+            "Sign in again if `detail` says that the sign-in has expired; send the ID token, not the access token. Otherwise `detail` names the roles that may do it; ask the administrators for the group."
         }
         "not-found" => {
             "Check the id. Of another tenant's or another customer's document the answer is the same. A job that was uploaded a moment ago exists after a few seconds; its row is deleted some months after its end."
@@ -573,7 +608,7 @@ fn markdown() -> String {
         "# HTTP API\n\nGenerated from the code by `make docs`. The same API as an OpenAPI 3.1 document: [openapi.json](openapi.json).\n\n\
          - **URL**: the output `HttpApiUrl` of the stack. `make up` prints the local one.\n\
          - **Authentication**: every request except `GET /configuration` and `/unsubscribe` needs the header `Authorization: Bearer <ID token>`, with the ID token of a sign-in to the Amazon Cognito user pool. A program with a client of its own sends the access token that it got by client credentials (RFC 6749, 4.4) at `company_sign_in.url` + `/oauth2/token`, without naming scopes.\n\
-         - **Authorization**: the groups in the token decide what the caller may see and do: `customer`, `reviewer`, `support`, `tenant:<name>`. Those of a machine client are its scopes.\n\
+         - **Authorization**: the groups in the token decide what the caller may see and do: `customer`, `reviewer`, `support`, `operator`, `auditor` and `tenant:<name>` ([Roles](#roles)). Those of a machine client are its scopes.\n\
          - **Format**: times are milliseconds since 1970 UTC. Percent-encode ids in paths. A request with an unknown field is refused.\n\n\
          ## Requests\n\n| request | takes | returns | access | |\n|---|---|---|---|---|\n",
     );
@@ -591,11 +626,12 @@ fn markdown() -> String {
             link(route.request),
             route.status,
             link(route.response),
-            route.access.description(),
+            access(route),
             route.summary
         )
         .unwrap();
     }
+    text.push_str(&roles());
     text.push_str(
         "\n## Problems\n\nA refused request returns `application/problem+json` ([Problem](#problem), RFC 9457) with the type `urn:docket:problem:<code>`.\n\
          API Gateway itself returns `application/json` ([GatewayError](#gatewayerror)): 401 for a token that is missing, expired or of another user pool, 404 for a path that does not exist, 429 for too many requests, and 500, 503 or 504 if the service does not answer.\n\n\
@@ -623,6 +659,23 @@ fn markdown() -> String {
     }
     text
 }
+
+const ROLES: &str = "
+## Roles
+
+A caller may have several roles; it may do what any one of them may do, within that role's scope:
+
+- `customer`: its own uploads and those without a known uploader, in its tenants
+- `reviewer`: its tenants
+- `support`, `operator`: all tenants
+- `auditor`: its tenants; with the group `tenant:*`, all tenants. That group counts for auditors only.
+
+**Without contents.** `operator` and `auditor` work with jobs and read no contents: no document, no result, no findings, no words of the model.
+Names are contents too, since a contract's name says who concluded it: in their responses, messages and receipts the file's name and key, the reference, the batch, the tags and the note are left out, and lists cannot be filtered by them.
+`contents_hidden` in a [JobView](#jobview) says so. What they see: ids, tenant, pipeline, status, cause, times, sizes, attempts, models, who uploaded, assigned, reviewed or commanded what, and the reasons that people gave.
+[stored-data.md](stored-data.md) says what else is stored.
+
+";
 
 const UPLOADS: &str = "
 ## Uploads by programs
@@ -663,7 +716,7 @@ const EVENTS: &str = "
 ## Events for programs
 
 `GET /events` returns the events `job.ready` and `job.failed` of a tenant in one sequence, without gaps.
-It needs the role `reviewer` or `support`, since it has the events of all users of the tenant. An event names its job; `GET /jobs/{job_id}` returns the job with its reference and its failure.
+It needs the permission `read-events`, since it has the events of all users of the tenant. An event names its job; `GET /jobs/{job_id}` returns the job with its reference and its failure.
 
 **Reading.** Start without parameters, or with `from`. Then pass the `cursor` of each response as `since` of the next request; an empty page means that there is nothing new yet.
 A cursor belongs to its tenant and does not expire with the sign-in. With another tenant it is refused as `bad-cursor`. Ask at most once a second, or wait:

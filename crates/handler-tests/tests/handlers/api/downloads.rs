@@ -46,7 +46,13 @@ fn document_is_the_version_that_the_job_processes_under_its_name_and_inline() {
     assert_eq!(code, "gone");
     assert!(detail.contains("a newer one was uploaded"), "{detail}");
     let log: AuditPage = api.support().get("/audit");
-    assert!(log.entries.is_empty(), "like results");
+    let actions: Vec<&str> = log
+        .entries
+        .iter()
+        .map(|entry| entry.action.as_str())
+        .collect();
+    assert!(!actions.is_empty());
+    assert!(actions.iter().all(|action| *action == "download-document"));
 }
 
 #[test]

@@ -61,6 +61,7 @@ fn labels_of_an_upload_are_shown_until_and_after_it_is_a_job() {
     let key = key.split('?').next().unwrap();
     api.ports().state().connections.push(Connection {
         uploader: None,
+        hides_contents: false,
         subscription: "acme".to_owned(),
         connection_id: "page".to_owned(),
         registered_at: NOW,

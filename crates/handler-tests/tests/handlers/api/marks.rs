@@ -30,6 +30,7 @@ fn marks_of_a_reviewer_are_in_every_view_and_pushed_and_leave_the_jobs_version()
     let job = api.ready_job(KEY, 1000, "outbound/legal-review/1.out");
     api.ports().state().connections.push(Connection {
         uploader: None,
+        hides_contents: false,
         subscription: "acme".to_owned(),
         connection_id: "page".to_owned(),
         registered_at: NOW,

@@ -99,6 +99,7 @@ impl Story {
         let version = api.ports().put_object(BUCKET, &key, Some(object));
         api.ports().state().connections.push(Connection {
             uploader: None,
+            hides_contents: false,
             subscription: "acme".to_owned(),
             connection_id: "page".to_owned(),
             registered_at: NOW,
