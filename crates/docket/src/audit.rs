@@ -4,10 +4,10 @@ use api::types::{AuditEntry, AuditPage, AuditQuery};
 
 use crate::CommandContext;
 use crate::cli::{AuditArgs, AuditCommand, AuditExportArgs};
-use crate::client::query_string;
 use crate::error::{Exit, Result};
 use crate::paging::print_entries;
 use crate::print::{Cell, Column, Printer, TextTable, pluralize};
+use crate::url::query_string;
 
 pub(crate) async fn run(context: &CommandContext, args: AuditArgs) -> Result<Exit> {
     match args.command {

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::CommandContext;
 use crate::account::{identity, sees_all_tenants};
-use crate::client::{Idempotency, path_segment, unreachable_error};
+use crate::client::{Idempotency, unreachable_error};
 use crate::config;
 use crate::error::{CliError, Exit, Result};
 use crate::http_client::{RESPONSE_TIMEOUT, full_body};

@@ -3,9 +3,9 @@
 use api::types::{DataExportPage, PageQuery};
 
 use crate::CommandContext;
-use crate::client::query_string;
 use crate::error::{Exit, Result};
 use crate::print::pluralize;
+use crate::url::query_string;
 
 pub(crate) async fn run(context: &CommandContext) -> Result<Exit> {
     let mut cursor = None;
