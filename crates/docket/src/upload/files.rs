@@ -363,6 +363,7 @@ mod tests {
                 result_type: "application/json".to_owned(),
                 slo_seconds: 60,
                 typical_run_seconds: 10,
+                customers_may_delete: false,
             })
             .to_vec()
     }
