@@ -6,6 +6,9 @@ use crate::company::acme;
 use crate::fake_domain::CLIENT;
 use crate::setup::{CommandOutput, Setup};
 
+const FIRST: &str = "0190a5c1-0000-7000-8000-000000000001";
+const SECOND: &str = "0190a5c1-0000-7000-8000-000000000002";
+
 /// Stores a sign-in by the company.
 fn save_session(setup: &Setup, expires_at: u64) {
     setup.save_session("", expires_at);
@@ -141,7 +144,7 @@ fn program_signs_in_with_its_client_id_and_secret_and_stores_nothing() {
         &setup,
         "ci",
         "a secret: 100%",
-        &["jobs", "cancel", "--reason", "r", "a", "b"],
+        &["jobs", "cancel", "--reason", "r", FIRST, SECOND],
     );
     assert_eq!(output.code, Some(4), "{output:?}");
     assert_eq!(setup.service.state().count("POST /domain/oauth2/token"), 3);

@@ -131,6 +131,8 @@ fn tokens_are_in_the_keyring_until_logout() {
         return;
     };
     let api = setup.service.address();
+    // Expired at once, so `login` itself refreshes it when it asks who has signed in.
+    signs_in(&setup, "token-8", 1);
     signs_in(&setup, "token-9", 1);
     let login = ["login", "--api", &api, "--email", "ann@example.com"];
     let output = desktop.run(&setup, &login);
