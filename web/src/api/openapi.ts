@@ -1120,6 +1120,8 @@ export interface components {
         ClientConfiguration: {
             /** @description Client id for the sign-in. */
             client_id: string;
+            /** @description Sign-in by the company's identity provider, and of machine clients. Absent if the user pool has no domain. */
+            company_sign_in?: components["schemas"]["CompanySignIn"];
             /** @description Origin of the page, such as `https://docket.example.com`. Absent if the service does not know it. */
             page_url?: string;
             /** @description URL of the Amazon Cognito user pools API. */
@@ -1132,6 +1134,17 @@ export interface components {
          * @enum {string}
          */
         ClientProgram: "browser" | "command-line" | "other" | "unknown";
+        /** @description Sign-in by an identity provider of the company: authorization code with PKCE at the user pool's domain. */
+        CompanySignIn: {
+            /** @description Client id for this sign-in; another one than for passwords. */
+            client_id: string;
+            /** @description The `iss` claim of the ID tokens. */
+            issuer: string;
+            /** @description The identity providers, in the order in which they are offered. Empty if only machine clients use the domain. */
+            providers: components["schemas"]["SignInProvider"][];
+            /** @description Base URL of the user pool's domain, without a slash at its end. Below it are `/oauth2/authorize`, `/oauth2/token`, `/oauth2/revoke` and `/logout`. */
+            url: string;
+        };
         /** @description Response of `GET /me/data`. */
         DataExportPage: {
             /** @description Present if there is more. Pass it in the next request. */
@@ -2417,6 +2430,13 @@ export interface components {
             attempt: number;
             /** @description As in `GET /me`. */
             by: string;
+        };
+        /** @description An identity provider of the company. */
+        SignInProvider: {
+            /** @description What people call it, such as `Acme`. */
+            label: string;
+            /** @description The provider's name in the user pool: `identity_provider` of a request to `/oauth2/authorize`. */
+            name: string;
         };
         /** @description Body of `POST /uploads/{job_id}/parts`. */
         SignPartsRequest: {
