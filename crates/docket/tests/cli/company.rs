@@ -41,7 +41,8 @@ impl Login {
         let script = "#!/bin/sh\nprintf %s \"$1\" > \"$HOME/opening\" && mv \"$HOME/opening\" \"$HOME/opened\"\n";
         std::fs::write(&program, script).unwrap();
         std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
-        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        // What the script needs.
+        let path = format!("{}:/usr/bin:/bin", bin.display());
         let child = command(setup, arguments)
             .env("PATH", path)
             .env("DISPLAY", ":0")
