@@ -117,7 +117,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
 
   test("customers have no webhooks, and support chooses a tenant first", async () => {
     await signIn(page, `${fixture.pageUrl}/webhooks`, "customer@acme.example");
-    await page.getByText("This page does not exist").waitFor();
+    await page.getByText("As customer you may not read webhooks").waitFor();
     await page.getByLabel(/^Signed in as/).click();
     assert.equal(await page.getByRole("link", { name: "Webhooks" }).count(), 0);
     await page.getByRole("button", { name: "Sign out" }).click();

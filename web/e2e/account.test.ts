@@ -10,7 +10,7 @@ import { readQrCode } from "./qr";
 import { totp } from "./totp";
 
 const NEW = "quite another pass phrase";
-const submit = (name: string): Promise<void> => page.getByRole("button", { name }).click();
+const submit = (name: string): Promise<void> => page.getByRole("button", { name, exact: true }).click();
 
 async function openAccount(at = page): Promise<void> {
   await at.locator("details.person summary").click();
