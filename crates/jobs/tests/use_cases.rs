@@ -418,11 +418,13 @@ fn result_is_not_used_if_the_input_was_replaced_during_the_call() {
     // The response to the first call was lost, and there is no time for another attempt.
     if let State::Submitting {
         lease_expires_at,
+        deadline,
         budget,
         ..
     } = &mut job.state
     {
         *lease_expires_at = NOW;
+        *deadline = NOW;
         budget.expires_at = NOW;
     }
     memory.state().jobs.insert(job.id, job.clone());

@@ -395,7 +395,7 @@ pub(crate) fn signed(method: &str, url: String) -> SignedRequest {
 
 pub(crate) fn me() -> Value {
     json!({
-        "actor": "ann@example.com", "roles": ["customer"], "tenants": ["acme"], "expires_at": u64::MAX / 2,
+        "actor": "ann@example.com", "roles": ["customer"], "tenants": ["acme"], "permissions": [], "expires_at": u64::MAX / 2,
         "pipelines": [{
             "name": "legal-review", "content_types": ["application/pdf"], "max_bytes": 1_000_000,
             "result_type": "application/json", "slo_seconds": 28_800, "typical_run_seconds": 45
