@@ -7,29 +7,24 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events', 'change-digests']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events', 'change-digests', 'download-document', 'download-result', 'export-data', 'export-audit', 'sign-in']
 
 
-class AuditEntry(TypedDict):
-    action: AuditAction
-    actor: str
-    at: int
-    detail: NotRequired[str]
-    reason: str
-    target: str
-    tenant: NotRequired[str]
-
-
-class AuditPage(TypedDict):
+class AuditQuery(TypedDict, closed=True):
     cursor: NotRequired[str]
-    entries: list[AuditEntry]
+    export: NotRequired[bool]
+    since: NotRequired[int]
+    until: NotRequired[int]
 
 
 class BatchQuery(TypedDict, closed=True):
     tenant: NotRequired[str]
 
 
-CallerRole: TypeAlias = Literal['customer', 'reviewer', 'support']
+CallerRole: TypeAlias = Literal['customer', 'reviewer', 'support', 'operator', 'auditor']
+
+
+ClientProgram: TypeAlias = Literal['browser', 'command-line', 'other', 'unknown']
 
 
 class DeliveryView(TypedDict):
@@ -156,6 +151,13 @@ class MarksChange(TypedDict, closed=True):
     reviewed: NotRequired[bool | None]
 
 
+class Mention(TypedDict):
+    assigned: NotRequired[bool]
+    commands: list[ExplanationStep]
+    job_id: str
+    reviewed_at: NotRequired[int]
+
+
 class ModelView(TypedDict):
     other: NotRequired[str]
     uncertain: NotRequired[bool]
@@ -229,8 +231,12 @@ class PauseView(TypedDict):
     until: int
 
 
+Permission: TypeAlias = Literal['see-jobs', 'read-contents', 'upload-documents', 'command-jobs', 'mark-jobs', 'judge-contracts', 'receive-digests', 'read-receipts', 'read-events', 'read-usage', 'read-webhooks', 'resend-events', 'change-webhooks', 'delete-data', 'prioritize-jobs', 'manage-pauses', 'read-plans', 'manage-plans', 'manage-quarantine', 'read-messages', 'read-audit', 'read-tenants', 'create-tenants', 'change-tenants']
+
+
 class PipelineView(TypedDict):
     content_types: list[str]
+    customers_may_delete: NotRequired[bool]
     display_name: NotRequired[str]
     max_bytes: int
     name: str
@@ -390,6 +396,16 @@ class SignedRequest(TypedDict):
 StatusGroup: TypeAlias = Literal['open', 'ready', 'failed', 'cancelled', 'erased']
 
 
+class StoredDigestSettings(TypedDict):
+    address: str
+    enabled: bool
+    enabled_at: int
+    failed: bool
+    off_reason: NotRequired[str]
+    ready: bool
+    scope: DigestScope
+
+
 class SuggestedAction(TypedDict):
     action: JobAction
     why: str
@@ -509,6 +525,23 @@ class AttemptView(TypedDict):
     started_at: int
 
 
+class AuditEntry(TypedDict):
+    action: AuditAction
+    actor: str
+    at: int
+    detail: NotRequired[str]
+    program: NotRequired[ClientProgram]
+    reason: str
+    target: str
+    tenant: NotRequired[str]
+
+
+class AuditPage(TypedDict):
+    complete_since: NotRequired[int]
+    cursor: NotRequired[str]
+    entries: list[AuditEntry]
+
+
 class BatchView(TypedDict):
     at: int
     cancelled: int
@@ -524,7 +557,9 @@ class BatchView(TypedDict):
 
 class CallerView(TypedDict):
     actor: str
+    all_tenants: NotRequired[bool]
     expires_at: int
+    permissions: NotRequired[list[Permission]]
     pipelines: list[PipelineView]
     reader_id: NotRequired[str]
     roles: list[CallerRole]
@@ -693,6 +728,7 @@ class JobView(TypedDict):
     batch: NotRequired[str]
     bytes: int
     cancelled_without_run: NotRequired[bool]
+    contents_hidden: NotRequired[bool]
     corrected: NotRequired[bool]
     created_at: int
     earlier_result: NotRequired[int]
@@ -763,6 +799,7 @@ class JobDetail(TypedDict):
     input: str
     input_version: NotRequired[str]
     job: NotRequired[JobView]
+    may_delete: NotRequired[bool]
     result_kept_until: NotRequired[int]
     trace_id: NotRequired[str]
     upload: NotRequired[UploadView]
@@ -777,3 +814,19 @@ class JobPage(TypedDict):
 
 
 PushMessage: TypeAlias = JobChangedMessage | SnapshotMessage | InvalidMessage
+
+
+class DataRecord(TypedDict):
+    audit: NotRequired[AuditEntry]
+    digests: NotRequired[StoredDigestSettings]
+    job: NotRequired[JobDetail]
+    kind: Literal['job', 'mention', 'webhook', 'digests', 'audit']
+    links: NotRequired[dict[str, str]]
+    mention: NotRequired[Mention]
+    tenant: NotRequired[str]
+    webhook: NotRequired[WebhookView]
+
+
+class DataExportPage(TypedDict):
+    cursor: NotRequired[str]
+    records: list[DataRecord]
