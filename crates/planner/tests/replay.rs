@@ -498,17 +498,24 @@ fn single_document_waits_for_one_window_at_most_beside_a_thousand_of_another_ten
 
 /// What the endpoint is not handed yet must not leave its instances without work.
 #[test]
-fn window_leaves_instances_no_more_idle_than_three_percent() {
+fn window_leaves_instances_no_more_idle_than_two_percent_on_average() {
+    const DAYS: u64 = 5;
     for scenario in Scenario::ALL {
-        let without =
-            options(scenario).scaled_by_docket(objective_of(scenario.pipeline()).unwrap());
-        let with = ReplayOptions {
-            window: true,
-            ..without.clone()
-        };
-        let [without, with] = [without, with].map(|options| Figures::of(&day(&options)));
-        let added = (with.idle as f64 - without.idle as f64) / 3_600_000.0 / without.hours();
-        assert!(added <= 0.03, "{}: {added:.4}", scenario.name());
-        assert_eq!(with.ready, without.ready, "{}", scenario.name());
+        let mut added = 0.0;
+        for seed in 1..=DAYS {
+            let without = ReplayOptions {
+                seed,
+                ..options(scenario).scaled_by_docket(objective_of(scenario.pipeline()).unwrap())
+            };
+            let with = ReplayOptions {
+                window: true,
+                ..without.clone()
+            };
+            let [without, with] = [without, with].map(|options| Figures::of(&day(&options)));
+            assert_eq!(with.ready, without.ready, "{}", scenario.name());
+            added += (with.idle as f64 - without.idle as f64) / 3_600_000.0 / without.hours();
+        }
+        let mean = added / DAYS as f64;
+        assert!(mean <= 0.02, "{}: {mean:.4}", scenario.name());
     }
 }
