@@ -65,8 +65,8 @@ fn lost_error_notification_is_recovered_at_the_deadline() {
 
 /// Guarantee 5: only a lost answer or record of the invoke call, or an attempt past its deadline, repeats a GPU run.
 ///
-/// The function died before it recorded that the endpoint accepted the invocation, and the endpoint refuses a second
-/// one: the result of the first counts.
+/// The function died before it recorded that the endpoint accepted the invocation, and a second one could not end by the
+/// job's deadline: the result of the first counts.
 #[test]
 fn unrecorded_invocation_is_recovered_from_its_output() {
     run_alone(async |stack| {
@@ -88,7 +88,10 @@ fn unrecorded_invocation_is_recovered_from_its_output() {
         };
         let refusing = EndpointFaults::set(stack, DOC_UNDERSTANDING, refuse);
         let version = text(&row(stack, &job.id).await, &["input", "version"]).to_owned();
+        // Too late for the call to be made again.
         send_to_uploads(stack, s3_event(acme.bucket(), &job.key, &version)).await;
+        expire_deadline(stack, &job.id).await;
+        assert_eq!(reconcile(stack, "{}")[CHECKS_SENT], 1);
         assert_eq!(acme.ready(&job.id).await.attempt, 1);
         drop((refusing, silent));
     });

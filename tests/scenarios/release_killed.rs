@@ -21,7 +21,7 @@ const SHARDS: usize = 16;
 /// Two tenants, so that the release stores whose turn it is.
 const TENANTS: [&str; 2] = ["release-a", "release-b"];
 /// Releases at once, how often.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 
 /// A document of each tenant, which wait.
 struct WaitingJobs {
@@ -147,7 +147,6 @@ async fn planned_faults(stack: &FaultStack) -> Vec<PlannedFault> {
             plan(CallFault::KillBefore, 1),
             plan(CallFault::KillAfter, 1),
             plan(CallFault::Throttle, MAX_TRIES),
-            plan(CallFault::LoseResponse, MAX_TRIES),
         ]);
     }
     planned
