@@ -321,12 +321,11 @@ pub(crate) async fn expire_deadline(stack: &Stack, id: &str) {
         .key("job_id", AttributeValue::S(id.to_owned()));
     update
         .update_expression("SET #state.deadline = :past, next_check_at = :past")
-        .condition_expression("#status IN (:running, :submitting)")
+        .condition_expression("#status = :running")
         .expression_attribute_names("#state", "state")
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":past", AttributeValue::N(PAST_MS.to_owned()))
         .expression_attribute_values(":running", AttributeValue::S("InProgress".to_owned()))
-        .expression_attribute_values(":submitting", AttributeValue::S("Submitting".to_owned()))
         .send()
         .await
         .unwrap();
