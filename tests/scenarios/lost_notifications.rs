@@ -65,6 +65,15 @@ fn lost_error_notification_is_recovered_at_the_deadline() {
     });
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the functions of the stack go by this clock"
+)]
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    u64::try_from(now.as_millis()).unwrap()
+}
+
 /// Guarantee 5: only a lost answer or record of the invoke call, or an attempt past its deadline, repeats a GPU run.
 ///
 /// The function died before it recorded that the endpoint accepted the invocation, and the endpoint refuses a second
@@ -81,8 +90,7 @@ fn unrecorded_invocation_is_recovered_from_its_output() {
         let number = |value: &AttributeValue| value.as_n().unwrap().parse::<u64>().unwrap();
         let deadline = number(&found["state"].as_m().unwrap()["deadline"]);
         let attempt_ms = deadline - number(&found["created_at"]);
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let budget_ms = u64::try_from(now.as_millis()).unwrap() + attempt_ms + 8000;
+        let budget_ms = now_ms() + attempt_ms + 8000;
         let expression = "SET #status = :submitting, #state.lease_token = :token, #state.lease_expires_at = :past, \
              #state.budget_expires_at = :budget";
         let values = [
