@@ -33,7 +33,7 @@ use aws_types::region::{Region, SigningRegion};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Aws, no_retries, retries, timeouts};
+use super::{Aws, retries, timeouts};
 use crate::config::Environment;
 
 /// A service with the protocol JSON 1.1.
@@ -66,6 +66,7 @@ impl<E: Environment> Aws<E> {
 
     /// Calls an operation of the protocol REST JSON, once: for those that must not be repeated unless it is known that they
     /// were not carried out.
+    #[cfg(feature = "api")]
     pub(super) async fn post_json_once<T>(
         &self,
         signing_name: &'static str,
@@ -78,7 +79,8 @@ impl<E: Environment> Aws<E> {
         T: DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
     {
         let serialize = move |body| post_request(path, "application/json", body);
-        self.call(signing_name, url, operation, input, no_retries(), serialize)
+        let retries = super::no_retries();
+        self.call(signing_name, url, operation, input, retries, serialize)
             .await
     }
 

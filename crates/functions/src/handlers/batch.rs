@@ -26,9 +26,8 @@ use super::lease_expiry;
 use crate::bootstrap::App;
 use crate::config::{Has, HasPipelines, variable};
 use crate::environment;
-use crate::handlers::report::{BatchReport, count, report};
+use crate::handlers::report::{BatchReport, report};
 use crate::handlers::sqs_message::SqsMessageExt;
-use crate::metrics::{Dimension, Metric, emit};
 use crate::traces;
 
 environment! {
@@ -287,60 +286,12 @@ fn span(queue: &'static str, message: &SqsMessage) -> Span {
 }
 
 /// Decides what happens to a message that failed.
-enum Settled {
+pub(super) enum Settled {
     Redelivered,
     Quarantined,
 }
 
-/// What became of the messages of a function that changes no jobs: `event-feed`, `webhooks`, `digests`.
-#[derive(Default)]
-pub(super) struct SettledMessages {
-    response: SqsBatchResponse,
-    quarantined: usize,
-    redelivered: usize,
-}
-
-impl SettledMessages {
-    /// A message that cannot be understood is quarantined.
-    pub(super) async fn malformed<P: Quarantine + Clock>(
-        &mut self,
-        ports: &P,
-        queue: &'static str,
-        message: &SqsMessage,
-        problem: String,
-    ) {
-        let failure = MessageFailure::Malformed(problem);
-        match settle(ports, queue, message, &failure).await {
-            Settled::Quarantined => self.quarantined += 1,
-            Settled::Redelivered => self.redeliver(message),
-        }
-    }
-
-    pub(super) fn redeliver(&mut self, message: &SqsMessage) {
-        self.redelivered += 1;
-        self.response.add_failure(message.id());
-    }
-
-    /// Publishes the metrics, and returns the response.
-    pub(super) fn finish<P: Clock, E: Has<variable::ServiceName>>(
-        self,
-        app: &App<P, E>,
-        queue: &'static str,
-    ) -> SqsBatchResponse {
-        emit(
-            Has::<variable::ServiceName>::value(&*app.environment),
-            app.ports.now().0,
-            Dimension::Queue(queue),
-            &[
-                (Metric::Quarantined, count(self.quarantined)),
-                (Metric::Redelivered, count(self.redelivered)),
-            ],
-        );
-        self.response
-    }
-}
-
-async fn settle<P: Quarantine + Clock>(
+pub(super) async fn settle<P: Quarantine + Clock>(
     ports: &P,
     queue: &'static str,
     message: &SqsMessage,

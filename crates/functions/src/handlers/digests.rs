@@ -11,8 +11,8 @@ use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::warn;
 
-use super::batch::SettledMessages;
 use super::report::count;
+use super::settled_messages::SettledMessages;
 use super::sqs_message::SqsMessageExt;
 use super::{EMAIL_OFF, lease_expiry};
 use crate::bootstrap::App;

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tracing::{info, warn};
 
 use super::EMAIL_OFF;
-use super::batch::SettledMessages;
+use super::settled_messages::SettledMessages;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
 use crate::config::{Has, variable};

@@ -18,6 +18,8 @@ pub mod reconciler;
 mod report;
 pub mod retry;
 pub(crate) mod s3_event;
+#[cfg(feature = "api")]
+mod settled_messages;
 pub mod sign_in_groups;
 pub mod sqs_message;
 pub mod upload_trigger;

@@ -11,9 +11,9 @@ use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::warn;
 
-use super::batch::SettledMessages;
 use super::lease_expiry;
 use super::report::count;
+use super::settled_messages::SettledMessages;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
 use crate::config::{Has, variable};
