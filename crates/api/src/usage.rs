@@ -3,7 +3,7 @@
 //! Nothing is counted when a job ends. Function `reconciler` reads the rows of the jobs that were created in an hour, adds them
 //! up, and stores the sums ([`count_hours`]). It does so again while jobs of the hour are open, and after a day, a week and a
 //! month, for those that were run again. An hour's sums replace the ones before, so a call that is repeated, interrupted or
-//! concurrent cannot count a job twice. [`report`] adds up the hours of a month.
+//! concurrent cannot count a job twice. [`report()`] adds up the hours of a month.
 //!
 //! A job belongs to the hour of its upload, all its attempts included: that hour never changes.
 
