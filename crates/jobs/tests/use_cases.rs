@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::time::Duration;
+
 use jobs::apply::RunContext;
 use jobs::error::MessageError;
 use jobs::evidence::find_output;
@@ -415,17 +417,20 @@ fn result_is_not_used_if_the_input_was_replaced_during_the_call() {
     let mut job = in_state("Submitting");
     job.input.key = KEY.to_owned();
     job.input.version = memory.put(BUCKET, KEY, PDF);
-    // The response to the first call was lost, and there is no time for another attempt.
+    // The response to the first call was lost. There is time for another one now, and for none later.
+    let pipelines = Pipelines::parse(TOML).unwrap();
+    let pipeline = pipelines.get(&job.pipeline).unwrap();
+    let attempt_seconds = pipeline.queue_ttl_seconds
+        + pipeline.invocation_timeout_seconds
+        + pipeline.max_notification_delay_seconds;
     if let State::Submitting {
         lease_expires_at,
-        deadline,
         budget,
         ..
     } = &mut job.state
     {
         *lease_expires_at = NOW;
-        *deadline = NOW;
-        budget.expires_at = NOW;
+        budget.expires_at = NOW.plus(Duration::from_secs(attempt_seconds.into()));
     }
     memory.state().jobs.insert(job.id, job.clone());
     let output = format!("outbound/{}/{}/a1/x.out", job.pipeline, job.id);
