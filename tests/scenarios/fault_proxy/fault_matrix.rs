@@ -142,17 +142,20 @@ impl FaultMatrix {
     /// the work, for example release the document. Then another document is tried.
     async fn record_calls(&self, stack: &FaultStack) -> Vec<String> {
         let mut tried = 0;
-        let calls = until("a document whose last call is a push", async || {
+        let calls = until("a document about which the function pushes", async || {
             tried += 1;
             let case = self.case(stack, &format!("no-fault-{tried}"), None);
             self.process(stack, std::slice::from_ref(&case)).await;
             let give_up = Instant::now() + PUSH_TIMEOUT;
             loop {
-                let calls = stack.proxy.state().calls(self.function, Some(&case.job));
-                if calls.last().is_some_and(|last| last == PUSH) {
+                let mut calls = stack.proxy.state().calls(self.function, Some(&case.job));
+                // A message that is delivered twice makes calls after the push.
+                if let Some(last) = calls.iter().rposition(|call| call == PUSH) {
+                    calls.truncate(last + 1);
                     return Some(calls);
                 }
                 if Instant::now() > give_up {
+                    eprintln!("{}: no push among {calls:?}", self.name);
                     return None;
                 }
                 tokio::time::sleep(EVENT_CHECK_INTERVAL).await;
