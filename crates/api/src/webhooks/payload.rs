@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::feed::{EventType, FeedEvent};
+use crate::usage::date;
 
 /// The body (Standard Webhooks specification 1.0, "Payload structure").
 #[derive(Serialize)]
@@ -78,22 +79,11 @@ fn to_json(event_type: &str, at: Timestamp, data: Map<String, Value>) -> String 
     serde_json::to_string(&payload).unwrap_or_default()
 }
 
-/// A time as ISO 8601 in UTC (days from civil, Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+/// A time as ISO 8601 in UTC.
 fn utc(at: Timestamp) -> String {
     let (seconds, ms) = (at.0 / 1000, at.0 % 1000);
-    let (days, of_day) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
-    let year = year_of_era + era * 400 + carry;
+    let (year, month, day) = date(seconds / 86_400);
+    let of_day = seconds % 86_400;
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
