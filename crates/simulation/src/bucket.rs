@@ -63,6 +63,8 @@ impl Version {
 /// All objects by key, versions oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct SimulatedBucket {
+    /// No object has a lane in its metadata; otherwise one key in four has.
+    pub(crate) without_lanes: bool,
     pub(crate) objects: BTreeMap<String, Vec<Version>>,
     count: u64,
     /// The record of the latest upload event.
@@ -115,7 +117,7 @@ impl SimulatedBucket {
             content_type: "application/pdf".to_owned(),
             name: None,
             labels: LabelMetadata {
-                lane: lane_in_metadata(key),
+                lane: lane_in_metadata(key).filter(|_| !self.without_lanes),
                 ..LabelMetadata::default()
             },
             first_bytes: object.first.iter().take(first).copied().collect(),

@@ -153,6 +153,7 @@ pub fn run(workload: Workload) -> Result<WorkloadReport, EndlessWorkload> {
     });
     let env = SimulationEnvironment::new(workload.rng, workload.faults, TIMING, Trace::Off);
     let mut simulation = Simulation::new(env, workload.pipelines);
+    simulation.bucket.without_lanes = true;
     simulation.host_endpoint(endpoint, name, workload.endpoint);
     for upload in &workload.uploads {
         let key = upload.key.clone();
