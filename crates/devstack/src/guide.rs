@@ -124,7 +124,7 @@ For example:
   aws s3 ls --recursive \"s3://$DOCKET_BUCKET/outbound/\"
 
 (`aws sqs` also needs --endpoint-url \"$AWS_ENDPOINT_URL\".)
-    ",
+",
             web_app = self.web_app_url.as_deref().unwrap_or(WEB_APP_NOT_BUILT),
             api = outputs.http_api_url,
             users = users.join("\n"),
