@@ -86,7 +86,7 @@ class CompanyUpTest(unittest.TestCase):
         return match.groups()
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {"HOME": str(self.home), "PATH": f"{self.home}:{os.environ['PATH']}", **more}
+        return {"HOME": str(self.home), "PATH": f"{self.home}:{os.environ['PATH']}", "DOCKET_KEYRING": "off", **more}
 
     def docket(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -116,9 +116,10 @@ class CompanyUpTest(unittest.TestCase):
 
     def test_login_in_the_browser_and_sign_out(self):
         (command,) = self.found(r"^  (\S+ login --api \S+ --company)$")
-        opener = self.home / "xdg-open"
-        opener.write_text('#!/bin/sh\nprintf %s "$1" > "$HOME/opening" && mv "$HOME/opening" "$HOME/opened"\n')
-        opener.chmod(0o755)
+        for name in ("xdg-open", "open"):
+            opener = self.home / name
+            opener.write_text('#!/bin/sh\nprintf %s "$1" > "$HOME/opening" && mv "$HOME/opening" "$HOME/opened"\n')
+            opener.chmod(0o755)
         login = self.start_login(command, DISPLAY=":0")
         end = time.monotonic() + WAIT_SECONDS
         while not (self.home / "opened").exists():
