@@ -25,7 +25,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: cdk-modules company-modules help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
+.PHONY: cdk-modules company-modules company-node help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,9 @@ help: ## list the targets
 demo: package page ## upload real contracts to a local stack and watch what happens to each
 	@$(DEVSTACK) demo $${MODEL:+--model "$$MODEL"} -- $${PDF:+"$$PDF"}
 
-up: package page cli ## start a local stack in the background and say how to sign in and use it: page, command line, AWS CLI
-	@$(DEVSTACK) up $${MODEL:+--model "$$MODEL"}
+COMPANY ?=
+up: $(if $(COMPANY),company-node company-modules) package page cli ## start a local stack in the background and say how to sign in and use it: page, command line, AWS CLI; COMPANY=1 also by a company's provider
+	@$(DEVSTACK) up $${MODEL:+--model "$$MODEL"} $(if $(COMPANY),--company)
 
 down: ## stop the stack that `make up` started
 	@if [ -x $(DEVSTACK) ]; then $(DEVSTACK) down; fi
@@ -109,9 +110,13 @@ test-web: page
 	elif [ -n "$(CI)" ]; then echo "CI needs Node" >&2; exit 1; \
 	else echo "skipped: the page's tests need Node 20.19 or newer" >&2; fi
 
+# The company's provider is a program for Node.
+company-node:
+	@$(NODE_IS_THERE) || { echo "make up COMPANY=1 needs Node 20.19 or newer with npm; without COMPANY=1 the stack starts without them" >&2; exit 1; }
+
 # The modules of the CDK, and of the companies' providers; without Node, and outside CI, their tests are skipped.
 cdk-modules company-modules:
-	@if $(NODE_IS_THERE); then cd $(if $(filter cdk%,$@),infra/cdk,tests/company) && npm ci --silent --no-audit --no-fund; fi
+	@if $(NODE_IS_THERE); then cd $(if $(filter cdk%,$@),infra/cdk,crates/devstack/company) && npm ci --silent --no-audit --no-fund; fi
 
 test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules company-modules ## run all tests, end to end on the local stack included
 	$(call say,testing what is written in Python)

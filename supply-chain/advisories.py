@@ -116,7 +116,7 @@ def advisory_database(folder: Path, advisories: dict[str, str]) -> dict[str, str
     return {f"GIT_CONFIG_{name}": value for name, value in variables.items()}
 
 
-def npm(folders: tuple[Path, ...] = (ROOT / "web", ROOT / "infra" / "cdk", ROOT / "tests" / "company")) -> list[str]:
+def npm(folders: tuple[Path, ...] = (ROOT / "web", ROOT / "infra" / "cdk", ROOT / "crates" / "devstack" / "company")) -> list[str]:
     """Packages of the package-lock.json of each folder with an advisory in npm's database."""
     complaints, count = [], 0
     for folder in folders:

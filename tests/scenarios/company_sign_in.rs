@@ -8,6 +8,7 @@
 mod attacks;
 mod browser;
 mod machines;
+mod saml;
 mod stack;
 
 use serde_json::{Value, json};

@@ -4,6 +4,8 @@
   - the user pool's domain on this machine: MiniStack would send providers to amazoncognito.com
   - PKCE where a provider signs the user in (RFC 7636; MiniStack checks it for passwords only)
   - POST /oauth2/revoke (Cognito developer guide, "Token revocation endpoint")
+  - all values of a SAML attribute: MiniStack keeps the first (developer guide, "Mapping IdP attributes to profiles and tokens")
+  - a provider's refusal, which Cognito passes on to the client (developer guide, "Managed login and federation error responses")
 
 A trigger that fails lets MiniStack issue the token unchanged; MINISTACK_COGNITO_PRETOKEN_STRICT makes it refuse, as on AWS.
 
@@ -11,9 +13,10 @@ Still different from AWS: MiniStack checks neither the signature nor issuer, aud
 SAML assertion's signature, and it sends providers no nonce.
 """
 
+import base64
 import json
 import os
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 
 def install() -> None:
@@ -25,6 +28,8 @@ def install() -> None:
     cognito._pool_domain_base_url = lambda pool: ""
     add_provider_resource(cognito)
     check_pkce(cognito)
+    pass_refusals_on(cognito)
+    keep_all_values(cognito)
     add_revocation(app, cognito)
 
 
@@ -83,6 +88,38 @@ def check_pkce(cognito) -> None:
         return token(data, query, raw_body, headers)
 
     cognito._oauth2_authorize_federation, cognito._oauth2_idp_response, cognito._oauth2_token = authorizing, answering, exchanging
+
+
+def pass_refusals_on(cognito) -> None:
+    """Sends the browser back to the client with what the provider answered instead of a code."""
+    answer = cognito._oauth2_idp_response
+
+    def answering(method, body, query):
+        error, state = cognito._qp(query, "error"), cognito._qp(query, "state")
+        if not error or cognito._auth_codes.get(state, {}).get("type") != "relay":
+            return answer(method, body, query)
+        relay = cognito._auth_codes.pop(state)
+        description = f"{relay['provider_name']} Error - 400 {error} {cognito._qp(query, 'error_description')}".strip()
+        fields = {"error_description": description, "error": error, "state": relay["state"]}
+        return 302, {"Location": f"{relay['redirect_uri']}?{urlencode(fields)}"}, b""
+
+    cognito._oauth2_idp_response = answering
+
+
+def keep_all_values(cognito) -> None:
+    """Flattens the values of an attribute as Cognito documents it: form-encoded, with commas between them, in brackets."""
+    first_values = cognito._parse_saml_response
+    name = "{urn:oasis:names:tc:SAML:2.0:assertion}%s"
+
+    def all_values(encoded):
+        parsed = first_values(encoded)
+        for attribute in cognito.safe_xml_parse(base64.b64decode(encoded)).iter(name % "Attribute"):
+            values = [one.text or "" for one in attribute.findall(name % "AttributeValue")]
+            if len(values) > 1:
+                parsed["attributes"][attribute.get("Name", "")] = f"[{', '.join(map(quote_plus, values))}]"
+        return parsed
+
+    cognito._parse_saml_response = all_values
 
 
 def add_revocation(app, cognito) -> None:

@@ -14,36 +14,70 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::child_processes::{ChildProcesses, log_tail};
-use crate::cloud::{self, Cloud};
-use crate::deploy::Outputs;
+use crate::cloud::Cloud;
+use crate::companies::{self, Companies, CompanySignIns};
+use crate::guide::StackInfo;
 use crate::model::{ContainerUrl, Model};
 use crate::push_client::{PushClient, PushMessage};
 use crate::repo;
 use crate::run_dir::{self, Acquired, RunDir};
 use crate::stack::{ProgressCallback, Stack, StackOptions};
-use crate::test_users::{TEST_PASSWORD, TEST_USERS};
 use crate::ticket;
 use crate::watch::{Style, Terminal};
-use crate::web_server::{WEB_APP_NOT_BUILT, WebServer};
+use crate::web_server::ReservedAddress;
 
-const RUN_DIR_NAME: &str = "up";
 /// How long a stack may take to stop: longer than the limit for its child processes.
 const STOP_TIMEOUT: Duration = Duration::from_secs(40);
 
-/// The addresses of a running stack: `stack.json`.
-#[derive(Debug, Deserialize, Serialize)]
-struct StackInfo {
-    url: String,
-    endpoints_url: String,
-    endpoints: Vec<String>,
-    model_url: String,
-    /// The model is a container of the user.
-    #[serde(default)]
-    is_user_container: bool,
-    /// `None` if the web app has not been built.
-    #[serde(default)]
-    web_app_url: Option<String>,
-    outputs: Outputs,
+/// What a stack in the background is started with.
+#[derive(Clone, Debug, Default)]
+pub struct UpOptions {
+    /// The user's own model.
+    pub container: Option<ContainerUrl>,
+    /// With a company that signs users in, and a program that signs in by itself.
+    pub company: bool,
+}
+
+impl UpOptions {
+    /// As `devstack up` and `devstack serve` take them.
+    fn arguments(&self) -> Vec<&str> {
+        let model = self.container.iter();
+        let mut all: Vec<&str> = model.flat_map(|url| ["--model", url.as_str()]).collect();
+        all.extend(self.company.then_some("--company"));
+        all
+    }
+
+    /// # Errors
+    /// A running stack is not what these options ask for.
+    fn check_running(&self, info: &StackInfo) -> Result<()> {
+        if let Some(url) = &self.container
+            && url.as_str() != info.model_url
+        {
+            bail!(
+                "a stack with the model {} is already running; stop it with `make down` to start one with {}",
+                info.model_url,
+                url.as_str()
+            );
+        }
+        if self.company && info.company.is_none() {
+            bail!(
+                "a stack without a company is already running; stop it with `make down` to start one with COMPANY=1"
+            );
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// This machine lacks what the options need.
+    async fn check_prerequisites(&self) -> Result<()> {
+        if let Some(url) = &self.container {
+            url.check_ready().await?;
+        }
+        if self.company {
+            companies::check_prerequisites().await?;
+        }
+        Ok(())
+    }
 }
 
 /// What `serve` reports to `up`, one JSON value per line.
@@ -58,30 +92,22 @@ enum StartupMessage {
 /// in `starting`: a caller that drops this future must pass it to [`abort_start`].
 ///
 /// # Errors
-/// The stack does not start; the message has the end of its log. Or a stack with another model is running.
-pub async fn up(container: Option<ContainerUrl>, starting: &mut Option<Child>) -> Result<()> {
+/// The stack does not start; the message has the end of its log. Or a stack with other options is running.
+pub async fn up(options: UpOptions, starting: &mut Option<Child>) -> Result<()> {
     let mut terminal = Terminal::new();
-    if RunDir::is_in_use(RUN_DIR_NAME) {
+    if RunDir::is_in_use(run_dir::BACKGROUND) {
         let info = running_stack()?;
-        if let Some(url) = container.filter(|url| url.as_str() != info.model_url) {
-            bail!(
-                "a stack with the model {} is already running; stop it with `make down` to start one with {}",
-                info.model_url,
-                url.as_str()
-            );
-        }
+        options.check_running(&info)?;
         terminal.line("a stack is already running; stop it with `make down`");
-        return print_stack_info(&info);
+        return info.print();
     }
-    if let Some(url) = &container {
-        url.check_ready().await?;
-    }
+    options.check_prerequisites().await?;
     let log = run_dir::path_of("up.log");
     let write = || format!("cannot write {}", log.display());
     fs::create_dir_all(repo::file(".docket")).with_context(write)?;
     let child = Command::new(std::env::current_exe()?)
         .arg("serve")
-        .args(container.iter().flat_map(|url| ["--model", url.as_str()]))
+        .args(options.arguments())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(fs::File::create(&log).with_context(write)?)
@@ -114,7 +140,7 @@ pub async fn up(container: Option<ContainerUrl>, starting: &mut Option<Child>) -
     }
     let ready = terminal.paint(Style::Green, "the stack is ready; stop it with `make down`");
     terminal.line(&ready);
-    print_stack_info(&running_stack()?)
+    running_stack()?.print()
 }
 
 /// Keeps a process running: dropping it would kill it.
@@ -134,7 +160,7 @@ pub async fn abort_start(mut starting: Child) {
     {
         starting.kill().await.ok();
     }
-    if let Ok(Acquired::Owned(dir)) = RunDir::acquire(RUN_DIR_NAME) {
+    if let Ok(Acquired::Owned(dir)) = RunDir::acquire(run_dir::BACKGROUND) {
         dir.remove();
     }
     fs::remove_file(run_dir::path_of("up.log")).ok();
@@ -152,7 +178,7 @@ async fn terminate(id: u32) -> Result<bool> {
 /// # Errors
 /// Another stack is running.
 pub fn lock_run_dir() -> Result<RunDir> {
-    match RunDir::acquire(RUN_DIR_NAME)? {
+    match RunDir::acquire(run_dir::BACKGROUND)? {
         Acquired::Owned(dir) => Ok(dir),
         Acquired::InUse => bail!("another stack is running"),
     }
@@ -163,18 +189,32 @@ pub fn lock_run_dir() -> Result<RunDir> {
 ///
 /// # Errors
 /// The stack does not start, or a part of it ends unexpectedly.
-pub async fn serve(
-    container: Option<ContainerUrl>,
-    dir: &RunDir,
-    children: &ChildProcesses,
-) -> Result<()> {
+pub async fn serve(options: UpOptions, dir: &RunDir, children: &ChildProcesses) -> Result<()> {
     fs::write(dir.file("pid"), std::process::id().to_string())?;
     let progress: ProgressCallback =
         std::sync::Arc::new(|step: &str| report(&StartupMessage::Step(step.to_owned())));
-    let options = container.map_or(StackOptions::DEMO, StackOptions::with_container);
+    let page = ReservedAddress::new().await?;
+    let companies = options.company.then(|| {
+        let origin = page.as_ref().map(|page| page.origin().to_owned());
+        Companies::local(origin)
+    });
+    let has_company = companies.is_some();
+    let container = options.container;
+    let options = StackOptions {
+        companies,
+        ..container.map_or(StackOptions::DEMO, StackOptions::with_container)
+    };
     let is_user_container = matches!(options.model, Model::Container(_));
     let stack = Stack::start(options, dir, children, &progress).await?;
-    let web_server = WebServer::start(&stack.outputs, &stack.cloud.url).await?;
+    let (outputs, cloud_url) = (&stack.outputs, &stack.cloud.url);
+    let web_server = page
+        .map(|page| page.serve(outputs, cloud_url))
+        .transpose()?;
+    let company = if has_company {
+        Some(CompanySignIns::read(cloud_url, outputs).await?)
+    } else {
+        None
+    };
     let info = StackInfo {
         url: stack.cloud.url.clone(),
         endpoints_url: stack.endpoints.url(),
@@ -187,8 +227,9 @@ pub async fn serve(
         is_user_container,
         web_app_url: web_server.as_ref().map(|server| server.url.clone()),
         outputs: stack.outputs.clone(),
+        company,
     };
-    fs::write(dir.file("env.sh"), shell_exports(&info))?;
+    fs::write(dir.file("env.sh"), info.shell_exports())?;
     // Written to another file and renamed, so that no reader sees a partial file.
     fs::write(
         dir.file("stack.json.part"),
@@ -214,9 +255,9 @@ fn report(message: &StartupMessage) {
 /// It does not stop.
 pub async fn down() -> Result<()> {
     let mut terminal = Terminal::new();
-    if !RunDir::is_in_use(RUN_DIR_NAME) {
+    if !RunDir::is_in_use(run_dir::BACKGROUND) {
         terminal.line("no stack is running");
-        let dir = run_dir::path_of(RUN_DIR_NAME);
+        let dir = run_dir::path_of(run_dir::BACKGROUND);
         if dir.exists() {
             terminal.line(&format!(
                 "the last stack was not stopped with `make down`; its logs stay in {} until the next `make up`",
@@ -226,7 +267,7 @@ pub async fn down() -> Result<()> {
         return Ok(());
     }
     // The process holds the lock, so the process id is current.
-    let pid: u32 = fs::read_to_string(run_dir::path_of(RUN_DIR_NAME).join("pid"))
+    let pid: u32 = fs::read_to_string(run_dir::path_of(run_dir::BACKGROUND).join("pid"))
         .ok()
         .and_then(|pid| pid.parse().ok())
         .context("the stack is still starting; try again")?;
@@ -234,7 +275,7 @@ pub async fn down() -> Result<()> {
         bail!("cannot stop process {pid}");
     }
     let deadline = tokio::time::Instant::now() + STOP_TIMEOUT;
-    while RunDir::is_in_use(RUN_DIR_NAME) {
+    while RunDir::is_in_use(run_dir::BACKGROUND) {
         if tokio::time::Instant::now() > deadline {
             bail!(
                 "process {pid} did not stop within {} s",
@@ -243,7 +284,7 @@ pub async fn down() -> Result<()> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    if let Acquired::Owned(dir) = RunDir::acquire(RUN_DIR_NAME)? {
+    if let Acquired::Owned(dir) = RunDir::acquire(run_dir::BACKGROUND)? {
         dir.remove();
     }
     fs::remove_file(run_dir::path_of("up.log")).ok();
@@ -252,10 +293,10 @@ pub async fn down() -> Result<()> {
 }
 
 fn running_stack() -> Result<StackInfo> {
-    if !RunDir::is_in_use(RUN_DIR_NAME) {
+    if !RunDir::is_in_use(run_dir::BACKGROUND) {
         bail!("no stack is running; start one with `make up`");
     }
-    let text = fs::read(run_dir::path_of(RUN_DIR_NAME).join("stack.json"))
+    let text = fs::read(run_dir::path_of(run_dir::BACKGROUND).join("stack.json"))
         .context("the stack is still starting; try again")?;
     Ok(serde_json::from_slice(&text)?)
 }
@@ -320,134 +361,4 @@ fn describe(job: &JobView) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
-}
-
-/// Shell commands that configure the AWS CLI for a running stack.
-fn shell_exports(info: &StackInfo) -> String {
-    let outputs = &info.outputs;
-    // `docket` is built beside this program.
-    let programs = std::env::current_exe().ok();
-    let folders = programs.iter().filter_map(|program| program.parent());
-    let mut lines: Vec<String> = folders
-        .chain([repo::file(".venv/bin").as_path()])
-        .map(|folder| {
-            format!(
-                "export PATH={}:\"$PATH\"",
-                shell_quoted(&folder.to_string_lossy())
-            )
-        })
-        .collect();
-    let mut export =
-        |name: &str, value: &str| lines.push(format!("export {name}={}", shell_quoted(value)));
-    for (name, value) in cloud::environment(&info.url) {
-        export(&name, &value);
-    }
-    export("DOCKET_BUCKET", &outputs.jobs_bucket_name);
-    export("DOCKET_JOBS_TABLE", &outputs.jobs_table_name);
-    export("DOCKET_CONNECTIONS_TABLE", &outputs.connections_table_name);
-    export("DOCKET_RECORDS_TABLE", &outputs.records_table_name);
-    export("DOCKET_UPLOADS_QUEUE", &outputs.uploads_queue_url);
-    export("DOCKET_CHECKS_QUEUE", &outputs.checks_queue_url);
-    export("DOCKET_EVENT_BUS", &outputs.event_bus_name);
-    export("DOCKET_WEBSOCKET_MANAGEMENT_URL", &outputs.web_socket_url);
-    export("DOCKET_API", &outputs.http_api_url);
-    if let Some(page) = &info.web_app_url {
-        export("DOCKET_PAGE", page);
-    }
-    lines.join("\n") + "\n"
-}
-
-/// Quotes a word for the shell.
-fn shell_quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-fn print_stack_info(info: &StackInfo) -> Result<()> {
-    use std::io::Write;
-    let outputs = &info.outputs;
-    let program = shell_quoted(&std::env::current_exe()?.to_string_lossy());
-    let env = shell_quoted(
-        &run_dir::path_of(RUN_DIR_NAME)
-            .join("env.sh")
-            .to_string_lossy(),
-    );
-    let docket = std::env::current_exe()?.with_file_name("docket");
-    let docket = shell_quoted(&docket.to_string_lossy());
-    let users: Vec<String> = TEST_USERS
-        .iter()
-        .map(|user| format!("             {:<24} {}", user.email, user.groups.join(", ")))
-        .collect();
-    let endpoints: Vec<String> = info
-        .endpoints
-        .iter()
-        .map(|name| format!("             {}/_endpoint/{name}", info.endpoints_url))
-        .collect();
-    let text = format!(
-        "
-  web app    {web_app}
-  HTTP API   {api}
-  users      all with the password {TEST_PASSWORD}
-{users}
-  AWS        {url}
-  WebSocket  {websocket}?ticket=<ticket>
-             create a ticket, which opens one connection within 60 s: {program} ticket acme
-  model      {model}  ({model_kind})
-  endpoints  (GET returns the state)
-{endpoints}
-  logs       {logs}
-
-Use the command line (see also `{docket} help`):
-
-  {docket} login --api {api} --email reviewer@acme.example
-  {docket} upload samples/contracts/consulting-agreement.pdf --pipeline legal-review --wait --save target
-  {docket} jobs list
-
-To use the AWS CLI, paste the following lines, or run: . {env}
-(Repeat this after every `make up`, because the ports change.)
-
-{exports}
-For example:
-
-  # upload a contract
-  aws s3 cp samples/contracts/consulting-agreement.pdf \"s3://$DOCKET_BUCKET/inbound/acme/\"
-  # show the pushes of the tenant acme (stop with Ctrl-C)
-  {program} watch acme
-  # list the results
-  aws s3 ls --recursive \"s3://$DOCKET_BUCKET/outbound/\"
-
-(`aws sqs` also needs --endpoint-url \"$AWS_ENDPOINT_URL\".)
-",
-        web_app = info.web_app_url.as_deref().unwrap_or(WEB_APP_NOT_BUILT),
-        api = outputs.http_api_url,
-        users = users.join("\n"),
-        url = info.url,
-        websocket = outputs.web_socket_url,
-        model = info.model_url,
-        model_kind = if info.is_user_container {
-            "your container"
-        } else {
-            "the reference model"
-        },
-        endpoints = endpoints.join("\n"),
-        logs = run_dir::path_of(RUN_DIR_NAME).display(),
-        exports = shell_exports(info),
-    );
-    Ok(std::io::stdout().lock().write_all(text.as_bytes())?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_quoted_for_the_shell() {
-        assert_eq!(shell_quoted("/a/b-1.c"), "/a/b-1.c");
-        assert_eq!(shell_quoted("/my docs/it's"), r"'/my docs/it'\''s'");
-        assert_eq!(shell_quoted(""), "''");
-    }
 }

@@ -1,4 +1,4 @@
-//! Child processes (Python programs) that never outlive this process.
+//! Child processes (programs in Python, or for Node) that never outlive this process.
 //!
 //! Each child reads a pipe on its standard input and exits at end of file, so it also ends when this process is killed.
 //! Each runs in its own process group: Ctrl-C in a terminal reaches only this process, which then stops its children.
@@ -38,7 +38,8 @@ impl Default for ChildProcesses {
 pub(crate) struct Program<'a> {
     /// Its name in messages.
     pub(crate) name: &'static str,
-    pub(crate) python: &'a Path,
+    /// What runs the script.
+    pub(crate) interpreter: &'a Path,
     pub(crate) script: PathBuf,
     pub(crate) arguments: Vec<String>,
     /// Its whole environment: it inherits nothing from this process.
@@ -78,7 +79,7 @@ impl ChildProcesses {
     pub(crate) async fn start(&self, program: Program<'_>) -> Result<Child> {
         let Program { name, log, .. } = program;
         let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut child = Command::new(program.python)
+        let mut child = Command::new(program.interpreter)
             .arg(&program.script)
             .args(&program.arguments)
             .env_clear()

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use devstack::background::UpOptions;
 use devstack::{ChildProcesses, ContainerUrl, RunDir, background, demo, endpoints, replay};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -16,15 +17,18 @@ devstack: runs the whole service on this machine
                                    (exit status 0: every job ended as expected)
   devstack replay PLAN.json        upload the bursts of a business day as `planner live-plan` planned them, and compare
                                    with its forecast (exit status 0: every job became ready)
-  devstack up [--model URL]        start a stack in the background and print how to use it
+  devstack up [--model URL] [--company]
+                                   start a stack in the background and print how to use it
   devstack down                    stop that stack
   devstack watch [TENANT]          print the pushes for a tenant (default acme; * for all)
   devstack ticket [TENANT]         print a WebSocket URL with a ticket, which opens one connection within 60 s
-  devstack serve [--model URL]     run a stack in the foreground (used by `up`)
+  devstack serve [--model URL] [--company]
+                                   run a stack in the foreground (used by `up`)
   devstack endpoints               run only the asynchronous endpoints; reads one line of JSON from standard input
 
   --model URL    use a running container with SageMaker's contract (GET /ping, POST /invocations)
                  instead of the reference model
+  --company      with a company whose identity provider signs users in, and a program that signs in by itself
 ";
 
 /// The exit status for an invalid command line.
@@ -43,7 +47,7 @@ fn main() -> ExitCode {
     };
     let mut arguments = std::env::args_os().skip(1);
     let command = arguments.next().unwrap_or_default();
-    let (container, rest) = match parse_arguments(arguments) {
+    let (options, rest) = match parse_arguments(arguments) {
         Ok(read) => read,
         Err(error) => {
             fail(&error);
@@ -56,13 +60,11 @@ fn main() -> ExitCode {
     );
     runtime.block_on(async {
         match (command.to_str(), rest.len()) {
-            (Some("demo"), _) => run_demo(&rest, container).await,
-            (Some("serve"), 0) => run_serve(container).await,
-            (Some("up"), 0) => run_up(container).await,
-            (Some(command), _) if container.is_some() => {
-                report(&format!("devstack: {command} has no option --model\n"));
-                ExitCode::from(USAGE_ERROR)
-            }
+            (Some("serve"), 0) => run_serve(options).await,
+            (Some("up"), 0) => run_up(options).await,
+            (Some(command), _) if options.company => no_option(command, "--company"),
+            (Some("demo"), _) => run_demo(&rest, options.container).await,
+            (Some(command), _) if options.container.is_some() => no_option(command, "--model"),
             (Some("replay"), 1) => run_replay(&rest[0]).await,
             (Some("down"), 0) => simple(background::down()).await,
             (Some("endpoints"), 0) => simple(endpoints::serve()).await,
@@ -77,26 +79,32 @@ fn main() -> ExitCode {
     })
 }
 
-/// Separates `--model URL` from the other arguments.
+fn no_option(command: &str, option: &str) -> ExitCode {
+    report(&format!("devstack: {command} has no option {option}\n"));
+    ExitCode::from(USAGE_ERROR)
+}
+
+/// Separates options from the other arguments.
 fn parse_arguments(
     mut arguments: impl Iterator<Item = OsString>,
-) -> Result<(Option<ContainerUrl>, Vec<PathBuf>)> {
-    let mut container = None;
+) -> Result<(UpOptions, Vec<PathBuf>)> {
+    let mut options = UpOptions::default();
     let mut rest = Vec::new();
     while let Some(argument) = arguments.next() {
         match argument.to_str() {
             Some("--") => rest.extend(arguments.by_ref().map(PathBuf::from)),
             Some("--model") => {
                 let url = arguments.next().context("--model needs a URL")?;
-                container = Some(ContainerUrl::parse(&url.to_string_lossy())?);
+                options.container = Some(ContainerUrl::parse(&url.to_string_lossy())?);
             }
+            Some("--company") => options.company = true,
             Some(option) if option.starts_with('-') => {
                 bail!("unknown option {option}; see `devstack help`")
             }
             _ => rest.push(argument.into()),
         }
     }
-    Ok((container, rest))
+    Ok((options, rest))
 }
 
 async fn run_replay(plan: &Path) -> ExitCode {
@@ -168,9 +176,9 @@ async fn run_with_own_stack(
     }
 }
 
-async fn run_up(container: Option<ContainerUrl>) -> ExitCode {
+async fn run_up(options: UpOptions) -> ExitCode {
     let mut starting = None;
-    let ended = or_signal(background::up(container, &mut starting)).await;
+    let ended = or_signal(background::up(options, &mut starting)).await;
     if let (WorkEnd::Signal(_), Some(child)) = (&ended, starting) {
         report(STOPPING);
         background::abort_start(child).await;
@@ -179,13 +187,13 @@ async fn run_up(container: Option<ContainerUrl>) -> ExitCode {
     exit_code(ended)
 }
 
-async fn run_serve(container: Option<ContainerUrl>) -> ExitCode {
+async fn run_serve(options: UpOptions) -> ExitCode {
     let dir = match background::lock_run_dir() {
         Ok(dir) => dir,
         Err(error) => return fail(&error),
     };
     let children = ChildProcesses::default();
-    let ended = or_signal(background::serve(container, &dir, &children)).await;
+    let ended = or_signal(background::serve(options, &dir, &children)).await;
     wait_for_children(children).await;
     // Releases the lock, now that all child processes have ended.
     drop(dir);
@@ -275,17 +283,19 @@ fn report(text: &str) {
 mod tests {
     use super::*;
 
-    fn read(arguments: &[&str]) -> Result<(Option<ContainerUrl>, Vec<PathBuf>)> {
+    fn read(arguments: &[&str]) -> Result<(UpOptions, Vec<PathBuf>)> {
         parse_arguments(arguments.iter().map(OsString::from))
     }
 
     #[test]
-    fn model_option_is_separated_from_the_files() {
-        let (container, rest) =
+    fn options_are_separated_from_the_files() {
+        let (options, rest) =
             read(&["--model", "http://127.0.0.1:8080/", "a b.pdf", "--", "--x"]).unwrap();
-        assert_eq!(container.unwrap().as_str(), "http://127.0.0.1:8080");
+        assert_eq!(options.container.unwrap().as_str(), "http://127.0.0.1:8080");
+        assert!(!options.company);
         assert_eq!(rest, ["a b.pdf", "--x"].map(PathBuf::from));
-        assert_eq!(read(&[]).unwrap(), (None, vec![]));
+        let (options, rest) = read(&["--company"]).unwrap();
+        assert!(options.company && options.container.is_none() && rest.is_empty());
     }
 
     #[test]

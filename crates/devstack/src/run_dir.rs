@@ -10,6 +10,8 @@ use anyhow::{Context, Result};
 
 use crate::repo;
 
+/// The name of the directory of the stack in the background.
+pub(crate) const BACKGROUND: &str = "up";
 const LOCK: &str = "lock";
 /// About as much as the functions take.
 const REQUIRED_FREE_BYTES: usize = 16_000_000;

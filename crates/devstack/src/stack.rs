@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use async_endpoint::EndpointParameters;
 use async_endpoint::server::{AwsTarget, EndpointConfig, EndpointEvent, Server, ServerConfig};
+use futures_util::future::select_all;
 use jobs::pipeline::{Pipeline, Pipelines};
 use serde_json::Value;
 use tokio::sync::broadcast;
@@ -116,9 +117,8 @@ pub struct Stack {
     pub(crate) max_invocation_time: Duration,
     /// How the service was deployed: environment of the AWS CLI, and what the template was given.
     deployed: (Vec<(String, String)>, TemplateParameters),
-    ministack: Child,
-    /// The reference model, unless a container replaces it.
-    reference_model: Option<Child>,
+    /// The emulator, the reference model unless a container of the user replaces it, and the companies' providers.
+    processes: Vec<Child>,
 }
 
 impl Stack {
@@ -172,9 +172,17 @@ impl Stack {
         let model = start_model(children, &python, dir, &options.model);
         let (ministack, (reference_model, model_url)) = tokio::try_join!(ministack, model)?;
 
+        let mut processes = vec![ministack];
+        processes.extend(reference_model);
+
         progress("deploying infra/service.yaml");
         let companies = match &options.companies {
-            Some(companies) => Some(prepare(&cli, companies, &dir.file("")).await?),
+            Some(companies) => {
+                let (parameters, providers) =
+                    prepare(&cli, companies, children, dir, &cloud.url).await?;
+                processes.extend(providers);
+                Some(parameters)
+            }
             None => None,
         };
         let parameters = TemplateParameters {
@@ -225,8 +233,7 @@ impl Stack {
             mails_log: dir.file(MAILS_LOG),
             max_invocation_time,
             deployed: (cli.environment, parameters),
-            ministack,
-            reference_model,
+            processes,
         })
     }
 
@@ -302,17 +309,11 @@ impl Stack {
 
     /// Waits until a part of the stack ends unexpectedly, and returns the reason.
     pub async fn failed(&self) -> String {
-        let model = async {
-            match &self.reference_model {
-                Some(model) => model.unexpected_end().await,
-                // The user runs the container. If it ends, the jobs fail with a reason.
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            reason = self.ministack.unexpected_end() => reason,
-            reason = model => reason,
-        }
+        let ends = self
+            .processes
+            .iter()
+            .map(|one| Box::pin(one.unexpected_end()));
+        select_all(ends).await.0
     }
 
     /// Stops the endpoints and asks the child processes to stop; [`ChildProcesses::wait_all`] waits for those.

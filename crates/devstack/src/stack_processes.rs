@@ -81,7 +81,7 @@ pub(crate) async fn start_ministack(
     let child = children
         .start(Program {
             name: "MiniStack",
-            python,
+            interpreter: python,
             script: repo::file("crates/devstack/python/stack_process.py"),
             arguments: vec![],
             environment,
@@ -125,7 +125,7 @@ pub(crate) async fn start_model(
     let child = children
         .start(Program {
             name: "the reference model",
-            python,
+            interpreter: python,
             script: repo::file("crates/devstack/python/reference_model.py"),
             arguments,
             environment: clean_environment(dir, ""),

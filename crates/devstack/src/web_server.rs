@@ -49,22 +49,59 @@ impl WebServer {
     /// # Errors
     /// There is no free port.
     pub async fn start(outputs: &Outputs, cloud_url: &str) -> Result<Option<Self>> {
-        let dir = repo::file(WEB_APP_DIR);
-        if !dir.join(INDEX).is_file() {
+        match ReservedAddress::new().await? {
+            Some(address) => address.serve(outputs, cloud_url).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The address of a web app whose service is not deployed yet, and has to know it.
+#[derive(Debug)]
+pub struct ReservedAddress {
+    listener: TcpListener,
+    origin: String,
+}
+
+impl ReservedAddress {
+    /// Takes a free port. `None` if the web app has not been built.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn new() -> Result<Option<Self>> {
+        if !repo::file(WEB_APP_DIR).join(INDEX).is_file() {
             return Ok(None);
         }
-        Self::serve(StaticSite::new(&dir, outputs, cloud_url)?)
-            .await
-            .map(Some)
+        Self::bind().await.map(Some)
     }
 
-    async fn serve(site: StaticSite) -> Result<Self> {
+    async fn bind() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .context("cannot find a free port for the web app")?;
-        let url = format!("http://{}/", listener.local_addr()?);
-        let server = tokio::spawn(accept(listener, Arc::new(site)));
-        Ok(Self { url, server })
+        let origin = format!("http://{}", listener.local_addr()?);
+        Ok(Self { listener, origin })
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Serves the web app there.
+    ///
+    /// # Errors
+    /// A file of the web app or its template cannot be read.
+    pub fn serve(self, outputs: &Outputs, cloud_url: &str) -> Result<WebServer> {
+        let site = StaticSite::new(&repo::file(WEB_APP_DIR), outputs, cloud_url)?;
+        Ok(self.serve_site(site))
+    }
+
+    fn serve_site(self, site: StaticSite) -> WebServer {
+        WebServer {
+            url: format!("{}/", self.origin),
+            server: tokio::spawn(accept(self.listener, Arc::new(site))),
+        }
     }
 }
 
@@ -303,7 +340,10 @@ mod tests {
     #[tokio::test]
     async fn files_have_their_content_type_and_other_paths_return_the_index() {
         let built = BuiltWebApp::new("types");
-        let server = WebServer::serve(built.site()).await.unwrap();
+        let server = ReservedAddress::bind()
+            .await
+            .unwrap()
+            .serve_site(built.site());
         for (path, kind, body) in [
             ("/", "text/html; charset=utf-8", "<p>page"),
             ("/jobs/3f2a?x=1.js", "text/html; charset=utf-8", "<p>page"),
@@ -351,7 +391,10 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink(built.0.join("secret.txt"), built.0.join("dist/link.txt"))
             .unwrap();
-        let server = WebServer::serve(built.site()).await.unwrap();
+        let server = ReservedAddress::bind()
+            .await
+            .unwrap()
+            .serve_site(built.site());
         for path in [
             "/../secret.txt",
             "/%2e%2e/secret.txt",

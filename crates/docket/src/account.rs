@@ -35,9 +35,7 @@ pub(crate) async fn login(context: &CommandContext, args: LoginArgs) -> Result<E
     let api = context.client.address();
     let place = Sessions::set(api, session, true).await?;
     let session = Sessions::load()?.sign_ins.remove(api);
-    let me: CallerView = ApiClient::new(api.to_owned(), session.map(SignIn::User))
-        .get("/me")
-        .await?;
+    let me = caller(&ApiClient::new(api.to_owned(), session.map(SignIn::User))).await?;
     if context.printer.json {
         context.printer.json_document(&me)?;
     } else {
@@ -136,8 +134,20 @@ fn describe(place: &TokenPlace) -> Result<String> {
     })
 }
 
+/// Who is signed in. Who may do nothing at all learns what to do about it, and not that `whoami` says it.
+async fn caller(client: &ApiClient) -> Result<CallerView> {
+    let me = client.get("/me").await;
+    me.map_err(|error| {
+        if error.kind() == "forbidden" {
+            error.with_hint("once that has changed, run `docket login` again")
+        } else {
+            error
+        }
+    })
+}
+
 pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
-    let me: CallerView = context.client.get("/me").await?;
+    let me = caller(&context.client).await?;
     let printer = &context.printer;
     if printer.json {
         printer.json_document(&me)?;
@@ -147,6 +157,7 @@ pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
     printer.field("service", context.client.address())?;
     printer.field("roles", &comma_list(&me.roles))?;
     printer.field("tenants", &tenants(&me))?;
+    printer.field("permissions", &comma_list(&me.permissions))?;
     let may = |name: &str| me.permissions.iter().any(|one| one == name);
     if may("see-jobs") && !may("read-contents") {
         printer.field(

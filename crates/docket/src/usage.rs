@@ -1,5 +1,7 @@
 //! `docket usage`: what tenants have used in a month, and what that costs.
 
+use std::cmp::Ordering;
+
 use api::types::{InstanceUsage, UsageQuery, UsageSum, UsageView};
 use capacity_plan::{price_of, price_source};
 use clap::Args;
@@ -7,7 +9,7 @@ use serde::Serialize;
 
 use crate::CommandContext;
 use crate::error::{CliError, Exit, Result};
-use crate::print::{Cell, Column, Printer, TextTable, byte_size, utc_time};
+use crate::print::{Cell, Column, Printer, TextTable, byte_size, sanitize, utc_time};
 use crate::url::query_string;
 
 const HOUR_MS: f64 = 3_600_000.0;
@@ -77,10 +79,11 @@ pub(crate) async fn run(context: &CommandContext, args: UsageArgs) -> Result<Exi
     if args.csv {
         let runs = cost.as_ref().map(|cost| cost.runs.as_slice());
         printer.bytes(csv(&view, runs).as_bytes())?;
+        printer.info(&format!("counted: {}", counted(&view)));
     } else if printer.json {
         printer.json_document(&UsageReport { view, cost })?;
     } else {
-        print(printer, &view, cost.as_ref(), args.batches)?;
+        print(printer, &view, cost.as_ref(), &args)?;
     }
     Ok(Exit::Success)
 }
@@ -127,11 +130,28 @@ fn usd(amount: f64) -> String {
     format!("{amount:.2} USD")
 }
 
-fn print(printer: &Printer, view: &UsageView, cost: Option<&Cost>, batches: bool) -> Result<()> {
+/// Which uploads of the month are in the figures.
+fn counted(view: &UsageView) -> String {
+    const WHEN: &str = "an hour is counted about ten minutes after its end";
+    let (until, month) = (utc_time(view.counted_until), &view.month);
+    match until.get(..month.len()).cmp(&Some(month)) {
+        Ordering::Less => format!("nothing of {month} yet: {WHEN}"),
+        Ordering::Equal => format!("uploads in {month} before {until}: {WHEN}"),
+        Ordering::Greater => format!("all uploads in {month}"),
+    }
+}
+
+fn print(printer: &Printer, view: &UsageView, cost: Option<&Cost>, args: &UsageArgs) -> Result<()> {
     if view.sums.is_empty() {
-        printer.line(&format!("nothing was used in {}", view.month))?;
+        // A name that is mistyped shows.
+        let by = args
+            .tenant
+            .as_deref()
+            .map(|name| format!(" by {}", sanitize(name)));
+        let by = by.unwrap_or_default();
+        printer.line(&format!("no uploads{by} are counted in {}", view.month))?;
     } else {
-        printer.table(&sums_table(view, cost, batches))?;
+        printer.table(&sums_table(view, cost, args.batches))?;
     }
     if !view.instances.is_empty() {
         printer.heading("instances")?;
@@ -151,11 +171,7 @@ fn print(printer: &Printer, view: &UsageView, cost: Option<&Cost>, batches: bool
             "{assumed} runs count with the usual time of a run: nothing is known about their own"
         ))?;
     }
-    let until = utc_time(view.counted_until);
-    printer.field(
-        "counted",
-        &format!("uploads in {} before {until}", view.month),
-    )
+    printer.field("counted", &counted(view))
 }
 
 fn sums_table(view: &UsageView, cost: Option<&Cost>, batches: bool) -> TextTable {
@@ -322,6 +338,22 @@ mod tests {
                 working_ms: 5_400_000,
                 idle_ms: 1_800_000,
             }],
+        }
+    }
+
+    #[test]
+    fn figures_say_which_uploads_they_lack() {
+        let mut view = view();
+        for (until, text) in [
+            (1_793_347_200_000, "nothing of 2026-11 yet: an hour is"), // 30 October
+            (
+                1_796_025_600_000,
+                "uploads in 2026-11 before 2026-11-30 08:00:00Z: an hour is",
+            ),
+            (1_796_083_200_000, "all uploads in 2026-11"), // 1 December
+        ] {
+            view.counted_until = until;
+            assert!(counted(&view).starts_with(text), "{}", counted(&view));
         }
     }
 

@@ -2,14 +2,11 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use devstack::{ChildProcesses, Companies, RunDir, Stack, StackOptions};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
 
 use super::browser::{Answer, Browser, challenge, form, parameter};
 use crate::api::{HttpResponse, call_with_token};
@@ -19,14 +16,14 @@ use crate::support::{SharedStack, start_stack};
 pub(super) const CALLBACK: &str = "http://127.0.0.1:18457/callback";
 pub(super) const VERIFIER: &str = "a verifier of a sign-in, 43 characters or more, once";
 
-/// The providers and their ports in `tests/company/sign-in.toml`.
-const PROVIDERS: [(&str, u16); 2] = [("Acme", 29001), ("Globex", 29002)];
+/// The providers of `tests/company/sign-in.toml` that run on this machine.
+const PROVIDERS: [&str; 2] = ["Acme", "Globex"];
+const MODULES: &str = "crates/devstack/company/node_modules";
 
 pub(super) struct CompanyStack {
     pub(super) stack: Stack,
     /// The users of each company, and the file with them.
     users: Mutex<BTreeMap<&'static str, (PathBuf, Value)>>,
-    _providers: Vec<Child>,
 }
 
 impl Borrow<Stack> for CompanyStack {
@@ -40,73 +37,39 @@ static STACK: LazyLock<SharedStack<CompanyStack>> =
 
 /// Runs a scenario, unless this machine lacks what the providers need.
 pub(super) fn run(scenario: impl AsyncFnOnce(&'static CompanyStack)) {
-    if !devstack::repo_file("tests/company/node_modules").is_dir() {
+    if !devstack::repo_file(MODULES).is_dir() {
         assert!(
             std::env::var_os("CI").is_none(),
-            "CI needs `npm ci` in tests/company"
+            "CI needs `make company-modules`"
         );
-        eprintln!("skipped: the companies' providers need `npm ci` in tests/company");
+        eprintln!("skipped: the companies' providers need `make company-modules`");
         return;
     }
     STACK.run(scenario);
 }
 
 async fn start(dir: &RunDir, children: &ChildProcesses) -> CompanyStack {
-    let mut text =
-        std::fs::read_to_string(devstack::repo_file("tests/company/sign-in.toml")).unwrap();
-    let mut ports = BTreeMap::new();
-    for (company, port) in PROVIDERS {
-        let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let free = free.local_addr().unwrap().port();
-        text = text.replace(&format!(":{port}"), &format!(":{free}"));
-        ports.insert(company, free);
-    }
-    let sign_in = dir.file("sign-in.toml");
-    std::fs::write(&sign_in, text).unwrap();
+    let users = PROVIDERS.map(|company| {
+        let file = dir.file(&format!("users-of-{company}.json"));
+        std::fs::write(&file, "{}").unwrap();
+        (company, file)
+    });
     let options = StackOptions {
         companies: Some(Companies {
-            sign_in,
+            sign_in: devstack::repo_file("tests/company/sign-in.toml"),
+            users: users
+                .iter()
+                .map(|(company, file)| ((*company).to_owned(), file.clone()))
+                .collect(),
             page_origin: Some("http://127.0.0.1:9".to_owned()),
         }),
         ..StackOptions::TESTS
     };
-    let stack = start_stack(options, dir, children, "companies: ").await;
-    let mut providers = Vec::new();
-    let mut users = BTreeMap::new();
-    for (company, port) in ports {
-        let file = dir.file(&format!("users-of-{company}.json"));
-        std::fs::write(&file, "{}").unwrap();
-        providers.push(start_provider(port, &file, &stack.cloud.url).await);
-        users.insert(company, (file, json!({})));
-    }
+    let users = users.map(|(company, file)| (company, (file, json!({}))));
     CompanyStack {
-        stack,
-        users: Mutex::new(users),
-        _providers: providers,
+        stack: start_stack(options, dir, children, "companies: ").await,
+        users: Mutex::new(users.into()),
     }
-}
-
-async fn start_provider(port: u16, users: &Path, cognito: &str) -> Child {
-    let mut child = Command::new("node")
-        .arg(devstack::repo_file("tests/company/provider.mjs"))
-        .arg(port.to_string())
-        .arg(users)
-        .arg(format!("{cognito}/oauth2/idpresponse"))
-        // Never written to. Its end, also if this process is killed, ends the provider.
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    while let Some(line) = lines.next_line().await.unwrap() {
-        if line.contains("issuer") {
-            // Nothing it prints later may block it.
-            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return child;
-        }
-    }
-    panic!("the provider on port {port} did not start");
 }
 
 /// What a sign-in brings.

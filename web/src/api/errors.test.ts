@@ -14,4 +14,5 @@ test("an API error shows the service's detail, and a gateway error says what to 
   assert.match(errorMessage(parseError(429, "")), /few seconds/);
   assert.match(errorMessage(new NetworkError()), /Check your connection/);
   assert.ok(problem instanceof ApiError);
+  assert.equal(errorMessage(new ApiError(403, "", "nils@acme.example has no role")), "nils@acme.example has no role.");
 });

@@ -27,15 +27,20 @@ export default function Account({ app, onClose }: { app: AppContext; onClose(): 
         <p class="muted">
           <bdi>{session.email}</bdi>
         </p>
-        <Digests
-          client={client}
-          tenant={tenant}
-          readsTenant={app.may("read-events")}
-          needsTenant={app.seesAllTenants}
-        />
+        {!session.byCompany && (
+          <Digests
+            client={client}
+            tenant={tenant}
+            readsTenant={app.may("read-events")}
+            needsTenant={app.seesAllTenants}
+          />
+        )}
         <MyData client={client} />
         {session.byCompany ? (
-          <p class="muted">Your company signs you in: your password and a second factor are set there, not here.</p>
+          <p class="muted">
+            Your company signs you in: your password and a second factor are set there, not here. E-mail digests go only
+            to users with a password of this service.
+          </p>
         ) : (
           <>
             <Password session={session} />

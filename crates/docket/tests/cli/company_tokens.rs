@@ -56,6 +56,21 @@ fn refreshed_token_of_another_user_and_a_revoked_refresh_token_end_the_sign_in()
 }
 
 #[test]
+fn user_in_no_group_that_gives_something_is_told_what_to_do_next() {
+    let setup = acme();
+    save_session(&setup, u64::MAX / 2);
+    let detail = "ann@acme.example has no role with a tenant here (Acme sent no groups)";
+    setup.service.fail_once("GET /me", 403, "forbidden", detail);
+    let output = setup.run(["whoami"]);
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert!(output.stderr.contains("Acme sent no groups"), "{output:?}");
+    assert!(
+        output.stderr.contains("run `docket login` again"),
+        "{output:?}"
+    );
+}
+
+#[test]
 fn logout_revokes_a_company_sign_in_and_says_that_others_continue() {
     let setup = acme();
     save_session(&setup, u64::MAX / 2);

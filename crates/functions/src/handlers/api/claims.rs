@@ -114,7 +114,7 @@ pub(super) fn check(
         let claims = request.claims();
         match claims.and_then(|claims| claim(claims, COMPANY_GROUPS_CLAIM)) {
             Some(arrived) if now < principal.expires_at => ApiError::Forbidden(format!(
-                "{} has no role or no tenant here: {arrived}, and they do not give both. Ask your company's administrators to put you into a group that does, or the operators of this service to map one of these in infra/sign-in.toml; then sign in again",
+                "{} has no role with a tenant here ({arrived}). Ask your company's administrators to put you into a group that gives both, or the operators of this service to map one of these in infra/sign-in.toml; then sign in again",
                 principal.actor
             )),
             _ => error,
