@@ -23,6 +23,8 @@ mod validation;
 pub(crate) use multipart::MAX_SIGNED_PARTS;
 pub use multipart::{PART_BYTES, complete, sign_parts};
 #[cfg(feature = "schema")]
+#[cfg(feature = "schema")]
+pub(crate) use validation::MAX_NAME_BYTES;
 pub(crate) use validation::MAX_NAME_CHARS;
 
 /// Larger files are uploaded in parts, so that a broken connection costs one part only.
