@@ -34,6 +34,32 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     assert.equal(download.suggestedFilename(), "review.json");
   });
 
+  test("the list of uploads says what became of each, and folds by itself", async () => {
+    fixture.stepMs = undefined;
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    const tray = page.getByRole("complementary", { name: "Uploads" });
+    await upload(pdf("a.pdf"), pdf("b.pdf"));
+    await tray.getByRole("heading", { name: "2 uploaded" }).waitFor();
+    await tray.getByText("Received").first().waitFor();
+    const [first, second] = [...fixture.jobs.values()];
+    fixture.change(first?.id ?? "", { status: "Ready" });
+    await tray.getByRole("heading", { name: "1 ready, 1 uploaded" }).waitFor();
+    await tray.getByText("Ready", { exact: true }).waitFor();
+    await tray.locator("li").first().waitFor({ state: "detached" });
+    const failure = { cause: "ModelRejected" as const, detail: "the PDF is cut off" };
+    fixture.change(second?.id ?? "", { status: "Failed", failure });
+    await tray.getByRole("heading", { name: "1 ready, 1 not reviewed" }).waitFor();
+    await tray.getByRole("button", { name: "Show" }).click();
+    await tray.getByText("The document was rejected").waitFor();
+    // What asks for something does not fold.
+    await tray.getByRole("button", { name: "Clear" }).click();
+    await upload({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no PDF") }, pdf("c.pdf"));
+    await tray.getByRole("heading", { name: "1 uploaded, 1 not uploaded" }).waitFor();
+    await tray.getByText("Not a PDF: Contract review accepts nothing else.").waitFor();
+    await page.waitForTimeout(6000);
+    assert.equal(await tray.locator("li").count(), 2);
+  });
+
   test("while reviews are paused the list says until when, and what waits is stopped before it runs", async () => {
     fixture.pauses.push({
       pipeline: "legal-review",
@@ -276,6 +302,10 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await box.fill("lease");
     await page.getByText("120 matches").waitFor();
     assert.equal(await page.locator(".row").count(), 120);
+    await page.getByRole("button", { name: "Select…" }).click();
+    await page.getByRole("button", { name: "Select all 120 shown" }).click();
+    await page.getByText("120 contracts selected").waitFor();
+    await page.getByRole("button", { name: "Stop selecting" }).click();
     await box.fill("no such thing");
     await page.getByText("Every contract that you may see was looked at").waitFor();
   });

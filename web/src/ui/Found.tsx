@@ -10,7 +10,7 @@ import type { JobFilter } from "../live/merge";
 import { EmptyState, ErrorMessage, Loading } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
-import { Rows } from "./Rows";
+import { Rows, Selection } from "./Rows";
 
 /** A search stops here, and goes on when the person asks. */
 const PAUSE_AFTER_ROWS = 200;
@@ -83,7 +83,7 @@ export function Found({
     };
   };
   useEffect(() => run(START), [key]);
-  useEmitters(app.store);
+  useEmitters(app, app.store);
   const { ids, messages, state, searchedBackTo } = progress;
   const jobs = ids.flatMap((id) => app.store.jobs.get(id) ?? []);
   if (sort) jobs.sort(comparison(sort));
@@ -112,6 +112,7 @@ export function Found({
           ))}
         </ul>
       )}
+      <Selection jobs={jobs} />
       {jobs.length > 0 && <Rows jobs={jobs} />}
       {count === 0 && state === "searching" && <Loading what={`Searching all contracts${backTo}…`} />}
       {state === "failed" && <ErrorMessage error={progress.error} onRetry={() => void run(progress)} />}

@@ -1,6 +1,6 @@
 /** The screen of a contract: status, result, history and actions. */
 
-import type { ComponentChildren, ComponentType, JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
@@ -18,7 +18,9 @@ import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { History } from "./JobHistory";
 import { StatusIcon, WaitingTime } from "./JobRow";
 import { modelWords, readySentence, sentence, sloSentence, statusLabel } from "./labels";
+import { later } from "./later";
 import { MarksPanel } from "./Marks";
+import { Neighbours } from "./Neighbours";
 import { OtherVersions } from "./OtherVersions";
 import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
@@ -55,9 +57,12 @@ export default function JobScreen({ route }: { route: Route }): JSX.Element {
   const missing = detail.state === "failed" && detail.error instanceof ApiError && detail.error.status === 404;
   return (
     <>
-      <a class="back" href={app.router.lastList}>
-        <Icon name="back" /> Contracts
-      </a>
+      <div class="around">
+        <a class="back" href={app.router.lastList}>
+          <Icon name="back" /> Contracts
+        </a>
+        <Neighbours id={id} />
+      </div>
       {missing ? (
         <>
           <Heading>Not found</Heading>
@@ -287,7 +292,7 @@ function Job({
         </EmptyState>
       )}
       {readable && ((hasResult && resultGone === undefined) || showsDocument) && (
-        <LazyResult
+        <Result
           id={job.id}
           version={job.version}
           name={job.name}
@@ -363,15 +368,8 @@ function Labels({ job }: { job: JobView }): JSX.Element | null {
   );
 }
 
-/** The result and the document. They are a chunk of their own, loaded on first use. */
-function LazyResult(props: ResultProps): JSX.Element {
-  const [chunk, reload] = useAsync<{ default: ComponentType<ResultProps> }>("result", () => import("./result/Result"));
-  if (chunk.state === "failed")
-    return <ErrorMessage error={new Error("The result's part of the page could not be loaded.")} onRetry={reload} />;
-  if (chunk.value === undefined) return <Loading what="Loading the result…" />;
-  const Result = chunk.value.default;
-  return <Result {...props} />;
-}
+/** The result and the document. */
+const Result = later<ResultProps>(() => import("./result/Result"), "Loading the result…");
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {
   return <section class={`card ${kind}`}>{children}</section>;
