@@ -290,6 +290,25 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await row("Framework contract").waitFor();
   });
 
+  test("searching for the id of a retry plan or a webhook finds it", async () => {
+    sample(fixture);
+    const [plan] = fixture.plans;
+    assert.ok(plan);
+    fixture.plans.push({ ...plan, id: "p01a2063faa9f3990", reason: "The endpoint was out" });
+    await signIn(page, `${fixture.pageUrl}/?q=p01a2063faa9f3990`, SUPPORT);
+    await page.getByRole("link", { name: "Retry plan: The endpoint was out" }).click();
+    await page.getByText("of 212 contracts started").waitFor();
+    await page.getByRole("link", { name: "Contracts" }).first().click();
+    await page.getByRole("searchbox").fill("p01a2063faa9f3991");
+    await page.getByText("Nothing matches “p01a2063faa9f3991”").waitFor();
+    const url = "https://receiver.example/hook";
+    const id = "acme.00000000000000aa";
+    const of = { tenant: "acme", created_by: SUPPORT, created_at: Date.now(), event_types: [], include_details: false };
+    fixture.webhooks.set(id, { id, url, ...of, enabled: true, sequence: 0, waiting: 0 });
+    await page.getByRole("searchbox").fill(id);
+    await page.getByRole("link", { name: `Webhook of acme: ${url}` }).waitFor();
+  });
+
   test("support finds a contract of any tenant and state by any part of its name, and the search goes on by itself", async () => {
     for (let number = 0; number < 120; number += 1)
       fixture.set(newJob({ name: `lease ${number}.pdf`, tenant: "globex", status: "Ready", created_at: number + 1 }));
