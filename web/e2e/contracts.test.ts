@@ -357,6 +357,19 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     assert.equal(await page.locator(".row").count(), 1);
   });
 
+  test("readers are told when a contract is ready, and support also what that is based on", async () => {
+    const at = Date.now() + 600_000;
+    const ready_by = { earliest: at, about: at, latest: at, note: "From its place in the queue and the instances." };
+    const job = fixture.set(newJob({ name: "waits.pdf", ready_by }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    const sentence = page.getByText(/^Ready about .*, at the latest/);
+    assert.doesNotMatch((await sentence.textContent()) ?? "", /instances/);
+    await page.getByLabel(/^Signed in as/).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, SUPPORT);
+    assert.match((await sentence.textContent()) ?? "", /From its place in the queue and the instances\.$/);
+  });
+
   test("another tenant's contracts are not visible", async () => {
     const mine = fixture.set(newJob({ name: "secret.pdf", status: "Ready" }));
     await signIn(page, fixture.pageUrl, OTHER);

@@ -91,10 +91,10 @@ export default function Batch({ name, tenant }: { name: string; tenant: string |
             </button>
           </>
         )}
+        <span class="muted small" role="status">
+          {message}
+        </span>
       </div>
-      <p class="muted small" role="status">
-        {message}
-      </p>
       {retrying && (
         <ReasonDialog
           title="Try the failed documents of this batch again"

@@ -237,7 +237,7 @@ function Job({
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
-                  {job.ready_by && <p>{readySentence(job.ready_by, now())}</p>}
+                  {job.ready_by && <p>{readySentence(job.ready_by, now(), app.isStaff)}</p>}
                   <p class="muted">{waitingWords(job, detail)}</p>
                   {pipeline && <p class="muted">{sloSentence(pipeline)} You can close this page.</p>}
                 </>
