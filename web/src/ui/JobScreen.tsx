@@ -173,6 +173,7 @@ function Job({
         </Heading>
         <div class="buttons">
           {readable && hasResult && resultGone === undefined && <Download id={job.id} />}
+          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} job={job} />}
           {readable && !hasResult && state !== "erased" && documentGone === undefined && (
             <button
               type="button"
@@ -183,7 +184,6 @@ function Job({
               {showsDocument ? "Hide the document" : "Show the document"}
             </button>
           )}
-          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} job={job} />}
           {canRetry && (
             <button type="button" class={canCorrect ? "quiet" : "primary"} onClick={() => setDialog("retry")}>
               <Icon name="retry" /> Try again
