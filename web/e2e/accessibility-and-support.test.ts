@@ -132,6 +132,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     sample(fixture);
     await signIn(page, `${fixture.pageUrl}/support`, SUPPORT);
     await page.getByRole("button", { name: "Plan a retry…" }).first().click();
+    await page.getByRole("dialog").getByLabel("Pipeline").selectOption({ label: "Contract review" });
     await page.getByLabel("Reason").fill("The model was rolled back");
     await page.getByRole("button", { name: "Create plan" }).click();
     await page.getByText("Nothing has been started yet").waitFor();

@@ -34,6 +34,32 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     assert.equal(download.suggestedFilename(), "review.json");
   });
 
+  test("the list of uploads says what became of each, and folds by itself", async () => {
+    fixture.stepMs = undefined;
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    const tray = page.getByRole("complementary", { name: "Uploads" });
+    await upload(pdf("a.pdf"), pdf("b.pdf"));
+    await tray.getByRole("heading", { name: "2 uploaded" }).waitFor();
+    await tray.getByText("Received").first().waitFor();
+    const [first, second] = [...fixture.jobs.values()];
+    fixture.change(first?.id ?? "", { status: "Ready" });
+    await tray.getByRole("heading", { name: "1 ready, 1 uploaded" }).waitFor();
+    await tray.getByText("Ready", { exact: true }).waitFor();
+    await tray.locator("li").first().waitFor({ state: "detached" });
+    const failure = { cause: "ModelRejected" as const, detail: "the PDF is cut off" };
+    fixture.change(second?.id ?? "", { status: "Failed", failure });
+    await tray.getByRole("heading", { name: "1 ready, 1 not reviewed" }).waitFor();
+    await tray.getByRole("button", { name: "Show" }).click();
+    await tray.getByText("The document was rejected").waitFor();
+    // What asks for something does not fold.
+    await tray.getByRole("button", { name: "Clear" }).click();
+    await upload({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no PDF") }, pdf("c.pdf"));
+    await tray.getByRole("heading", { name: "1 uploaded, 1 not uploaded" }).waitFor();
+    await tray.getByText("Not a PDF: Contract review accepts nothing else.").waitFor();
+    await page.waitForTimeout(6000);
+    assert.equal(await tray.locator("li").count(), 2);
+  });
+
   test("while reviews are paused the list says until when, and what waits is stopped before it runs", async () => {
     fixture.pauses.push({
       pipeline: "legal-review",
@@ -116,7 +142,8 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     const failed = fixture.set(newJob({ status: "Failed", version: 4, pipeline: "doc-understanding", failure }));
     await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
     await page.getByText("the PDF is cut off").first().waitFor();
-    await page.getByRole("button", { name: "Upload a corrected version" }).waitFor();
+    const [first] = await page.locator(".screen-head button").allTextContents();
+    assert.match(first ?? "", /Upload a corrected version/);
     await upload(pdf("Corrected.pdf"));
     await page.locator(".upload.received", { hasText: "Corrected.pdf" }).waitFor();
     assert.equal([...fixture.uploads.values()][0]?.view.pipeline, "doc-understanding");
@@ -264,6 +291,25 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await row("Framework contract").waitFor();
   });
 
+  test("searching for the id of a retry plan or a webhook finds it", async () => {
+    sample(fixture);
+    const [plan] = fixture.plans;
+    assert.ok(plan);
+    fixture.plans.push({ ...plan, id: "p01a2063faa9f3990", reason: "The endpoint was out" });
+    await signIn(page, `${fixture.pageUrl}/?q=p01a2063faa9f3990`, SUPPORT);
+    await page.getByRole("link", { name: "Retry plan: The endpoint was out" }).click();
+    await page.getByText("of 212 contracts started").waitFor();
+    await page.getByRole("link", { name: "Contracts" }).first().click();
+    await page.getByRole("searchbox").fill("p01a2063faa9f3991");
+    await page.getByText("Nothing matches “p01a2063faa9f3991”").waitFor();
+    const url = "https://receiver.example/hook";
+    const id = "acme.00000000000000aa";
+    const of = { tenant: "acme", created_by: SUPPORT, created_at: Date.now(), event_types: [], include_details: false };
+    fixture.webhooks.set(id, { id, url, ...of, enabled: true, sequence: 0, waiting: 0 });
+    await page.getByRole("searchbox").fill(id);
+    await page.getByRole("link", { name: `Webhook of acme: ${url}` }).waitFor();
+  });
+
   test("support finds a contract of any tenant and state by any part of its name, and the search goes on by itself", async () => {
     for (let number = 0; number < 120; number += 1)
       fixture.set(newJob({ name: `lease ${number}.pdf`, tenant: "globex", status: "Ready", created_at: number + 1 }));
@@ -276,6 +322,10 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await box.fill("lease");
     await page.getByText("120 matches").waitFor();
     assert.equal(await page.locator(".row").count(), 120);
+    await page.getByRole("button", { name: "Select…" }).click();
+    await page.getByRole("button", { name: "Select all 120 shown" }).click();
+    await page.getByText("120 contracts selected").waitFor();
+    await page.getByRole("button", { name: "Stop selecting" }).click();
     await box.fill("no such thing");
     await page.getByText("Every contract that you may see was looked at").waitFor();
   });
@@ -306,6 +356,19 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await page.goto(`${fixture.pageUrl}/?batch=Second+room`);
     await row("new.pdf").waitFor();
     assert.equal(await page.locator(".row").count(), 1);
+  });
+
+  test("readers are told when a contract is ready, and support also what that is based on", async () => {
+    const at = Date.now() + 600_000;
+    const ready_by = { earliest: at, about: at, latest: at, note: "From its place in the queue and the instances." };
+    const job = fixture.set(newJob({ name: "waits.pdf", ready_by }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    const sentence = page.getByText(/^Ready about .*, at the latest/);
+    assert.doesNotMatch((await sentence.textContent()) ?? "", /instances/);
+    await page.getByLabel(/^Signed in as/).click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, SUPPORT);
+    assert.match((await sentence.textContent()) ?? "", /From its place in the queue and the instances\.$/);
   });
 
   test("another tenant's contracts are not visible", async () => {

@@ -59,6 +59,46 @@ describe("taking results along", { skip: SKIP_REASON }, () => {
       assert.ok(archive.content.includes(name), name);
   });
 
+  test("all of a batch is saved, also what the list has not loaded", async () => {
+    await page.addInitScript("delete window.showSaveFilePicker");
+    for (let number = 0; number < 103; number += 1)
+      fixture.set(newJob({ ...ready, name: `room ${number}.pdf`, batch: "Data room" }));
+    const failure = { cause: "TimedOut" as const, detail: "too long" };
+    fixture.set(newJob({ name: "broken.pdf", batch: "Data room", status: "Failed", failure }));
+    fixture.set(newJob({ ...ready, name: "other.pdf" }));
+    await signIn(page, `${fixture.pageUrl}/?batch=Data+room`, REVIEWER);
+    await page.getByText("103 of 104 ready, 1 failed").waitFor();
+    const table = await saved("Save all as CSV");
+    assert.equal(table.name, "Data room.csv");
+    const lines = table.content.toString().trim().split("\r\n");
+    assert.equal(lines.length, 1 + 103 * 4 + 1, "a line for each finding, and one for the failed contract");
+    assert.ok(lines.some((line) => line.startsWith("broken.pdf,")));
+    await page.getByText("104 contracts in the table.").waitFor();
+    const archive = await saved("Save all as ZIP");
+    for (const name of ["room 0/room 0.json", "room 102/room 102.pdf", "broken/broken.pdf"])
+      assert.ok(archive.content.includes(name), name);
+  });
+
+  test("paper has what the screen cuts, folds or shows in steps", async () => {
+    const flags = Array.from({ length: 120 }, (_, index) => ({ severity: "low", text: `finding ${index}` }));
+    const deep = { one: [{ two: { three: [{ four: "at the bottom" }, { four: 4 }] } }, { two: 2 }] };
+    fixture.review = JSON.stringify({ summary: `${"long ".repeat(400)}end of the summary`, flags, deep });
+    const job = fixture.set(newJob({ ...ready, name: "Lease.pdf" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    await page.getByText("50 of 120 findings shown").waitFor();
+    await page.evaluate(() => {
+      addEventListener("beforeprint", () => {
+        const [panel] = document.getElementsByClassName("result");
+        (window as { printed?: string }).printed = panel?.textContent ?? "";
+      });
+    });
+    await page.pdf();
+    const printed = await page.evaluate(() => (window as { printed?: string }).printed ?? "");
+    for (const words of ["Finding 119.", "end of the summary", "at the bottom"])
+      assert.ok(printed.includes(words), words);
+    await page.getByText("50 of 120 findings shown").waitFor();
+  });
+
   test("selected contracts are tried again and stopped together", async () => {
     fixture.stepMs = undefined;
     const failure = { cause: "ModelError" as const, detail: "it broke" };

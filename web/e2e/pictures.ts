@@ -83,7 +83,7 @@ await picture("uploads", { viewport: { width: 1280, height: 640 } }, REVIEWER, "
   await page.locator("input[type=file]").setInputFiles([
     { name: "Addendum 3, signed.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(90_000, "%PDF-1.7\n") },
     { name: "notes.docx", mimeType: "application/msword", buffer: Buffer.alloc(2000) },
-    { name: "all annexes.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(31_000_000) },
+    { name: "all annexes.pdf", mimeType: "application/pdf", buffer: Buffer.alloc(31_000_000, "%PDF-1.7\n") },
   ]);
   await page.getByText("Received").first().waitFor();
 });

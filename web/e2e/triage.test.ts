@@ -99,6 +99,33 @@ describe("triage", { skip: SKIP_REASON }, () => {
     await second.close();
   });
 
+  test("the keys j and k go from contract to contract, in the order of the list", async () => {
+    for (const [index, name] of ["b.pdf", "c.pdf", "a.pdf"].entries())
+      fixture.set(newJob({ ...ready, name, created_at: Date.now() - index * 1000 }));
+    await signIn(page, `${fixture.pageUrl}/?sort=name`, REVIEWER);
+    await row("a.pdf").locator("a").click();
+    const heading = (name: string): Promise<void> => page.getByRole("heading", { level: 1, name }).waitFor();
+    await heading("a.pdf");
+    const beside = page.getByRole("navigation", { name: "Contracts of the list" });
+    await beside.getByText("1 of 3").waitFor();
+    assert.equal(await beside.getByRole("link").count(), 1, "there is none before the first");
+    await page.keyboard.press("j");
+    await heading("b.pdf");
+    await page.keyboard.press("j");
+    await heading("c.pdf");
+    await page.keyboard.press("k");
+    await heading("b.pdf");
+    await beside.getByRole("link", { name: "Next contract" }).click();
+    await heading("c.pdf");
+    await page.getByRole("link", { name: "Contracts", exact: true }).click();
+    await until("the focus is on its row", () =>
+      page.evaluate(() => document.activeElement?.textContent?.includes("c.pdf") === true),
+    );
+    await page.goto(`${fixture.pageUrl}/jobs/${[...fixture.jobs.keys()][0]}`);
+    await heading("b.pdf");
+    assert.equal(await beside.count(), 0, "without a list there is nothing beside it");
+  });
+
   test("the list and a marked contract fit a phone", async () => {
     const ids = sample(fixture);
     await page.setViewportSize({ width: 375, height: 800 });

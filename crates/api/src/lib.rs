@@ -16,6 +16,8 @@ pub mod explain;
 pub mod feed;
 pub mod job_detail;
 pub mod job_list;
+#[cfg(feature = "schema")]
+pub mod limits;
 pub mod marks;
 mod may_delete;
 pub mod name;

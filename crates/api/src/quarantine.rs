@@ -8,7 +8,7 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, DeadLetter, DeadLetters, KeyValueStore, Queue};
 
 const PAGE_SIZE: u16 = 50;
-const MAX_SHOWN_BODY_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_SHOWN_BODY_BYTES: usize = 64 * 1024;
 
 /// The message without its body, as lists show it. What is wrong with it may quote it.
 pub(super) fn list_entry(principal: &Principal, stored: &StoredMessage) -> QuarantineEntry {

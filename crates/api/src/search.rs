@@ -27,7 +27,7 @@ const MAX_OF_REFERENCE: usize = 50;
 /// How many versions of an object have their jobs looked up.
 const MAX_VERSIONS: usize = 10;
 
-/// Finds jobs by a job id, an inference id, a trace id, an object's key or URL, an output's key, the UUID in a key, or a reference. For
+/// Finds jobs by a job id, an inference id, a trace id, an event's id, an object's key or URL, an output's key, the UUID in a key, or a reference. For
 /// support, also finds messages in quarantine by their ids.
 ///
 /// # Errors
@@ -237,6 +237,9 @@ fn candidate_ids(
             .ok()
             .map(|inference| inference.job),
     );
+    // An event's id is `<job id>:<version>`, also in webhooks.
+    let of_event = lower.split_once(':').map(|(job, _)| job);
+    ids.extend(of_event.and_then(|job| job.parse::<JobId>().ok()));
     if let Some(key) = object_key(bucket, text) {
         let forms = key_forms(&key);
         ids.extend(forms.iter().map(|key| JobId::of_key(bucket, key)));

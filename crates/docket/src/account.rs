@@ -170,8 +170,12 @@ pub(crate) async fn whoami(context: &CommandContext) -> Result<Exit> {
         printer.field(
             "pipeline",
             &sanitize(&format!(
-                "{}: {} up to {}, ready within {}, a run usually takes {}",
+                "{}{}: {} up to {}, ready within {}, a run usually takes {}",
                 pipeline.name,
+                pipeline
+                    .display_name
+                    .as_ref()
+                    .map_or_else(String::new, |name| format!(" ({name})")),
                 pipeline.content_types.join(" or "),
                 byte_size(pipeline.max_bytes),
                 duration(u64::from(pipeline.slo_seconds) * 1000),

@@ -126,12 +126,31 @@ pub(crate) async fn find(
         ));
     }
     if page.jobs.is_empty() && page.quarantine.is_empty() {
-        return Err(CliError::new(
+        let error = CliError::new(
             Exit::NotFound,
             "not-found",
             format!("no job or message found for {text}"),
-        )
-        .with_hint("every job that you may see was looked at; each word must occur in the file's name, its uploader, reference, batch or tags"));
+        );
+        return Err(error.with_hint(command_of(&text).map_or_else(
+            || {
+                "every job that you may see was looked at; each word must occur in the file's name, its uploader, \
+                 reference, batch or tags"
+                    .to_owned()
+            },
+            |command| format!("to see what has this id, run: docket {command} {text}"),
+        )));
     }
     Ok(Exit::Success)
+}
+
+/// The command that shows what has an id, if it is the id of a retry plan or a webhook.
+fn command_of(id: &str) -> Option<&'static str> {
+    let is_end = |text: &str| text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if id.strip_prefix('p').is_some_and(is_end) {
+        Some("retry-plan show")
+    } else if id.split_once('.').is_some_and(|(_, end)| is_end(end)) {
+        Some("webhooks show")
+    } else {
+        None
+    }
 }

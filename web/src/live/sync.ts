@@ -3,13 +3,14 @@
  * (`Known` in crates/api/src/snapshot.rs).
  */
 
+import * as LIMITS from "../api/limits";
 import { statusGroup } from "../api/status";
 import type { JobView } from "../api/types";
 
 /** The service ignores the jobs beyond this many, and one message of a browser must stay below 32 KB. */
-export const MAX_KNOWN_JOBS = 200;
+export const MAX_KNOWN_JOBS = LIMITS.snapshotKnownJobs;
 /** The service reads the rows of the first jobs of a message again, also if their status group has not changed. */
-export const MAX_CHECKED_JOBS = 12;
+export const MAX_CHECKED_JOBS = LIMITS.snapshotCheckedJobs;
 /** Of these, open jobs come first: they change most often. */
 const MAX_CHECKED_OPEN_JOBS = 8;
 

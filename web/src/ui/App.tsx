@@ -15,6 +15,7 @@ import { DropTarget } from "./DropTarget";
 import { Header } from "./Header";
 import { useAsync, useEmitters } from "./hooks";
 import { ListScreen } from "./ListScreen";
+import { later } from "./later";
 import { SignIn } from "./SignIn";
 import { UploadTray } from "./UploadTray";
 
@@ -164,18 +165,14 @@ function Screen({ app }: { app: AppContext }): JSX.Element {
     case "list":
       return <ListScreen route={route} />;
     case "job":
-      return <LaterScreen name="contract" route={route} load={loadContract} />;
+      return <JobScreen key={route.id} route={route} />;
     case "webhooks":
-      return app.may("read-webhooks") ? (
-        <LaterScreen name="webhooks" route={route} load={loadWebhooks} />
-      ) : (
-        <NotAllowed what="read webhooks" />
-      );
+      return app.may("read-webhooks") ? <Webhooks route={route} /> : <NotAllowed what="read webhooks" />;
     case "unknown":
       return <NotFound />;
     default:
       return app.may(NEEDED[route.screen]) ? (
-        <LaterScreen name="support" route={route} load={loadSupport} />
+        <Support key={"id" in route ? route.id : route.screen} route={route} />
       ) : (
         <NotAllowed what={`open "${TITLES[route.screen]}"`} />
       );
@@ -216,26 +213,14 @@ function NotFound(): JSX.Element {
   );
 }
 
-type Chunk = { default: ComponentType<{ route: Route }> };
-
-const loadContract = (): Promise<Chunk> => import("./JobScreen");
-const loadSupport = (): Promise<Chunk> => import("./support/Support");
-const loadWebhooks = (): Promise<Chunk> => import("./webhooks/Webhooks");
-
-/** A screen that is a separate chunk, loaded on first use. */
-function LaterScreen({ name, route, load }: { name: string; route: Route; load: () => Promise<Chunk> }): JSX.Element {
-  const [chunk, reload] = useAsync<Chunk>(name, load);
-  if (chunk.state === "failed")
-    return (
-      <ErrorMessage
-        error={new Error("This screen could not be loaded. Try again, or reload the page.")}
-        onRetry={reload}
-      />
-    );
-  if (chunk.value === undefined) return <Loading what="Loading…" />;
-  const Loaded = chunk.value.default;
-  return <Loaded key={"id" in route ? route.id : route.screen} route={route} />;
+/** The screens that are chunks of their own. */
+interface ScreenProps {
+  route: Route;
 }
+const loadContract = (): Promise<{ default: ComponentType<ScreenProps> }> => import("./JobScreen");
+const JobScreen = later(loadContract);
+const Support = later<ScreenProps>(() => import("./support/Support"));
+const Webhooks = later<ScreenProps>(() => import("./webhooks/Webhooks"));
 
 /** Contains an error to the screen that threw it. */
 class ErrorBoundary extends Component<{ children: ComponentChildren }, { error?: unknown }> {

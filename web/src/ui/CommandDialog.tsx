@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import type { Client, JobCommand } from "../api/client";
+import * as LIMITS from "../api/limits";
 import type { JobCommandResult, JobView, PipelineView } from "../api/types";
 import { formatDuration } from "../lib/format";
 import { ReasonDialog } from "./Dialog";
@@ -64,7 +65,7 @@ export function CommandDialog({
         <ReasonDialog title="Review this document first" action="Review first" {...common}>
           <p class="muted">
             It starts before all others of its kind that wait, also those of other organizations. Reviews that have
-            started go on. At most 20 documents can be first at a time.
+            started go on. At most {LIMITS.urgentJobs} documents can be first at a time.
           </p>
         </ReasonDialog>
       );

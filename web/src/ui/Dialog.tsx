@@ -3,6 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
+import * as LIMITS from "../api/limits";
 
 export function Dialog({
   title,
@@ -41,46 +42,45 @@ export function Dialog({
   );
 }
 
-interface ReasonDialogProps {
+interface FormDialogProps {
   title: string;
-  /** Explains what the action does. */
+  /** Explains what the action does, and what it needs to know. */
   children?: ComponentChildren;
   action: string;
   danger?: boolean;
-  /** The API's limit, in characters. */
-  maxLength?: number;
-  /** Offers to force the retry if the service refuses it as `poisoned`. */
-  canForce?: boolean;
-  onSubmit(reason: string, force: boolean): Promise<void>;
+  disabled?: boolean;
+  /** What is wrong with what was entered. */
+  problem?: string | undefined;
+  /** A refused action. */
+  onRefused?(error: unknown): void;
+  onSubmit(): Promise<void>;
   onClose(): void;
 }
 
-/** Asks for a reason, which goes into the audit log, then runs the action. */
-export function ReasonDialog({
+/** A form in a dialog. It closes when the action has succeeded, and stays open with the problem if it fails. */
+export function FormDialog({
   title,
   children,
   action,
   danger,
-  maxLength: most = 500,
-  canForce,
+  disabled,
+  problem,
+  onRefused,
   onSubmit,
   onClose,
-}: ReasonDialogProps): JSX.Element {
-  const [reason, setReason] = useState("");
+}: FormDialogProps): JSX.Element {
   const [busy, setBusy] = useState(false);
-  const [isPoisoned, setIsPoisoned] = useState(false);
-  const [force, setForce] = useState(false);
   const [error, setError] = useState<string>();
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     setBusy(true);
     setError(undefined);
     try {
-      await onSubmit(reason.trim(), force);
+      await onSubmit();
       onClose();
-    } catch (problem) {
-      setError(errorMessage(problem));
-      setIsPoisoned(problem instanceof ApiError && problem.code === "poisoned");
+    } catch (refused) {
+      setError(errorMessage(refused));
+      onRefused?.(refused);
       setBusy(false);
     }
   };
@@ -89,36 +89,69 @@ export function ReasonDialog({
       <form onSubmit={(event) => void submit(event)}>
         <h2>{title}</h2>
         {children}
-        <label>
-          Reason
-          <textarea
-            required
-            maxLength={most}
-            rows={3}
-            value={reason}
-            autofocus
-            placeholder="One sentence for the contract's history"
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-        </label>
         <p class="form-error" role="alert">
-          {error}
+          {error ?? problem}
         </p>
-        {isPoisoned && canForce && (
-          <label class="check">
-            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Retry
-            anyway
-          </label>
-        )}
         <div class="buttons">
           <button type="button" class="quiet" onClick={onClose}>
             Close
           </button>
-          <button type="submit" class={danger ? "danger" : "primary"} disabled={busy || reason.trim() === ""}>
+          <button type="submit" class={danger ? "danger" : "primary"} disabled={busy || disabled}>
             {busy ? "Working…" : action}
           </button>
         </div>
       </form>
     </Dialog>
+  );
+}
+
+interface ReasonDialogProps extends Omit<FormDialogProps, "onRefused" | "onSubmit"> {
+  maxLength?: number;
+  placeholder?: string;
+  /** Offers to force the retry if the service refuses it as `poisoned`. */
+  canForce?: boolean;
+  onSubmit(reason: string, force: boolean): Promise<void>;
+}
+
+/** Asks for a reason, which goes into the audit log, then runs the action. */
+export function ReasonDialog({
+  children,
+  disabled,
+  maxLength = LIMITS.reason,
+  placeholder = "One sentence for the contract's history",
+  canForce,
+  onSubmit,
+  ...form
+}: ReasonDialogProps): JSX.Element {
+  const [reason, setReason] = useState("");
+  const [isPoisoned, setIsPoisoned] = useState(false);
+  const [force, setForce] = useState(false);
+  return (
+    <FormDialog
+      {...form}
+      disabled={disabled === true || reason.trim() === ""}
+      onRefused={(error) => setIsPoisoned(error instanceof ApiError && error.code === "poisoned")}
+      onSubmit={() => onSubmit(reason.trim(), force)}
+    >
+      {children}
+      <label>
+        Reason
+        <textarea
+          required
+          maxLength={maxLength}
+          rows={3}
+          value={reason}
+          autofocus
+          placeholder={placeholder}
+          onInput={(event) => setReason(event.currentTarget.value)}
+        />
+      </label>
+      {isPoisoned && canForce && (
+        <label class="check">
+          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Retry
+          anyway
+        </label>
+      )}
+    </FormDialog>
   );
 }

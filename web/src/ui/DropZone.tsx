@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useRef } from "preact/hooks";
+import * as LIMITS from "../api/limits";
 import { formatBytes } from "../lib/format";
 import { fileKinds } from "../upload/file";
 import { chosenFiles } from "../upload/folders";
@@ -46,7 +47,7 @@ export function DropZone(): JSX.Element | null {
         <span>batch</span>
         <input
           class="batch"
-          maxLength={64}
+          maxLength={LIMITS.batch}
           value={app.uploadBatch}
           placeholder="None"
           aria-label="Batch for uploads; empty for none"

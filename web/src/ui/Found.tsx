@@ -10,21 +10,25 @@ import type { JobFilter } from "../live/merge";
 import { EmptyState, ErrorMessage, Loading } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
-import { Rows } from "./Rows";
+import type { Other } from "./other-ids";
+import { Rows, Selection } from "./Rows";
 
+/** The id of a plan or a webhook. */
+const OTHER_ID = /^(p|[a-z0-9-]{1,40}\.)[0-9a-f]{16}$/;
 /** A search stops here, and goes on when the person asks. */
 const PAUSE_AFTER_ROWS = 200;
 
 interface Progress {
   ids: readonly string[];
   messages: readonly QuarantineEntry[];
+  others: readonly Other[];
   cursor?: string | undefined;
   searchedBackTo?: number | undefined;
   state: "searching" | "paused" | "complete" | "failed";
   error?: unknown;
 }
 
-const START: Progress = { ids: [], messages: [], state: "searching" };
+const START: Progress = { ids: [], messages: [], others: [], state: "searching" };
 
 export function Found({
   search,
@@ -59,11 +63,16 @@ export function Found({
       const limit = at.ids.length + PAUSE_AFTER_ROWS;
       setProgress(at);
       try {
+        if (from === START && OTHER_ID.test(search)) {
+          const { lookUp } = await import("./other-ids");
+          at = { ...at, others: await lookUp(app, search) };
+        }
         do {
           const page = await app.client.jobs({ ...query, ...(at.cursor === undefined ? {} : { cursor: at.cursor }) });
           if (!current) return;
           app.store.add(page.jobs);
           at = {
+            ...at,
             ids: [...new Set([...at.ids, ...page.jobs.map((job) => job.id)])],
             messages: [...at.messages, ...(page.quarantine ?? [])],
             cursor: page.cursor,
@@ -83,11 +92,11 @@ export function Found({
     };
   };
   useEffect(() => run(START), [key]);
-  useEmitters(app.store);
-  const { ids, messages, state, searchedBackTo } = progress;
+  useEmitters(app, app.store);
+  const { ids, messages, others, state, searchedBackTo } = progress;
   const jobs = ids.flatMap((id) => app.store.jobs.get(id) ?? []);
   if (sort) jobs.sort(comparison(sort));
-  const count = jobs.length + messages.length;
+  const count = jobs.length + messages.length + others.length;
   const backTo = searchedBackTo === undefined ? "" : `, looked back to ${formatMoment(searchedBackTo, now())}`;
   return (
     <>
@@ -103,8 +112,15 @@ export function Found({
           {state === "complete" ? "" : `${backTo}${state === "searching" ? "; searching…" : "."}`}
         </p>
       )}
-      {messages.length > 0 && (
+      {messages.length + others.length > 0 && (
         <ul class="plain-list">
+          {others.map(({ href, text }) => (
+            <li key={href}>
+              <a href={href}>
+                <bdi>{text}</bdi>
+              </a>
+            </li>
+          ))}
           {messages.map((message) => (
             <li key={message.id}>
               <a href={`/support/quarantine/${encodeURIComponent(message.id)}`}>In quarantine: {message.problem}</a>
@@ -112,6 +128,7 @@ export function Found({
           ))}
         </ul>
       )}
+      <Selection jobs={jobs} />
       {jobs.length > 0 && <Rows jobs={jobs} />}
       {count === 0 && state === "searching" && <Loading what={`Searching all contracts${backTo}…`} />}
       {state === "failed" && <ErrorMessage error={progress.error} onRetry={() => void run(progress)} />}

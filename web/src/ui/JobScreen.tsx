@@ -1,6 +1,6 @@
 /** The screen of a contract: status, result, history and actions. */
 
-import type { ComponentChildren, ComponentType, JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
@@ -18,7 +18,9 @@ import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
 import { History } from "./JobHistory";
 import { StatusIcon, WaitingTime } from "./JobRow";
 import { modelWords, readySentence, sentence, sloSentence, statusLabel } from "./labels";
+import { later } from "./later";
 import { MarksPanel } from "./Marks";
+import { Neighbours } from "./Neighbours";
 import { OtherVersions } from "./OtherVersions";
 import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
@@ -55,9 +57,12 @@ export default function JobScreen({ route }: { route: Route }): JSX.Element {
   const missing = detail.state === "failed" && detail.error instanceof ApiError && detail.error.status === 404;
   return (
     <>
-      <a class="back" href={app.router.lastList}>
-        <Icon name="back" /> Contracts
-      </a>
+      <div class="around">
+        <a class="back" href={app.router.lastList}>
+          <Icon name="back" /> Contracts
+        </a>
+        <Neighbours id={id} />
+      </div>
       {missing ? (
         <>
           <Heading>Not found</Heading>
@@ -168,6 +173,7 @@ function Job({
         </Heading>
         <div class="buttons">
           {readable && hasResult && resultGone === undefined && <Download id={job.id} />}
+          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} job={job} />}
           {readable && !hasResult && state !== "erased" && documentGone === undefined && (
             <button
               type="button"
@@ -178,7 +184,6 @@ function Job({
               {showsDocument ? "Hide the document" : "Show the document"}
             </button>
           )}
-          {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} job={job} />}
           {canRetry && (
             <button type="button" class={canCorrect ? "quiet" : "primary"} onClick={() => setDialog("retry")}>
               <Icon name="retry" /> Try again
@@ -232,7 +237,7 @@ function Job({
                   <p class="first-letter">
                     <WaitingTime job={job} pipeline={pipeline} />
                   </p>
-                  {job.ready_by && <p>{readySentence(job.ready_by, now())}</p>}
+                  {job.ready_by && <p>{readySentence(job.ready_by, now(), app.isStaff)}</p>}
                   <p class="muted">{waitingWords(job, detail)}</p>
                   {pipeline && <p class="muted">{sloSentence(pipeline)} You can close this page.</p>}
                 </>
@@ -287,7 +292,7 @@ function Job({
         </EmptyState>
       )}
       {readable && ((hasResult && resultGone === undefined) || showsDocument) && (
-        <LazyResult
+        <Result
           id={job.id}
           version={job.version}
           name={job.name}
@@ -363,15 +368,8 @@ function Labels({ job }: { job: JobView }): JSX.Element | null {
   );
 }
 
-/** The result and the document. They are a chunk of their own, loaded on first use. */
-function LazyResult(props: ResultProps): JSX.Element {
-  const [chunk, reload] = useAsync<{ default: ComponentType<ResultProps> }>("result", () => import("./result/Result"));
-  if (chunk.state === "failed")
-    return <ErrorMessage error={new Error("The result's part of the page could not be loaded.")} onRetry={reload} />;
-  if (chunk.value === undefined) return <Loading what="Loading the result…" />;
-  const Result = chunk.value.default;
-  return <Result {...props} />;
-}
+/** The result and the document. */
+const Result = later<ResultProps>(() => import("./result/Result"), "Loading the result…");
 
 function Card({ kind = "", children }: { kind?: string; children: ComponentChildren }): JSX.Element {
   return <section class={`card ${kind}`}>{children}</section>;

@@ -1,30 +1,33 @@
 /** The list of contracts, with upload, filters and search. */
 
-import type { ComponentType, JSX } from "preact";
+import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { statusGroup } from "../api/status";
-import type { JobView, StatusGroup } from "../api/types";
+import type { StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
 import { type ListRoute, listPath, type Route } from "../lib/route";
 import { comparison, SORTS, type Sort } from "../live/marks";
 import { type JobFilter, visibleJobs } from "../live/merge";
-import { Batch } from "./Batch";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
 import { Found } from "./Found";
-import { ESTIMATE_REFRESH_MS, useAsync, useEmitters } from "./hooks";
+import { ESTIMATE_REFRESH_MS, useEmitters } from "./hooks";
 import { isSearchable } from "./ids";
+import { useKeys } from "./keys";
 import { causeLabel, GROUP_LABELS } from "./labels";
+import { later } from "./later";
 import { Pauses } from "./Pauses";
-import { Rows } from "./Rows";
+import { Rows, Selection } from "./Rows";
 import { TriageBar } from "./TriageBar";
 
 const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   { status: undefined, label: "All" },
   ...(Object.keys(GROUP_LABELS) as StatusGroup[]).map((status) => ({ status, label: GROUP_LABELS[status] })),
 ];
+
+const Batch = later<{ name: string; tenant: string | undefined }>(() => import("./Batch"));
 
 /** The estimates of so many open jobs, the newest, are loaded again. */
 const ESTIMATED_ROWS = 50;
@@ -122,20 +125,6 @@ export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }
   );
 }
 
-/** Acts on the selected rows. It is a chunk of its own. */
-function LazySelectionBar({ jobs }: { jobs: readonly JobView[] }): JSX.Element {
-  const app = useAppContext();
-  const [chunk, reload] = useAsync<{ default: ComponentType<{ jobs: readonly JobView[]; all: readonly JobView[] }> }>(
-    "selection",
-    () => import("./SelectionBar"),
-  );
-  useEffect(() => () => app.select(), []);
-  if (chunk.state === "failed") return <ErrorMessage error={chunk.error} onRetry={reload} />;
-  if (chunk.value === undefined) return <Loading what="Loading…" />;
-  const Bar = chunk.value.default;
-  return <Bar jobs={jobs.filter((job) => app.selected?.has(job.id))} all={jobs} />;
-}
-
 /** What narrows the list besides its tabs. */
 function triageFilter({ found, reviewed, uploader, assigned, days }: ListRoute): JobFilter {
   return {
@@ -176,17 +165,7 @@ function Search({ q, byName, go }: { q: string; byName: boolean; go: (q: string)
   useEffect(() => {
     if (document.activeElement !== field.current) setText(q);
   }, [q]);
-  useEffect(() => {
-    const slash = (event: KeyboardEvent): void => {
-      const target = event.target as HTMLElement;
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || target.closest("input, textarea, select, dialog"))
-        return;
-      event.preventDefault();
-      field.current?.focus();
-    };
-    addEventListener("keydown", slash);
-    return () => removeEventListener("keydown", slash);
-  }, []);
+  useKeys({ "/": () => field.current?.focus() });
   const change = (value: string, wait: number): void => {
     setText(value);
     clearTimeout(timer.current);
@@ -254,7 +233,7 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
   }
   return (
     <>
-      {app.selected && <LazySelectionBar jobs={jobs} />}
+      <Selection jobs={jobs} />
       {jobs.length === 0 ? <NoJobs filter={filter} /> : <Rows jobs={jobs} {...(sort && { order: SORTS[sort] })} />}
       {sort && list.state !== "complete" && (
         <p class="muted small">Sorted are the {formatNumber(jobs.length)} contracts that are loaded so far.</p>
@@ -268,7 +247,7 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
   if (filter.q)
     return (
       <EmptyState icon="search" title={`No file name begins with “${filter.q}”`}>
-        You can also search for the id of a job, an inference or an object.
+        Three letters or more find any part of a name, and any id.
       </EmptyState>
     );
   if (filter.found !== undefined)

@@ -3,13 +3,12 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../api/errors";
+import * as LIMITS from "../api/limits";
 import type { JobView, MarksChange } from "../api/types";
 import { reviewedBy } from "../live/marks";
 import { Icon, Time } from "./components";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
-
-const MAX_NOTE_CHARS = 200;
 
 export function MarksPanel({ job, canReview }: { job: JobView; canReview: boolean }): JSX.Element | null {
   const app = useAppContext();
@@ -57,7 +56,7 @@ export function MarksPanel({ job, canReview }: { job: JobView; canReview: boolea
           <Field
             label="Assigned to"
             value={assignee ?? ""}
-            maxLength={254}
+            maxLength={LIMITS.assignee}
             list="people"
             onSave={(text) => change({ assigned_to: text })}
           />
@@ -74,7 +73,7 @@ export function MarksPanel({ job, canReview }: { job: JobView; canReview: boolea
           <Field
             label="Note"
             value={note ?? ""}
-            maxLength={MAX_NOTE_CHARS}
+            maxLength={LIMITS.note}
             wide
             onSave={(text) => change({ note: text })}
           />

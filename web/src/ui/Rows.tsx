@@ -6,6 +6,21 @@ import type { JobView } from "../api/types";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
 import { JobRow } from "./JobRow";
+import { later } from "./later";
+
+interface SelectionProps {
+  /** The selected ones. */
+  jobs: readonly JobView[];
+  all: readonly JobView[];
+}
+
+const SelectionBar = later<SelectionProps>(() => import("./SelectionBar"));
+
+/** Acts on the selected rows of a list, while rows are selected. */
+export function Selection({ jobs }: { jobs: readonly JobView[] }): JSX.Element | null {
+  const { selected } = useAppContext();
+  return selected ? <SelectionBar jobs={jobs.filter((job) => selected.has(job.id))} all={jobs} /> : null;
+}
 
 /**
  * The rows. All of them are in the document, so that the browser's search and screen readers find them. The browser does
@@ -17,6 +32,9 @@ export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[
   const ref = useRef<HTMLUListElement>(null);
   const current = active !== undefined && jobs.some((job) => job.id === active) ? active : jobs[0]?.id;
   useEmitters(app);
+  useEffect(() => {
+    app.order = jobs.map((job) => job.id);
+  }, [jobs]);
   const showTenant = app.tenant === undefined;
   // After returning from a contract, the focus goes back to its row.
   useEffect(() => {

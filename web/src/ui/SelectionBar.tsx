@@ -1,7 +1,7 @@
 /** What can be done with the selected contracts of a list. A chunk of its own. */
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
 import type { JobView } from "../api/types";
@@ -9,10 +9,7 @@ import { plural } from "../lib/format";
 import { reviewedBy } from "../live/marks";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
-import { csv } from "./export/csv";
-import { saveBlob } from "./export/save";
-import { loadResult } from "./result/load";
-import { understand } from "./result/understand";
+import { type Many, saveArchive, saveTable } from "./export/many";
 
 type Action = "retry" | "cancel" | "review";
 
@@ -33,6 +30,7 @@ export default function SelectionBar({
   const [dialog, setDialog] = useState<Action>();
   const [message, setMessage] = useState("");
   const [busy, setBusy] = useState(false);
+  useEffect(() => () => app.select(), []);
   const mayJudge = app.may("judge-contracts");
   const mayCommand = app.may("command-jobs");
   const mayRead = app.may("read-contents");
@@ -82,24 +80,11 @@ export default function SelectionBar({
     setBusy(false);
   };
   const today = new Date().toISOString().slice(0, 10);
-  const saveCsv = async (): Promise<string> => {
-    const contracts = [];
-    for (const [index, job] of jobs.entries()) {
-      setMessage(`Reading ${index + 1} of ${jobs.length}…`);
-      const hasResult = job.status === "Ready" || job.earlier_result !== undefined;
-      const result = hasResult ? await loadResult(app.client, job.id).catch(() => undefined) : undefined;
-      const findings = result?.kind === "json" ? understand(result.json, result.paths).findings : undefined;
-      contracts.push({ job, findings });
-    }
-    saveBlob(new Blob([csv(contracts, location.origin)], { type: "text/csv" }), `contracts ${today}.csv`);
-    return `${plural(jobs.length, "contract")} in the table.`;
-  };
-  const zip = async (): Promise<string> => {
-    const { saveZip } = await import("./export/zip");
-    const saved = await saveZip(app.client, jobs, `contracts ${today}.zip`, (done) =>
-      setMessage(`${done} of ${jobs.length} in the archive…`),
-    );
-    return saved ? `${plural(jobs.length, "contract")} saved.` : "";
+  const many: Many = {
+    client: app.client,
+    jobs: async () => jobs,
+    name: `contracts ${today}`,
+    progress: setMessage,
   };
 
   return (
@@ -124,10 +109,10 @@ export default function SelectionBar({
         )}
         {mayRead && jobs.length > 0 && (
           <>
-            <button type="button" class="quiet" disabled={busy} onClick={() => void take(saveCsv)}>
+            <button type="button" class="quiet" disabled={busy} onClick={() => void take(() => saveTable(many))}>
               Save as CSV
             </button>
-            <button type="button" class="quiet" disabled={busy} onClick={() => void take(zip)}>
+            <button type="button" class="quiet" disabled={busy} onClick={() => void take(() => saveArchive(many))}>
               Save as ZIP
             </button>
           </>

@@ -2,17 +2,51 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { formatBytes, formatDuration, plural } from "../lib/format";
+import { statusGroup } from "../api/status";
+import type { JobView } from "../api/types";
+import { formatBytes, formatDuration, plural, titleCase } from "../lib/format";
 import { jobPath } from "../lib/route";
+import type { JobStore } from "../live/store";
 import type { UploadItem } from "../upload/queue";
 import { Icon, Name, Time } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
+import { statusLabel } from "./labels";
+import { failureWords } from "./reader-words";
+
+/** Then the list folds, so that it covers nothing. What the person should read or decide stays. */
+const FOLDS_AFTER_MS = 5000;
+const ENDED: readonly UploadItem["state"][] = ["received", "refused", "failed", "identical"];
+
+/** What became of a file that was received. */
+type Review = "open" | "ready" | "over";
+
+function reviewOf({ state, jobId }: UploadItem, { jobs }: JobStore): Review | undefined {
+  if (state !== "received") return undefined;
+  const job = jobId === undefined ? undefined : jobs.get(jobId);
+  const group = job ? statusGroup(job.status) : "open";
+  return group === "open" || group === "ready" ? group : "over";
+}
 
 export function UploadTray(): JSX.Element | null {
-  const { uploads } = useAppContext();
-  useEmitters(uploads);
-  const [folded, setFolded] = useState(false);
+  const { uploads, store } = useAppContext();
+  useEmitters(uploads, store);
+  /** What the person chose. Undefined: it folds by itself. */
+  const [chosen, setChosen] = useState<boolean>();
+  const [isOver, setOver] = useState(false);
+  const { items } = uploads;
+  const active = items.filter((item) => !ENDED.includes(item.state)).length;
+  const asked = items.filter((item) => item.state === "identical").length;
+  const bad = items.filter((item) => item.state === "refused" || item.state === "failed").length;
+  const isSettled = active + asked + bad === 0;
+  useEffect(() => {
+    setOver(false);
+    // Files that come later are shown again, unless the person has hidden the list.
+    if (!isSettled) return setChosen((before) => before || undefined);
+    const timer = setTimeout(() => setOver(true), FOLDS_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [isSettled]);
+  const folded = chosen ?? isOver;
   useEffect(() => {
     // The browser asks for confirmation before it abandons uploads.
     const ask = (event: BeforeUnloadEvent): void => {
@@ -21,26 +55,27 @@ export function UploadTray(): JSX.Element | null {
     addEventListener("beforeunload", ask);
     return () => removeEventListener("beforeunload", ask);
   }, [uploads]);
-  const { items } = uploads;
   if (items.length === 0) return null;
-  const active = items.filter((item) => !["received", "refused", "failed", "identical"].includes(item.state)).length;
-  const asked = items.filter((item) => item.state === "identical").length;
-  const bad = items.filter((item) => item.state === "refused" || item.state === "failed").length;
+  const reviewed = items.map((item) => reviewOf(item, store));
+  const count = (what: Review): number => reviewed.filter((one) => one === what).length;
   const title =
     active > 0
       ? `Uploading ${plural(active, "file")}`
       : [
-          items.length > bad + asked ? `${items.length - bad - asked} uploaded` : "",
-          bad > 0 ? `${bad} failed` : "",
-          asked > 0 ? `${asked} uploaded before` : "",
+          [count("ready"), "ready"] as const,
+          [count("open"), "uploaded"] as const,
+          [count("over"), "not reviewed"] as const,
+          [bad, "not uploaded"] as const,
+          [asked, "uploaded before"] as const,
         ]
-          .filter(Boolean)
+          .filter(([number]) => number > 0)
+          .map(([number, what]) => (items.length === 1 ? titleCase(what) : `${number} ${what}`))
           .join(", ");
   return (
     <aside class="tray" aria-label="Uploads">
       <header>
         <h2 aria-live="polite">{title}</h2>
-        <button type="button" class="link" aria-expanded={!folded} onClick={() => setFolded(!folded)}>
+        <button type="button" class="link" aria-expanded={!folded} onClick={() => setChosen(!folded)}>
           {folded ? "Show" : "Hide"}
         </button>
         {active === 0 && (
@@ -61,8 +96,10 @@ export function UploadTray(): JSX.Element | null {
 }
 
 function Upload({ item }: { item: UploadItem }): JSX.Element {
-  const { uploads } = useAppContext();
+  const { uploads, store } = useAppContext();
   const { state, file } = item;
+  const job = state === "received" && item.jobId !== undefined ? store.jobs.get(item.jobId) : undefined;
+  const review = reviewOf(item, store);
   const over = state === "received" || state === "refused" || state === "identical";
   return (
     <li class={`upload ${state}`}>
@@ -86,8 +123,8 @@ function Upload({ item }: { item: UploadItem }): JSX.Element {
           </button>
         )}
         {state === "received" ? (
-          <span class="mark ready">
-            <Icon name="check" />
+          <span class={review === "over" ? "mark failed" : "mark ready"}>
+            <Icon name={review === "over" ? "alert" : "check"} />
           </span>
         ) : (
           <button
@@ -102,7 +139,7 @@ function Upload({ item }: { item: UploadItem }): JSX.Element {
         )}
       </div>
       {!over && state !== "failed" && <progress max={file.size} value={item.sent} aria-label={`${file.name}: sent`} />}
-      {state === "identical" ? <Identical item={item} /> : <p class="upload-progress">{progressText(item)}</p>}
+      {state === "identical" ? <Identical item={item} /> : <p class="upload-progress">{progressText(item, job)}</p>}
     </li>
   );
 }
@@ -134,7 +171,7 @@ function Identical({ item }: { item: UploadItem }): JSX.Element | null {
   );
 }
 
-function progressText(item: UploadItem): string {
+function progressText(item: UploadItem, job: JobView | undefined): string {
   const { file, sent } = item;
   switch (item.state) {
     case "refused":
@@ -148,7 +185,7 @@ function progressText(item: UploadItem): string {
     case "retrying":
       return `The connection was lost. ${formatBytes(sent)} of ${formatBytes(file.size)} sent. Retrying`;
     case "received":
-      return "Received";
+      return job ? receivedText(job) : "Received";
     case "identical":
       return "Uploaded before";
     case "sending": {
@@ -156,6 +193,18 @@ function progressText(item: UploadItem): string {
       const resumed = item.resumed && sent > 0 ? "Resumed: " : "";
       return `${resumed}${formatBytes(sent)} of ${formatBytes(file.size)}${remainingTime(item)}`;
     }
+  }
+}
+
+/** What became of the document. */
+function receivedText(job: JobView): string {
+  switch (statusGroup(job.status)) {
+    case "open":
+      return "Received";
+    case "failed":
+      return failureWords(job.failure?.cause).what;
+    default:
+      return statusLabel(job);
   }
 }
 

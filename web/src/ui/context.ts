@@ -31,6 +31,8 @@ export class AppContext extends Emitter {
   unseen = 0;
   /** The contract that was opened last. */
   lastOpened: string | undefined;
+  /** The contracts of the list that was shown last, as it was sorted. */
+  order: readonly string[] = [];
   /** Files that wait until the person has said what they are for. */
   waitingFiles: readonly File[] = [];
   /** The latest message for screen readers. */

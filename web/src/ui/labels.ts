@@ -93,11 +93,12 @@ export function readyAbout(job: JobView, now: number): string {
   return `ready about ${formatMoment(Math.max(about, now), now)}`;
 }
 
-/** "Ready about 14:10, at the latest 14:16.", and what that is based on, or why it is not known. */
-export function readySentence(ready: ReadyByView, now: number): string {
+/** "Ready about 14:10, at the latest 14:16.", or why that is not known. Staff also reads what it is based on. */
+export function readySentence(ready: ReadyByView, now: number, isStaff: boolean): string {
   if (ready.about == null || ready.latest == null) return ready.note;
   const about = formatMoment(ready.about, now);
-  return `Ready about ${about}, at the latest ${formatMoment(ready.latest, now)}. ${ready.note}`;
+  const sentence = `Ready about ${about}, at the latest ${formatMoment(ready.latest, now)}.`;
+  return isStaff ? `${sentence} ${ready.note}` : sentence;
 }
 
 export function sloSentence(pipeline: PipelineView): string {

@@ -40,6 +40,10 @@ test("a file that the pipeline rejects is refused before upload, with the reason
     rejectionReason(file({ size: 26_214_401 }), PDF, pipeline),
     "Too large: 25 MB. legal-review accepts at most 25 MB.",
   );
+  assert.match(
+    rejectionReason(file({ size: 26_214_401 }), PDF, { ...pipeline, display_name: "Contract review" }) ?? "",
+    /Contract review accepts at most 25 MB/,
+  );
   assert.equal(rejectionReason(file({ size: 0 }), OTHER, pipeline), "The file is empty.");
   assert.match(rejectionReason(file({ type: "image/png", name: "a.png" }), OTHER, pipeline) ?? "", /Not a PDF/);
 });

@@ -1,5 +1,6 @@
 /** Checks a file before the upload, and computes its name, identity and parts. */
 
+import * as LIMITS from "../api/limits";
 import type { PipelineView } from "../api/types";
 import { formatBytes } from "../lib/format";
 
@@ -10,12 +11,6 @@ export interface FileLike {
   lastModified: number;
 }
 
-/** The service's limits for a name: characters, and bytes of UTF-8. */
-const MAX_NAME_CHARS = 200;
-const MAX_NAME_BYTES = 500;
-
-/** How many of a file's first bytes decide whether it is a PDF (`PEEK_BYTES` in crates/jobs/src/input.rs). */
-const PEEK_BYTES = 1024;
 /** A file in a cloud folder is fetched when it is read. One that takes longer than this is given up. */
 const READ_TIMEOUT_MS = 30_000;
 
@@ -26,9 +21,9 @@ export class FileUnreadable extends Error {
   }
 }
 
-/** The first bytes of a file. Throws `FileUnreadable`. */
+/** The first bytes of a file, which decide whether it is a PDF. Throws `FileUnreadable`. */
 export function firstBytes(file: Blob): Promise<Uint8Array> {
-  return read(file.slice(0, PEEK_BYTES));
+  return read(file.slice(0, LIMITS.pdfHeaderBytes));
 }
 
 /**
@@ -73,10 +68,11 @@ export async function sha256(file: Blob): Promise<string | undefined> {
 /** Why a pipeline rejects a file with these first bytes. Undefined if it accepts the file. */
 export function rejectionReason(file: FileLike, start: Uint8Array, pipeline: PipelineView): string | undefined {
   if (file.size === 0) return "The file is empty.";
+  const called = pipeline.display_name ?? pipeline.name;
   if (mediaType(file, start, pipeline) === undefined)
-    return `Not a ${fileKinds(pipeline)}: ${pipeline.name} accepts nothing else.`;
+    return `Not a ${fileKinds(pipeline)}: ${called} accepts nothing else.`;
   if (file.size > pipeline.max_bytes) {
-    return `Too large: ${formatBytes(file.size)}. ${pipeline.name} accepts at most ${formatBytes(pipeline.max_bytes)}.`;
+    return `Too large: ${formatBytes(file.size)}. ${called} accepts at most ${formatBytes(pipeline.max_bytes)}.`;
   }
   return undefined;
 }
@@ -99,7 +95,7 @@ export function mediaType(file: FileLike, start: Uint8Array, pipeline: PipelineV
 
 /** Whether a file with these first bytes is a PDF: `%PDF-` is among them, not necessarily at the start. */
 function isPdf(start: Uint8Array): boolean {
-  return new TextDecoder("latin1").decode(start.subarray(0, PEEK_BYTES)).includes("%PDF-");
+  return new TextDecoder("latin1").decode(start.subarray(0, LIMITS.pdfHeaderBytes)).includes("%PDF-");
 }
 
 export function fileKinds(pipeline: PipelineView): string {
@@ -110,12 +106,12 @@ export function fileKinds(pipeline: PipelineView): string {
 export function shortName(name: string): string {
   const chars = [...name.replace(/[\p{Cc}/\\]/gu, "_")];
   const bytes = (text: string): number => new TextEncoder().encode(text).length;
-  for (let half = MAX_NAME_CHARS / 2; ; half -= 1) {
+  for (let half = LIMITS.fileName / 2; ; half -= 1) {
     const short =
       chars.length <= 2 * half
         ? chars.join("")
         : [...chars.slice(0, half), "…", ...chars.slice(chars.length - half + 1)].join("");
-    if (bytes(short) <= MAX_NAME_BYTES) return short;
+    if (bytes(short) <= LIMITS.fileNameBytes) return short;
   }
 }
 

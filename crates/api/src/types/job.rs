@@ -55,7 +55,7 @@ pub struct JobQuery {
     /// Only files whose name starts with this text, ignoring case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub q: Option<String>,
-    /// Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
+    /// Finds jobs by any id: a job id, an inference id, an event's id, an object's key or URL, the UUID in a key, a reference (the 50
     /// newest jobs), or, for callers who may manage it, the id of a message in quarantine. At most 1,024 bytes, without control characters.
     /// All other filters but `tenant` are ignored. Callers who see all tenants must name one to find a reference. Callers who may
     /// not read contents find jobs by ids, not by keys and references.

@@ -9,7 +9,7 @@ use jobs::text::is_visible_text;
 
 pub(crate) const MAX_NAME_CHARS: usize = 200;
 /// The name is stored as object metadata, which S3 limits to 2 KB.
-const MAX_NAME_BYTES: usize = 500;
+pub(crate) const MAX_NAME_BYTES: usize = 500;
 
 /// Whether the pipeline takes the file. Returns what the uploader attaches to it.
 pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<Labels, ApiError> {

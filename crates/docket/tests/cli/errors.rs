@@ -167,13 +167,34 @@ fn retry_of_several_jobs_continues_after_one_is_refused() {
 }
 
 #[test]
-fn find_without_a_match_exits_with_not_found() {
+fn find_without_a_match_exits_with_not_found_and_says_what_else_has_the_id() {
     let setup = Setup::signed_in();
-    setup
-        .service
-        .respond_once("GET /jobs?find=s3%3A%2F%2Fb%2Fk", 200, &json!({"jobs": []}));
-    let output = setup.run(["jobs", "find", "s3://b/k"]);
-    assert_eq!(output.code, Some(4), "{output:?}");
+    for (text, query, hint) in [
+        (
+            "s3://b/k",
+            "s3%3A%2F%2Fb%2Fk",
+            "every job that you may see was looked at",
+        ),
+        (
+            "p01a2063faa9f3990",
+            "p01a2063faa9f3990",
+            "run: docket retry-plan show p01a2063faa9f3990",
+        ),
+        (
+            "acme.00000000000000aa",
+            "acme.00000000000000aa",
+            "run: docket webhooks show acme.00000000000000aa",
+        ),
+    ] {
+        setup.service.respond_once(
+            &format!("GET /jobs?search={query}"),
+            200,
+            &json!({"jobs": []}),
+        );
+        let output = setup.run(["jobs", "find", text]);
+        assert_eq!(output.code, Some(4), "{output:?}");
+        assert!(output.stderr.contains(hint), "{output:?}");
+    }
 }
 
 #[test]

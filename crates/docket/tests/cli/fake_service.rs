@@ -397,7 +397,7 @@ pub(crate) fn me() -> Value {
     json!({
         "actor": "ann@example.com", "roles": ["customer"], "tenants": ["acme"], "permissions": [], "expires_at": u64::MAX / 2,
         "pipelines": [{
-            "name": "legal-review", "content_types": ["application/pdf"], "max_bytes": 1_000_000,
+            "name": "legal-review", "display_name": "Contract review", "content_types": ["application/pdf"], "max_bytes": 1_000_000,
             "result_type": "application/json", "slo_seconds": 28_800, "typical_run_seconds": 45
         }]
     })

@@ -339,3 +339,12 @@ fn job_names_the_model_of_its_result_and_says_if_that_is_uncertain() {
         assert!(output.stdout.contains(words), "{output:?}");
     }
 }
+
+#[test]
+fn whoami_names_pipelines_as_the_page_does() {
+    let setup = Setup::signed_in();
+    setup.service.respond_once("GET /me", 200, &me());
+    let output = setup.run(["whoami"]);
+    let named = "legal-review (Contract review): application/pdf up to";
+    assert!(output.stdout.contains(named), "{output:?}");
+}

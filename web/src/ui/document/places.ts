@@ -1,9 +1,9 @@
 /** The places in a document that a result speaks of. */
 
 import type { Box, Finding, Rank } from "../result/finding";
-import { label } from "../result/JsonView";
 import { plainName } from "../result/json";
 import type { Clause, Understood } from "../result/understand";
+import { label } from "../result/words";
 
 export interface Place {
   /** `finding-3`, `clause-0`: also the id of its element beside the document. */
@@ -28,7 +28,7 @@ export function placesOf(found: Understood): Place[] {
       id: `clause-${index}`,
       label: label(one.type || one.title || "clause"),
       rank: "none",
-      page: one.page,
+      page: one.page === 0 ? undefined : one.page,
       box: undefined,
       words: one.text === "" ? [] : [one.text],
     }),

@@ -32,7 +32,10 @@ const finding: Finding = {
 test("each finding is a line, a contract without any is one too, and no cell is a formula", () => {
   const text = csv(
     [
-      { job, findings: [finding, { ...finding, text: "-1" }] },
+      {
+        job,
+        findings: [finding, { ...finding, text: "-1", page: 0, confidence: 0.5, rest: [["remedy", { cap: "1 M" }]] }],
+      },
       { job: { ...job, name: "b.pdf" }, findings: undefined },
     ],
     "https://docket.example",
@@ -40,8 +43,9 @@ test("each finding is a line, a contract without any is one too, and no cell is 
   assert.ok(text.startsWith("\ufeffContract,"));
   const [, first, second, third, end] = text.split("\r\n");
   assert.ok(first?.startsWith('"Lease, ""final"".pdf",'), first);
-  assert.ok(first?.includes('"uncapped\nliability",\'=HYPERLINK(1),3,https://docket.example/jobs/9e70cad0'), first);
+  assert.ok(first?.includes('"uncapped\nliability",\'=HYPERLINK(1),3,,,https://docket.example/jobs/9e70cad0'), first);
   assert.ok(second?.includes("liability_cap,'-1,"), second);
+  assert.ok(second?.includes("whole document,0.5,Remedy: Cap: 1 M,https"), second);
   assert.ok(third?.startsWith("b.pdf,"), third);
   assert.equal(end, "");
 });

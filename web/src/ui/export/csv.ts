@@ -4,6 +4,8 @@ import type { JobView } from "../../api/types";
 import { foundWords, reviewedBy } from "../../live/marks";
 import { statusLabel } from "../labels";
 import type { Finding } from "../result/finding";
+import { findingPage } from "../result/finding-text";
+import { inline, label } from "../result/words";
 
 const COLUMNS = [
   "Contract",
@@ -21,14 +23,19 @@ const COLUMNS = [
   "Text",
   "Quote",
   "Page",
+  "Confidence",
+  "Also",
   "Link",
 ];
 
-/** A line for each finding, and one for each contract without any. `findings` is undefined if they are not known. */
-export function csv(
-  contracts: readonly { job: JobView; findings: readonly Finding[] | undefined }[],
-  origin: string,
-): string {
+export interface Contract {
+  job: JobView;
+  /** Undefined if they are not known. */
+  findings: readonly Finding[] | undefined;
+}
+
+/** A line for each finding, and one for each contract without any. */
+export function csv(contracts: readonly Contract[], origin: string): string {
   const lines: (string | number)[][] = [COLUMNS];
   for (const { job, findings } of contracts) {
     const about = [
@@ -44,9 +51,21 @@ export function csv(
       job.marks?.note ?? "",
     ];
     const link = `${origin}/jobs/${job.id}`;
-    if (!findings?.length) lines.push([...about, "", "", "", "", "", link]);
-    for (const one of findings ?? [])
-      lines.push([...about, one.level, one.title, one.text, one.quote, one.page ? one.page : "", link]);
+    if (!findings?.length) lines.push([...about, "", "", "", "", "", "", "", link]);
+    for (const one of findings ?? []) {
+      const also = one.rest.map(([name, value]) => `${label(name)}: ${inline(value)}`).join("\n");
+      lines.push([
+        ...about,
+        one.level,
+        one.title,
+        one.text,
+        one.quote,
+        one.page === 0 ? findingPage(one) : (one.page ?? ""),
+        one.confidence ?? "",
+        also,
+        link,
+      ]);
+    }
   }
   // With a byte order mark, without which Excel takes the text for Latin 1.
   return `\ufeff${lines.map((line) => line.map(cell).join(",")).join("\r\n")}\r\n`;

@@ -36,9 +36,17 @@ test("a memo has everything of the result, and nothing that Word refuses", async
   const result = {
     summary: "Two parties.\nTwo years.",
     flags: [
-      { severity: "high", clause: "liability_cap", reason: "uncapped\u0000 \ud800", page: 3, remedy: { cap: "1 M" } },
+      {
+        severity: "high",
+        clause: "liability_cap",
+        reason: "uncapped\u0000 \ud800",
+        page: 3,
+        confidence: 0.64,
+        remedy: { cap: "1 M" },
+      },
     ],
-    clauses: [{ type: "term", text: "two years" }],
+    title: "Lease of the ground floor",
+    clauses: [{ type: "term", text: "two years", page: 0, confidence: 0.97, party: "the tenant" }],
     facts: { law: "Norway" },
     extra: [1, { deep: true }],
   };
@@ -53,6 +61,11 @@ test("a memo has everything of the result, and nothing that Word refuses", async
     "page 3",
     "uncapped",
     "1 M",
+    "64 %",
+    "Lease of the ground floor",
+    "whole document",
+    "97 %",
+    "the tenant",
     "Norway",
   ])
     assert.ok(words.includes(part), part);

@@ -4,10 +4,11 @@ import { Document, HeadingLevel, Packer, Paragraph, TextRun } from "docx";
 import type { JobView } from "../../api/types";
 import { formatExactly } from "../../lib/format";
 import { reviewedBy } from "../../live/marks";
-import { findingLevel, findingPage } from "../result/finding-text";
-import { label } from "../result/JsonView";
+import type { Finding } from "../result/finding";
+import { findingLevel, findingPage, percent } from "../result/finding-text";
 import { isFields, type Json } from "../result/json";
 import type { Understood } from "../result/understand";
+import { inline, label } from "../result/words";
 
 /** Characters that XML 1.0 does not allow. Word refuses a file that has one. */
 const NOT_XML = /(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/gu;
@@ -39,15 +40,10 @@ function field(name: string, value: string): Paragraph {
   });
 }
 
-/** A value on one line: whatever it is, it is in the memo. */
-function inline(value: Json): string {
-  if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(inline).join("; ");
-  if (isFields(value))
-    return Object.entries(value)
-      .map(([key, one]) => `${label(key)}: ${inline(one)}`)
-      .join(", ");
-  return value === null ? "–" : String(value);
+/** What else the model says about a finding or a clause. */
+function details({ confidence, rest }: Pick<Finding, "confidence" | "rest">): Paragraph[] {
+  const sure = confidence === undefined ? [] : [field("Confidence", percent(confidence))];
+  return [...sure, ...rest.map(([name, value]) => field(label(name), inline(value)))];
 }
 
 function paragraphs(job: JobView, found: Understood): Paragraph[] {
@@ -57,7 +53,13 @@ function paragraphs(job: JobView, found: Understood): Paragraph[] {
   if (job.reference !== undefined) all.push(field("Reference", job.reference));
   if (reviewed) all.push(field("Reviewed", `${reviewed.by}, ${formatExactly(reviewed.at)}`));
   if (job.marks?.note != null) all.push(field("Note", job.marks.note));
-  if (found.summary !== "") all.push(heading("Summary", H2), ...lines(found.summary));
+  if (found.otherSchema !== undefined)
+    all.push(...lines(`The result is written in the schema ${found.otherSchema}, parts of which may be misread.`));
+  if (found.title !== "" || found.summary !== "") {
+    all.push(heading("Summary", H2));
+    if (found.title !== "") all.push(field("Document", found.title));
+    all.push(...lines(found.summary));
+  }
   if (found.findings) {
     all.push(heading(`Findings (${found.findings.length})`, H2));
     if (found.findings.length === 0) all.push(...lines("The model reported no findings."));
@@ -66,15 +68,16 @@ function paragraphs(job: JobView, found: Understood): Paragraph[] {
       const title = [findingLevel(one), one.title === "" ? "" : label(one.title), place].filter(Boolean).join(" · ");
       all.push(heading(`${index + 1}. ${title}`, H3), ...lines(one.text));
       if (one.quote !== "") all.push(...lines(`“${one.quote}”`, { italics: true, indent: 360 }));
-      for (const [name, value] of one.rest) all.push(field(label(name), inline(value)));
+      all.push(...details(one));
     }
   }
   if (found.facts.length > 0) all.push(heading("At a glance", H2));
   for (const [name, value] of found.facts) all.push(field(label(name), inline(value)));
   if (found.clauses.length > 0) all.push(heading("Clauses", H2));
   for (const clause of found.clauses) {
-    const title = [label(clause.type), clause.title, clause.page ? `page ${clause.page}` : ""].filter(Boolean);
-    all.push(heading(title.join(" · ") || "Clause", H3), ...lines(clause.text));
+    const type = clause.type === "" ? "" : label(clause.type);
+    const title = [type, clause.title, findingPage(clause)].filter(Boolean);
+    all.push(heading(title.join(" · ") || "Clause", H3), ...lines(clause.text), ...details(clause));
   }
   if (found.rest !== undefined) {
     const rest = isFields(found.rest) ? Object.entries(found.rest) : [["Result", found.rest] as [string, Json]];

@@ -57,13 +57,14 @@ async function* entries(
 /** Returns whether it was saved: a person may close the browser's dialog. */
 export async function saveZip(
   client: Client,
-  jobs: readonly JobView[],
+  /** Called once the person has said where to save: the browser asks only right after a click. */
+  jobs: () => Promise<readonly JobView[]>,
   name: string,
   progress: (done: number) => void,
 ): Promise<boolean> {
   const picker = (window as SavePicker).showSaveFilePicker;
   if (!picker) {
-    saveBlob(await downloadZip(entries(client, jobs, progress)).blob(), name);
+    saveBlob(await downloadZip(entries(client, await jobs(), progress)).blob(), name);
     return true;
   }
   let file: Awaited<ReturnType<typeof picker>>;
@@ -73,7 +74,7 @@ export async function saveZip(
     if (error instanceof DOMException && error.name === "AbortError") return false;
     throw error;
   }
-  const archive = downloadZip(entries(client, jobs, progress)).body;
+  const archive = downloadZip(entries(client, await jobs(), progress)).body;
   if (archive) await archive.pipeTo(await file.createWritable());
   return true;
 }

@@ -1,14 +1,14 @@
 /** A result beside its document. A finding leads to its place in the document, and a highlight there back to the finding. */
 
-import type { ComponentChildren, ComponentType, JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { createContext } from "preact";
 import { useContext, useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { ResultView } from "../../api/types";
 import "../../style/beside.css";
-import { ErrorMessage, Loading } from "../components";
 import type { PdfViewerProps } from "../document/PdfViewer";
 import type { Place } from "../document/places";
-import { useAsync } from "../hooks";
+import { useKeys } from "../keys";
+import { later } from "../later";
 
 /** The document needs room for a readable page beside the result. */
 const WIDE = "(min-width: 1100px)";
@@ -97,17 +97,7 @@ export function Beside({
     select(next.id);
     if (isWide) requestAnimationFrame(() => reveal(next.id, false));
   };
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      const isTyping = (event.target as Element | null)?.closest?.("input, select, textarea, dialog, [role=dialog]");
-      if (isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.key === "n") step(1);
-      else if (event.key === "p") step(-1);
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  });
-
+  useKeys({ n: () => step(1), p: () => step(-1) });
   return (
     <SelectionContext.Provider value={{ chosen: target?.place.id, select, places: byId }}>
       <div class="beside-bar" ref={bar}>
@@ -181,18 +171,8 @@ export function Beside({
   );
 }
 
-/** The viewer. It is a chunk of its own, loaded when a document is shown for the first time. */
-export function LazyViewer(props: PdfViewerProps): JSX.Element {
-  const [chunk, reload] = useAsync<{ default: ComponentType<PdfViewerProps> }>(
-    "viewer",
-    () => import("../document/PdfViewer"),
-  );
-  if (chunk.state === "failed")
-    return <ErrorMessage error={new Error("The viewer could not be loaded.")} onRetry={reload} />;
-  if (chunk.value === undefined) return <Loading what="Opening the document…" />;
-  const Viewer = chunk.value.default;
-  return <Viewer {...props} />;
-}
+/** The viewer of documents. */
+export const LazyViewer = later<PdfViewerProps>(() => import("../document/PdfViewer"), "Opening the document…");
 
 /** Scrolls to an entry of the result. */
 function reveal(id: string, focus = true): void {

@@ -11,9 +11,10 @@ import { useAsync } from "../hooks";
 import { modelWords, sentence } from "../labels";
 import { type ChangedFinding, compareFindings } from "./compare";
 import type { Finding } from "./finding";
-import { label } from "./JsonView";
+import { findingPage } from "./finding-text";
 import { loadResult } from "./load";
 import { type Understood, understand } from "./understand";
+import { label } from "./words";
 
 /** What is shown: a result, or a comparison of it with another. */
 export interface Choice {
@@ -196,13 +197,12 @@ function Group({ title, findings }: { title: string; findings: readonly Finding[
 
 /** The level in words, the title and the page. */
 function Heading({ finding }: { finding: Finding }): JSX.Element {
-  const page = finding.page === undefined ? "" : finding.page === 0 ? "whole document" : `page ${finding.page}`;
   return (
     <p>
       <strong>
         <bdi>{finding.title === "" ? "Finding" : label(finding.title)}</bdi>
       </strong>{" "}
-      <span class="muted">{[finding.level, page].filter((part) => part !== "").join(", ")}</span>
+      <span class="muted">{[finding.level, findingPage(finding)].filter((part) => part !== "").join(", ")}</span>
     </p>
   );
 }

@@ -3,8 +3,8 @@
 import type { JSX } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { plural } from "../../lib/format";
-import { cut, label } from "./JsonView";
-import { isFields, type Json } from "./json";
+import { countValues, isFields, type Json } from "./json";
+import { cut, label } from "./words";
 
 const MAX_HITS = 50;
 const MAX_VALUE_CHARS = 200;
@@ -36,17 +36,6 @@ export function searchJson(json: Json, text: string, limit = MAX_HITS): Hit[] {
   };
   visit(json, []);
   return hits;
-}
-
-function countValues(json: Json, limit: number): number {
-  if (limit <= 0) return 0;
-  if (!Array.isArray(json) && !isFields(json)) return 1;
-  let count = 0;
-  for (const inner of Object.values(json)) {
-    count += countValues(inner, limit - count);
-    if (count >= limit) break;
-  }
-  return count;
 }
 
 export function JsonSearch({ json }: { json: Json }): JSX.Element | null {

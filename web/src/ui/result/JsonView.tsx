@@ -2,11 +2,14 @@
 
 import type { ComponentType, JSX } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
-import { formatNumber, plural, titleCase } from "../../lib/format";
+import { formatNumber, plural } from "../../lib/format";
 import { share } from "./finding";
+import { percent } from "./finding-text";
 import { FoldingContext, STEP } from "./fold";
 import { type Fields, isFields, type Json, plainName } from "./json";
 import { looksLikeMarkdown } from "./looks-like-markdown";
+import { PRINTED_ENTRIES, PrintingContext } from "./printing";
+import { cut, label } from "./words";
 
 const MAX_TEXT_CHARS = 1500;
 /** A table with more columns is shown as sections instead. */
@@ -122,6 +125,7 @@ function Folded({ value, depth }: { value: Json; depth: number }): JSX.Element {
     if (openTo !== undefined) setOpen(depth < openTo);
   }, [request]);
   const count = Array.isArray(value) ? plural(value.length, "entry", "entries") : plural(sizeOf(value), "field");
+  if (useContext(PrintingContext)) return <JsonView value={value} depth={depth + 1} />;
   return (
     <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{count}</summary>
@@ -138,7 +142,8 @@ function Scalar({ value }: { value: null | boolean | number | string }): JSX.Ele
 
 export function LongText({ text }: { text: string }): JSX.Element {
   const [all, setAll] = useState(false);
-  const isCut = text.length > MAX_TEXT_CHARS && !all;
+  const isPrinting = useContext(PrintingContext);
+  const isCut = text.length > MAX_TEXT_CHARS && !all && !isPrinting;
   return (
     <>
       <Prose text={isCut ? cut(text, MAX_TEXT_CHARS) : text} />
@@ -173,7 +178,7 @@ function Prose({ text }: { text: string }): JSX.Element {
 export function Confidence({ share }: { share: number }): JSX.Element {
   return (
     <span class="confidence">
-      <meter min={0} max={1} value={share} aria-label="Confidence" /> {Math.round(share * 100)} %
+      <meter min={0} max={1} value={share} aria-label="Confidence" /> {percent(share)}
     </span>
   );
 }
@@ -181,7 +186,8 @@ export function Confidence({ share }: { share: number }): JSX.Element {
 /** The first entries of a list, up to the one at `needed` at least, and a button that shows the next ones. */
 export function useSteps<T>(list: readonly T[], needed = 0): [T[], (one: string, many?: string) => JSX.Element | null] {
   const [chosen, setLimit] = useState(STEP);
-  const limit = Math.max(chosen, Math.ceil((needed + 1) / STEP) * STEP);
+  const isPrinting = useContext(PrintingContext);
+  const limit = Math.max(isPrinting ? PRINTED_ENTRIES : 0, chosen, Math.ceil((needed + 1) / STEP) * STEP);
   const more = (one: string, many?: string): JSX.Element | null =>
     list.length <= limit ? null : (
       <p class="more">
@@ -222,14 +228,4 @@ function isLarge(value: Json): boolean {
 
 function sizeOf(value: Json): number {
   return isFields(value) ? Object.keys(value).length : 0;
-}
-
-/** `liability_cap` as "Liability cap". A key that is no name, such as a sentence, stays as it is. */
-export function label(key: string): string {
-  return /^[\p{L}\d_-]{1,60}$/u.test(key) && !/^[\d_-]+$/.test(key) ? titleCase(key) : key === "" ? "(no name)" : key;
-}
-
-/** At most `limit` UTF-16 units, without half a character at the end. */
-export function cut(text: string, limit: number): string {
-  return text.slice(0, limit).replace(/[\ud800-\udbff]$/, "");
 }

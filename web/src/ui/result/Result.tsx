@@ -16,6 +16,7 @@ import { recordCounts } from "./count";
 import { FoldableJson } from "./FoldButtons";
 import { JsonSearch } from "./JsonSearch";
 import { type LoadedResult, loadResult } from "./load";
+import { PrintingContext, useIsPrinting } from "./printing";
 import { ReviewView } from "./ReviewView";
 import { TakeAway } from "./Take";
 import { isUnderstood, type Understood, understand } from "./understand";
@@ -133,7 +134,9 @@ function Loaded({
         found={found && isUnderstood(found) ? found : undefined}
         json={result.kind === "json" ? result.json : undefined}
       />
-      <LoadedResultView result={result} found={found} name={name} />
+      <PrintingContext.Provider value={useIsPrinting(result)}>
+        <LoadedResultView result={result} found={found} name={name} />
+      </PrintingContext.Provider>
     </Beside>
   );
 }

@@ -7,12 +7,13 @@ import { Icon } from "../components";
 import { sentence } from "../labels";
 import { useChosenIndex, usePlace } from "./Beside";
 import type { Finding } from "./finding";
-import { findingLevel, findingPage, findingText } from "./finding-text";
+import { findingLevel, findingPage, findingText, percent } from "./finding-text";
 import { JsonSearch } from "./JsonSearch";
-import { Confidence, FieldsView, JsonView, LongText, label, useSteps } from "./JsonView";
+import { Confidence, FieldsView, JsonView, LongText, useSteps } from "./JsonView";
 import { isFields, type Json } from "./json";
 import { CopyButton } from "./Take";
 import type { Clause, Understood } from "./understand";
+import { inline, label } from "./words";
 
 /** Below this the clause is marked as uncertain. */
 const LOW_CONFIDENCE = 0.7;
@@ -183,10 +184,6 @@ function factText(value: Json): string | undefined {
   return all.length === 0 ? name : `${name} (${all.join(", ")})`;
 }
 
-function inline(value: Json): string {
-  return typeof value === "string" ? value : JSON.stringify(value);
-}
-
 function Clauses({ clauses }: { clauses: readonly Clause[] }): JSX.Element {
   const [type, setType] = useState("");
   const types = [...new Set(clauses.map((clause) => clause.type))];
@@ -230,11 +227,14 @@ function ClauseItem({ id, clause }: { id: string; clause: Clause }): JSX.Element
       )}
       <p class="muted small">
         <PlaceLink label={findingPage(clause)} show={show} />
-        {clause.confidence !== undefined && clause.confidence < LOW_CONFIDENCE && (
-          <span class="unsure">
-            <Icon name="alert" /> Low confidence ({Math.round(clause.confidence * 100)} %)
-          </span>
-        )}
+        {clause.confidence !== undefined &&
+          (clause.confidence < LOW_CONFIDENCE ? (
+            <span class="unsure">
+              <Icon name="alert" /> Low confidence ({percent(clause.confidence)})
+            </span>
+          ) : (
+            <span>Confidence {percent(clause.confidence)}</span>
+          ))}
       </p>
       {clause.rest.length > 0 && <FieldsView fields={clause.rest} depth={1} />}
     </article>

@@ -1,6 +1,7 @@
 /** Counts the findings of results that the list shows and nobody has counted, and records them for everyone. */
 
 import type { Client } from "../../api/client";
+import * as LIMITS from "../../api/limits";
 import type { JobView } from "../../api/types";
 import { countsOf } from "../../live/marks";
 import type { Finding } from "./finding";
@@ -15,7 +16,7 @@ const MAX_RESULTS = 60;
 /** The numbers of a list of findings. Findings of a level that the page does not know are not called serious. */
 export function countFindings(findings: readonly Finding[]): { serious: number; other: number } {
   const serious = findings.filter((one) => one.rank === "high").length;
-  const limit = (count: number): number => Math.min(count, 65_535);
+  const limit = (count: number): number => Math.min(count, LIMITS.countedFindings);
   return { serious: limit(serious), other: limit(findings.length - serious) };
 }
 

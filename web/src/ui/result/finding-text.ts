@@ -14,12 +14,18 @@ export function findingPage({ page }: Pick<Finding, "page">): string {
   return page === 0 ? "whole document" : `page ${page}`;
 }
 
+/** A share from 0 to 1. */
+export function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
 /** What is copied of a finding: everything that the model says about it. */
 export function findingText(finding: Finding, document: string): string {
   const head = [findingLevel(finding), finding.title, findingPage(finding)].filter(Boolean).join(", ");
   const rest = finding.rest.map(
     ([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`,
   );
+  const sure = finding.confidence === undefined ? "" : `Confidence ${percent(finding.confidence)}`;
   const quote = finding.quote === "" ? "" : `“${finding.quote}”`;
-  return [`${document}: ${head}`, finding.text, quote, ...rest].filter(Boolean).join("\n");
+  return [`${document}: ${head}`, finding.text, quote, sure, ...rest].filter(Boolean).join("\n");
 }

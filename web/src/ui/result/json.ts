@@ -17,6 +17,18 @@ export function parseJson(text: string): Json {
   return JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown) as Json;
 }
 
+/** How many values there are that hold no others. Counts no further than the limit. */
+export function countValues(json: Json, limit: number): number {
+  if (limit <= 0) return 0;
+  if (!Array.isArray(json) && !isFields(json)) return 1;
+  let count = 0;
+  for (const inner of Object.values(json)) {
+    count += countValues(inner, limit - count);
+    if (count >= limit) break;
+  }
+  return count;
+}
+
 /** The names in a JSON Pointer (RFC 6901). */
 export function pointerNames(pointer: string): string[] {
   return pointer

@@ -15,6 +15,7 @@ export interface Clause {
   type: string;
   title: string;
   text: string;
+  /** From 1; 0 if it concerns the whole document. */
   page: number | undefined;
   confidence: number | undefined;
   rest: [string, Json][];
@@ -151,5 +152,5 @@ function clause(fields: Fields): Clause {
   const text = take(["text", "content", "quote"]);
   const page = left.takeNamed([], ["page", "pagenumber"], (value) => pageNumber(value, 1));
   const confidence = left.takeNamed([], ["confidence", "probability"], share);
-  return { type, title, text, page: page === 0 ? undefined : page, confidence, rest: left.fields() };
+  return { type, title, text, page, confidence, rest: left.fields() };
 }

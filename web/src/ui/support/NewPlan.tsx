@@ -2,11 +2,11 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { errorMessage } from "../../api/errors";
+import * as LIMITS from "../../api/limits";
 import type { Cause } from "../../api/types";
 import { now } from "../../lib/clock";
 import { useAppContext } from "../context";
-import { Dialog } from "../Dialog";
+import { ReasonDialog } from "../Dialog";
 import { causeLabel } from "../labels";
 
 const HOUR_MS = 3_600_000;
@@ -26,7 +26,6 @@ const ACTIONS: Record<Action, string> = {
 };
 /** The word before the time of the filter. */
 const SINCE_LABEL: Record<Action, string> = { retry: "Failed", "run-again": "Ready", cancel: "Uploaded" };
-const MAX_PER_MINUTE = 600;
 
 export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; onClose: () => void }): JSX.Element {
   const app = useAppContext();
@@ -36,142 +35,116 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
   const [force, setForce] = useState(false);
   const [action, setAction] = useState<Action>("retry");
   const [model, setModel] = useState("");
-  const [reason, setReason] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<string>();
   const again = action === "run-again";
   const span = SINCE[since]?.[1] ?? 0;
   // Open reviews of everybody are never stopped at once.
   const isTooWide = action === "cancel" && app.tenant === undefined && pipeline === "" && span === 0;
-  const rate = perMinute ?? String(action === "cancel" ? MAX_PER_MINUTE : 20);
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      const plan = await app.client.createPlan({
-        filter: {
-          ...(app.tenant === undefined ? {} : { tenant: app.tenant }),
-          ...(pipeline === "" ? {} : { pipeline }),
-          ...(again && model.trim() !== "" ? { model: model.trim() } : {}),
-          ...(cause === undefined || action !== "retry" ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
-          ...(span === 0 ? {} : { since: now() - span }),
-        },
-        reason: reason.trim(),
-        per_minute: Number(rate),
-        ...(force && action === "retry" ? { force } : {}),
-        ...(again ? { run_again: true } : {}),
-        ...(action === "cancel" ? { cancel: true } : {}),
-      });
-      onClose();
-      app.router.go(`/support/plans/${encodeURIComponent(plan.id)}`);
-    } catch (problem) {
-      setError(errorMessage(problem));
-      setBusy(false);
-    }
+  const rate = perMinute ?? String(action === "cancel" ? LIMITS.perMinute : 20);
+  const create = async (reason: string): Promise<void> => {
+    const plan = await app.client.createPlan({
+      filter: {
+        ...(app.tenant === undefined ? {} : { tenant: app.tenant }),
+        ...(pipeline === "" ? {} : { pipeline }),
+        ...(again && model.trim() !== "" ? { model: model.trim() } : {}),
+        ...(cause === undefined || action !== "retry" ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
+        ...(span === 0 ? {} : { since: now() - span }),
+      },
+      reason,
+      per_minute: Number(rate),
+      ...(force && action === "retry" ? { force } : {}),
+      ...(again ? { run_again: true } : {}),
+      ...(action === "cancel" ? { cancel: true } : {}),
+    });
+    app.router.go(`/support/plans/${encodeURIComponent(plan.id)}`);
   };
   return (
-    <Dialog title="New plan" onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
-        <h2>New plan</h2>
+    <ReasonDialog
+      title="New plan"
+      action="Create plan"
+      disabled={isTooWide}
+      problem={isTooWide ? "To stop reviews, choose a tenant, a pipeline or a time." : undefined}
+      maxLength={LIMITS.planReason}
+      placeholder="For the history of each contract"
+      onSubmit={create}
+      onClose={onClose}
+    >
+      <label>
+        What it does
+        <select value={action} onChange={(event) => setAction(event.currentTarget.value as Action)}>
+          {(Object.keys(ACTIONS) as Action[])
+            .filter((one) => one !== "run-again" || app.tenant !== undefined)
+            .map((one) => (
+              <option key={one} value={one}>
+                {ACTIONS[one]}
+              </option>
+            ))}
+        </select>
+      </label>
+      <p class="muted">
+        {again ? (
+          "Ready contracts, with the model that is deployed now"
+        ) : action === "cancel" ? (
+          "Contracts under review, queued or at the endpoint,"
+        ) : cause === undefined ? (
+          "Failed contracts"
+        ) : (
+          <>Contracts that failed: “{causeLabel(cause)}”</>
+        )}
+        {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You can look at the plan before it does
+        anything.
+      </p>
+      <div class="fields">
         <label>
-          What it does
-          <select value={action} onChange={(event) => setAction(event.currentTarget.value as Action)}>
-            {(Object.keys(ACTIONS) as Action[])
-              .filter((one) => one !== "run-again" || app.tenant !== undefined)
-              .map((one) => (
-                <option key={one} value={one}>
-                  {ACTIONS[one]}
-                </option>
-              ))}
+          Pipeline
+          <select value={pipeline} onChange={(event) => setPipeline(event.currentTarget.value)}>
+            <option value="">All</option>
+            {app.me.pipelines.map(({ name }) => (
+              <option key={name} value={name}>
+                {app.pipelineLabel(name)}
+              </option>
+            ))}
           </select>
         </label>
-        <p class="muted">
-          {again ? (
-            "Ready contracts, with the model that is deployed now"
-          ) : action === "cancel" ? (
-            "Contracts under review, queued or at the endpoint,"
-          ) : cause === undefined ? (
-            "Failed contracts"
-          ) : (
-            <>Contracts that failed: “{causeLabel(cause)}”</>
-          )}
-          {app.tenant === undefined ? " of all tenants" : <> of {app.tenant}</>}. You can look at the plan before it
-          does anything.
-        </p>
-        <div class="fields">
-          <label>
-            Pipeline
-            <select value={pipeline} onChange={(event) => setPipeline(event.currentTarget.value)}>
-              <option value="">All</option>
-              {app.me.pipelines.map(({ name }) => (
-                <option key={name}>{name}</option>
-              ))}
-            </select>
-          </label>
-          <label>
-            {SINCE_LABEL[action]}
-            <select value={since} onChange={(event) => setSince(Number(event.currentTarget.value))}>
-              {SINCE.map(([label], index) => (
-                <option key={label} value={index}>
-                  {label}
-                </option>
-              ))}
-            </select>
-          </label>
-          <label>
-            Contracts per minute
-            <input
-              type="number"
-              min={1}
-              max={MAX_PER_MINUTE}
-              required
-              value={rate}
-              onInput={(event) => setPerMinute(event.currentTarget.value)}
-            />
-          </label>
-        </div>
-        {again && (
-          <label>
-            Only results of this model
-            <input
-              type="text"
-              maxLength={76}
-              value={model}
-              placeholder="All models"
-              onInput={(event) => setModel(event.currentTarget.value)}
-            />
-          </label>
-        )}
-        {action === "retry" && (
-          <label class="check">
-            <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} />{" "}
-            Include contracts that keep failing in the same way
-          </label>
-        )}
         <label>
-          Reason
-          <textarea
+          {SINCE_LABEL[action]}
+          <select value={since} onChange={(event) => setSince(Number(event.currentTarget.value))}>
+            {SINCE.map(([label], index) => (
+              <option key={label} value={index}>
+                {label}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label>
+          Contracts per minute
+          <input
+            type="number"
+            min={1}
+            max={LIMITS.perMinute}
             required
-            maxLength={400}
-            rows={2}
-            value={reason}
-            placeholder="For the history of each contract"
-            onInput={(event) => setReason(event.currentTarget.value)}
+            value={rate}
+            onInput={(event) => setPerMinute(event.currentTarget.value)}
           />
         </label>
-        <p class="form-error" role="alert">
-          {error ?? (isTooWide ? "To stop reviews, choose a tenant, a pipeline or a time." : "")}
-        </p>
-        <div class="buttons">
-          <button type="button" class="quiet" onClick={onClose}>
-            Close
-          </button>
-          <button type="submit" class="primary" disabled={busy || isTooWide || reason.trim() === ""}>
-            {busy ? "Counting…" : "Create plan"}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+      </div>
+      {again && (
+        <label>
+          Only results of this model
+          <input
+            type="text"
+            maxLength={LIMITS.model}
+            value={model}
+            placeholder="All models"
+            onInput={(event) => setModel(event.currentTarget.value)}
+          />
+        </label>
+      )}
+      {action === "retry" && (
+        <label class="check">
+          <input type="checkbox" checked={force} onChange={(event) => setForce(event.currentTarget.checked)} /> Include
+          contracts that keep failing in the same way
+        </label>
+      )}
+    </ReasonDialog>
   );
 }

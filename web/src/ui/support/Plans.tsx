@@ -147,6 +147,7 @@ export function Plan({ id }: { id: string }): JSX.Element {
 }
 
 function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
+  const app = useAppContext();
   const [outcome, setOutcome] = useState<Outcome>();
   const minutes = Math.ceil(plan.jobs / Math.max(plan.per_minute, 1));
   return (
@@ -208,7 +209,7 @@ function PlanBody({ plan }: { plan: RetryPlanView }): JSX.Element {
         ) : (
           <Counts title="By cause" counts={plan.by_cause} label={causeLabel} />
         )}
-        <Counts title="By pipeline" counts={plan.by_pipeline} label={(name) => name} />
+        <Counts title="By pipeline" counts={plan.by_pipeline} label={(name) => app.pipelineLabel(name)} />
       </div>
       {plan.jobs > 0 && <PlannedJobs plan={plan} outcome={outcome} onOutcome={setOutcome} />}
     </>

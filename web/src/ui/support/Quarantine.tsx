@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import * as LIMITS from "../../api/limits";
 import type { QuarantineEntry } from "../../api/types";
 import { formatBytes, titleCase } from "../../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
@@ -99,8 +100,8 @@ export function QuarantineMessage({ id }: { id: string }): JSX.Element {
                 {pretty(found.body)}
               </pre>
             )}
-            {found.body !== undefined && found.body_bytes > 65_536 && (
-              <p class="muted">Only the first 64 KB are shown.</p>
+            {found.body !== undefined && found.body_bytes > LIMITS.shownMessageBytes && (
+              <p class="muted">Only the first {formatBytes(LIMITS.shownMessageBytes)} are shown.</p>
             )}
             <p class="muted small">
               Id <code>{found.id}</code>

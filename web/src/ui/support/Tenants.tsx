@@ -2,10 +2,9 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { errorMessage } from "../../api/errors";
 import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
 import { useAppContext } from "../context";
-import { Dialog } from "../Dialog";
+import { ReasonDialog } from "../Dialog";
 import { useAsync } from "../hooks";
 
 export function Tenants(): JSX.Element {
@@ -66,74 +65,45 @@ export function Tenants(): JSX.Element {
         </section>
       )}
       {creating !== undefined && (
-        <NewTenant
-          suggested={creating}
-          onClose={(created) => {
-            setCreating(undefined);
-            if (created) reload();
-          }}
-        />
+        <NewTenant suggested={creating} onCreated={reload} onClose={() => setCreating(undefined)} />
       )}
     </>
   );
 }
 
-function NewTenant({ suggested, onClose }: { suggested: string; onClose: (created: boolean) => void }): JSX.Element {
+function NewTenant({
+  suggested,
+  onCreated,
+  onClose,
+}: {
+  suggested: string;
+  onCreated: () => void;
+  onClose: () => void;
+}): JSX.Element {
   const { client } = useAppContext();
   const [name, setName] = useState(suggested);
-  const [reason, setReason] = useState("");
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<string>();
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await client.createTenant(name.trim(), reason.trim());
-      onClose(true);
-    } catch (problem) {
-      setError(errorMessage(problem));
-      setBusy(false);
-    }
-  };
   return (
-    <Dialog title="New tenant" onClose={() => onClose(false)}>
-      <form onSubmit={(event) => void submit(event)}>
-        <h2>New tenant</h2>
-        <p class="muted">Documents can then be uploaded to it. Its people see them as members of its group.</p>
-        <label>
-          Name
-          <input
-            required
-            pattern="[a-z0-9\\-]{1,40}"
-            title="1 to 40 characters of a-z, 0-9 and -"
-            value={name}
-            onInput={(event) => setName(event.currentTarget.value)}
-          />
-        </label>
-        <label>
-          Reason
-          <textarea
-            required
-            maxLength={400}
-            rows={2}
-            value={reason}
-            placeholder="For the audit log"
-            onInput={(event) => setReason(event.currentTarget.value)}
-          />
-        </label>
-        <p class="form-error" role="alert">
-          {error}
-        </p>
-        <div class="buttons">
-          <button type="button" class="quiet" onClick={() => onClose(false)}>
-            Close
-          </button>
-          <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
-            {busy ? "Creating…" : "Create tenant"}
-          </button>
-        </div>
-      </form>
-    </Dialog>
+    <ReasonDialog
+      title="New tenant"
+      action="Create tenant"
+      placeholder="For the audit log"
+      onSubmit={async (reason) => {
+        await client.createTenant(name.trim(), reason);
+        onCreated();
+      }}
+      onClose={onClose}
+    >
+      <p class="muted">Documents can then be uploaded to it. Its people see them as members of its group.</p>
+      <label>
+        Name
+        <input
+          required
+          pattern="[a-z0-9\\-]{1,40}"
+          title="1 to 40 characters of a-z, 0-9 and -"
+          value={name}
+          onInput={(event) => setName(event.currentTarget.value)}
+        />
+      </label>
+    </ReasonDialog>
   );
 }

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { errorMessage } from "../../api/errors";
+import * as LIMITS from "../../api/limits";
 import type { WebhookView } from "../../api/types";
 import "../../style/webhooks.css";
 import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
@@ -10,9 +11,6 @@ import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { Deliveries } from "./Deliveries";
 import { DeleteWebhook, NewSecret, NewWebhook, Resend, Secret } from "./dialogs";
-
-/** As in the API. */
-const MAX_WEBHOOKS = 5;
 
 type Open = { what: "new" } | { what: "secret" | "resend" | "delete"; webhook: WebhookView };
 
@@ -37,10 +35,12 @@ function OfTenant({ tenant }: { tenant: string | undefined }): JSX.Element {
   const [open, setOpen] = useState<Open>();
   const [created, setCreated] = useState<WebhookView>();
   const webhooks = list.value?.webhooks;
-  const close = (changed?: WebhookView | boolean): void => {
-    setOpen(undefined);
-    if (typeof changed === "object") setCreated(changed);
-    if (changed) reload();
+  const dialog = {
+    onDone: (changed?: WebhookView): void => {
+      if (changed) setCreated(changed);
+      reload();
+    },
+    onClose: () => setOpen(undefined),
   };
   return (
     <>
@@ -50,8 +50,10 @@ function OfTenant({ tenant }: { tenant: string | undefined }): JSX.Element {
           <button
             type="button"
             class="primary"
-            disabled={(webhooks?.length ?? MAX_WEBHOOKS) >= MAX_WEBHOOKS}
-            title={webhooks?.length === MAX_WEBHOOKS ? `A tenant has at most ${MAX_WEBHOOKS} webhooks.` : undefined}
+            disabled={(webhooks?.length ?? LIMITS.webhooks) >= LIMITS.webhooks}
+            title={
+              webhooks?.length === LIMITS.webhooks ? `A tenant has at most ${LIMITS.webhooks} webhooks.` : undefined
+            }
             onClick={() => setOpen({ what: "new" })}
           >
             New webhook…
@@ -69,10 +71,10 @@ function OfTenant({ tenant }: { tenant: string | undefined }): JSX.Element {
       {webhooks?.map((webhook) => (
         <Card key={webhook.id} webhook={webhook} onOpen={(what) => setOpen({ what, webhook })} onChanged={reload} />
       ))}
-      {open?.what === "new" && <NewWebhook tenant={tenant} onClose={close} />}
-      {open?.what === "secret" && <NewSecret webhook={open.webhook} onClose={close} />}
-      {open?.what === "resend" && <Resend webhook={open.webhook} onClose={close} />}
-      {open?.what === "delete" && <DeleteWebhook webhook={open.webhook} onClose={close} />}
+      {open?.what === "new" && <NewWebhook tenant={tenant} {...dialog} />}
+      {open?.what === "secret" && <NewSecret webhook={open.webhook} {...dialog} />}
+      {open?.what === "resend" && <Resend webhook={open.webhook} {...dialog} />}
+      {open?.what === "delete" && <DeleteWebhook webhook={open.webhook} {...dialog} />}
       {created?.secret !== undefined && (
         <Secret url={created.url} secret={created.secret} onClose={() => setCreated(undefined)} />
       )}

@@ -1,88 +1,36 @@
 /** The dialogs about webhooks. */
 
-import type { ComponentChildren, JSX } from "preact";
+import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { errorMessage } from "../../api/errors";
+import * as LIMITS from "../../api/limits";
 import type { EventType, WebhookView } from "../../api/types";
 import { useAppContext } from "../context";
-import { Dialog } from "../Dialog";
+import { Dialog, FormDialog } from "../Dialog";
 
 const EVENT_TYPES: readonly [EventType, string][] = [
   ["job.ready", "A contract is ready"],
   ["job.failed", "A contract has failed"],
 ];
 
-/** A form in a dialog, which stays open with the problem if the action fails. */
-function Form({
-  title,
-  action,
-  danger,
-  disabled,
-  onSubmit,
-  onClose,
-  children,
-}: {
-  title: string;
-  action: string;
-  danger?: boolean;
-  disabled?: boolean;
-  onSubmit: () => Promise<void>;
-  onClose: () => void;
-  children: ComponentChildren;
-}): JSX.Element {
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState<string>();
-  const submit = async (event: Event): Promise<void> => {
-    event.preventDefault();
-    setBusy(true);
-    setError(undefined);
-    try {
-      await onSubmit();
-    } catch (problem) {
-      setError(errorMessage(problem));
-      setBusy(false);
-    }
-  };
-  return (
-    <Dialog title={title} onClose={onClose}>
-      <form onSubmit={(event) => void submit(event)}>
-        <h2>{title}</h2>
-        {children}
-        <p class="form-error" role="alert">
-          {error}
-        </p>
-        <div class="buttons">
-          <button type="button" class="quiet" onClick={onClose}>
-            Close
-          </button>
-          <button type="submit" class={danger ? "danger" : "primary"} disabled={busy || disabled}>
-            {busy ? "Working…" : action}
-          </button>
-        </div>
-      </form>
-    </Dialog>
-  );
-}
-
 interface Props {
   webhook: WebhookView;
-  onClose: (changed?: WebhookView | boolean) => void;
+  /** A webhook that has a new secret is given. */
+  onDone: (changed?: WebhookView) => void;
+  onClose: () => void;
 }
 
 export function NewWebhook({
   tenant,
+  onDone,
   onClose,
-}: {
-  tenant: string | undefined;
-  onClose: (created?: WebhookView) => void;
-}): JSX.Element {
+}: Omit<Props, "webhook"> & { tenant: string | undefined }): JSX.Element {
   const { client } = useAppContext();
   const [url, setUrl] = useState("");
   const [chosen, setChosen] = useState<readonly EventType[]>(EVENT_TYPES.map(([type]) => type));
   const [details, setDetails] = useState(false);
   const create = async (): Promise<void> => {
     const all = chosen.length === EVENT_TYPES.length;
-    onClose(
+    onDone(
       await client.createWebhook({
         url: url.trim(),
         ...(tenant === undefined ? {} : { tenant }),
@@ -92,19 +40,19 @@ export function NewWebhook({
     );
   };
   return (
-    <Form
+    <FormDialog
       title="New webhook"
       action="Create webhook"
       disabled={chosen.length === 0}
       onSubmit={create}
-      onClose={() => onClose()}
+      onClose={onClose}
     >
       <label>
         Address of your program
         <input
           required
           type="url"
-          maxLength={500}
+          maxLength={LIMITS.webhookUrl}
           placeholder="https://example.com/docket"
           value={url}
           onInput={(event) => setUrl(event.currentTarget.value)}
@@ -129,7 +77,7 @@ export function NewWebhook({
         <input type="checkbox" checked={details} onChange={(event) => setDetails(event.currentTarget.checked)} /> Also
         send the file's name and the model's words about a failure
       </label>
-    </Form>
+    </FormDialog>
   );
 }
 
@@ -170,33 +118,33 @@ export function Secret({ url, secret, onClose }: { url: string; secret: string; 
   );
 }
 
-export function NewSecret({ webhook, onClose }: Props): JSX.Element {
+export function NewSecret({ webhook, onDone, onClose }: Props): JSX.Element {
   const { client } = useAppContext();
   return (
-    <Form
+    <FormDialog
       title="Make a new secret"
       action="Make a new secret"
-      onSubmit={async () => onClose(await client.rotateWebhookSecret(webhook.id))}
-      onClose={() => onClose()}
+      onSubmit={async () => onDone(await client.rotateWebhookSecret(webhook.id))}
+      onClose={onClose}
     >
       <p class="muted">
-        For 24 hours each request is signed with the old and the new secret, so that your program misses nothing while
-        you change it.
+        For {LIMITS.previousSecretHours} hours each request is signed with the old and the new secret, so that your
+        program misses nothing while you change it.
       </p>
-    </Form>
+    </FormDialog>
   );
 }
 
-export function Resend({ webhook, onClose }: Props): JSX.Element {
+export function Resend({ webhook, onDone, onClose }: Props): JSX.Element {
   const app = useAppContext();
   const [since, setSince] = useState(() => localInput(Date.now() - 86_400_000));
   const send = async (): Promise<void> => {
     await app.client.redeliver(webhook.id, { from: new Date(since).getTime() });
     app.announce("The events are sent again");
-    onClose(true);
+    onDone();
   };
   return (
-    <Form title="Send events again" action="Send again" onSubmit={send} onClose={() => onClose()}>
+    <FormDialog title="Send events again" action="Send again" onSubmit={send} onClose={onClose}>
       <p class="muted">
         All events since that time are sent again, also those that were given up. Events are kept for 30 days.
       </p>
@@ -204,22 +152,22 @@ export function Resend({ webhook, onClose }: Props): JSX.Element {
         Since
         <input required type="datetime-local" value={since} onInput={(event) => setSince(event.currentTarget.value)} />
       </label>
-    </Form>
+    </FormDialog>
   );
 }
 
-export function DeleteWebhook({ webhook, onClose }: Props): JSX.Element {
+export function DeleteWebhook({ webhook, onDone, onClose }: Props): JSX.Element {
   const { client } = useAppContext();
   const remove = async (): Promise<void> => {
     await client.deleteWebhook(webhook.id);
-    onClose(true);
+    onDone();
   };
   return (
-    <Form title="Delete this webhook" action="Delete webhook" danger onSubmit={remove} onClose={() => onClose()}>
+    <FormDialog title="Delete this webhook" action="Delete webhook" danger onSubmit={remove} onClose={onClose}>
       <p class="muted">
         Nothing more is sent to <bdi>{webhook.url}</bdi>, and its secret is gone. The events stay in the feed.
       </p>
-    </Form>
+    </FormDialog>
   );
 }
 

@@ -396,6 +396,7 @@ pub(super) fn openapi() -> Value {
             "securitySchemes": {"signIn": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The ID token of a sign-in to the Amazon Cognito user pool, or the access token of a machine client."}},
             "schemas": schemas,
         },
+        "x-limits": api::limits::limits(),
     })
 }
 

@@ -202,6 +202,7 @@ fn job_is_found_by_every_id_that_belongs_to_it() {
         id.to_string(),
         id.to_string().to_uppercase(),
         format!("{id}.a1"),
+        format!("{id}:7"),
         format!("outbound/legal-review/{id}/a1/x.out"),
         format!("s3://{BUCKET}/outbound/legal-review/{id}/a2/y.out"),
         uuid.to_owned(),

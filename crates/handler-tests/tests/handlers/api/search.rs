@@ -97,6 +97,7 @@ fn support_finds_a_job_of_any_tenant_and_state_by_any_part_of_its_texts_and_by_e
             &id[..8],
             &jobs::id::TraceId::of_job(found.id).to_string(),
             &format!("{id}.a1"),
+            &format!("{id}:7"),
             &found.input.version,
             &found.input.key.replace('/', "%2F"),
         ] {

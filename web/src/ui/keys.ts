@@ -1,0 +1,15 @@
+import { useEffect } from "preact/hooks";
+
+/** Single keys that act on a screen, unless someone is typing. */
+export function useKeys(keys: Readonly<Record<string, () => void>>): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const isTyping = (event.target as Element | null)?.closest?.("input, select, textarea, dialog, [role=dialog]");
+      if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
+      event.preventDefault();
+      keys[event.key]?.();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  });
+}

@@ -1,0 +1,25 @@
+/** A model's keys and values as words. */
+
+import { titleCase } from "../../lib/format";
+import { isFields, type Json } from "./json";
+
+/** `liability_cap` as "Liability cap". A key that is no name, such as a sentence, stays as it is. */
+export function label(key: string): string {
+  return /^[\p{L}\d_-]{1,60}$/u.test(key) && !/^[\d_-]+$/.test(key) ? titleCase(key) : key === "" ? "(no name)" : key;
+}
+
+/** A value on one line, whatever it is. */
+export function inline(value: Json): string {
+  if (typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map(inline).join("; ");
+  if (isFields(value))
+    return Object.entries(value)
+      .map(([key, one]) => `${label(key)}: ${inline(one)}`)
+      .join(", ");
+  return value === null ? "–" : String(value);
+}
+
+/** At most `limit` UTF-16 units, without half a character at the end. */
+export function cut(text: string, limit: number): string {
+  return text.slice(0, limit).replace(/[\ud800-\udbff]$/, "");
+}
