@@ -203,6 +203,7 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
   for (const scheme of ["light", "dark"] as const) {
     test(`no screen has a serious axe violation (${scheme})`, async () => {
       const ids = sample(fixture);
+      for (const name of ["room.pdf", "other.pdf"]) fixture.set(newJob({ name, batch: "Room" }));
       const checkAxe = async (name: string, at = page): Promise<void> => {
         await at.evaluate(AXE);
         assert.deepEqual(await at.evaluate(seriousViolations), [], name);
@@ -225,6 +226,12 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
       await at.getByRole("button", { name: /Select all/ }).click();
       await at.getByRole("button", { name: "Save as ZIP" }).waitFor();
       await checkAxe("selecting", at);
+      await at.goto(`${fixture.pageUrl}/?batch=Room`);
+      await at.getByRole("button", { name: "Save all as ZIP" }).waitFor();
+      await checkAxe("batch", at);
+      await row("room.pdf", at).locator("a").click();
+      await at.getByRole("navigation", { name: "Contracts of the list" }).waitFor();
+      await checkAxe("contract of a list", at);
       for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
         await at.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
         await at.getByText("History").waitFor();

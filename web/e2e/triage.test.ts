@@ -134,7 +134,8 @@ describe("triage", { skip: SKIP_REASON }, () => {
     const overflow = (): Promise<number> =>
       page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
     assert.equal(await overflow(), 0);
-    await page.goto(`${fixture.pageUrl}/jobs/${ids.ready}`);
+    await page.locator(`.row a[data-id="${ids.ready}"]`).click();
+    await page.getByRole("link", { name: "Next contract" }).waitFor();
     await page.getByLabel("Note").waitFor();
     assert.equal(await overflow(), 0);
   });

@@ -1551,7 +1551,7 @@ export interface components {
             /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
             cursor?: string;
             /**
-             * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
+             * @description Finds jobs by any id: a job id, an inference id, an event's id, an object's key or URL, the UUID in a key, a reference (the 50
              *     newest jobs), or, for callers who may manage it, the id of a message in quarantine. At most 1,024 bytes, without control characters.
              *     All other filters but `tenant` are ignored. Callers who see all tenants must name one to find a reference. Callers who may
              *     not read contents find jobs by ids, not by keys and references.
@@ -3100,7 +3100,7 @@ export interface operations {
                 /** @description Continues a list where an earlier response ended. Valid only with the same filters and for the same caller. */
                 cursor?: string;
                 /**
-                 * @description Finds jobs by any id: a job id, an inference id, an object's key or URL, the UUID in a key, a reference (the 50
+                 * @description Finds jobs by any id: a job id, an inference id, an event's id, an object's key or URL, the UUID in a key, a reference (the 50
                  *     newest jobs), or, for callers who may manage it, the id of a message in quarantine. At most 1,024 bytes, without control characters.
                  *     All other filters but `tenant` are ignored. Callers who see all tenants must name one to find a reference. Callers who may
                  *     not read contents find jobs by ids, not by keys and references.

@@ -29,6 +29,8 @@ pub(super) struct ReviewFinding {
     pub(super) page: Option<u32>,
     /// Left, top, right, bottom.
     pub(super) place: Option<[f64; 4]>,
+    /// From 0 to 1.
+    pub(super) confidence: Option<f64>,
     /// Everything else that the model says about it.
     pub(super) rest: Map<String, Value>,
 }
@@ -166,6 +168,7 @@ fn finding(value: &Value, paths: &ResultPaths) -> ReviewFinding {
             quote: String::new(),
             page: None,
             place: None,
+            confidence: None,
             rest: Map::new(),
         };
     }
@@ -181,10 +184,12 @@ fn finding(value: &Value, paths: &ResultPaths) -> ReviewFinding {
     let page = take
         .part("finding_page_index", &[], |value| page_number(value, 0))
         .or_else(|| take.part("finding_page", &PAGE, |value| page_number(value, 1)));
-    let place = take
-        .part("finding_box_points", &[], |value| box_in(value, f64::MAX))
-        .or_else(|| take.part("finding_box", &BOX, |value| box_in(value, 1.001)));
-    left.take_named(&[], &["confidence", "probability"], |value| {
+    // A box without its page leads nowhere.
+    let place = page.filter(|page| *page > 0).and_then(|_| {
+        take.part("finding_box_points", &[], |value| box_in(value, f64::MAX))
+            .or_else(|| take.part("finding_box", &BOX, |value| box_in(value, 1.001)))
+    });
+    let confidence = left.take_named(&[], &["confidence", "probability"], |value| {
         value.as_f64().filter(|share| (0.0..=1.0).contains(share))
     });
     ReviewFinding {
@@ -195,6 +200,7 @@ fn finding(value: &Value, paths: &ResultPaths) -> ReviewFinding {
         quote: quote.unwrap_or_default(),
         page,
         place,
+        confidence,
         rest: match left.rest {
             Some(Value::Object(fields)) => fields,
             _ => Map::new(),

@@ -21,7 +21,7 @@ use finding::{BOX, PAGE, Rank, ReviewFinding};
 use remainder::{ResultPaths, plain_name};
 use understand::{SCHEMA, Understood, understand};
 
-/// How many lines of what is not understood are printed.
+/// How many lines are printed of a part that is printed as the model wrote it.
 const MAX_REST_LINES: usize = 60;
 /// How many findings are printed.
 const MAX_FINDINGS: usize = 200;
@@ -204,25 +204,34 @@ fn print(printer: &Printer, understood: &Understood) -> Result<()> {
         printer.line("")?;
         print_findings(printer, findings)?;
     }
+    for (title, value) in &understood.shown {
+        print_value(printer, title, value)?;
+    }
     if let Some(rest) = &understood.rest {
         let title = if understood.is_anything() {
             "Also in this result"
         } else {
             "The result"
         };
-        printer.heading(title)?;
-        let text = serde_json::to_string_pretty(rest).unwrap_or_default();
-        for line in text.lines().take(MAX_REST_LINES) {
-            printer.truncated_line(&sanitize_multiline(line))?;
-        }
-        let more = text.lines().count().saturating_sub(MAX_REST_LINES);
-        if more > 0 {
-            let size = byte_size(text.len() as u64);
-            printer.line(&format!(
-                "… and {} of {size}; the file has all of it",
-                pluralize(more as u64, "more line", "more lines")
-            ))?;
-        }
+        print_value(printer, title, rest)?;
+    }
+    Ok(())
+}
+
+/// A part of the result as the model wrote it.
+fn print_value(printer: &Printer, title: &str, value: &Value) -> Result<()> {
+    printer.heading(title)?;
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    for line in text.lines().take(MAX_REST_LINES) {
+        printer.truncated_line(&sanitize_multiline(line))?;
+    }
+    let more = text.lines().count().saturating_sub(MAX_REST_LINES);
+    if more > 0 {
+        let size = byte_size(text.len() as u64);
+        printer.line(&format!(
+            "… and {} of {size}; the file has all of it",
+            pluralize(more as u64, "more line", "more lines")
+        ))?;
     }
     Ok(())
 }
@@ -247,6 +256,10 @@ fn print_findings(printer: &Printer, findings: &[ReviewFinding]) -> Result<()> {
         let mut texts = [&finding.title, &finding.text, &finding.quote]
             .map(String::as_str)
             .to_vec();
+        let sure = finding.confidence.map_or_else(String::new, |share| {
+            format!("confidence {:.0} %", share * 100.0)
+        });
+        texts.push(&sure);
         let rest = Value::Object(finding.rest.clone()).to_string();
         if !finding.rest.is_empty() {
             texts.push(&rest);

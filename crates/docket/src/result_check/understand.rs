@@ -43,6 +43,8 @@ pub(super) struct Understood {
     /// `None` if the result has no list of findings that is understood, which is not the same as no findings.
     pub(super) findings: Option<Vec<ReviewFinding>>,
     pub(super) clauses: usize,
+    /// Facts, clauses and the model, each under its heading. Readers show them as they are.
+    pub(super) shown: Vec<(&'static str, Value)>,
     /// Everything else. Readers show it as it is.
     pub(super) rest: Option<Value>,
 }
@@ -64,23 +66,27 @@ pub(super) fn understand(json: &Value, paths: &ResultPaths) -> Understood {
     let summary = left
         .take(pointer("summary"), paragraphs)
         .or_else(|| left.take_named(&root, &SUMMARY, paragraphs));
+    let mut shown = Vec::new();
+    for name in ["facts", "document"] {
+        let found = left.take_named(&root, &[name], fields);
+        shown.extend(found.map(|value| ("At a glance", value)));
+    }
     let clauses = left.take_named(&root, &["clauses"], |value| {
         let list = value.as_array().filter(|list| !list.is_empty())?;
         let fits = list.iter().all(|one| one.is_object() || one.is_string());
-        fits.then_some(list.len())
+        fits.then(|| list.clone())
     });
-    for name in ["facts", "document"] {
-        left.take_named(&root, &[name], fields);
-    }
-    let model = field_path(&left, &root, "model");
-    left.take_named(&model, &["note"], scalar_text);
-    left.take_named(&root, &["model"], fields);
+    let clause_count = clauses.as_ref().map_or(0, Vec::len);
+    shown.extend(clauses.map(|list| ("Clauses", Value::Array(list))));
+    let model = left.take_named(&root, &["model"], fields);
+    shown.extend(model.map(|value| ("Model", value)));
     Understood {
         other_schema: schema.filter(|name| name != SCHEMA),
         title: title.unwrap_or_default(),
         summary: summary.unwrap_or_default(),
         findings,
-        clauses: clauses.unwrap_or(0),
+        clauses: clause_count,
+        shown,
         rest: left.rest,
     }
 }
@@ -92,11 +98,10 @@ impl Understood {
     }
 }
 
-fn fields(value: &Value) -> Option<()> {
-    value
-        .as_object()
-        .filter(|fields| !fields.is_empty())
-        .map(|_| ())
+/// An object that has fields.
+fn fields(value: &Value) -> Option<Value> {
+    let has_fields = value.as_object().is_some_and(|fields| !fields.is_empty());
+    has_fields.then(|| value.clone())
 }
 
 /// The path of the object that holds the parts: the whole result, or its only wrapper.

@@ -47,7 +47,10 @@ fn shown_result_has_its_findings_and_everything_else() {
     let setup = Setup::signed_in();
     let rows: Vec<Value> = (0..100).map(|row| json!({"row": row})).collect();
     let text = json!({
-        "out": {"hits": [{"says": "liability is uncapped", "at": 1, "remedy": "cap it"}, "signed twice"]},
+        "out": {"hits": [{"says": "liability is uncapped", "at": 1, "confidence": 0.64, "remedy": "cap it"}, "signed twice"]},
+        "facts": {"law": "Norway"},
+        "clauses": [{"type": "term", "text": "two years"}],
+        "model": {"name": "Legal-2", "note": "by rules"},
         "rows": rows,
     });
     let paths = json!({"findings": "/out/hits", "finding_text": "/says", "finding_page_index": "/at", "new_path": "/x"});
@@ -61,8 +64,11 @@ fn shown_result_has_its_findings_and_everything_else() {
     assert_eq!(output.code, Some(0), "{output:?}");
     for text in [
         "findings",
-        "2  liability is uncapped: {\"remedy\":\"cap it\"}",
+        "2  liability is uncapped: confidence 64 %: {\"remedy\":\"cap it\"}",
         "signed twice",
+        "\"law\": \"Norway\"",
+        "\"text\": \"two years\"",
+        "\"note\": \"by rules\"",
         "Also in this result",
         "\"row\": 0",
         "more lines",

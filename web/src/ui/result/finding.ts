@@ -121,9 +121,11 @@ function finding(value: Json, paths: ResultPaths): Finding {
   const page =
     take(paths.finding_page_index, [], (one) => pageNumber(one, 0)) ??
     take(paths.finding_page, PAGE, (one) => pageNumber(one, 1));
-  const box =
-    take(paths.finding_box_points, [], (one) => boxIn(one, "point")) ??
-    take(paths.finding_box, BOX, (one) => boxIn(one, "fraction"));
+  // A box without its page leads nowhere.
+  const box = page
+    ? (take(paths.finding_box_points, [], (one) => boxIn(one, "point")) ??
+      take(paths.finding_box, BOX, (one) => boxIn(one, "fraction")))
+    : undefined;
   const confidence = left.takeNamed([], ["confidence", "probability"], share);
   return { rank: rankOf(level), level, title, text, quote, page, box, confidence, rest: left.fields() };
 }
