@@ -36,6 +36,7 @@ EVENTS = {
     "retry": "check",
     "reconciler": "schedule",
     "capacity": "schedule",
+    "retention": "schedule",
     "support-api": "get-me",
     "event-feed": "job-ready",
     "events-api": "get-events",

@@ -107,9 +107,9 @@ def every_function_queue_and_endpoint_has_its_alarms(project):
         for namespace, metric, dimensions in metrics_of(alarm):
             by_metric.setdefault((namespace, metric), []).append(json.dumps(dimensions))
     for name, function in project.of_type("Lambda::Function").items():
-        if name == "CapacityFunction":
+        if name in {"CapacityFunction", "RetentionFunction"}:
             # An alarm takes ten metrics at most. One on the function's own metric notices that it fails or is throttled.
-            if "CapacityRuns" not in {metric for _, metric in by_metric}:
+            if name.replace("Function", "Runs") not in {metric for _, metric in by_metric}:
                 yield f"{name} has no alarm on its runs"
             continue
         for metric in ("Errors", "Throttles"):

@@ -10,6 +10,7 @@ mod operations;
 mod pauses;
 mod python_client;
 mod receipts;
+mod retention;
 mod tenants;
 mod upload_sessions;
 mod usage;

@@ -16,6 +16,8 @@ mod notification;
 #[cfg(feature = "api")]
 pub mod reconciler;
 mod report;
+#[cfg(feature = "api")]
+pub mod retention;
 pub mod retry;
 pub(crate) mod s3_event;
 #[cfg(feature = "api")]

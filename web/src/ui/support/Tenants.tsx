@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { errorMessage } from "../../api/errors";
+import type { Tenant } from "../../api/types";
 import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
 import { useAppContext } from "../context";
 import { Dialog } from "../Dialog";
@@ -14,6 +15,8 @@ export function Tenants(): JSX.Element {
   const mayCreate = app.may("create-tenants");
   const [list, reload] = useAsync("", () => client.tenants());
   const [creating, setCreating] = useState<string>();
+  const mayChange = app.may("change-tenants");
+  const [changing, setChanging] = useState<Tenant>();
   const tenants = list.value?.tenants;
   return (
     <>
@@ -35,6 +38,7 @@ export function Tenants(): JSX.Element {
               <tr>
                 <th>Name</th>
                 <th>Since</th>
+                <th>Data is deleted</th>
                 <th>Created by</th>
               </tr>
             </thead>
@@ -44,6 +48,19 @@ export function Tenants(): JSX.Element {
                   <td>{tenant.name}</td>
                   <td class="nowrap">
                     <Time at={tenant.since} />
+                  </td>
+                  <td>
+                    {retentionInWords(tenant)}{" "}
+                    {mayChange && (
+                      <button
+                        type="button"
+                        class="link"
+                        aria-label={`Change the retention of ${tenant.name}`}
+                        onClick={() => setChanging(tenant)}
+                      >
+                        Change…
+                      </button>
+                    )}
                   </td>
                   <td>
                     {tenant.created_by === undefined ? (
@@ -65,6 +82,15 @@ export function Tenants(): JSX.Element {
           </table>
         </section>
       )}
+      {changing !== undefined && (
+        <Retention
+          tenant={changing}
+          onClose={(changed) => {
+            setChanging(undefined);
+            if (changed) reload();
+          }}
+        />
+      )}
       {creating !== undefined && (
         <NewTenant
           suggested={creating}
@@ -75,6 +101,78 @@ export function Tenants(): JSX.Element {
         />
       )}
     </>
+  );
+}
+
+function retentionInWords(tenant: Tenant): string {
+  const days = tenant.retention_days;
+  if (days === undefined) return "as the pipelines say";
+  return days === 1 ? "a day after a job's end" : `${days} days after a job's end`;
+}
+
+function Retention({ tenant, onClose }: { tenant: Tenant; onClose: (changed: boolean) => void }): JSX.Element {
+  const { client } = useAppContext();
+  const [days, setDays] = useState(tenant.retention_days?.toString() ?? "");
+  const [reason, setReason] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState<string>();
+  const submit = async (event: Event): Promise<void> => {
+    event.preventDefault();
+    setBusy(true);
+    setError(undefined);
+    try {
+      const changed = days === "" ? {} : { days: Number(days) };
+      await client.changeRetention(tenant.name, { ...changed, reason: reason.trim() });
+      onClose(true);
+    } catch (problem) {
+      setError(errorMessage(problem));
+      setBusy(false);
+    }
+  };
+  return (
+    <Dialog title={`Retention of ${tenant.name}`} onClose={() => onClose(false)}>
+      <form onSubmit={(event) => void submit(event)}>
+        <h2>
+          Retention of <bdi>{tenant.name}</bdi>
+        </h2>
+        <p class="muted">
+          Documents, results and names are deleted for good so many days after a job's end, also of jobs that have
+          ended. It begins at the first midnight UTC that is a day away or more; until then it can be taken back.
+        </p>
+        <label>
+          Days, or nothing to keep data as the pipelines say
+          <input
+            type="number"
+            min={1}
+            max={3650}
+            value={days}
+            onInput={(event) => setDays(event.currentTarget.value)}
+          />
+        </label>
+        <label>
+          Reason
+          <textarea
+            required
+            maxLength={400}
+            rows={2}
+            value={reason}
+            placeholder="For the audit log"
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+        </label>
+        <p class="form-error" role="alert">
+          {error}
+        </p>
+        <div class="buttons">
+          <button type="button" class="quiet" onClick={() => onClose(false)}>
+            Close
+          </button>
+          <button type="submit" class="primary" disabled={busy || reason.trim() === ""}>
+            {busy ? "Saving…" : "Save"}
+          </button>
+        </div>
+      </form>
+    </Dialog>
   );
 }
 
