@@ -496,6 +496,7 @@ pub(crate) enum TenantsCommand {
     /// It can only be shorter than the pipelines keep data. It begins at the first midnight UTC that is at least a day away; until
     /// then it can be taken back.
     Retention {
+        /// The name of a known tenant
         name: String,
         /// Days after a job's end
         #[arg(long, value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "as_pipelines")]

@@ -61,7 +61,6 @@ fn retention_deletes_an_old_job_with_all_its_objects_and_leaves_a_young_one() {
             "1",
             "--reason",
             "as agreed",
-            "--json",
         ];
         assert_eq!(support.json(&set).await["retention_days"], 1);
         let folder = reviewer.directory().to_string_lossy().into_owned();
@@ -141,7 +140,6 @@ fn retention_deletes_an_old_job_with_all_its_objects_and_leaves_a_young_one() {
             "--as-pipelines",
             "--reason",
             "a test",
-            "--json",
         ];
         let back = support.json(&take_back).await;
         assert_eq!(back["retention_days"], Value::Null);

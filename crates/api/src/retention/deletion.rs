@@ -48,7 +48,7 @@ impl RetentionReport {
 }
 
 /// What the deletions of a run need.
-struct Run<'a, P> {
+struct RetentionRun<'a, P> {
     ports: &'a P,
     context: &'a RunContext<'a>,
     principal: Principal,
@@ -78,7 +78,7 @@ where
         + Pusher
         + Clock,
 {
-    let mut run = Run {
+    let mut run = RetentionRun {
         ports,
         context,
         principal: Principal::of_groups(ACTOR, [], until),
@@ -102,7 +102,7 @@ where
     Ok(run.report)
 }
 
-impl<P> Run<'_, P>
+impl<P> RetentionRun<'_, P>
 where
     P: JobStore
         + JobList
