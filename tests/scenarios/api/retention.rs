@@ -5,7 +5,12 @@ use devstack::Stack;
 use serde_json::{Value, json};
 
 use super::{CliUser, REVIEWER, SUPPORT, call_as};
-use crate::support::{PAST_MS, invoke, run_alone, sample, until, update_row};
+use crate::support::{PAST_MS, invoke, run_alone, until, update_row};
+
+fn sample(name: &str) -> String {
+    let path = devstack::repo_file("samples").join(name);
+    path.to_string_lossy().into_owned()
+}
 
 const FUNCTION: &str = "docket-retention";
 
