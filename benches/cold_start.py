@@ -37,6 +37,7 @@ EVENTS = {
     "reconciler": "schedule",
     "capacity": "schedule",
     "retention": "schedule",
+    "audit-events": "entries",
     "support-api": "get-me",
     "event-feed": "job-ready",
     "events-api": "get-events",

@@ -88,6 +88,7 @@ def service_stories(s):
     """Stories by alarm, without the service's name."""
     quarantined, runs, age, delay, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "InventoryScanDelay", "JobsUnreadable"))
     evaluations, breakers, deletions = s.docket("CapacityRuns"), s.docket("BreakersOpen"), s.docket("RetentionRuns")
+    late = metric("AWS/Lambda", "IteratorAge", FunctionName=f"{s.name}-audit-events")
     delayed, given_up = s.docket("DigestsDelayed"), s.docket("DigestsGivenUp")
     failed, ready = s.docket("JobsFailed"), s.docket("JobsReady")
     answered, refused = (metric("AWS/ApiGateway", name, ApiId=s.api) for name in ("5xx", "4xx"))
@@ -152,6 +153,11 @@ def service_stories(s):
             quiet("five fail within six minutes", (answered, [0, 1, 2, 3, 5], 1)),
             quiet("many requests are rejected, as they should be", (refused, range(10), 50), (answered, range(10), 0)),
             quiet("no requests"),
+        ],
+        "audit-events-late": [
+            fires("an entry is published a little more than 15 minutes late", (late, [3], 0), (late, [4], 900_001)),
+            quiet("entries are published within 15 minutes", (late, range(60), 900_000)),
+            quiet("nobody does anything"),
         ],
         "queue-stalled": [],
         "many-failures": [

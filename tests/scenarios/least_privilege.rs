@@ -78,7 +78,7 @@ impl Grants {
     }
 }
 
-const GRANTS: [Grants; 16] = [
+const GRANTS: [Grants; 17] = [
     Grants {
         function: "upload-trigger",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
@@ -173,6 +173,11 @@ const GRANTS: [Grants; 16] = [
             "read the scan checkpoint",
             "write the scan checkpoint",
         ],
+    },
+    Grants {
+        function: "audit-events",
+        shared: &[],
+        own: &["publish an event"],
     },
     Grants {
         function: "retention",

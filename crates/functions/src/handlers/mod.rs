@@ -2,6 +2,8 @@
 
 #[cfg(feature = "api")]
 pub mod api;
+#[cfg(feature = "api")]
+pub mod audit_events;
 pub mod batch;
 pub mod capacity;
 #[cfg(feature = "api")]
