@@ -25,12 +25,12 @@ pub struct StreamEvent {
 
 #[derive(Debug, Deserialize)]
 struct StreamRecord {
-    dynamodb: Change,
+    dynamodb: StreamChange,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Change {
+struct StreamChange {
     keys: Keys,
     /// Absent if the record was deleted.
     new_image: Option<Image>,
@@ -38,16 +38,16 @@ struct Change {
 
 #[derive(Debug, Deserialize)]
 struct Keys {
-    sk: Text,
+    sk: StringAttribute,
 }
 
 #[derive(Debug, Deserialize)]
 struct Image {
-    body: Text,
+    body: StringAttribute,
 }
 
 #[derive(Debug, Deserialize)]
-struct Text {
+struct StringAttribute {
     #[serde(rename = "S")]
     text: String,
 }
