@@ -36,6 +36,8 @@ EVENTS = {
     "retry": "check",
     "reconciler": "schedule",
     "capacity": "schedule",
+    "retention": "schedule",
+    "audit-events": "entries",
     "support-api": "get-me",
     "event-feed": "job-ready",
     "events-api": "get-events",

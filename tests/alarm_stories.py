@@ -87,7 +87,8 @@ class Endpoint:
 def service_stories(s):
     """Stories by alarm, without the service's name."""
     quarantined, runs, age, delay, unreadable = map(s.docket, ("Quarantined", "ReconcilerRuns", "InventoryScanAge", "InventoryScanDelay", "JobsUnreadable"))
-    evaluations, breakers = s.docket("CapacityRuns"), s.docket("BreakersOpen")
+    evaluations, breakers, deletions = s.docket("CapacityRuns"), s.docket("BreakersOpen"), s.docket("RetentionRuns")
+    late = metric("AWS/Lambda", "IteratorAge", FunctionName=f"{s.name}-audit-events")
     delayed, given_up = s.docket("DigestsDelayed"), s.docket("DigestsGivenUp")
     failed, ready = s.docket("JobsFailed"), s.docket("JobsReady")
     answered, refused = (metric("AWS/ApiGateway", name, ApiId=s.api) for name in ("5xx", "4xx"))
@@ -111,6 +112,12 @@ def service_stories(s):
             fires("a zero is no evaluation", (evaluations, range(-60, 1), 1), (evaluations, range(1, 60), 0), by=15),
             quiet("two evaluations a minute", *((evaluations, range(-60, 120), 1) for _ in range(2)), until=119),
             quiet("four minutes without one: a call was throttled", (evaluations, range(-60, 1), 1), (evaluations, range(5, 60), 1), until=59),
+        ],
+        "retention-silent": [
+            fires("no run for three hours, after a day of runs", (deletions, range(-1440, 1, 60), 1), by=300),
+            fires("a zero is no run", (deletions, range(-1440, 1, 60), 1), (deletions, range(60, 600, 60), 0), by=300),
+            quiet("a run every hour", (deletions, range(-1440, 1440, 60), 1), until=1439),
+            quiet("two runs in a row are incomplete", (deletions, range(-1440, 1, 60), 1), (deletions, range(180, 600, 60), 1), until=599),
         ],
         "inventory-scan-late": [
             fires("two runs overlap, and one of them finds the scan over an hour late", (delay, [5], 300), (delay, [5], 3601)),
@@ -146,6 +153,11 @@ def service_stories(s):
             quiet("five fail within six minutes", (answered, [0, 1, 2, 3, 5], 1)),
             quiet("many requests are rejected, as they should be", (refused, range(10), 50), (answered, range(10), 0)),
             quiet("no requests"),
+        ],
+        "audit-events-late": [
+            fires("an entry is published a little more than 15 minutes late", (late, [3], 0), (late, [4], 900_001)),
+            quiet("entries are published within 15 minutes", (late, range(60), 900_000)),
+            quiet("nobody does anything"),
         ],
         "queue-stalled": [],
         "many-failures": [

@@ -41,6 +41,7 @@ UNSUPPORTED = {
     "rollback": MATH,
     "reconciler-silent": SILENCE,
     "capacity-silent": SILENCE,
+    "retention-silent": SILENCE,
     "probe-missing": SILENCE,
 }
 

@@ -24,7 +24,7 @@ from cloudwatch import ALARM, INSUFFICIENT, OK, READINGS, Metric  # noqa: E402
 SERVICE = "docket"
 # Where the statistic makes no difference: one data point per minute, or all data points are 1.
 ONCE_A_MINUTE = {"AWS/SQS", "AWS/SageMaker"}
-ONE_OR_NOTHING = {"ReconcilerRuns", "CapacityRuns", "ProbesReady"}
+ONE_OR_NOTHING = {"ReconcilerRuns", "CapacityRuns", "RetentionRuns", "ProbesReady"}
 
 
 def short(name):

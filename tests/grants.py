@@ -26,6 +26,7 @@ LEADING = "dynamodb:LeadingKeys"
 BY_LAMBDA = {
     "Logs": {"logs:CreateLogStream", "logs:PutLogEvents"},
     "Receive": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"},
+    "Stream": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"},
 }
 # What the scenarios cannot reach: the search index begins with 1,024 jobs that are older than an hour. Its use is tested
 # with the stores in memory (crates/handler-tests), and `make bench-lists` counts it.

@@ -39,10 +39,11 @@ def roles_of_functions(project):
 
 def the_role_grants_exactly_what_lambda_itself_needs(project):
     """The emulator writes a function's log and polls its queue without checking its role."""
-    queues = {}
+    queues, streams = {}, {}
     for source in project.of_type("Lambda::EventSourceMapping").values():
         [function] = mentions(source["FunctionName"])
-        queues[function.removesuffix("Function") + "Role"] = mentions(source["EventSourceArn"])
+        of_kind = streams if "StartingPosition" in source else queues
+        of_kind[function.removesuffix("Function") + "Role"] = mentions(source["EventSourceArn"])
     found = {kind: {} for kind in BY_LAMBDA}
     for (role, sid), statement in allowed(project).items():
         for kind, actions in BY_LAMBDA.items():
@@ -51,7 +52,7 @@ def the_role_grants_exactly_what_lambda_itself_needs(project):
                 if not actions <= set(as_list(statement["Action"])) or "Condition" in statement:
                     yield f"{role} {sid}: Lambda needs {sorted(actions)}"
     for role in roles_of_functions(project):
-        wanted = {"Logs": {role.removesuffix("Role") + "Logs"}, "Receive": queues.get(role)}
+        wanted = {"Logs": {role.removesuffix("Role") + "Logs"}, "Receive": queues.get(role), "Stream": streams.get(role)}
         for kind, resources in wanted.items():
             got = [mentions(statement["Resource"]) for statement in found[kind].get(role, [])]
             if got != ([resources] if resources else []):

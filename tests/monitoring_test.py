@@ -19,7 +19,7 @@ from templates import alarm_word, all_alarms, check, dead_letter_queues, drop, r
 # guide, "Monitor asynchronous endpoint".)
 OF_AWS = {
     "AWS/SQS": [({"QueueName"}, {"ApproximateAgeOfOldestMessage", "ApproximateNumberOfMessagesVisible"})],
-    "AWS/Lambda": [({"FunctionName"}, {"Errors", "Throttles", "ConcurrentExecutions", "Duration"})],
+    "AWS/Lambda": [({"FunctionName"}, {"Errors", "Throttles", "ConcurrentExecutions", "Duration", "IteratorAge"})],
     "AWS/ApiGateway": [({"ApiId"}, {"Count", "4xx", "5xx", "Latency", "ConnectCount", "ExecutionError", "IntegrationError"})],
     "AWS/DynamoDB": [
         ({"TableName"}, {"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"}),
@@ -107,10 +107,15 @@ def every_function_queue_and_endpoint_has_its_alarms(project):
         for namespace, metric, dimensions in metrics_of(alarm):
             by_metric.setdefault((namespace, metric), []).append(json.dumps(dimensions))
     for name, function in project.of_type("Lambda::Function").items():
-        if name == "CapacityFunction":
+        if name in {"CapacityFunction", "RetentionFunction"}:
             # An alarm takes ten metrics at most. One on the function's own metric notices that it fails or is throttled.
-            if "CapacityRuns" not in {metric for _, metric in by_metric}:
+            if name.replace("Function", "Runs") not in {metric for _, metric in by_metric}:
                 yield f"{name} has no alarm on its runs"
+            continue
+        if name == "AuditEventsFunction":
+            # Whatever stops it, its stream gets older.
+            if not any("audit-events" in d for d in by_metric.get(("AWS/Lambda", "IteratorAge"), [])):
+                yield f"{name} has no alarm on its stream"
             continue
         for metric in ("Errors", "Throttles"):
             if not any(json.dumps(function["FunctionName"]) in d for d in by_metric.get(("AWS/Lambda", metric), [])):

@@ -1,6 +1,7 @@
 //! The HTTP API as its users call it: with the CLI that ships, and with requests like those of the page. Users are
 //! signed in to a real user pool of the emulator.
 
+mod audit_events;
 mod authorization;
 mod cancel_plans;
 mod cli;
@@ -10,6 +11,7 @@ mod operations;
 mod pauses;
 mod python_client;
 mod receipts;
+mod retention;
 mod tenants;
 mod upload_sessions;
 mod usage;

@@ -78,7 +78,7 @@ impl Grants {
     }
 }
 
-const GRANTS: [Grants; 15] = [
+const GRANTS: [Grants; 17] = [
     Grants {
         function: "upload-trigger",
         shared: &[CHANGES_JOBS, SUBMITS_DOCUMENTS],
@@ -172,6 +172,39 @@ const GRANTS: [Grants; 15] = [
             "write the served models",
             "read the scan checkpoint",
             "write the scan checkpoint",
+        ],
+    },
+    Grants {
+        function: "audit-events",
+        shared: &[],
+        own: &["publish an event"],
+    },
+    Grants {
+        function: "retention",
+        shared: &[],
+        own: &[
+            "read a job",
+            "read jobs in a batch",
+            "save a job",
+            "update the next check of a job",
+            "list a tenant's jobs",
+            "list connections",
+            "delete a connection",
+            "read an upload session",
+            "create an upload session",
+            "forget an idempotency key",
+            "forget the uploads of a content",
+            "write an audit entry",
+            "read a quarantine entry",
+            "list quarantine entries",
+            "delete a quarantine entry",
+            "read a quarantined body",
+            "list objects",
+            "list object versions",
+            "delete a version of an input",
+            "delete a version of an output",
+            "delete a version of a quarantined body",
+            "push to a connection",
         ],
     },
     Grants {

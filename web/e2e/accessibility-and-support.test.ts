@@ -66,6 +66,25 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     );
   });
 
+  test("support sets a tenant's retention, reads why a longer one is refused, and takes it back", async () => {
+    await signIn(page, `${fixture.pageUrl}/support/tenants`, SUPPORT);
+    const change = async (days: string): Promise<void> => {
+      await page.getByRole("button", { name: "Change the retention of acme" }).click();
+      await page.getByLabel(/^Days, or nothing/).fill(days);
+      await page.getByLabel("Reason").fill("As agreed");
+      await page.getByRole("button", { name: "Save" }).click();
+    };
+    await change("31");
+    await page.getByText("give 1 to 30 days").waitFor();
+    await page.getByRole("button", { name: "Close" }).click();
+    await change("10");
+    await page.getByText("10 days after a job's end").waitFor();
+    assert.equal(fixture.tenants.get("acme")?.retention_days, 10);
+    await change("");
+    await page.getByText("10 days after a job's end").waitFor({ state: "detached" });
+    assert.equal(fixture.tenants.get("acme")?.retention_days, undefined);
+  });
+
   test("a reviewer sets a webhook up, sees the secret once, tests it, and sends events again", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await page.getByLabel(/^Signed in as/).click();

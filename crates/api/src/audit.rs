@@ -8,13 +8,16 @@ use jobs::commands::{MAX_REASON_CHARS, check_reason};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
-use jobs::ports::{Clock, KeyValueStore, Record, Unavailable};
+use jobs::ports::{Clock, FailedEntries, KeyValueStore, Record, Unavailable};
+use serde::Serialize;
 
 const COLLECTION: &str = "audit";
 const PAGE_SIZE: u16 = 50;
 /// How often one request reads at most: an auditor of one tenant sees few of the entries.
 const MAX_READS: usize = 10;
 const DEFAULT_RETENTION_DAYS: u16 = 365;
+/// How the outcome of a refused action begins.
+const REFUSED: &str = "refused: ";
 
 /// What an audited action is about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +47,67 @@ impl<'a> AuditTarget<'a> {
             pipeline: Some(&job.pipeline),
         }
     }
+}
+
+/// What the event bus is told about an entry: neither the reason nor the outcome's words, since both may name a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AuditEvent {
+    /// `<entry>:<outcome>`: the same event published twice has the same id.
+    pub id: String,
+    /// The entry's key. An entry may have two events: one when the action begins, and one with its outcome.
+    pub entry: String,
+    pub outcome: AuditOutcome,
+    pub at: u64,
+    pub actor: String,
+    pub action: String,
+    pub target: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+}
+
+/// What is known about the outcome of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditOutcome {
+    /// Not known yet, or never if the function that carried it out died.
+    Begun,
+    Done,
+    Refused,
+}
+
+impl AuditEvent {
+    pub fn of(key: &str, entry: AuditEntry) -> Self {
+        let is_noted = entry.action == AuditAction::SignIn.name();
+        let (outcome, name) = match &entry.detail {
+            Some(detail) if detail.starts_with(REFUSED) => (AuditOutcome::Refused, "refused"),
+            Some(_) => (AuditOutcome::Done, "done"),
+            None if is_noted => (AuditOutcome::Done, "done"),
+            None => (AuditOutcome::Begun, "begun"),
+        };
+        Self {
+            id: format!("{key}:{name}"),
+            entry: key.to_owned(),
+            outcome,
+            at: entry.at,
+            actor: entry.actor,
+            action: entry.action,
+            target: entry.target,
+            tenant: entry.tenant,
+            program: entry.program,
+        }
+    }
+}
+
+/// The event bus, for entries of the audit log.
+#[expect(
+    async_fn_in_trait,
+    reason = "each program has one adapter type and one thread; these futures are never boxed"
+)]
+pub trait AuditEventBus {
+    /// Publishes `AuditEntry` for each, in their order.
+    async fn publish_audit(&self, events: &[AuditEvent]) -> FailedEntries;
 }
 
 /// The entry of an action that has begun and whose outcome is not recorded yet.
@@ -182,7 +246,7 @@ impl PendingAudit {
 
     /// Records that the action was refused, and returns the error.
     pub async fn refuse<P: KeyValueStore>(self, ports: &P, error: ApiError) -> ApiError {
-        self.finish(ports, format!("refused: {error}")).await;
+        self.finish(ports, format!("{REFUSED}{error}")).await;
         error
     }
 

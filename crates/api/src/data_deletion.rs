@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::AuditTarget;
+use super::audit::{AuditTarget, PendingAudit};
 use super::commands::{begin_audit, command_result, job_command, refusal};
 use super::job_detail::visible_job;
 use super::may_delete::must_may_delete;
@@ -17,19 +17,18 @@ use crate::search_index::remove::remove_job;
 use crate::search_index::slices_of;
 use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
 use jobs::apply::RunContext;
-use jobs::commands::{EraseResult, erase_job};
-use jobs::effects::run_command_effects;
+use jobs::commands::{EraseResult, JobCommand, erase_job};
+use jobs::effects::push_update;
 use jobs::erase_objects::{delete_input, delete_results};
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::input::{InputLocation, input_location};
 use jobs::job::Job;
 use jobs::ports::{
-    CheckQueue, Clock, Connections, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Pusher,
-    Record,
+    Clock, Connections, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, Pusher, Record,
 };
 
 /// Holds a record for each deletion that is not complete: the row no longer has the key.
-const COLLECTION: &str = "data-deletion";
+pub(crate) const COLLECTION: &str = "data-deletion";
 /// Messages in quarantine read per request.
 const QUARANTINE_PAGE: u16 = 100;
 
@@ -61,7 +60,6 @@ where
         + ObjectDeletion
         + KeyValueStore
         + QuarantineStore
-        + CheckQueue
         + Connections
         + Pusher
         + Clock,
@@ -81,12 +79,38 @@ where
         request,
     )
     .await?;
+    let erased = erase(ports, run, &job, &command, audit, push_until).await?;
+    Ok(command_result(principal, &erased, false))
+}
+
+/// Carries out a deletion that may be, and records its outcome. Returns the job afterwards.
+///
+/// # Errors
+/// If the job is open or has changed, an attempt may still write a result, or a service does not answer.
+pub(crate) async fn erase<P>(
+    ports: &P,
+    run: &RunContext<'_>,
+    job: &Job,
+    command: &JobCommand,
+    audit: PendingAudit,
+    push_until: Timestamp,
+) -> Result<Job, ApiError>
+where
+    P: JobStore
+        + ObjectStore
+        + ObjectDeletion
+        + KeyValueStore
+        + QuarantineStore
+        + Connections
+        + Pusher
+        + Clock,
+{
     // Before the row: an interrupted deletion can be repeated only with the key.
-    let unfinished = match unfinished_deletion(ports, &job).await {
+    let unfinished = match unfinished_deletion(ports, job).await {
         Ok(unfinished) => unfinished,
         Err(error) => return Err(audit.refuse(ports, error).await),
     };
-    let erased = match erase_job(ports, run, &command).await {
+    let erased = match erase_job(ports, run, command).await {
         Ok(EraseResult::Erased(erased)) => erased,
         Ok(EraseResult::Refused(job, reason)) => {
             return Err(audit.refuse(ports, refusal(&job, reason, "erased")).await);
@@ -94,15 +118,12 @@ where
         Err(error) => return Err(audit.refuse(ports, ApiError::from(error)).await),
     };
     let deleted = delete_everything(ports, &erased, unfinished).await;
-    let result = command_result(principal, &erased, false);
     // Connected pages still show the file's name.
-    run_command_effects(ports, erased, push_until).await;
+    push_update(ports, erased.clone(), push_until).await;
     match deleted {
         Ok(deleted) => {
-            audit
-                .finish(ports, format!("{deleted} object versions were deleted"))
-                .await;
-            Ok(result)
+            audit.finish(ports, outcome(deleted)).await;
+            Ok(erased)
         }
         Err(error) => {
             audit
@@ -111,6 +132,36 @@ where
             Err(error)
         }
     }
+}
+
+pub(crate) fn outcome(deleted: usize) -> String {
+    format!("{deleted} object versions were deleted")
+}
+
+/// Completes a deletion that was interrupted. Returns the number of deleted object versions; `None` if the job's data is not to
+/// be deleted after all: then the deletion was refused.
+///
+/// # Errors
+/// If a service does not answer. Repeating the call deletes the rest.
+pub(crate) async fn complete<P>(
+    ports: &P,
+    id: JobId,
+    record: &Record,
+) -> Result<Option<(Job, usize)>, ApiError>
+where
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore,
+{
+    let Some(job) = ports.load(id).await?.filter(Job::is_erased) else {
+        return Ok(None);
+    };
+    let deleted = delete_everything(ports, &job, Some(parsed(record)?)).await?;
+    Ok(Some((job, deleted)))
+}
+
+fn parsed(record: &Record) -> Result<UnfinishedDeletion, ApiError> {
+    serde_json::from_str(&record.body).map_err(|error| {
+        ApiError::Unavailable(format!("the unfinished deletion cannot be read: {error}"))
+    })
 }
 
 /// What the row names, which is recorded for a repetition, or what was recorded. `None` once all is deleted.
@@ -123,9 +174,7 @@ async fn unfinished_deletion<P: KeyValueStore>(
         let Some(record) = ports.get(COLLECTION, &id).await? else {
             return Ok(None);
         };
-        return serde_json::from_str(&record.body).map_err(|error| {
-            ApiError::Unavailable(format!("the unfinished deletion cannot be read: {error}"))
-        });
+        return parsed(&record).map(Some);
     }
     let unfinished = UnfinishedDeletion {
         key: job.input.key.clone(),

@@ -10,6 +10,7 @@ use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::ports::{Clock, KeyValueStore};
 use jobs::state::StatusGroup;
+use jobs::tenants::{self, TenantRetention};
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, AuditTarget};
@@ -64,7 +65,7 @@ pub async fn page<P: JobList + KeyValueStore + Clock>(
     Ok((page, next))
 }
 
-async fn jobs<P: JobList + Clock>(
+async fn jobs<P: JobList + KeyValueStore + Clock>(
     ports: &P,
     run: &RunContext<'_>,
     principal: &Principal,
@@ -84,7 +85,15 @@ async fn jobs<P: JobList + Clock>(
         &is_match,
     )
     .await?;
-    let record = |job: Job| job_record(run, principal, job, ports.now());
+    let mut retentions = BTreeMap::new();
+    for tenant in &principal.tenants {
+        let record = tenants::find(ports, tenant).await?;
+        retentions.extend(record.and_then(|it| Some((tenant.clone(), it.retention?))));
+    }
+    let record = |job: Job| {
+        let retention = retentions.get(&job.tenant).copied();
+        job_record(run, principal, job, retention, ports.now())
+    };
     let records = found.jobs.into_iter().filter_map(record).collect();
     let next = match found.next {
         Some(next) => ExportPosition::Jobs(Some(next)),
@@ -102,6 +111,7 @@ fn job_record(
     run: &RunContext<'_>,
     principal: &Principal,
     job: Job,
+    retention: Option<TenantRetention>,
     now: jobs::id::Timestamp,
 ) -> Option<DataRecord> {
     let tenant = job.tenant.to_string();
@@ -122,7 +132,7 @@ fn job_record(
     }
     Some(DataRecord {
         tenant: Some(tenant),
-        job: Some(Box::new(stored_detail(job, run.pipelines, now))),
+        job: Some(Box::new(stored_detail(job, run.pipelines, retention, now))),
         links,
         ..DataRecord::new("job")
     })

@@ -6,7 +6,7 @@ use crate::explain::{
     Explanation, ExplanationStep, WaitingView, WaitsOn, explain, summary_of_turn,
 };
 use crate::may_delete::may_delete;
-use crate::retention::{KeptUntil, explain_what_is_gone, kept_until};
+use crate::retention::{KeptUntil, explain_retention, explain_what_is_gone, kept_until};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
 use jobs::breaker::Breaker;
@@ -16,6 +16,7 @@ use jobs::job::{AttemptRecord, Job};
 use jobs::pause::{Pause, PauseScope, Pauses};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore};
+use jobs::tenants::{self, TenantRetention};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView, ModelView};
 
@@ -78,8 +79,14 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
         ready_by: view.as_ref().and_then(|view| view.ready_by.clone()),
         ..explain(&job, ports.now())
     };
-    let kept = kept_until(&job, run.pipelines);
-    explain_what_is_gone(&mut explanation, &job, kept, ports.now());
+    let retention = retention_of(ports, &job).await?;
+    let kept = explain_kept(
+        &mut explanation,
+        &job,
+        run.pipelines,
+        retention,
+        ports.now(),
+    );
     if job.queued_at().is_some() {
         let names_people = principal.has(Permission::ReadAudit);
         let pauses = Pauses::load(ports, ports.now()).await?;
@@ -104,11 +111,39 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
     })
 }
 
-/// What is stored of a job, without what other records say about it.
-pub(crate) fn stored_detail(job: Job, pipelines: &Pipelines, now: Timestamp) -> JobDetail {
-    let kept = kept_until(&job, pipelines);
+async fn retention_of<P: KeyValueStore>(
+    ports: &P,
+    job: &Job,
+) -> Result<Option<TenantRetention>, ApiError> {
+    if job.is_erased() {
+        return Ok(None);
+    }
+    let tenant = tenants::find(ports, &job.tenant).await?;
+    Ok(tenant.and_then(|tenant| tenant.retention))
+}
+
+/// Says until when document and result are kept.
+fn explain_kept(
+    explanation: &mut Explanation,
+    job: &Job,
+    pipelines: &Pipelines,
+    retention: Option<TenantRetention>,
+    now: Timestamp,
+) -> KeptUntil {
+    let by_s3 = kept_until(job, pipelines);
+    explain_what_is_gone(explanation, job, by_s3, now);
+    by_s3.or_until(explain_retention(explanation, job, retention, now))
+}
+
+/// What is stored of a job, without what other records say about it, except its tenant's retention.
+pub(crate) fn stored_detail(
+    job: Job,
+    pipelines: &Pipelines,
+    retention: Option<TenantRetention>,
+    now: Timestamp,
+) -> JobDetail {
     let mut explanation = explain(&job, now);
-    explain_what_is_gone(&mut explanation, &job, kept, now);
+    let kept = explain_kept(&mut explanation, &job, pipelines, retention, now);
     let view = JobView::from(&job);
     detail(job, Some(view), explanation, kept)
 }

@@ -30,7 +30,7 @@ pub mod quarantine;
 mod queue_turn;
 mod ready_by;
 pub mod receipts;
-mod retention;
+pub mod retention;
 pub mod retry_plans;
 pub mod search;
 pub mod search_index;

@@ -3,11 +3,12 @@
 use jobs::id::Tenant;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore};
-use jobs::tenants;
+use jobs::tenants::{self, TenantRecord, TenantRetention};
 
 use super::audit::{self, AuditTarget};
 use super::{ApiError, Permission, Principal};
-use crate::types::{AuditAction, NewTenant, TenantList, TenantView};
+use crate::retention::{begins_at, check_days};
+use crate::types::{AuditAction, NewTenant, TenantList, TenantRetentionChange, TenantView};
 
 /// Lists the known tenants, by name.
 ///
@@ -20,16 +21,21 @@ pub async fn list<P: KeyValueStore>(
     let permission = Permission::ReadTenants;
     principal.must(permission)?;
     let known = tenants::list(ports).await?;
-    let view = |(name, record): (Tenant, tenants::TenantRecord)| TenantView {
-        name: name.as_str().to_owned(),
-        since: record.since,
-        created_by: record.created_by,
-    };
     let known = known.into_iter();
     let readable = known.filter(|(name, _)| principal.has_for_tenant(permission, name));
     Ok(TenantList {
-        tenants: readable.map(view).collect(),
+        tenants: readable.map(|(name, record)| view(&name, record)).collect(),
     })
+}
+
+fn view(name: &Tenant, record: TenantRecord) -> TenantView {
+    TenantView {
+        name: name.as_str().to_owned(),
+        since: record.since,
+        created_by: record.created_by,
+        retention_days: record.retention.map(|it| it.days),
+        retention_begins_at: record.retention.map(begins_at),
+    }
 }
 
 /// Creates a tenant. Creating a known one again changes nothing.
@@ -58,11 +64,54 @@ pub async fn create<P: KeyValueStore + Clock>(
         Err(error) => return Err(audit.refuse(ports, error.into()).await),
     }
     let record = tenants::find(ports, &tenant).await?.unwrap_or_default();
-    Ok(TenantView {
-        name: tenant.as_str().to_owned(),
-        since: record.since,
-        created_by: record.created_by,
-    })
+    Ok(view(&tenant, record))
+}
+
+/// Sets or removes the retention of a known tenant.
+///
+/// # Errors
+/// If the principal may not change tenants, the tenant is not known, it is longer than a pipeline's, the reason is invalid, or the
+/// store does not answer.
+pub async fn change_retention<P: KeyValueStore + Clock>(
+    ports: &P,
+    pipelines: &Pipelines,
+    principal: &Principal,
+    name: &str,
+    change: &TenantRetentionChange,
+) -> Result<TenantView, ApiError> {
+    let permission = Permission::ChangeTenants;
+    principal.must(permission)?;
+    let tenant = principal.tenant(permission, Some(name))?;
+    if let Some(days) = change.days {
+        check_days(days, pipelines)?;
+    }
+    if tenants::find(ports, &tenant).await?.is_none() {
+        return Err(unknown(ports, &tenant).await?);
+    }
+    let target = AuditTarget {
+        id: tenant.as_str(),
+        tenant: Some(&tenant),
+        pipeline: None,
+    };
+    let action = AuditAction::ChangeRetention;
+    let audit = audit::begin(ports, pipelines, principal, action, target, &change.reason).await?;
+    let set_at = ports.now();
+    let retention = change.days.map(|days| TenantRetention { days, set_at });
+    match tenants::set_retention(ports, &tenant, retention).await {
+        Ok(Some(record)) => {
+            let outcome = match change.days {
+                Some(days) => format!("{days} days after a job's end"),
+                None => "as the pipelines say".to_owned(),
+            };
+            audit.finish(ports, outcome).await;
+            Ok(view(&tenant, record))
+        }
+        Ok(None) => {
+            let error = unknown(ports, &tenant).await?;
+            Err(audit.refuse(ports, error).await)
+        }
+        Err(error) => Err(audit.refuse(ports, error.into()).await),
+    }
 }
 
 /// Refuses a tenant that was not created and that the principal does not belong to. A group of a tenant in the user pool

@@ -39,7 +39,7 @@ pub use receipt::{Receipt, ReceiptFile, ReceiptKey, ReceiptKeys, ReceiptView};
 pub use support::{
     AuditAction, AuditEntry, AuditPage, AuditQuery, BatchQuery, BatchView, JobSummary, NewTenant,
     NewTicket, PageQuery, QuarantineCommandRequest, QuarantineEntry, QuarantinePage, SummaryQuery,
-    TenantList, TenantView, TicketView,
+    TenantList, TenantRetentionChange, TenantView, TicketView,
 };
 pub use upload::{
     MultipartUploadView, NewUpload, SignPartsRequest, SignedPart, SignedParts, UploadView,

@@ -491,6 +491,23 @@ pub(crate) enum TenantsCommand {
         #[arg(long)]
         reason: String,
     },
+    /// Set after how many days from their end the data of a tenant's jobs is deleted, also of jobs that have ended (support only)
+    ///
+    /// It can only be shorter than the pipelines keep data. It begins at the first midnight UTC that is at least a day away; until
+    /// then it can be taken back.
+    Retention {
+        /// The name of a known tenant
+        name: String,
+        /// Days after a job's end
+        #[arg(long, value_parser = clap::value_parser!(u16).range(1..), required_unless_present = "as_pipelines")]
+        days: Option<u16>,
+        /// Let only the pipelines say how long data is kept
+        #[arg(long, conflicts_with = "days")]
+        as_pipelines: bool,
+        /// Why, for the audit log
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -105,6 +105,38 @@ pub async fn capacity() -> Result<(), Error> {
     .await
 }
 
+/// Publishes the audit log.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn audit_events() -> Result<(), Error> {
+    let app = bootstrap::init::<handlers::audit_events::Environment>()?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            handlers::audit_events::handle(&app, event).await
+        })
+        .await
+    }))
+    .await
+}
+
+/// Deletes data whose retention has ended.
+///
+/// # Errors
+/// If the environment is incomplete. Lambda then reports that the function fails to start.
+#[tokio::main(flavor = "current_thread")]
+pub async fn retention() -> Result<(), Error> {
+    let app = bootstrap::init_and_connect::<handlers::retention::Environment>().await?;
+    run(service_fn(async |event| {
+        traced(event, async |event| {
+            handlers::retention::handle(&app, event).await
+        })
+        .await
+    }))
+    .await
+}
+
 /// The HTTP API.
 ///
 /// # Errors

@@ -92,6 +92,8 @@ metrics! {
     InstancesInService: Count,
     /// Complete evaluations of function `capacity`.
     CapacityRuns: Count,
+    /// Runs of function `retention` in which everything answered.
+    RetentionRuns: Count,
     /// Events that a receiver took.
     WebhooksDelivered: Count,
     /// Attempts that failed; most are repeated.

@@ -13,7 +13,7 @@ use crate::model_version::AttemptModel;
 use crate::pipeline::output_prefix;
 use crate::policy::Policy;
 use crate::queue_position;
-use crate::state::{Failure, State};
+use crate::state::{Failure, State, StatusGroup};
 
 /// One row of the job table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,6 +192,22 @@ impl Job {
     /// Whether its data was deleted.
     pub const fn is_erased(&self) -> bool {
         matches!(self.state, State::Erased { .. })
+    }
+
+    /// Its status group, or that in which it ended if its data was deleted since.
+    pub fn group_before_erasure(&self) -> StatusGroup {
+        if !self.is_erased() {
+            return self.state.status_group();
+        }
+        if self.results().next().is_some() {
+            return StatusGroup::Ready;
+        }
+        let mut entries = self.history.iter().rev();
+        let last = entries.find(|it| matches!(it.event, EventKind::Cancel | EventKind::Retry));
+        match last {
+            Some(entry) if entry.event == EventKind::Cancel => StatusGroup::Cancelled,
+            Some(_) | None => StatusGroup::Failed,
+        }
     }
 
     /// When a final job ended, or when its data was deleted.

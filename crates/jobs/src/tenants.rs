@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::Tenant;
+use crate::id::{Tenant, Timestamp};
 use crate::ports::{Clock, KeyValueStore, Record, Unavailable};
 
 /// The records of tenants, by their names.
@@ -21,6 +21,18 @@ pub struct TenantRecord {
     /// Who created it. Absent if it was found in S3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
+    /// Absent if only the pipelines say how long the tenant's data is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<TenantRetention>,
+}
+
+/// That a tenant's data is kept for a shorter time than the pipelines say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantRetention {
+    /// After a job's end.
+    pub days: u16,
+    /// When it was set.
+    pub set_at: Timestamp,
 }
 
 fn parsed(body: &str) -> TenantRecord {
@@ -75,22 +87,54 @@ pub async fn create<P: KeyValueStore + Clock>(
     for _ in 0..3 {
         let stored = ports.get(COLLECTION, tenant.as_str()).await?;
         let before = stored.as_ref().map(|stored| parsed(&stored.body));
-        if before.is_some_and(|before| before.created_by.is_some()) {
+        if before
+            .as_ref()
+            .is_some_and(|before| before.created_by.is_some())
+        {
             return Ok(false);
         }
         let created = TenantRecord {
             since: ports.now().0,
             created_by: Some(actor.to_owned()),
+            retention: before.and_then(|before| before.retention),
         };
         let revision = stored.map_or(1, |stored| stored.revision + 1);
         if put(ports, tenant, &created, revision).await? {
             return Ok(true);
         }
     }
-    Err(Unavailable {
+    Err(changed_meanwhile())
+}
+
+/// Sets or removes the retention of a known tenant. Returns what is recorded about it then; `None` if it is not known.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn set_retention<P: KeyValueStore>(
+    ports: &P,
+    tenant: &Tenant,
+    retention: Option<TenantRetention>,
+) -> Result<Option<TenantRecord>, Unavailable> {
+    for _ in 0..3 {
+        let Some(stored) = ports.get(COLLECTION, tenant.as_str()).await? else {
+            return Ok(None);
+        };
+        let changed = TenantRecord {
+            retention,
+            ..parsed(&stored.body)
+        };
+        if put(ports, tenant, &changed, stored.revision + 1).await? {
+            return Ok(Some(changed));
+        }
+    }
+    Err(changed_meanwhile())
+}
+
+fn changed_meanwhile() -> Unavailable {
+    Unavailable {
         what: "the list of tenants",
         source: "it is changed by another request at the same time".into(),
-    })
+    }
 }
 
 /// Records a tenant under whose folder objects were found, unless it is known.
@@ -103,7 +147,7 @@ pub(crate) async fn record_found<P: KeyValueStore + Clock>(
 ) -> Result<(), Unavailable> {
     let found = TenantRecord {
         since: ports.now().0,
-        created_by: None,
+        ..TenantRecord::default()
     };
     // If it is known meanwhile, nothing is written.
     if put(ports, tenant, &found, 1).await? {

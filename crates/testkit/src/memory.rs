@@ -55,6 +55,8 @@ pub struct MemoryState {
     pub starts: BTreeMap<(u64, String), u32>,
     /// Events that were published: detail type and job.
     pub events: Vec<(&'static str, Job)>,
+    /// Entries of the audit log that were published.
+    pub audit_events: Vec<::api::audit::AuditEvent>,
     pub connections: Vec<Connection>,
     /// Keys of objects that cannot be read.
     pub unreadable: Vec<String>,

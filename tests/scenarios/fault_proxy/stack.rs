@@ -171,7 +171,11 @@ impl FaultStack {
                     continue;
                 };
                 for event in events {
-                    let job = event["detail"]["job"]["id"].as_str().unwrap().to_owned();
+                    // Events about the audit log have no job.
+                    let Some(job) = event["detail"]["job"]["id"].as_str() else {
+                        continue;
+                    };
+                    let job = job.to_owned();
                     let kind = event["detail-type"].as_str().unwrap().to_owned();
                     let mut recorded = recorded.lock().unwrap();
                     recorded.entry(job).or_default().push(kind);

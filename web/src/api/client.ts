@@ -69,6 +69,8 @@ export class Client {
     this.send("post", "/quarantine/{entry_id}/discard", { id, body: { reason } });
   batch = (id: string, tenant?: string) => this.get("/batches/{batch}", { id, query: { tenant } });
   tenants = () => this.get("/tenants", {});
+  changeRetention = (name: string, body: Body<paths["/tenants/{tenant}/retention"]["post"]>["body"]) =>
+    this.send("post", "/tenants/{tenant}/retention", { id: name, body });
   createTenant = (name: string, reason: string) => this.send("post", "/tenants", { body: { name, reason } });
   webhooks = (tenant?: string) => this.get("/webhooks", { query: { tenant } });
   createWebhook = (body: Body<paths["/webhooks"]["post"]>["body"]) => this.send("post", "/webhooks", { body });

@@ -677,6 +677,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/tenants/{tenant}/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets or removes a tenant's retention: after how many days from a job's end its data is deleted, also of jobs that have ended. It can be taken back for a day.
+         * @description Access: support.
+         */
+        post: operations["ChangeTenantRetention"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/unsubscribe/{link}": {
         parameters: {
             query?: never;
@@ -993,7 +1013,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests" | "download-document" | "download-result" | "export-data" | "export-audit" | "sign-in";
+        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "change-retention" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests" | "download-document" | "download-result" | "export-data" | "export-audit" | "sign-in";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -2533,11 +2553,32 @@ export interface components {
             /** @description Sorted by name. */
             tenants: components["schemas"]["TenantView"][];
         };
+        /** @description Body of `POST /tenants/{tenant}/retention`. */
+        TenantRetentionChange: {
+            /**
+             * Format: int32
+             * @description After how many days from a job's end its data is deleted: not more than each pipeline keeps it. Absent: only the pipelines say
+             *     how long data is kept.
+             */
+            days?: number | null;
+            /** @description The reason, for the audit log: 1 to 500 characters, at least one of them visible. */
+            reason: string;
+        };
         /** @description A known tenant. */
         TenantView: {
             /** @description Who created it. Absent if nobody did: an S3 client put an object under its prefix. */
             created_by?: string;
             name: string;
+            /**
+             * Format: int64
+             * @description From when on data is deleted because of `retention_days`: until then the change can be taken back.
+             */
+            retention_begins_at?: number;
+            /**
+             * Format: int32
+             * @description After how many days from a job's end its data is deleted. Absent if only the pipelines say how long it is kept.
+             */
+            retention_days?: number;
             /**
              * Format: int64
              * @description When it was created, or first found in S3.
@@ -5732,6 +5773,89 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TenantDigestView"];
+                };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ChangeTenantRetention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                tenant: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TenantRetentionChange"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TenantView"];
                 };
             };
             /** @description The token is missing, expired, or of another user pool. */

@@ -147,6 +147,8 @@ pub enum AuditAction {
     Resume,
     /// A tenant was created.
     CreateTenant,
+    /// The retention of a tenant was set or removed.
+    ChangeRetention,
     /// Support marked a contract as reviewed, assigned it, or wrote its note.
     Mark,
     /// A webhook was created.
@@ -174,7 +176,7 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Retry,
         Self::RunAgain,
         Self::Urgent,
@@ -188,6 +190,7 @@ impl AuditAction {
         Self::Pause,
         Self::Resume,
         Self::CreateTenant,
+        Self::ChangeRetention,
         Self::Mark,
         Self::CreateWebhook,
         Self::ChangeWebhook,
@@ -217,6 +220,7 @@ impl AuditAction {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::CreateTenant => "create-tenant",
+            Self::ChangeRetention => "change-retention",
             Self::Mark => "mark",
             Self::CreateWebhook => "create-webhook",
             Self::ChangeWebhook => "change-webhook",
@@ -281,6 +285,27 @@ pub struct TenantView {
     /// Who created it. Absent if nobody did: an S3 client put an object under its prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
+    /// After how many days from a job's end its data is deleted. Absent if only the pipelines say how long it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_days: Option<u16>,
+    /// From when on data is deleted because of `retention_days`: until then the change can be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_begins_at: Option<u64>,
+}
+
+/// Body of `POST /tenants/{tenant}/retention`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TenantRetentionChange {
+    /// After how many days from a job's end its data is deleted: not more than each pipeline keeps it. Absent: only the pipelines say
+    /// how long data is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 3650)))]
+    pub days: Option<u16>,
+    /// The reason, for the audit log: 1 to 500 characters, at least one of them visible.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_REASON_CHARS), regex(pattern = visible_pattern())))]
+    pub reason: String,
 }
 
 /// Response of `GET /tenants`.

@@ -47,7 +47,7 @@ impl From<&Job> for CountedJob {
             tenant: job.tenant.to_string(),
             pipeline: job.pipeline.clone(),
             batch: job.input.labels.batch.clone().unwrap_or_default(),
-            group: job.state.status_group(),
+            group: job.group_before_erasure(),
             bytes: job.input.bytes,
             requests: requests.collect(),
         }

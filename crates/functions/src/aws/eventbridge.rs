@@ -1,5 +1,7 @@
-//! The event bus for downstream systems: `EventBus`.
+//! The event bus for downstream systems: `EventBus`, `AuditEventBus`.
 
+#[cfg(feature = "api")]
+use api::audit::{AuditEvent, AuditEventBus};
 use jobs::job::Job;
 use jobs::ports::{EventBus, FailedEntries};
 use jobs::state::StatusGroup;
@@ -40,7 +42,8 @@ struct Entry<'a> {
     source: &'static str,
     detail_type: &'static str,
     detail: String,
-    trace_header: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_header: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,38 +88,36 @@ impl<E: Has<variable::EventBus>> Aws<E> {
                 "JobFailed"
             },
             detail: serde_json::to_string(&detail).unwrap_or_default(),
-            trace_header: job.trace().to_header(),
+            trace_header: Some(job.trace().to_header()),
         }
     }
 }
 
-impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
-    async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
+impl<E: Has<variable::EventBus>> Aws<E> {
+    /// Sends entries, ten with each call. `failed` is called with the number of each that was not taken, and why if EventBridge said.
+    async fn put_events(
+        &self,
+        entries: &[Entry<'_>],
+        refused: impl Fn(usize, &EntryResult),
+    ) -> FailedEntries {
         let mut failed = Vec::new();
         let url = self.events_url();
-        for (chunk, start) in jobs
+        for (chunk, start) in entries
             .chunks(MAX_PUT_EVENTS)
             .zip((0..).step_by(MAX_PUT_EVENTS))
         {
-            let entries: Vec<Entry<'_>> = chunk.iter().map(|job| self.entry(job)).collect();
-            let input = json!({"Entries": entries});
+            let input = json!({"Entries": chunk});
             let response: Result<PutEventsResponse, JsonError> = self
                 .call_json(EVENT_BRIDGE, &url, "PutEvents", &input)
                 .await;
             match response {
                 Ok(response) => {
-                    let results = response.entries.iter().enumerate();
-                    let refused = results.filter(|(_, entry)| entry.error_code.is_some());
-                    failed.extend(refused.map(|(i, entry)| {
-                        tracing::warn!(
-                            job.id = chunk.get(i).map(|job| tracing::field::display(job.id)),
-                            trace.id = chunk.get(i).map(|job| tracing::field::display(job.trace())),
-                            code = entry.error_code,
-                            problem = entry.error_message,
-                            "an event was not taken"
-                        );
-                        start + i
-                    }));
+                    for (i, result) in response.entries.iter().enumerate() {
+                        if result.error_code.is_some() {
+                            refused(start + i, result);
+                            failed.push(start + i);
+                        }
+                    }
                 }
                 Err(error) => {
                     let _ = unavailable("EventBridge PutEvents", error);
@@ -125,5 +126,45 @@ impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
             }
         }
         failed.into_iter().collect()
+    }
+}
+
+impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
+    async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
+        let entries: Vec<Entry<'_>> = jobs.iter().map(|job| self.entry(job)).collect();
+        self.put_events(&entries, |index, entry| {
+            tracing::warn!(
+                job.id = jobs.get(index).map(|job| tracing::field::display(job.id)),
+                trace.id = jobs
+                    .get(index)
+                    .map(|job| tracing::field::display(job.trace())),
+                code = entry.error_code,
+                problem = entry.error_message,
+                "an event was not taken"
+            );
+        })
+        .await
+    }
+}
+
+#[cfg(feature = "api")]
+impl<E: Has<variable::EventBus>> AuditEventBus for Aws<E> {
+    async fn publish_audit(&self, events: &[AuditEvent]) -> FailedEntries {
+        let entry = |event: &AuditEvent| Entry {
+            event_bus_name: self.name::<variable::EventBus>(),
+            source: SOURCE,
+            detail_type: "AuditEntry",
+            detail: serde_json::to_string(event).unwrap_or_default(),
+            trace_header: None,
+        };
+        let entries: Vec<Entry<'_>> = events.iter().map(entry).collect();
+        self.put_events(&entries, |_, entry| {
+            tracing::warn!(
+                code = entry.error_code,
+                problem = entry.error_message,
+                "an event was not taken"
+            );
+        })
+        .await
     }
 }

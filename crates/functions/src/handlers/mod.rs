@@ -2,6 +2,8 @@
 
 #[cfg(feature = "api")]
 pub mod api;
+#[cfg(feature = "api")]
+pub mod audit_events;
 pub mod batch;
 pub mod capacity;
 #[cfg(feature = "api")]
@@ -16,6 +18,8 @@ mod notification;
 #[cfg(feature = "api")]
 pub mod reconciler;
 mod report;
+#[cfg(feature = "api")]
+pub mod retention;
 pub mod retry;
 pub(crate) mod s3_event;
 #[cfg(feature = "api")]

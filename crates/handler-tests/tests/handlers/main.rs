@@ -7,6 +7,7 @@
 )]
 
 mod api;
+mod audit_events;
 mod breaker;
 mod capacity;
 mod digests;

@@ -4,10 +4,12 @@ use api::types::UsageView;
 use functions::handlers::api::events::{self, EventsApi};
 use functions::handlers::api::{HttpEvent, HttpResponse};
 use functions::handlers::{capacity, reconciler};
+use jobs::event::EventKind;
 use jobs::id::{Attempt, JobId, Location, Timestamp};
-use jobs::job::{AttemptRecord, Job};
+use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::ports::EndpointInstances;
 use jobs::state::{Cause, Failure, RetryBudget, State};
+use jobs::transition::{Advance, AttemptChange, Event};
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::json;
 use testkit::memory::Memory;
@@ -178,6 +180,64 @@ fn hour_is_counted_once_it_is_over_and_each_tenant_reads_its_own() {
     // It was sent at the same time, and one instance does one run at a time.
     assert_eq!(all.sums[1].run_ms, 30_000);
     assert_eq!(service.usage(SUPPORT, "month=2025-12").sums, []);
+}
+
+/// Hours are counted again for a month, and a retention of some days deletes data before.
+#[test]
+fn job_whose_data_was_deleted_counts_as_what_it_was() {
+    let service = Service::new();
+    let failed = |job: &mut Job| {
+        job.state = State::Failed {
+            attempt: Attempt(1),
+            failure: Failure::new(Cause::ModelError, "no"),
+        };
+    };
+    let cancelled = |job: &mut Job| {
+        job.state = State::Cancelled {
+            attempt: Attempt::NONE,
+        };
+        job.history.push(HistoryEntry {
+            at: job.updated_at,
+            event: EventKind::Cancel,
+            actor: Some("p@acme.example".to_owned()),
+            reason: None,
+        });
+    };
+    service.job("acme", "inbound/acme/a.pdf", ready(60));
+    service.job("acme", "inbound/acme/b.pdf", failed);
+    service.job("acme", "inbound/acme/c.pdf", cancelled);
+    service.advance(2 * HOUR);
+    service.reconcile();
+    let counted = |service: &Service| {
+        let usage = service.usage(REVIEWER, "");
+        let [sum] = usage.sums.as_slice() else {
+            panic!("{usage:?}")
+        };
+        (
+            sum.documents,
+            sum.ready,
+            sum.failed,
+            sum.cancelled,
+            sum.runs,
+        )
+    };
+    let before = counted(&service);
+    assert_eq!(before, (3, 1, 1, 1, 1));
+    for job in service.ports().state().jobs.values_mut() {
+        let attempt = Attempt(1);
+        let erase = Event::Erase {
+            actor: "retention".to_owned(),
+            reason: "as agreed".to_owned(),
+        };
+        let advance = Advance {
+            state: State::Erased { attempt },
+            attempts: AttemptChange::Unchanged,
+        };
+        *job = job.next_version(&erase, advance, job.updated_at);
+    }
+    service.advance(2 * DAY);
+    assert!(service.reconcile() > 0, "it is counted again after a day");
+    assert_eq!(counted(&service), before);
 }
 
 #[test]

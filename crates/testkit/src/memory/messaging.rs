@@ -1,6 +1,7 @@
 //! The endpoint, queues, events, connections and tickets in memory.
 
 use super::Memory;
+use ::api::audit::{AuditEvent, AuditEventBus};
 use jobs::id::{JobId, Location};
 use jobs::job::Job;
 use jobs::ports::{
@@ -61,6 +62,17 @@ impl CheckQueue for Memory {
         match self.operation("request_releases", send) {
             Ok(()) => FailedEntries::none(),
             Err(_) => FailedEntries::all(pipelines.len()),
+        }
+    }
+}
+
+impl AuditEventBus for Memory {
+    async fn publish_audit(&self, events: &[AuditEvent]) -> FailedEntries {
+        match self.operation("publish_audit", |state| {
+            state.audit_events.extend_from_slice(events)
+        }) {
+            Ok(()) => FailedEntries::none(),
+            Err(_) => FailedEntries::all(events.len()),
         }
     }
 }

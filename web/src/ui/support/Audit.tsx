@@ -125,6 +125,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   pause: "scope",
   resume: "scope",
   "create-tenant": "tenant",
+  "change-retention": "tenant",
   "create-webhook": "webhook",
   "change-webhook": "webhook",
   "rotate-webhook-secret": "webhook",

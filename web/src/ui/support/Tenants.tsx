@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
+import type { Tenant } from "../../api/types";
 import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
 import { useAppContext } from "../context";
 import { ReasonDialog } from "../Dialog";
@@ -13,6 +14,8 @@ export function Tenants(): JSX.Element {
   const mayCreate = app.may("create-tenants");
   const [list, reload] = useAsync("", () => client.tenants());
   const [creating, setCreating] = useState<string>();
+  const mayChange = app.may("change-tenants");
+  const [changing, setChanging] = useState<Tenant>();
   const tenants = list.value?.tenants;
   return (
     <>
@@ -34,6 +37,7 @@ export function Tenants(): JSX.Element {
               <tr>
                 <th>Name</th>
                 <th>Since</th>
+                <th>Data is deleted</th>
                 <th>Created by</th>
               </tr>
             </thead>
@@ -43,6 +47,19 @@ export function Tenants(): JSX.Element {
                   <td>{tenant.name}</td>
                   <td class="nowrap">
                     <Time at={tenant.since} />
+                  </td>
+                  <td>
+                    {retentionInWords(tenant)}{" "}
+                    {mayChange && (
+                      <button
+                        type="button"
+                        class="link"
+                        aria-label={`Change the retention of ${tenant.name}`}
+                        onClick={() => setChanging(tenant)}
+                      >
+                        Change…
+                      </button>
+                    )}
                   </td>
                   <td>
                     {tenant.created_by === undefined ? (
@@ -64,10 +81,60 @@ export function Tenants(): JSX.Element {
           </table>
         </section>
       )}
+      {changing !== undefined && (
+        <Retention tenant={changing} onChanged={reload} onClose={() => setChanging(undefined)} />
+      )}
       {creating !== undefined && (
         <NewTenant suggested={creating} onCreated={reload} onClose={() => setCreating(undefined)} />
       )}
     </>
+  );
+}
+
+function retentionInWords(tenant: Tenant): string {
+  const days = tenant.retention_days;
+  if (days === undefined) return "as the pipelines say";
+  return days === 1 ? "a day after a job's end" : `${days} days after a job's end`;
+}
+
+function Retention({
+  tenant,
+  onChanged,
+  onClose,
+}: {
+  tenant: Tenant;
+  onChanged: () => void;
+  onClose: () => void;
+}): JSX.Element {
+  const { client } = useAppContext();
+  const [days, setDays] = useState(tenant.retention_days?.toString() ?? "");
+  return (
+    <ReasonDialog
+      title={`Retention of ${tenant.name}`}
+      action="Save"
+      placeholder="For the audit log"
+      onSubmit={async (reason) => {
+        const changed = days === "" ? {} : { days: Number(days) };
+        await client.changeRetention(tenant.name, { ...changed, reason });
+        onChanged();
+      }}
+      onClose={onClose}
+    >
+      <p class="muted">
+        Documents, results and names are deleted for good so many days after a job's end, also of jobs that have ended.
+        It begins at the first midnight UTC that is a day away or more; until then it can be taken back.
+      </p>
+      <label>
+        Days, or nothing to keep data as the pipelines say
+        <input
+          type="number"
+          min={1}
+          max={3650}
+          value={days}
+          onInput={(event) => setDays(event.currentTarget.value)}
+        />
+      </label>
+    </ReasonDialog>
   );
 }
 

@@ -8,7 +8,7 @@ use api::types::{
     AuditQuery, BatchQuery, CallerView, ClientConfiguration, JobCommandRequest, JobQuery,
     MarksChange, NewPause, NewRetryPlan, NewTenant, NewTicket, NewUpload, PageQuery, PipelineView,
     QuarantineCommandRequest, ResultQuery, ResumeRequest, RetryPlanJobsQuery, SignPartsRequest,
-    SummaryQuery,
+    SummaryQuery, TenantRetentionChange,
 };
 use api::{
     ApiError, Permission, Principal, audit, batches, commands, data_deletion, data_export,
@@ -261,6 +261,11 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::CreateTenant => {
             let new: NewTenant = request.json()?;
             to_json(&tenants::create(ports, pipelines, principal, &new).await?)
+        }
+        Operation::ChangeTenantRetention => {
+            let change: TenantRetentionChange = request.json()?;
+            let tenant = path.get("tenant");
+            to_json(&tenants::change_retention(ports, pipelines, principal, tenant, &change).await?)
         }
         // Function `events-api` serves these.
         Operation::ListEvents

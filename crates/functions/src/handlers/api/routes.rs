@@ -165,6 +165,8 @@ routes! {
         "Lists the known tenants: those that support created, and those under whose prefix S3 has objects.";
     CreateTenant: "POST" "/tenants", Some(CreateTenants), Some("NewTenant") => 201 Some("TenantView"),
         "Creates a tenant, so that documents can be uploaded to it. Has no effect on a tenant that was created before.";
+    ChangeTenantRetention: "POST" "/tenants/{tenant}/retention", Some(ChangeTenants), Some("TenantRetentionChange") => 200 Some("TenantView"),
+        "Sets or removes a tenant's retention: after how many days from a job's end its data is deleted, also of jobs that have ended. It can be taken back for a day.";
     CreateTicket: "POST" "/ws-tickets", Some(SeeJobs), Some("NewTicket") => 201 Some("TicketView"),
         "Issues a ticket that opens one WebSocket within 60 seconds.";
 }

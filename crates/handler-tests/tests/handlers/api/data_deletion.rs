@@ -1,6 +1,7 @@
 //! Deletion is final and complete: whatever a job went through, after the deletion of its data nothing in the service names
 //! the document or repeats the model's words, and no late message changes that.
 
+mod retention;
 mod story;
 
 use api::search_index::build::index_jobs;
@@ -9,7 +10,7 @@ use functions::handlers::{inference_error, inference_success, retry, upload_trig
 use jobs::id::{Attempt, JobId, Location};
 use jobs::job::Job;
 use jobs::ports::{Connection, JobStore, QuarantinedMessage, RetryCommand};
-use jobs::state::State;
+use jobs::state::{Cause, State};
 use serde_json::json;
 use testkit::memory::{Memory, Object};
 

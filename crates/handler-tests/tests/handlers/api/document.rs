@@ -172,6 +172,7 @@ fn schemas() -> Map<String, Value> {
         BatchView,
         NewTenant,
         TenantList,
+        TenantRetentionChange,
         TenantView,
         JobSummary,
         EventQuery,
