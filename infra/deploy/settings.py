@@ -27,6 +27,8 @@ def settings_of_template():
     found = {"queues": {}, "tables": {}, "schedules": {}, "grants": {}}
     for source in properties(resources, "AWS::Lambda::EventSourceMapping").values():
         logical = source["EventSourceArn"]["Fn::GetAtt"][0]
+        if resources[logical]["Type"] != "AWS::SQS::Queue":
+            continue
         queue = resources[logical]["Properties"]
         dead_letters = resources[queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]
         found["queues"][short_name(queue["QueueName"])] = {

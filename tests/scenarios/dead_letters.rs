@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::support::{
-    REDRIVEN, TestTenant, add_expired_dead_letter, contract, messages, quarantined, queues,
-    reconcile, row, run_alone, s3_event, text, until,
+    TestTenant, add_expired_dead_letter, contract, messages, quarantined, queues, reconcile, row,
+    run_alone, s3_event, text, until,
 };
 
 /// Longer than what a row stores of a body (`BODY_BYTES` in `crates/functions/src/aws/quarantine.rs`).
@@ -23,12 +23,8 @@ fn dead_letters_of_every_queue_are_redriven_or_quarantined() {
         let checks = &stack.outputs.checks_dead_letters_url;
         add_expired_dead_letter(stack, checks, &body, "first-id-of-check").await;
 
-        let report = reconcile(stack, "{}");
-        assert_eq!(
-            (&report[REDRIVEN], &report["quarantined"]),
-            (&7.into(), &1.into()),
-            "{report}"
-        );
+        // Or the run of the schedule does it.
+        reconcile(stack, "{}");
         // The functions cannot parse the redriven messages.
         for queue in queues(stack) {
             let part = format!("\"dead letter of\":\"{}\"", queue.name);
@@ -66,12 +62,7 @@ fn dead_letter_is_redriven_and_after_a_day_quarantined() {
         let body = "a message that kills functions";
         add_expired_dead_letter(stack, dead_letters, body, "first-id").await;
 
-        let report = reconcile(stack, "{}");
-        assert_eq!(
-            (&report[REDRIVEN], &report["quarantined"]),
-            (&1.into(), &1.into()),
-            "{report}"
-        );
+        reconcile(stack, "{}");
         let entry = quarantined(stack, "kills functions").await;
         assert_eq!(text(&entry, &["sk"]), "uploads#first-id");
         assert_eq!(text(&entry, &["cause"]), "DeadLetter");

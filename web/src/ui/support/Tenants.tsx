@@ -126,13 +126,7 @@ function Retention({
       </p>
       <label>
         Days, or nothing to keep data as the pipelines say
-        <input
-          type="number"
-          min={1}
-          max={3650}
-          value={days}
-          onInput={(event) => setDays(event.currentTarget.value)}
-        />
+        <input type="number" min={1} max={3650} value={days} onInput={(event) => setDays(event.currentTarget.value)} />
       </label>
     </ReasonDialog>
   );
