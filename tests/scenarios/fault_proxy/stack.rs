@@ -109,7 +109,12 @@ impl FaultStack {
     pub(crate) async fn set_batch_size(&self, size: u32) {
         let path = "/2015-03-31/event-source-mappings";
         let all = self.call_lambda(Method::GET, path, "").await;
-        for mapping in all["EventSourceMappings"].as_array().unwrap() {
+        let is_queue = |mapping: &&Value| {
+            let arn = mapping["EventSourceArn"].as_str();
+            arn.unwrap().contains(":sqs:")
+        };
+        let mappings = all["EventSourceMappings"].as_array().unwrap();
+        for mapping in mappings.iter().filter(is_queue) {
             let path = format!("{path}/{}", mapping["UUID"].as_str().unwrap());
             let settings = json!({"BatchSize": size, "ScalingConfig": {"MaximumConcurrency": MAX_CONCURRENCY}});
             let set = self

@@ -112,12 +112,13 @@ pub(crate) fn receiver() -> (String, Receiver<Got>) {
         } else {
             "400 Bad Request"
         };
+        // Before the answer: with it the sender may end, and then the test looks.
+        sender.send(got).unwrap();
         write!(
             stream,
             "HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         )
         .unwrap();
-        sender.send(got).unwrap();
     });
     (url, receiver)
 }
