@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events', 'change-digests', 'download-document', 'download-result', 'export-data', 'export-audit', 'sign-in']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'change-retention', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events', 'change-digests', 'download-document', 'download-result', 'export-data', 'export-audit', 'sign-in']
 
 
 class AuditQuery(TypedDict, closed=True):
@@ -425,9 +425,16 @@ class TenantDigestView(TypedDict):
     tenant: str
 
 
+class TenantRetentionChange(TypedDict, closed=True):
+    days: NotRequired[int | None]
+    reason: str
+
+
 class TenantView(TypedDict):
     created_by: NotRequired[str]
     name: str
+    retention_begins_at: NotRequired[int]
+    retention_days: NotRequired[int]
     since: int
 
 
