@@ -11,13 +11,13 @@ use crate::support::{
     success_notification, text, until,
 };
 
-struct FailedJob {
-    key: String,
-    id: String,
+pub(super) struct FailedJob {
+    pub(super) key: String,
+    pub(super) id: String,
 }
 
 /// Uploads a document for tenant `acme` that the model rejects, and waits until its job has failed.
-async fn failed_job(stack: &Stack, name: &str) -> FailedJob {
+pub(super) async fn failed_job(stack: &Stack, name: &str) -> FailedJob {
     let bucket = &stack.outputs.jobs_bucket_name;
     let key = format!("inbound-documents/acme/{name}");
     let put = stack.cloud.s3.put_object().bucket(bucket).key(&key);

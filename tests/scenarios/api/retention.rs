@@ -4,8 +4,9 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::Stack;
 use serde_json::{Value, json};
 
+use super::operations::failed_job;
 use super::{CliUser, REVIEWER, SUPPORT, call_as};
-use crate::support::{PAST_MS, invoke, run_alone, until, update_row};
+use crate::support::{PAST_MS, invoke, row, run_alone, text, until, update_row};
 
 fn sample(name: &str) -> String {
     let path = devstack::repo_file("samples").join(name);
@@ -102,7 +103,7 @@ fn retention_deletes_an_old_job_with_all_its_objects_and_leaves_a_young_one() {
         let sent = stack.cloud.sqs.send_message();
         let sent = sent
             .queue_url(&stack.outputs.checks_queue_url)
-            .message_body(json!({"malformed": old}).to_string());
+            .message_body(json!({"malformed": old, "long": "x".repeat(5000)}).to_string());
         let sent = sent.send().await.unwrap().message_id.unwrap();
         let entry = format!("checks:{sent}");
         let shown = async || support.docket(&["quarantine", "show", &entry]).await.status;
@@ -113,19 +114,37 @@ fn retention_deletes_an_old_job_with_all_its_objects_and_leaves_a_young_one() {
         let nothing = json!({"deleted": 0, "completed": 0, "failed": 0, "incomplete": false});
         assert_eq!(invoke(stack, FUNCTION, "{}"), nothing, "nothing is due");
 
-        let past = AttributeValue::N(PAST_MS.to_owned());
-        let expression = "SET created_at = :past, updated_at = :past";
-        update_row(stack, &old, expression, &[(":past", past)]).await;
+        // The endpoint read a copy of this one, since its key cannot be in an invocation, and wrote a failure object.
+        let failed = failed_job(stack, "Kündigung + Anhang.pdf").await;
+        let attempts = row(stack, &failed.id).await["attempts"].clone();
+        let attempt = attempts.as_l().unwrap()[0].as_m().unwrap();
+        let objects = [
+            failed.key,
+            text(attempt, &["failure"]).to_owned(),
+            format!("work/{}", failed.id),
+        ];
+        for key in &objects {
+            assert_eq!(versions(stack, key, "").await, 1, "{key}");
+        }
+        for id in [&old, &failed.id] {
+            let past = AttributeValue::N(PAST_MS.to_owned());
+            let expression = "SET created_at = :past, updated_at = :past";
+            update_row(stack, id, expression, &[(":past", past)]).await;
+        }
         set_long_ago(stack).await;
         connect_and_vanish(stack).await;
         let done = invoke(stack, FUNCTION, "{}");
-        assert_eq!(done["deleted"], 1, "{done}");
+        assert_eq!(done["deleted"], 2, "{done}");
         assert_eq!(done["incomplete"], false, "{done}");
         let detail = support.json(&["jobs", "show", &old]).await;
         assert_eq!(detail["job"]["status"], "Erased");
         assert_eq!(detail["document_kept_until"], Value::Null);
         assert_eq!(versions(stack, "inbound/acme/", key).await, 0);
         assert_eq!(versions(stack, "outbound/legal-review/", &old).await, 0);
+        for key in &objects {
+            assert_eq!(versions(stack, key, "").await, 0, "{key}");
+        }
+        assert_eq!(versions(stack, "quarantine/", &sent).await, 0);
         assert_eq!(shown().await, 4, "the quarantined message names the job");
         let found = support.json(&["audit"]).await;
         let mut entries = found["entries"].as_array().unwrap().iter();
