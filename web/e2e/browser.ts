@@ -59,3 +59,13 @@ export async function signIn(page: Page, url: string, email: string, password = 
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.locator("header.top").waitFor();
 }
+
+/** What goes wrong in a page from now on: script errors, and violations of its Content-Security-Policy. */
+export function errorsOf(page: Page): string[] {
+  const errors: string[] = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  page.on("console", (message) => {
+    if (/Content Security Policy|Trusted/i.test(message.text())) errors.push(message.text());
+  });
+  return errors;
+}

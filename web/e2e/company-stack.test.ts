@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { launch, NO_BROWSER, newContext } from "./browser";
+import { errorsOf, launch, NO_BROWSER, newContext } from "./browser";
 import { WEB } from "./fixture/csp";
 
 const AT = (process.env.PAGE_URL ?? "").replace(/\/$/, "");
@@ -30,13 +30,9 @@ describe("sign-in by the company of a running stack", {
     await browser.close();
   });
   beforeEach(async () => {
-    pageErrors = [];
     context = await newContext(browser);
     page = await context.newPage();
-    page.on("pageerror", (error) => pageErrors.push(error.message));
-    page.on("console", (message) => {
-      if (/Content Security Policy|Trusted/i.test(message.text())) pageErrors.push(message.text());
-    });
+    pageErrors = errorsOf(page);
   });
   afterEach(async () => {
     await context.close();

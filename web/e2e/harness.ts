@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
 import type { Browser, BrowserContext, Locator, Page } from "playwright-core";
 import { statusGroup } from "../src/api/status";
-import { launch, NO_BROWSER, newContext, until } from "./browser";
+import { errorsOf, launch, NO_BROWSER, newContext, until } from "./browser";
 import { Fixture } from "./fixture/server";
 
 export const REVIEWER = "reviewer@acme.example";
@@ -36,12 +36,8 @@ export function setUp(): void {
   beforeEach(async () => {
     fixture = await new Fixture().start();
     context = await newContext(browser);
-    pageErrors = [];
     page = await context.newPage();
-    page.on("pageerror", (error) => pageErrors.push(error.message));
-    page.on("console", (message) => {
-      if (/Content Security Policy|Trusted/i.test(message.text())) pageErrors.push(message.text());
-    });
+    pageErrors = errorsOf(page);
   });
   afterEach(async () => {
     await context.close();

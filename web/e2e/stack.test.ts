@@ -12,7 +12,7 @@ import type { Browser, BrowserContext, Page, WebSocketRoute } from "playwright-c
 import { statusGroup } from "../src/api/status";
 import type { JobPage, JobView, UploadView } from "../src/api/types";
 import { AXE, seriousViolations } from "./axe";
-import { holdPartsAfter, launch, NO_BROWSER, newContext, signIn as signInAt, until } from "./browser";
+import { errorsOf, holdPartsAfter, launch, NO_BROWSER, newContext, signIn as signInAt, until } from "./browser";
 import { WEB } from "./fixture/csp";
 import { differences } from "./harness";
 import { totp } from "./totp";
@@ -46,13 +46,9 @@ describe("the page over a running stack", {
     await browser.close();
   });
   beforeEach(async () => {
-    pageErrors = [];
     context = await newContext(browser);
     page = await context.newPage();
-    page.on("pageerror", (error) => pageErrors.push(error.message));
-    page.on("console", (message) => {
-      if (/Content Security Policy|Trusted/i.test(message.text())) pageErrors.push(message.text());
-    });
+    pageErrors = errorsOf(page);
   });
   afterEach(async () => {
     await context.close();
