@@ -572,6 +572,34 @@ fn same_words_about_a_document_twice_are_permanent_if_another_succeeded_in_betwe
 }
 
 #[test]
+fn open_breaker_names_the_last_failed_job_and_does_not_repeat_the_words_of_the_model() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    for number in 0..FAILURES {
+        upload(app, number);
+    }
+    for number in 0..FAILURES {
+        fail_with_words(app, number, &format!("clause nine of document {number}"));
+        advance(app, 1000);
+    }
+    let list: PauseList = api.support().get("/pauses");
+    let reason = list.pauses[0].reason.clone().unwrap();
+    let last = job(app, &key(FAILURES - 1)).id;
+    assert!(
+        reason.contains(&format!("the last was job {last}")),
+        "{reason}"
+    );
+    let state = app.ports.state();
+    for (collection, key, record) in state.records.iter() {
+        assert!(
+            !record.body.contains("clause nine"),
+            "{collection} {key}: {}",
+            record.body
+        );
+    }
+}
+
+#[test]
 fn sentence_of_sagemaker_twice_says_nothing_about_the_document() {
     let api = TestApi::new();
     let app = api.handler.app();

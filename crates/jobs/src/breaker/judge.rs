@@ -199,7 +199,7 @@ where
                     None => {
                         let counted_since = breaker.counted_since;
                         breaker.failures.retain(|known| known.at > counted_since);
-                        let open = opened(&breaker, pipeline, &new, &failed.failure, now);
+                        let open = opened(&breaker, pipeline, &new, failed, now);
                         breaker.open = Some(open);
                         verdict = Verdict::Endpoint;
                     }
@@ -303,11 +303,13 @@ impl Breaker {
     }
 }
 
+/// The reason is read by the customers of the pipeline, and outlives the documents: the model's words about one of them stay in
+/// the row of its job.
 fn opened(
     breaker: &Breaker,
     pipeline: &Pipeline,
     new: &RecentFailure,
-    failure: &Failure,
+    failed: &FailedAttempt,
     now: Timestamp,
 ) -> OpenBreaker {
     let count = breaker.in_a_row(new.trouble).count();
@@ -315,11 +317,13 @@ fn opened(
         Trouble::Refuses => format!("the endpoint refused {count} calls in a row"),
         Trouble::Fails => format!("{count} runs failed in a row, of several documents"),
     };
-    let last = match failure.detail.as_str() {
-        "" => String::new(),
-        detail => format!("; the last: {detail}"),
+    let detail = failed.failure.detail.as_str();
+    let last = match (failed.words, detail) {
+        (Words::OfModel, _) => format!("; the last was job {}", new.job),
+        (Words::General, "") => String::new(),
+        (Words::General, _) => format!("; the last: {detail}"),
     };
-    error!(pipeline = pipeline.name, failures = count, job.id = %new.job, detail = failure.detail, "circuit breaker opened");
+    error!(pipeline = pipeline.name, failures = count, job.id = %new.job, detail, "circuit breaker opened");
     OpenBreaker {
         since: now,
         probe_at: now.plus(pipeline.breaker.probe_interval()),
