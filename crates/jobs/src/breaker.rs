@@ -19,7 +19,9 @@ use crate::pipeline::Pipeline;
 pub use evidence::result_at;
 pub use judge::{FailedAttempt, Words, judge_failure, judge_refusal};
 pub use line::held_by_breaker;
-pub use probe::{close_after_accepted, close_after_result, had_incident, may_probe};
+pub use probe::{
+    close_after_accepted, close_after_result, had_incident, may_probe, may_use_up_attempt,
+};
 
 /// Failures of a pipeline that are remembered, the newest.
 const MAX_FAILURES: usize = 20;
@@ -151,7 +153,7 @@ impl Breaker {
 impl OpenBreaker {
     /// The next probe is due after half of the time that the breaker has been open, within `probe_seconds` and
     /// `MAX_PROBE_INTERVAL`. An outage of an hour costs about ten probes, one of a day about 25.
-    fn next_probe_at(&self, pipeline: &Pipeline, now: Timestamp) -> Timestamp {
+    pub(crate) fn next_probe_at(&self, pipeline: &Pipeline, now: Timestamp) -> Timestamp {
         let least = pipeline.breaker.probe_interval();
         let elapsed = now.since(self.since);
         let most = MAX_PROBE_INTERVAL.max(least).max(elapsed / 4);

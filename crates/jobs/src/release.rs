@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::breaker::OpenBreaker;
+use crate::breaker::{OpenBreaker, may_use_up_attempt};
 use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
-use crate::pipeline::Pipelines;
+use crate::pipeline::{Pipeline, Pipelines};
 use crate::ports::{
     CheckQueue, CheckRequest, Clock, DelayedMessage, JobIndex, KeyValueStore, QueuePosition,
     QueuedJob, Unavailable,
@@ -24,9 +24,7 @@ use crate::window::has_window;
 const PAGE: u16 = 100;
 /// Jobs whose checks are sent together.
 const BATCH: usize = 100;
-/// The time between the checks of two jobs that may probe.
-const PROBE_SPACING: Duration = Duration::from_secs(60);
-/// Jobs of a pipeline that get such a check in a run: more are not due before the next run, at most 15 minutes later.
+/// Jobs of a pipeline that may get a check for a probe in a run: more are not due before the next run, at most 15 minutes later.
 const MAX_PROBES: usize = 16;
 /// Added to the delay of a check, so that clock differences do not let it arrive before the pause has ended.
 const DELAY_MARGIN_SECONDS: u64 = 2;
@@ -45,7 +43,7 @@ pub struct ReleaseReport {
 
 /// Sends a check for every queued job that nothing holds. A job whose pause ends before the next run, an `interval` after
 /// this one, gets a check that arrives when the pause has ended. While the circuit breaker of a pipeline is open, its oldest jobs
-/// get checks that arrive when probes are due, one at a time. Stops at `until`.
+/// get checks that arrive when probes are due, one for each. Stops at `until`.
 pub async fn release_queued<P>(ports: &P, pipelines: &Pipelines, until: Timestamp) -> ReleaseReport
 where
     P: JobIndex + CheckQueue + KeyValueStore + Clock,
@@ -89,7 +87,8 @@ where
         let breaker = breaker.filter(|_| !is_paused);
         if breaker.is_some_and(|open| queued.queued_at() >= open.since) {
             let of_pipeline = probes.entry(queued.pipeline.clone()).or_default();
-            of_pipeline.insert((queued.queued_at(), queued.position.job), queued);
+            let later = !may_use_up_attempt(queued.check().attempt);
+            of_pipeline.insert((later, queued.queued_at(), queued.position.job), queued);
             if of_pipeline.len() > MAX_PROBES {
                 of_pipeline.pop_last();
             }
@@ -118,9 +117,18 @@ where
         }
     }
     for breaker in pauses.open_breakers() {
-        let Some(open) = &breaker.open else { continue };
+        let pipeline = pipelines.get(&breaker.pipeline);
+        let (Some(open), Some(pipeline)) = (&breaker.open, pipeline) else {
+            continue;
+        };
         let probes = probes.remove(&breaker.pipeline).unwrap_or_default();
-        batch.extend(probe_checks::<P>(open, probes, interval, ports.now()));
+        batch.extend(probe_checks::<P>(
+            open,
+            pipeline,
+            probes,
+            interval,
+            ports.now(),
+        ));
     }
     send(ports, &batch, report).await;
     let requests = windows
@@ -157,20 +165,22 @@ fn delay<P: CheckQueue>(
 }
 
 /// The jobs of a pipeline that wait for its circuit breaker, oldest first: a probe that failed queues behind the others, whatever
-/// its tenant.
-type Probes = BTreeMap<(Timestamp, JobId), QueuedJob>;
+/// its tenant. Those with few attempts left are last.
+type Probes = BTreeMap<(bool, Timestamp, JobId), QueuedJob>;
 
-/// Checks of jobs that probe, a minute apart, for the time until the next run. Those that come before the next probe is due are
-/// held again.
+/// A check for each probe that is due before the next run, if those before it are refused at once. A job that is held again has
+/// cost calls for nothing.
 fn probe_checks<P: CheckQueue>(
     open: &OpenBreaker,
+    pipeline: &Pipeline,
     probes: Probes,
     interval: Duration,
     now: Timestamp,
 ) -> Vec<DelayedMessage<CheckRequest>> {
     let mut checks = Vec::new();
-    let mut delay = open.probe_at.since(now);
+    let mut due = now.max(open.probe_at);
     for job in probes.into_values() {
+        let delay = due.since(now);
         let seconds = delay.as_millis().div_ceil(1000) as u64 + DELAY_MARGIN_SECONDS;
         let seconds = u32::try_from(seconds).ok();
         let seconds = seconds.filter(|seconds| *seconds <= P::MAX_DELAY_SECONDS);
@@ -181,7 +191,10 @@ fn probe_checks<P: CheckQueue>(
             message: job.check(),
             delay_seconds,
         });
-        delay += PROBE_SPACING;
+        due = open.next_probe_at(
+            pipeline,
+            due.plus(Duration::from_secs(DELAY_MARGIN_SECONDS)),
+        );
     }
     checks
 }

@@ -39,10 +39,8 @@ pub async fn may_probe<P: KeyValueStore + Clock>(
     if open.probe == Some(job.id) && now < open.probe_at {
         return Ok(true);
     }
-    // Attempt numbers are few, and a probe that runs and fails uses one up.
-    let left = Attempt::MAX.0.saturating_sub(job.state.attempt().0);
     let is_overdue = now >= open.probe_at.plus(PROBE_OVERDUE);
-    if now < open.probe_at || (left < MIN_ATTEMPTS_LEFT && !is_overdue) {
+    if now < open.probe_at || !(may_use_up_attempt(job.state.attempt()) || is_overdue) {
         return Ok(false);
     }
     open.probe = Some(job.id);
@@ -52,6 +50,12 @@ pub async fn may_probe<P: KeyValueStore + Clock>(
         info!(pipeline = pipeline.name, job.id = %job.id, "job probes the endpoint");
     }
     Ok(is_elected)
+}
+
+/// Whether a job whose newest attempt is this one may probe at any time. Attempt numbers are few, and a probe that runs and fails
+/// uses one up.
+pub const fn may_use_up_attempt(newest: Attempt) -> bool {
+    Attempt::MAX.0.saturating_sub(newest.0) >= MIN_ATTEMPTS_LEFT
 }
 
 /// The endpoint accepted the request of a job that was held or refused before. That closes a breaker that opened because of
