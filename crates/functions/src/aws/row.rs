@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn row_of_an_open_job_has_no_time_to_live() {
         for job in one_in_every_state("b", "acme") {
-            let is_open = job.state.check_deadline().is_some();
+            let is_open = job.state.is_open();
             assert_eq!(
                 to_item(&job).contains_key("expires_at"),
                 !is_open,

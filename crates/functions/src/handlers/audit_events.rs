@@ -2,8 +2,10 @@
 
 use api::audit::{AuditEvent, AuditEventBus};
 use api::types::AuditEntry;
+use aws_lambda_events::dynamodb::Event;
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
+use serde_dynamo::Item;
 use tracing::{error, info};
 
 use crate::bootstrap::App;
@@ -15,41 +17,11 @@ environment! {
     }
 }
 
-/// A batch of the stream of table `records`, with the fields that are used (Lambda developer guide, "Using AWS Lambda with Amazon
-/// DynamoDB").
-#[derive(Debug, Deserialize)]
-pub struct StreamEvent {
-    #[serde(rename = "Records")]
-    records: Vec<StreamRecord>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StreamRecord {
-    dynamodb: StreamChange,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamChange {
-    keys: Keys,
-    /// Absent if the record was deleted.
-    new_image: Option<Image>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Keys {
-    sk: StringAttribute,
-}
-
-#[derive(Debug, Deserialize)]
-struct Image {
-    body: StringAttribute,
-}
-
-#[derive(Debug, Deserialize)]
-struct StringAttribute {
-    #[serde(rename = "S")]
-    text: String,
+/// A row of the audit log, with the fields that are used.
+#[derive(Deserialize)]
+struct StoredEntry {
+    sk: String,
+    body: String,
 }
 
 /// Publishes entries of the audit log, in their order.
@@ -63,15 +35,17 @@ struct StringAttribute {
 /// If the bus did not take every event.
 pub async fn handle<P: AuditEventBus, E>(
     app: &App<P, E>,
-    event: LambdaEvent<StreamEvent>,
+    event: LambdaEvent<Event>,
 ) -> Result<(), Error> {
     let mut events: Vec<AuditEvent> = Vec::new();
-    for StreamRecord { dynamodb } in &event.payload.records {
-        let Some(image) = &dynamodb.new_image else {
+    for record in event.payload.records {
+        let image = record.change.new_image;
+        // The row was deleted.
+        if image.is_empty() {
             continue;
-        };
-        match serde_json::from_str::<AuditEntry>(&image.body.text) {
-            Ok(entry) => events.push(AuditEvent::of(&dynamodb.keys.sk.text, entry)),
+        }
+        match stored_entry(image) {
+            Ok((key, entry)) => events.push(AuditEvent::of(&key, entry)),
             Err(error) => {
                 error!(error = %error, "an entry of the audit log cannot be decoded");
             }
@@ -91,4 +65,9 @@ pub async fn handle<P: AuditEventBus, E>(
         "entries of the audit log were published"
     );
     Ok(())
+}
+
+fn stored_entry(image: Item) -> Result<(String, AuditEntry), Error> {
+    let stored: StoredEntry = serde_dynamo::from_item(image)?;
+    Ok((stored.sk, serde_json::from_str(&stored.body)?))
 }

@@ -2,7 +2,8 @@
 
 use api::audit::{AuditEvent, AuditOutcome};
 use api::types::AuditEntry;
-use functions::handlers::audit_events::{StreamEvent, handle};
+use aws_lambda_events::dynamodb::Event;
+use functions::handlers::audit_events::handle;
 use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
@@ -25,14 +26,14 @@ fn entry(action: &str, detail: Option<&str>) -> AuditEntry {
 }
 
 fn record(key: &str, body: &str) -> Value {
-    json!({"eventName": "INSERT", "dynamodb": {
-        "Keys": {"pk": {"S": "audit"}, "sk": {"S": key}}, "SequenceNumber": "1",
+    json!({"eventID": "1", "eventName": "INSERT", "awsRegion": "eu-west-1", "dynamodb": {
+        "Keys": {"pk": {"S": "audit"}, "sk": {"S": key}}, "SequenceNumber": "1", "SizeBytes": 1,
         "NewImage": {"pk": {"S": "audit"}, "sk": {"S": key}, "body": {"S": body}, "revision": {"N": "1"}},
     }})
 }
 
 fn send(app: &TestApp, records: &[Value]) -> Result<(), String> {
-    let event: StreamEvent = serde_json::from_value(json!({"Records": records})).unwrap();
+    let event: Event = serde_json::from_value(json!({"Records": records})).unwrap();
     run(handle(app, LambdaEvent::new(event, Context::default()))).map_err(|it| it.to_string())
 }
 
@@ -95,7 +96,8 @@ fn batch_that_the_bus_does_not_take_comes_again_and_an_unreadable_entry_does_not
 fn deleted_entry_is_no_event() {
     let app = app();
     let keys = json!({"pk": {"S": "audit"}, "sk": {"S": "1"}});
-    let removed = json!({"eventName": "REMOVE", "dynamodb": {"Keys": keys}});
+    let removed = json!({"eventID": "1", "eventName": "REMOVE", "awsRegion": "eu-west-1",
+        "dynamodb": {"Keys": keys, "SizeBytes": 1}});
     send(&app, &[removed]).unwrap();
     assert!(published(&app).is_empty());
 }
