@@ -112,7 +112,12 @@ class Handler(BaseHTTPRequestHandler):
     def exchange(self, upstream: str, work: Callable[[Exchange], None], activity: Activity) -> None:
         """Handles one request."""
         headers = {name.lower(): value for name, value in self.headers.items()}
-        exchange = Exchange(self.command, self.path, headers, self.body(headers), self.client_address[1], upstream, self.is_disconnected)
+        try:
+            body = self.body(headers)
+        except (EOFError, OSError):
+            self.close_connection = True
+            return
+        exchange = Exchange(self.command, self.path, headers, body, self.client_address[1], upstream, self.is_disconnected)
         # Pings of the model repeat while an endpoint starts, and are not counted.
         counted = self.path != "/ping"
         if counted:
@@ -146,9 +151,13 @@ class Handler(BaseHTTPRequestHandler):
             return True
 
     def body(self, headers: dict[str, str]) -> bytes:
-        """The body of the request, which may be chunked."""
+        """The body of the request, which may be chunked. EOFError if the client was killed while it sent it."""
         if headers.get("transfer-encoding", "").lower() != "chunked":
-            return self.rfile.read(int(headers.get("content-length", 0)))
+            length = int(headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                raise EOFError
+            return body
         parts = []
         while size := int(self.rfile.readline().split(b";")[0], 16):
             parts.append(self.rfile.read(size))

@@ -292,7 +292,8 @@ class Testbed:
         event |= {"routeKey": f"{method} /{{proxy+}}", "rawPath": path, "body": json.dumps(body)}
         event["headers"]["content-type"] = "application/json"
         event["requestContext"]["http"] |= {"method": method, "path": path}
-        event["requestContext"]["authorizer"]["jwt"]["claims"]["cognito:groups"] = "[support]"
+        claims = {"cognito:groups": "[support]", "exp": str(round(self.clock.now()) + 3600)}
+        event["requestContext"]["authorizer"]["jwt"]["claims"] |= claims
         answer = json.load(self.functions.invoke(FunctionName="docket-support-api", Payload=json.dumps(event))["Payload"])
         if answer.get("statusCode", 500) >= 300:
             raise RuntimeError(f"{method} {path} answered {answer}")
