@@ -6,6 +6,7 @@
   - POST /oauth2/revoke (Cognito developer guide, "Token revocation endpoint")
   - all values of a SAML attribute: MiniStack keeps the first (developer guide, "Mapping IdP attributes to profiles and tokens")
   - a provider's refusal, which Cognito passes on to the client (developer guide, "Managed login and federation error responses")
+  - the further calls of a trigger that took too long (developer guide, "Using Lambda triggers")
 
 A trigger that fails lets MiniStack issue the token unchanged; MINISTACK_COGNITO_PRETOKEN_STRICT makes it refuse, as on AWS.
 
@@ -30,6 +31,7 @@ def install() -> None:
     check_pkce(cognito)
     pass_refusals_on(cognito)
     keep_all_values(cognito)
+    repeat_slow_triggers(cognito)
     add_revocation(app, cognito)
 
 
@@ -120,6 +122,22 @@ def keep_all_values(cognito) -> None:
         return parsed
 
     cognito._parse_saml_response = all_values
+
+
+def repeat_slow_triggers(cognito) -> None:
+    """Calls a trigger that timed out three times in all, as Cognito does."""
+    call = cognito._apply_pretoken_trigger
+
+    def call_again(*args, **options):
+        for _ in range(2):
+            try:
+                return call(*args, **options)
+            except Exception as error:
+                if "timed out" not in str(error):
+                    raise
+        return call(*args, **options)
+
+    cognito._apply_pretoken_trigger = call_again
 
 
 def add_revocation(app, cognito) -> None:
