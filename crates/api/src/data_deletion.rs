@@ -181,7 +181,7 @@ async fn unfinished_deletion<P: KeyValueStore>(
         slices: slices_of(job),
     };
     // An open job is refused next.
-    if job.state.check_deadline().is_none() {
+    if !job.state.is_open() {
         let record = Record {
             body: serde_json::to_string(&unfinished).unwrap_or_default(),
             revision: 1,

@@ -68,7 +68,7 @@ pub(crate) fn erased_at(job: &Job, retention: TenantRetention, now: Timestamp) -
     if job.is_erased() {
         return None;
     }
-    let is_open = job.state.check_deadline().is_some();
+    let is_open = job.state.is_open();
     let ended_at = if is_open { now } else { job.updated_at };
     let due = next_midnight(ended_at.0 + u64::from(retention.days) * DAY_MS);
     Some(due.max(begins_at(retention)))
@@ -123,7 +123,7 @@ pub(crate) fn explain_retention(
     let why = in_words(retention);
     explanation.next.push(ExplanationStep {
         at,
-        what: if job.state.check_deadline().is_some() {
+        what: if job.state.is_open() {
             format!("at the earliest, document and result are deleted: {why}")
         } else {
             format!("within the hour, document, result and names are deleted: {why}")

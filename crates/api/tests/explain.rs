@@ -311,7 +311,7 @@ fn explanation_of_an_open_job_offers_cancel_and_that_of_a_final_job_does_not() {
         } = case;
         let now = after(&job, minutes);
         let explanation = explain(&job, now);
-        let open = job.state.check_deadline().is_some();
+        let open = job.state.is_open();
         assert_eq!(explanation.waiting.is_some(), open, "{title}");
         assert!(!explanation.next.is_empty(), "{title}");
         assert!(explanation.next.is_sorted_by_key(|step| step.at), "{title}");

@@ -355,7 +355,7 @@ where
         Ok(match action {
             Action::Cancel => Event::Cancel { actor, reason },
             Action::Erase => {
-                let is_final = job.state.check_deadline().is_none();
+                let is_final = !job.state.is_open();
                 if is_final
                     && !job.is_erased()
                     && let Some(until) = job.may_write_until(context.now)

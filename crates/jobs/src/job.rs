@@ -263,7 +263,7 @@ impl Job {
             self.history.remove(oldest + 1);
             self.history_dropped += 1;
         }
-        let is_final = state.check_deadline().is_none();
+        let is_final = !state.is_open();
         // From the job's end. DynamoDB's time to live counts in whole seconds.
         let seconds = self.updated_at.0 / 1000 + u64::from(self.row_ttl_days) * 86_400;
         self.expires_at = is_final.then_some(Timestamp(seconds * 1000));

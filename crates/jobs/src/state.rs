@@ -278,6 +278,11 @@ impl State {
         }
     }
 
+    /// Whether the service still works on the job: it is not final.
+    pub const fn is_open(&self) -> bool {
+        self.check_deadline().is_some()
+    }
+
     /// When the reconciler checks the job at the latest; `None` exactly if the state is final. A queued job can be checked at
     /// any time; the reconciler does so when nothing is paused that holds it.
     pub const fn check_deadline(&self) -> Option<Timestamp> {

@@ -429,7 +429,7 @@ async fn close_older<P: JobStore + ObjectStore + Clock>(
         let mut versions = older.iter().map(|older| &older.version);
         let is_older = versions.any(|older| *older == job.input.version);
         // A job that ended before this version's job was created has no effects pending for this message.
-        let is_open = job.state.check_deadline().is_some();
+        let is_open = job.state.is_open();
         let ended_before = !is_open && job.updated_at.plus(CLOCK_SKEW) < created_at;
         if !is_older || ended_before || (is_open && at.is_none()) {
             continue;

@@ -224,7 +224,7 @@ fn location_is_parsed_only_from_s3_hosts() {
 #[test]
 fn only_a_final_row_may_expire() {
     for job in one_in_every_state("docket-jobs", "acme") {
-        let is_open = job.state.check_deadline().is_some();
+        let is_open = job.state.is_open();
         assert_eq!(job.expires_at.is_none(), is_open, "{:?}", job.state);
         if let Some(at) = job.expires_at {
             let days = u64::from(job.row_ttl_days);

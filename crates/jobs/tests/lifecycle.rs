@@ -335,7 +335,7 @@ fn run_again_that_brings_no_result_ends_ready_with_the_earlier_one_within_the_de
             panic!("{state:?} does not advance on {event:?}")
         };
         state = next;
-        assert!(state.check_deadline().is_none() || state.attempt() >= Attempt(4));
+        assert!(!state.is_open() || state.attempt() >= Attempt(4));
         let Some(next_check_at) = state.check_deadline() else {
             break;
         };

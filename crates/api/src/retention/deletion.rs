@@ -244,7 +244,7 @@ where
 
 /// Whether the data of a job is to be deleted now. An attempt without a known end may still write a result.
 fn is_due(job: &Job, retention: TenantRetention, now: Timestamp) -> bool {
-    let is_open = job.state.check_deadline().is_some();
+    let is_open = job.state.is_open();
     !is_open
         && job.may_write_until(now).is_none()
         && erased_at(job, retention, now).is_some_and(|at| at <= now.0)

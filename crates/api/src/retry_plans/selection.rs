@@ -47,7 +47,7 @@ fn may_be_run_again(job: &Job) -> bool {
 
 /// Whether a job is open and has no earlier result. One that is run again cannot be cancelled.
 pub(super) fn may_be_cancelled(job: &Job) -> bool {
-    job.state.check_deadline().is_some() && job.earlier_result() == Attempt::NONE
+    job.state.is_open() && job.earlier_result() == Attempt::NONE
 }
 
 pub(super) const fn is_at_endpoint(job: &Job) -> bool {

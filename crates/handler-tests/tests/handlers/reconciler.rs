@@ -117,7 +117,7 @@ fn attempt_without_evidence_is_retried_and_finally_fails() {
     let app = app();
     upload(&app, KEY);
     for _ in 0..400 {
-        if job(&app, KEY).state.check_deadline().is_none() {
+        if !job(&app, KEY).state.is_open() {
             break;
         }
         advance(&app, 5 * MINUTE);

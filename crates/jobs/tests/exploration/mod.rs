@@ -56,7 +56,7 @@ pub(crate) fn walk() -> Walk {
     while let Some((state, now, retries)) = queue.pop() {
         out.states += 1;
         assert_eq!(
-            state.check_deadline().is_none(),
+            !state.is_open(),
             matches!(
                 state,
                 State::Ready { .. }

@@ -145,7 +145,7 @@ fn check_results(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
         return;
     }
     let is_lost = matches!(job.state, State::Failed { .. } | State::Cancelled { .. });
-    let was_open = before.state.check_deadline().is_some();
+    let was_open = before.state.is_open();
     let is_earlier = before.results().any(|(record, _)| {
         job.state
             == State::Ready {
@@ -182,7 +182,7 @@ fn check_deadline(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
         | State::Erased { .. } => return,
     };
     let now = env.wall().0;
-    if job.state.check_deadline().is_none() && now > until + MAX_DEADLINE_DELAY {
+    if !job.state.is_open() && now > until + MAX_DEADLINE_DELAY {
         env.violation(GUARANTEE_2, || {
             format!(
                 "{} ended as {} {} min after its deadline",
@@ -230,7 +230,7 @@ fn check_evidence(
     before: &Job,
     job: &Job,
 ) {
-    let was_open = before.state.check_deadline().is_some();
+    let was_open = before.state.is_open();
     let attempt = before.state.attempt();
     let lost = job.attempts.iter().any(|record| {
         record.attempt == attempt

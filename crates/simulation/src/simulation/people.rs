@@ -41,7 +41,7 @@ impl Simulation {
     pub(super) fn command_a_job(&mut self, cancel: bool) {
         let job = user_action::job_for_support(&mut self.env, &self.table, |state| {
             if cancel {
-                state.check_deadline().is_some()
+                state.is_open()
             } else {
                 matches!(state, State::Failed { .. })
             }
@@ -78,7 +78,7 @@ impl Simulation {
 
     /// Support deletes the data of an ended job.
     pub(super) fn delete_data_of_a_job(&mut self) {
-        let is_final = |state: &State| state.check_deadline().is_none();
+        let is_final = |state: &State| !state.is_open();
         let job = user_action::job_for_support(&mut self.env, &self.table, is_final);
         let row = job.and_then(|job| self.table.row(job));
         let Some(row) = row.filter(|row| !row.job.is_erased()) else {

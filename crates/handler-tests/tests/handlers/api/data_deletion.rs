@@ -44,10 +44,7 @@ fn nothing_of_a_document_is_left_after_its_data_is_deleted_and_no_late_message_b
             story.build_search_index();
             assert_eq!(story.found("geh%C3%ABim"), 1, "{when}: the index");
             let before = story.job();
-            assert!(
-                before.state.check_deadline().is_none(),
-                "{when}: {before:?}"
-            );
+            assert!(!before.state.is_open(), "{when}: {before:?}");
             let answer = story.command("data-deletion", "the client asked");
             assert_eq!(answer.job.status, "Erased", "{when}");
             assert_eq!(story.found("geheim"), 0, "{when}");

@@ -44,7 +44,7 @@ fn lost_upload_event_is_sent_again_once() {
     expected.sort();
     assert_eq!(all, expected);
     for key in keys {
-        assert!(job(&app, key).state.check_deadline().is_some());
+        assert!(job(&app, key).state.is_open());
     }
 }
 
