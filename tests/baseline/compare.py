@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import cost
 from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, Row, Totals, classify, sum_by_side, table
-from scenarios import CANCELLED_IN_QUEUE, PAUSED, SCENARIOS, THROTTLED, Scenario, Uploads
+from scenarios import CANCELLED_IN_QUEUE, OUTAGE, OUTAGE_LATER, PAUSED, SCENARIOS, THROTTLED, Scenario, Uploads
 from proxies import job_of
 from testbed import BASELINE, DOCKET, DURABLE, RECONCILER, SIDES, TARGET, Testbed, say, step
 
@@ -51,7 +51,7 @@ class Comparison:
     def run(self) -> None:
         """Runs all scenarios, and lets more than a day pass."""
         for number, scenario in enumerate(self.scenarios):
-            if scenario in (THROTTLED, PAUSED, CANCELLED_IN_QUEUE):
+            if scenario in (THROTTLED, PAUSED, CANCELLED_IN_QUEUE, OUTAGE, OUTAGE_LATER):
                 continue
             step(scenario.title)
             self.uploads.run(number, scenario)
@@ -69,6 +69,7 @@ class Comparison:
         self.uploads.redeliver_events()
         self.settle()
         self.paused_hour([it for it in (PAUSED, CANCELLED_IN_QUEUE) if it in self.scenarios])
+        self.outage([it for it in (OUTAGE, OUTAGE_LATER) if it in self.scenarios])
         step("a day passes")
         self.jump(AFTER_THROTTLING)
 
@@ -86,6 +87,19 @@ class Comparison:
         self.jump(FOR_AN_HOUR)
         for side in SIDES:
             self.testbed.throttle(side, False)
+
+    def outage(self, scenarios: list[Scenario]) -> None:
+        """An hour in which the endpoint is not in service. Some documents come at its beginning, others while it passes."""
+        if OUTAGE in scenarios:
+            step(OUTAGE.title)
+            self.uploads.run(SCENARIOS.index(OUTAGE), OUTAGE)
+            self.settle()
+            self.jump([MINUTE] * 2)
+        if OUTAGE_LATER in scenarios:
+            step(OUTAGE_LATER.title)
+            for first in range(0, len(OUTAGE_LATER.names), 2):
+                self.uploads.run(SCENARIOS.index(OUTAGE_LATER), OUTAGE_LATER, slice(first, first + 2))
+                self.jump([MINUTE] * 4)
 
     def jump(self, steps: list[int]) -> None:
         """Advances the clock step by step. After each step, waits until everything that became due has happened."""

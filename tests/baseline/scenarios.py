@@ -55,10 +55,12 @@ def one_each(*wanted: tuple[str, str]) -> Callable[[Testbed, str, str], None]:
 
 
 def invocations_fail(what: str, seconds: float = HOUR) -> Callable[[Testbed, str, str], None]:
-    """A plan in which every invocation of the endpoint fails for some time from now on."""
+    """A plan in which every invocation of the endpoint fails for some time, from the first document on."""
+    until: dict[str, float] = {}
 
     def plan(testbed: Testbed, side: str, tag: str) -> None:
-        testbed.injector.faults.add(side, tag, "invoke", Fault(what, until=testbed.clock.now() + seconds))
+        end = until.setdefault(side, testbed.clock.now() + seconds)
+        testbed.injector.faults.add(side, tag, "invoke", Fault(what, until=end))
 
     return plan
 
@@ -104,8 +106,6 @@ SCENARIOS = [
     ),
     Scenario("endpoint throttles for 5 min", plain(3), plan=invocations_fail("endpoint throttles", 300)),
     Scenario("endpoint answers 503 twice", plain(3), plan=faults(("invoke", Fault("endpoint unavailable", times=2)))),
-    # As many as a pipeline may get in an hour: while the breaker is open, one of them probes.
-    Scenario("endpoint not in service for 1 h", plain(12), plan=invocations_fail("endpoint not in service")),
     Scenario("function killed (-9) around a call", plain(len(KILLS)), plan=one_each(*KILLS)),
     Scenario("answer of the endpoint's call lost", plain(2), plan=faults(("invoke", Fault("answer of the call lost")))),
     Scenario("answer of a write lost", plain(len(LOST_RESPONSES)), plan=one_each(*LOST_RESPONSES)),
@@ -126,7 +126,11 @@ THROTTLED = Scenario("Lambda throttles the function for 1 h", plain(3), before=l
 # In an hour of their own: Docket pauses the pipeline, the others have nothing but a concurrency of zero.
 PAUSED = Scenario("the operator pauses for 1 h", plain(3))
 CANCELLED_IN_QUEUE = Scenario("cancelled while it is paused", plain(3), expected=CANCELLED)
-SCENARIOS += [THROTTLED, PAUSED, CANCELLED_IN_QUEUE]
+# Last, since the endpoint's failure concerns every document: those that it refuses at first, and those that come later.
+OUT_OF_SERVICE = invocations_fail("endpoint not in service")
+OUTAGE = Scenario("endpoint not in service for 1 h", plain(12), plan=OUT_OF_SERVICE)
+OUTAGE_LATER = Scenario("uploaded during that hour", plain(24), plan=OUT_OF_SERVICE)
+SCENARIOS += [THROTTLED, PAUSED, CANCELLED_IN_QUEUE, OUTAGE, OUTAGE_LATER]
 
 
 class Uploads:
@@ -138,11 +142,11 @@ class Uploads:
         self.uploaded_at: dict[tuple[str, str], float] = {}  # by side and ETag
         self.late_events: list[tuple[str, str]] = []  # side and event: delivered once more at the end
 
-    def run(self, number: int, scenario: Scenario) -> None:
-        """Uploads all documents of a scenario to both sides."""
+    def run(self, number: int, scenario: Scenario, part: slice = slice(None)) -> None:
+        """Uploads the documents of a scenario, or a part of them, to all sides."""
         for side in SIDES:
             scenario.before(self.testbed, side)
-        for index, name in enumerate(scenario.names):
+        for index, name in list(enumerate(scenario.names))[part]:
             tag = f"case{number:02}-{index}"
             key = "inbound/acme/" + name.format(tag=tag)
             content = stamped(scenario.body, tag)
