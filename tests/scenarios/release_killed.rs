@@ -2,14 +2,19 @@
 //! started, and only once.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
 
-use crate::fault_proxy::stack::{FaultStack, run_alone};
+use crate::fault_proxy::stack::FaultStack;
 use crate::fault_proxy::state::{CallFault, JobRuns, PlannedFault};
-use crate::support::{contract, until};
+use crate::support::{SharedStack, contract, until};
+
+/// A stack of its own: for minutes this scenario waits for messages to come back.
+static STACK: LazyLock<SharedStack<FaultStack>> =
+    LazyLock::new(|| SharedStack::start("release", FaultStack::start));
 
 const RETRY: &str = "retry";
 const PIPELINE: &str = "doc-understanding";
@@ -150,7 +155,7 @@ async fn planned_faults(stack: &FaultStack) -> Vec<PlannedFault> {
 /// Guarantee 2: every job ends, wherever a function dies. Guarantee 5: no second run.
 #[test]
 fn release_survives_a_kill_at_every_call_and_another_at_the_same_time() {
-    run_alone(async |stack| {
+    STACK.run_alone(async |stack| {
         let started = Instant::now();
         fill_window(stack).await;
         let planned = planned_faults(stack).await;

@@ -61,7 +61,7 @@ pub(crate) fn run_alone(scenario: impl AsyncFnOnce(&'static FaultStack)) {
 }
 
 impl FaultStack {
-    async fn start(dir: &RunDir, children: &ChildProcesses) -> Self {
+    pub(crate) async fn start(dir: &RunDir, children: &ChildProcesses) -> Self {
         let proxy = FaultProxy::start().await;
         let options = StackOptions {
             proxy_url: Some(proxy.url.clone()),
