@@ -43,7 +43,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
     let Some(current) = ports.head(&from).await? else {
         return Err(gone(match what {
             Stored::Document => {
-                "the document was deleted: its retention time is over, or someone deleted it"
+                "the document was deleted: its retention time is over, or a user deleted it"
             }
             Stored::Result(_) => "the result was deleted: its retention time is over",
         }));

@@ -123,7 +123,7 @@ pub enum HeadError {
     /// The object is stored so that this service cannot read it: archived, or encrypted with a key that S3 does not have.
     #[error("the object cannot be read: {0}")]
     Unreadable(String),
-    /// A policy or a key does not let this service read it: S3 refuses until someone changes that.
+    /// A policy or a key does not let this service read it: S3 refuses until an operator changes that.
     #[error("the service may not read the object: {0}")]
     Denied(String),
     #[error(transparent)]

@@ -180,7 +180,7 @@ impl From<&Failure> for FailureView {
 const MAX_NAME: usize = 200;
 
 impl JobView {
-    /// The view for someone who may read the job's contents, or who may not.
+    /// The view for a caller who may read the job's contents, or who may not.
     pub fn for_reader(job: &Job, with_contents: bool) -> Self {
         Self {
             contents_hidden: !with_contents,
