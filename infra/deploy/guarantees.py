@@ -13,7 +13,7 @@ GUARANTEES = {
     5: "a doubled event or a lost notification costs no second run",
     6: "what cannot be understood is quarantined",
     7: "a page shows the state of the table",
-    8: "no one sees another tenant's jobs",
+    8: "another tenant's jobs cannot be seen",
     9: "a support action records who and why",
     10: "every effect of a state runs",
 }

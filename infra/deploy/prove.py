@@ -252,7 +252,7 @@ class Prove(Witness):
         self.say(f"  {self.elapsed()}: {len(withheld - missing)} notifications withheld, {len(doubled - missing)} doubled")
 
     def send_malformed(self):
-        """A message that nobody can understand."""
+        """Sends a message that cannot be parsed."""
         self.malformed = f"game day {self.name}: not an event"
         self.aws("sqs", "send-message", "--queue-url", self.outputs["UploadsQueueUrl"], "--message-body", self.malformed)
 

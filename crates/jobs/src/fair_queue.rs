@@ -287,7 +287,7 @@ mod tests {
             let of_bulk = some.iter().filter(|job| job.lane() == Lane::Bulk).count();
             assert_eq!(of_bulk, 1, "{}", names(&taken));
         }
-        // Nobody waits in the other lane.
+        // The other lane is empty.
         assert_eq!(turns.take(vec![bulk("d", 10)], 10).len(), 10);
         let next = turns.take(vec![queue("a", 9, 0), bulk("d", 9)], 9);
         let of_bulk = next.iter().filter(|job| job.lane() == Lane::Bulk).count();

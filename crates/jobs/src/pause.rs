@@ -116,8 +116,8 @@ pub enum Hold {
     By(HeldBy),
 }
 
-/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read is a pause of every job: nobody knows what
-/// is paused. Without lists and texts of its own, since every start of an attempt comes here.
+/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read is a pause of every job, since any of them
+/// may be paused. Without lists and texts of its own, since every start of an attempt comes here.
 ///
 /// # Errors
 /// If the store does not answer.

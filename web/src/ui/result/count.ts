@@ -1,4 +1,4 @@
-/** Counts the findings of results that the list shows and nobody has counted, and records them for everyone. */
+/** Counts the findings of listed results that have no counts yet, and records them for all readers. */
 
 import type { Client } from "../../api/client";
 import * as LIMITS from "../../api/limits";
