@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::apply::{Change, RunContext, apply, policy_for};
 use crate::breaker::{
-    FailedAttempt, Words, close_after_accepted, close_after_result, judge_failure, judge_refusal,
-    may_probe,
+    DetailSource, FailedAttempt, close_after_accepted, close_after_result, judge_failure,
+    judge_refusal, may_probe,
 };
 use crate::commands::{JobCommand, RetryResult, retry_job};
 use crate::error::{ApplyError, CommandError, MessageError};
@@ -209,7 +209,7 @@ where
     };
     let failed = FailedAttempt {
         attempt: check.attempt,
-        words: Words::of(&failure),
+        detail_source: DetailSource::of(&failure),
         failure,
         ends_job: matches!(next, State::Failed { .. }),
     };

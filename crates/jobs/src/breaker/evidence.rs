@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, stream};
 
-use super::Trouble;
+use super::FailureKind;
 use crate::id::{JobId, Tenant, Timestamp};
 use crate::job::Job;
 use crate::ports::{JobStore, LoadError, RecentJobs, Unavailable};
@@ -32,7 +32,7 @@ const CONCURRENCY: usize = 8;
 pub(super) async fn worked_since<P: JobStore + RecentJobs>(
     ports: &P,
     job: &Job,
-    trouble: Trouble,
+    kind: FailureKind,
     since: Timestamp,
     limits: &[usize],
 ) -> Result<Option<Timestamp>, Unavailable> {
@@ -46,9 +46,9 @@ pub(super) async fn worked_since<P: JobStore + RecentJobs>(
             tenants.insert(&other.tenant);
         }
     }
-    let groups: &[StatusGroup] = match trouble {
-        Trouble::Fails => &[StatusGroup::Ready],
-        Trouble::Refuses => &[StatusGroup::Ready, StatusGroup::Open],
+    let groups: &[StatusGroup] = match kind {
+        FailureKind::FailedRun => &[StatusGroup::Ready],
+        FailureKind::RefusedCall => &[StatusGroup::Ready, StatusGroup::Open],
     };
     let mut all = recent.clone();
     for limit in limits {
@@ -58,13 +58,10 @@ pub(super) async fn worked_since<P: JobStore + RecentJobs>(
                 all.extend(readable(found.map(|found| found.jobs))?.unwrap_or_default());
             }
         }
-        let worked = all
-            .iter()
-            .filter(is_other)
-            .filter_map(|other| match trouble {
-                Trouble::Fails => result_at(other),
-                Trouble::Refuses => accepted_at(other),
-            });
+        let worked = all.iter().filter(is_other).filter_map(|other| match kind {
+            FailureKind::FailedRun => result_at(other),
+            FailureKind::RefusedCall => accepted_at(other),
+        });
         let newest = worked.filter(|at| *at > since).max();
         if newest.is_some() {
             return Ok(newest);
