@@ -253,7 +253,7 @@ pub(crate) async fn read<P: KeyValueStore>(
             continue;
         }
         let pause = Pause::from_line(line).ok_or_else(|| Unavailable {
-            what: "the record of pauses",
+            what: "the pause record",
             source: "a line cannot be read".into(),
         })?;
         if pause.details.until > now {

@@ -1,7 +1,7 @@
 //! The window of a pipeline: how many attempts may be at its endpoint at once. The queue of an endpoint cannot be reordered, so
 //! what need not be there yet waits in the job table.
 //!
-//! The attempts at the endpoint are counted from the index of open jobs; no counter is kept. The record of pauses has a line
+//! The attempts at the endpoint are counted from the index of open jobs; no counter is kept. The pause record has a line
 //! for each window ([`KnownWindow`]): how large it is, and whether it is full. While it is full, uploads are queued. The line
 //! ends by itself. Without it nothing is known, and everything is sent at once.
 

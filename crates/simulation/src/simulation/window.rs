@@ -8,7 +8,7 @@ use super::Simulation;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::pauses;
 
-/// The key of the record of pauses and windows.
+/// The key of the pause record.
 const KEY: &str = "now";
 
 impl Simulation {
