@@ -117,7 +117,7 @@ async fn record<P: KeyValueStore + Clock>(
     };
     let id = job.id.to_string();
     let target = AuditTarget::job(&id, job);
-    audit::note(ports, run.pipelines, principal, action, target, &detail).await
+    audit::record_at_once(ports, run.pipelines, principal, action, target, &detail).await
 }
 
 /// Where it is, and in which version if not in the current one.

@@ -159,7 +159,7 @@ where
         let id = job.id.to_string();
         let outcome = data_deletion::outcome(deleted);
         let outcome = format!("an interrupted deletion was completed: {outcome}");
-        let noted = audit::note(
+        let recorded = audit::record_at_once(
             self.ports,
             self.context.pipelines,
             &self.principal,
@@ -167,7 +167,7 @@ where
             AuditTarget::job(&id, job),
             &outcome,
         );
-        if let Err(error) = noted.await {
+        if let Err(error) = recorded.await {
             warn!(error = %error, "a completed deletion is not in the audit log");
         }
     }
