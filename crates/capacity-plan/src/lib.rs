@@ -20,7 +20,7 @@ mod prices;
 mod request;
 mod settings;
 mod simulate;
-mod words;
+mod text;
 
 pub use arrivals::{Arrival, Demand};
 pub use figures::Outcome;
@@ -31,4 +31,4 @@ pub use prices::{price_of, price_source};
 pub use request::{FieldError, MAX_DOCUMENTS_PER_DAY, PlanRequest, RawRequest};
 pub use settings::{EndpointTraits, Scaling, ScalingSettings, WarmHours};
 pub use simulate::simulate;
-pub use words::in_words;
+pub use text::plan_text;

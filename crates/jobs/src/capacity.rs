@@ -13,7 +13,7 @@
 //!    start delays the next change, the first one waits until uploads pause and then asks for enough.
 //! 5. It falls to the minimum when no job has been open for [`Objective::idle`].
 
-mod words;
+mod reason;
 
 use std::time::Duration;
 
@@ -171,7 +171,7 @@ pub fn decide(input: &CapacityInput) -> CapacityDecision {
     let (instances, rule) = rule(input);
     CapacityDecision {
         instances,
-        reason: words::reason(input, instances, rule),
+        reason: reason::reason(input, instances, rule),
         check_again_in: match rule {
             Rule::Settling { left } | Rule::NotIdleLongEnough { left } => Some(left),
             Rule::Updating

@@ -7,7 +7,7 @@ mod past;
 
 use capacity_plan::{
     Arrival, Demand, FieldError, Learned, MAX_DOCUMENTS_PER_DAY, Plan, RawRequest, WarmHours,
-    in_words, learn, plan, price_of, price_source,
+    learn, plan, plan_text, price_of, price_source,
 };
 use jobs::pipeline::Pipeline;
 
@@ -145,7 +145,7 @@ fn print(printer: &Printer, plan: Plan) -> Result<Exit> {
     if printer.json {
         printer.json_document(&plan)?;
     } else {
-        printer.line(in_words(&plan).trim_end())?;
+        printer.line(plan_text(&plan).trim_end())?;
     }
     Ok(if plan.slo_kept {
         Exit::Success

@@ -1,4 +1,4 @@
-//! A decision in words.
+//! The reason of a decision, as text.
 
 use std::time::Duration;
 
