@@ -89,7 +89,7 @@ impl Controller {
         let decision = decide(&CapacityInput {
             open: OpenWork {
                 alive: open.count,
-                past_signs_of_life: 0,
+                presumed_lost: 0,
                 oldest_age: if open.count > 0 {
                     since(open.oldest_at)
                 } else {

@@ -25,7 +25,7 @@ const LOST_MARGIN: u64 = 15 * MINUTE;
 const MAX_UNANSWERED_RUNS: u32 = 3;
 
 /// An endpoint accepted fewer instances. The function read the open jobs after it began, so no job may be open that was open
-/// before that. An exception are jobs past every sign of life: nothing runs for them, and one instance stays.
+/// before that. An exception are jobs presumed lost: nothing runs for them, and one instance stays.
 pub(crate) fn check_fall(
     env: &mut SimulationEnvironment,
     (table, ledger): (&JobTable, &Ledger),
