@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
 use capacity_plan::{
-    Arrival, Demand, EndpointTraits, FieldError, Learned, PastJob, Plan, RawRequest, Scaling,
-    ScalingSettings, WarmHours, learn, plan, plan_text, simulate,
+    Arrival, Demand, EndpointTraits, FieldError, LateJob, Learned, PastJob, Plan, RawRequest,
+    Scaling, ScalingSettings, WarmHours, learn, plan, plan_text, simulate,
 };
 
 const MINUTE: u64 = 60_000;
@@ -104,7 +104,11 @@ fn batch_of_14_55_that_is_done_at_16_30_breaks_an_slo_of_an_hour() {
     };
     let found = learn(vec![job], (0, DAY), 1, 600_000, HOUR);
     assert_eq!((found.ended, found.late), (1, 1));
-    assert_eq!(found.latest, Some((made, 16 * HOUR + 30 * MINUTE)));
+    let latest = LateJob {
+        created_at: made,
+        ended_at: 16 * HOUR + 30 * MINUTE,
+    };
+    assert_eq!(found.latest, Some(latest));
     // The model says the same of seven such batches on one instance that has to start.
     let arrivals = [Arrival {
         at_ms: made,

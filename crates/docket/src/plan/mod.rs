@@ -124,15 +124,15 @@ fn notes(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanReques
             ),
         });
     }
-    if let Some((made, ended)) = learned.latest {
+    if let Some(latest) = learned.latest {
         notes.push(format!(
             "{} of {} jobs that have ended took longer than the SLO of {}. The longest took {}: from {} to {}.",
             learned.late,
             learned.ended,
             duration(u64::from(request.slo_seconds) * 1000),
-            duration(ended - made),
-            utc_time(made),
-            utc_time(ended)
+            duration(latest.ended_at - latest.created_at),
+            utc_time(latest.created_at),
+            utc_time(latest.ended_at)
         ));
     }
     if learned.hours.is_some() {
