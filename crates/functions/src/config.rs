@@ -136,7 +136,6 @@ pub trait HasPipelines: Environment {
 
 /// Settings with the URLs of queues.
 pub trait QueueUrls: Environment {
-    /// The URL of a queue.
     fn queue_url(&self, queue: Queue) -> &str;
     /// The URL of a dead-letter queue; `None` if the function does not use it.
     fn dead_letters_url(&self, queue: Queue) -> Option<&str>;

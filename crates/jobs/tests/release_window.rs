@@ -294,7 +294,7 @@ fn jobs_are_released_in_the_order_that_was_foretold() {
 }
 
 #[test]
-fn what_a_pause_holds_is_not_released_and_holds_nobody_up() {
+fn what_a_pause_holds_is_not_released_and_delays_no_other_job() {
     let mut scene = Scene::new();
     scene.queue("acme", 5);
     let free = scene.queue("globex", 2);

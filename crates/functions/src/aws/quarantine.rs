@@ -14,7 +14,6 @@ use crate::config::{Has, variable};
 const MAX_INLINE_BODY_BYTES: usize = 4 * 1024;
 /// How long a quarantined message is kept, in days: as long as its row.
 const RETENTION_DAYS: u64 = 90;
-/// The partition.
 pub(super) const PARTITION: &str = "quarantine";
 
 pub(super) fn key(source: &str, message_id: &str) -> Item {

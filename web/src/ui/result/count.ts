@@ -8,7 +8,7 @@ import type { Finding } from "./finding";
 import { loadResult } from "./load";
 import { understand } from "./understand";
 
-/** Larger results are counted when someone opens them. */
+/** Larger results are counted when a user opens them. */
 const MAX_COUNTED_BYTES = 1_000_000;
 /** What one visit counts at most. */
 const MAX_RESULTS = 60;

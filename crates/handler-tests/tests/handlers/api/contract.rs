@@ -101,7 +101,7 @@ fn field_that_is_given_twice_is_refused() {
 }
 
 #[test]
-fn text_that_nobody_can_see_is_neither_a_reason_nor_a_name() {
+fn text_without_visible_characters_is_neither_a_reason_nor_a_name() {
     let api = TestApi::new();
     let failed = api.failed_job("inbound/acme/a.pdf", 1000, Cause::ModelError);
     let open = api.job("inbound/acme/b.pdf", 1000, |_| ());
