@@ -223,8 +223,8 @@ where
             timeout,
         );
         let at_endpoint = window.count(jobs.jobs, now);
-        let tended = queued.tend_window(self.ports, name, window, at_endpoint, jobs.complete);
-        tended.await?;
+        let updated = queued.update_window(self.ports, name, window, at_endpoint, jobs.complete);
+        updated.await?;
         let again = decision.check_again_in.into_iter();
         let again = again
             .chain(queued.has_turn(name).then_some(QUEUED_INTERVAL))

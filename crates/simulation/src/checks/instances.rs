@@ -21,7 +21,7 @@ const MAX_INDEX_LAG: u64 = 3 * SECOND;
 const ANSWER_TIME: u64 = 4 * MINUTE;
 /// For notifications that may still come, and for two runs of the function.
 const LOST_MARGIN: u64 = 15 * MINUTE;
-/// Runs that may overlook it, because the endpoint has only just stopped to update.
+/// Runs of the function that may miss this, because the endpoint has only just stopped updating.
 const MAX_UNANSWERED_RUNS: u32 = 3;
 
 /// An endpoint accepted fewer instances. The function read the open jobs after it began, so no job may be open that was open

@@ -14,7 +14,7 @@ const KEY: &str = "now";
 impl Simulation {
     /// Stores the window and whether it is full, and asks for a release if there is a place for a queued job. Returns whether jobs are
     /// queued.
-    pub(crate) fn tend_window(&mut self, pipeline: &str, window: Window) -> bool {
+    pub(crate) fn update_window(&mut self, pipeline: &str, window: Window) -> bool {
         let wall = self.env.wall();
         let rows = || self.table.rows().filter(|row| row.job.pipeline == pipeline);
         let open: Vec<OpenJob> = rows().map(|row| OpenJob::from(&*row.job)).collect();
