@@ -273,7 +273,7 @@ async fn change_pause<P: KeyValueStore>(
     let set = |found: &mut Pauses| {
         let before = found.pauses.len();
         found.pauses.retain(|pause| pause.scope != *scope);
-        // Who resumes a pipeline also closes its breaker.
+        // Resuming a pipeline also closes its breaker.
         let mut is_closed = false;
         if let (None, PauseScope::Pipeline(pipeline)) = (new, scope) {
             is_closed = found.open_breaker(pipeline).is_some();

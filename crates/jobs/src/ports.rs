@@ -98,7 +98,7 @@ pub trait JobStore {
 
 /// The jobs that were created last.
 pub trait RecentJobs {
-    /// Of a shard, newest first, at most `limit`. The index is eventually consistent.
+    /// At most `limit` jobs of a shard, newest first. The index is eventually consistent.
     async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable>;
 }
 

@@ -161,7 +161,7 @@ where
     Ok(pending)
 }
 
-/// So many uploads in a minute are no burst, in one execution environment.
+/// The first uploads of a minute in one execution environment, which are no burst yet.
 const UNNOTICED_STARTS: u32 = 4;
 
 /// Asks to look whether the window is full when an execution environment has sent 4, 8, 16 … uploads within a minute: a burst

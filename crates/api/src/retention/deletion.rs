@@ -207,7 +207,7 @@ where
                 }
             }
             match page.items.last().map(|entry| entry.at) {
-                // Those of the last millisecond come again.
+                // The next page begins with the jobs of this millisecond again.
                 Some(oldest) if page.more && oldest < range.to => range.to = oldest,
                 // More jobs of one millisecond than a page.
                 Some(oldest) if page.more => range.to = Timestamp(oldest.0.saturating_sub(1)),

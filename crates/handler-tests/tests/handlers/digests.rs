@@ -290,7 +290,7 @@ fn deployment_without_a_sender_says_so_and_costs_nothing() {
     );
     let lists = |service: &Service| service.ports().state().calls.get("list_records").copied();
     service.ready(0);
-    // That of the webhooks.
+    // The one list is of the webhooks.
     assert_eq!(lists(&service), Some(1));
     assert_eq!(service.ports().state().digest_messages, []);
     assert_eq!(service.call(r#"{"tenant":"acme"}"#), 0);

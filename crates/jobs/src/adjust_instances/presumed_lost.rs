@@ -8,7 +8,7 @@ use crate::id::Timestamp;
 use crate::ports::{Clock, EndpointInstances, JobStore, LoadError, OpenJob, Unavailable};
 use crate::state::State;
 
-/// Of more jobs no row is read; they count as alive.
+/// With more open jobs than this, no row is read, and all count as alive.
 const MAX_LOADED_JOBS: usize = 100;
 /// Added to the time limit of a run: for the request's way to an instance, and for its notification.
 const MARGIN: Duration = Duration::from_secs(120);

@@ -17,9 +17,10 @@ const MAX_TENANTS: usize = 8;
 /// The newest jobs that are read of a tenant and a group. An endpoint works in the order of the requests, so the newest that
 /// are ready are about those that ended last.
 const MAX_JOBS_PER_TENANT: usize = 10;
-/// As many before a breaker opens: that is rare, and a result of a document that was uploaded long ago counts, too.
+/// The limits before a breaker opens: first the usual one, then 100. That is rare, and the one result may be of a document that
+/// was uploaded long ago.
 pub(super) const THOROUGH: &[usize] = &[MAX_JOBS_PER_TENANT, 100];
-/// Elsewhere a result that is not found only costs another attempt.
+/// The limits elsewhere, where a result that is not found only costs another attempt.
 pub(super) const QUICK: &[usize] = &[MAX_JOBS_PER_TENANT];
 /// Rows loaded concurrently.
 const CONCURRENCY: usize = 8;

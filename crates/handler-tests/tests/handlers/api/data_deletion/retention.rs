@@ -22,7 +22,7 @@ fn body(days: Option<u16>) -> Value {
     }
 }
 
-/// Whose sign-in has not expired, whatever the time.
+/// Support, with a token that is valid at the present time of the test.
 fn support_at(api: &TestApi) -> super::super::Client<'_> {
     let mut support = api.support();
     let now = api.ports().state().now.0;
