@@ -100,9 +100,7 @@ impl Controller {
         let updating = fleet.is_updating();
         self.observe_start(now, updating);
         let since = |at: u64| Duration::from_millis(now.saturating_sub(at));
-
         let in_service = fleet.in_service();
-
         let decision = decide(&CapacityInput {
             open: OpenWork {
                 alive: open.count,
