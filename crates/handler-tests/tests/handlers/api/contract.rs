@@ -297,6 +297,8 @@ fn enums_of_the_document_have_every_name_of_the_code() {
             .map(|job| job.state.name())
             .collect();
     let documented = values("JobStatus");
+    let all = jobs::state::JobStatus::ALL.map(|status| status.name().to_owned());
+    assert_eq!(documented, all);
     assert_eq!(documented.len(), statuses.len());
     for status in statuses {
         assert!(documented.iter().any(|name| name == status), "{status}");
