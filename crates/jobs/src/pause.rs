@@ -1,7 +1,8 @@
 //! Pauses: while a pipeline or a tenant is paused, its jobs wait in the table instead of in the endpoint's queue.
 //!
-//! The pauses are one record. A function that is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
-//! once no pause holds it. An attempt that was started before the pause continues.
+//! All pauses are in one record, which each function reads before it starts an attempt. A job that a pause holds is saved as
+//! [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it once no pause holds it. An attempt that was started
+//! before the pause continues.
 
 mod scope;
 
@@ -230,7 +231,7 @@ pub(crate) async fn store_window<P: KeyValueStore>(
         windows.push(known.clone());
         PauseChange::Done
     };
-    // If others changed the record several times, the next evaluation says it.
+    // If the record was changed too often meanwhile, the next evaluation stores it.
     change(ports, now, set).await.map(drop)
 }
 

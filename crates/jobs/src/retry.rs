@@ -68,7 +68,7 @@ where
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced) => {
-            // Asked twice, a visibility timeout apart.
+            // S3 is asked in two deliveries, a visibility timeout apart.
             let if_denied = if redelivered {
                 IfDenied::Fail
             } else {
@@ -162,12 +162,12 @@ async fn is_probe<P: KeyValueStore + Clock>(
 ) -> Result<bool, Unavailable> {
     match run.pipelines.get(&job.pipeline) {
         Some(pipeline) => may_probe(ports, pipeline, job).await,
-        // It starts, and fails for that.
+        // It starts, and fails as `PipelineGone`.
         None => Ok(true),
     }
 }
 
-/// A refused call is recorded in any case.
+/// The failure of a refused call. It is recorded even if it cannot be judged.
 async fn refusal<P>(ports: &P, run: &RunContext<'_>, job: &Job, why: String) -> Failure
 where
     P: JobStore + KeyValueStore + RecentJobs + Clock,

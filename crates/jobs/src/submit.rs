@@ -302,7 +302,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         }
         Some(row) => row,
     };
-    // Deleted with the data of the job, for all that can be known. A row would have the key again, which may name the document.
+    // The object was probably deleted with the data of the job. A new row would have the key again, which may name the document.
     if upload_check.is_deleted && of_key.is_erased() {
         return Ok(JobRow::Existing(of_key));
     }
