@@ -158,7 +158,7 @@ def service_stories(s):
             fires("an entry is published a little more than 15 minutes late", (late, [3, 5], 0), (late, [4], 900_001)),
             quiet("entries are published within 15 minutes", (late, range(60), 900_000)),
             quiet("entries are published within seconds, as usual", (late, range(60), 2_000)),
-            quiet("nobody does anything"),
+            quiet("there are no entries"),
         ],
         "queue-stalled": [],
         "many-failures": [

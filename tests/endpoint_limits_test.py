@@ -41,7 +41,7 @@ UNFIT = {
 class Limits(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # No one listens on port 9: accepted requests fail later, in the background.
+        # Port 9 is closed: accepted requests fail later, in the background.
         options = ["--name", NAME, "--container", "http://127.0.0.1:9", "--output", "s3://bucket/out/", "--aws-url", "http://127.0.0.1:9"]
         cls.server = subprocess.Popen([PROGRAM, *options], stdout=subprocess.PIPE, text=True)
         cls.addClassCleanup(cls.stop)

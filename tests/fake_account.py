@@ -29,7 +29,7 @@ class Account:
         self.invalid, self.warnings = {}, {}  # by stack: what validation says
         self.endpoint_config, self.open, self.open_probes, self.probe_status, self.push = "EndpointConfig-2", 0, 0, "Ready", "push"
         self.breaks = 0  # how often the connection of the page breaks
-        self.pauses, self.audits = None, []  # the record of pauses, as an item; entries of the audit log
+        self.pauses, self.audits = None, []  # the pause record, as an item; entries of the audit log
         self.at_endpoint = [0]  # attempts at the endpoint, one reading after another; the last one stays
         self.variant_statuses = []  # what a describe-endpoint says about an update, one after another
         self.polls = {}  # by stack: how often it is described while an operation is in progress, if not POLLS
@@ -258,7 +258,7 @@ class Account:
         return {"PendingDeploymentSummary": {"EndpointConfigName": "EndpointConfig-3", "ProductionVariants": [variant]}}
 
     def paused(self):
-        """The lines of the record of pauses."""
+        """The lines of the pause record."""
         return self.pauses["body"]["S"].splitlines() if self.pauses else []
 
     def dynamodb_put_item(self, _, values):

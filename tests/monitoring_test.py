@@ -34,7 +34,7 @@ OF_AWS = {
 }  # fmt: skip
 MAX_METRICS_OF_AN_ALARM = 10  # CloudWatch user guide, "Create an alarm based on a metric math expression"
 MAX_SEARCH_CHARACTERS = 1024  # CloudWatch user guide, "CloudWatch search expression syntax"
-# Alarms that start or stop instances or roll back an update, and notify no one.
+# Alarms that start or stop instances or roll back an update, and send no notification.
 AUTOMATIC = {"scale-from-zero", "idle", "rollback"}
 SEARCH = re.compile(r"SEARCH\('\{([\w/]+),([\w,]+)\} MetricName=\"(\w+)\" (.*)', '\w+', \d+\)")
 
@@ -98,7 +98,7 @@ def alarms_notify_the_operators_and_say_what_missing_data_means(project):
         if "TreatMissingData" not in alarm or "AlarmDescription" not in alarm:
             yield f"{name} has no description, or does not say what missing data means"
         if alarm_word(alarm) not in AUTOMATIC and (alarm.get("AlarmActions") != [action] or alarm.get("OKActions") != [action]):
-            yield f"{name} notifies no one"
+            yield f"{name} has no recipient"
 
 
 def every_function_queue_and_endpoint_has_its_alarms(project):

@@ -172,8 +172,8 @@ def managed_policy(aws, _):
 
 MISTAKES = [
     ("bucket", "keeps no versions", versions_suspended),
-    ("bucket", "announces no uploads under inbound-batches/", notifications(lambda rows: rows.pop(1))),
-    ("bucket", "announces no uploads under inbound/", notifications(lambda rows: rows[0]["Filter"]["Key"]["FilterRules"].append({"Name": "suffix", "Value": ".pdf"}))),
+    ("bucket", "sends no notifications of uploads under inbound-batches/", notifications(lambda rows: rows.pop(1))),
+    ("bucket", "sends no notifications of uploads under inbound/", notifications(lambda rows: rows[0]["Filter"]["Key"]["FilterRules"].append({"Name": "suffix", "Value": ".pdf"}))),
     ("queues", "queue uploads has no dead letters", queue({"RedrivePolicy": ""}, "")),
     ("queues", "visibility timeout 5 s is below", queue({"VisibilityTimeout": "5"}, "30")),
     ("queues", "queue uploads delays all messages", queue({"DelaySeconds": "60"}, "0")),

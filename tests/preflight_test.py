@@ -234,7 +234,7 @@ class Preflights(unittest.TestCase):
             answers = {"lambda get-account-settings": {"AccountLimit": {"ConcurrentExecutions": limit}}}
             self.refuses(f"is {limit}, and Scale {scale} needs {needed}", "L-B99A9384", answers, service={"Scale": scale, "AlarmTopicArn": TOPIC})
         self.notes("AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint does not exist", {"iam get-role": "NoSuchEntity"})
-        self.notes("the alarms notify no one", service={"ServiceName": "docket"})
+        self.notes("the alarms have no recipient", service={"ServiceName": "docket"})
         pending = {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}
         self.refuses("no confirmed subscriber; 1 wait", "aws sns subscribe", {"sns list-subscriptions-by-topic": pending})
         self.refuses("no confirmed subscriber,", "aws sns subscribe", {"sns list-subscriptions-by-topic": {"Subscriptions": []}})
@@ -255,7 +255,7 @@ class Preflights(unittest.TestCase):
     def test_sign_in_that_could_not_be_set_up(self):
         given = {"service": {"AlarmTopicArn": TOPIC, "SignInDomain": "docket-acme"}}
         companies = companies_of_the_tests()
-        nobody = {"providers": {}, "machine_clients": {}}
+        empty = {"providers": {}, "machine_clients": {}}
         self.notes("names neither a provider nor a machine client", **given)
         with mock.patch.object(plan.generate, "read_sign_in", return_value=companies):
             passed, said, asked = self.found(**given)
@@ -269,7 +269,7 @@ class Preflights(unittest.TestCase):
             self.refuses("the domain docket-acme .SignInDomain. belongs to user pool eu-central-1_OTHER0001", "another SignInDomain", taken, **given)
         with mock.patch.object(plan.generate, "read_sign_in", side_effect=SystemExit("generate: sign-in.toml: provider Acme: groups must be given")):
             self.refuses("provider Acme: groups must be given", "make generate", **given)
-        with mock.patch.object(plan.generate, "read_sign_in", return_value=nobody), self.assertRaisesRegex(plan.Refusal, "needs a user pool of the stack"):
+        with mock.patch.object(plan.generate, "read_sign_in", return_value=empty), self.assertRaisesRegex(plan.Refusal, "needs a user pool of the stack"):
             example(service={**given["service"], "ExistingUserPoolId": "eu-central-1_EXAMPLE01"})
         # A service without asks nothing.
         _, _, asked = self.found(service={"AlarmTopicArn": TOPIC})

@@ -42,7 +42,7 @@ class Game:
         self.malformed_found, self.audit, self.missing_objects, self.allowed_to_others = [{}], ["n about 3"], set(), 404
         self.listed = {"1", "2", "3"}
         self.environment = example()
-        self.outputs, self.pace, self.say = {"JobsBucketName": "b"}, types.SimpleNamespace(patience=3.0, poll=1.0), self.said.append
+        self.outputs, self.pace, self.say = {"JobsBucketName": "b"}, types.SimpleNamespace(max_wait=3.0, poll=1.0), self.said.append
 
     def rows(self):
         return [{"job_id": {"S": job}} for job in self.listed]

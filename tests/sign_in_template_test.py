@@ -238,7 +238,7 @@ email_domains = ["acme.example"]
 "legal" = ["reviewer", "tenant:acme"]
 """
 
-    def test_file_that_ships_names_nobody(self):
+    def test_file_that_ships_has_no_providers_and_no_programs(self):
         self.assertEqual({"providers": {}, "machine_clients": {}}, sign_in.read(INFRA / "sign-in.toml", ROLES))
 
     def test_examples_in_the_file_that_ships_are_right(self):

@@ -24,7 +24,7 @@ sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 import iam  # noqa: E402  the folder is run as a program
 import plan  # noqa: E402
 from bucket import ExistingBucket  # noqa: E402
-from cli import Aws, AwsError, Patient  # noqa: E402
+from cli import Aws, AwsError, RetryingAws  # noqa: E402
 from model_change import ModelChange  # noqa: E402
 from page import Page  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
@@ -43,7 +43,7 @@ class Deployment:
     def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time, page=Page, folder=None):
         self.environment, self.say, self.sleep, self.clock, self.page = environment, say, sleep, clock, page
         self.ask = ask or self._ask
-        self.aws = Patient(aws, environment.given["account"], say, sleep, clock)
+        self.aws = RetryingAws(aws, environment.given["account"], say, sleep, clock)
         folder = folder or ROOT / "target" / "deploy" / environment.name
         self.stacks = Stacks(environment, self.aws, say, self.ask, sleep, clock, folder)
         self.partition, self.suffix, self.who = "aws", "amazonaws.com", ""

@@ -1,4 +1,4 @@
-"""The AWS CLI, and how long to wait for it when AWS cannot be reached or the credentials have expired."""
+"""The AWS CLI, and retries while AWS cannot be reached or the credentials have expired."""
 
 import json
 import os
@@ -56,7 +56,7 @@ class Aws:
             return done.stdout
 
 
-class Patient:
+class RetryingAws:
     """Calls the CLI again while AWS cannot be reached or the credentials have expired, within limits.
 
     Each call is a process of its own, which reads the configuration anew: `aws sso login` in another terminal suffices.

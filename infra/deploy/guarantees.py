@@ -13,7 +13,7 @@ GUARANTEES = {
     5: "a doubled event or a lost notification costs no second run",
     6: "what cannot be understood is quarantined",
     7: "a page shows the state of the table",
-    8: "no one sees another tenant's jobs",
+    8: "another tenant's jobs cannot be seen",
     9: "a support action records who and why",
     10: "every effect of a state runs",
 }
@@ -95,7 +95,7 @@ class Guarantees:
 
     def guarantee_6(self):
         game = self.game
-        end = game.clock() + game.pace.patience
+        end = game.clock() + game.pace.max_wait
         while not (found := game.quarantined()) and game.clock() < end:
             game.sleep(game.pace.poll)
         return ([] if found else ["the malformed message is not in quarantine"]), "the malformed message is in quarantine"
@@ -131,7 +131,7 @@ class Guarantees:
     def guarantee_10(self):
         game = self.game
         wanted = {one.job for one in game.documents if one.ended and one.row["status"]["S"] in ("Ready", "Failed")}
-        end = game.clock() + game.pace.patience
+        end = game.clock() + game.pace.max_wait
         while wanted - game.read_events() and game.clock() < end:
             game.sleep(game.pace.poll)
         return [f"no event about job {job}" for job in sorted(wanted - game.events)], f"events about {len(wanted & game.events)} jobs"

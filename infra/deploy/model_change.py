@@ -160,13 +160,13 @@ class ModelChange:
             self.say(f"{', '.join(pipelines)}: resumed ({why}); what waited starts within five minutes")
 
     def _read(self):
-        """The record of pauses, and its lines."""
+        """The pause record, and its lines."""
         found = self.aws("dynamodb", "get-item", "--table-name", self.outputs["RecordsTableName"], "--consistent-read", "--key", json.dumps(PAUSES))
         item = found.get("Item", {}) if found else {}
         return item, item.get("body", {}).get("S", "").splitlines()
 
     def _change(self, change):
-        """Changes the lines of the record of pauses, under its revision. Returns whether there was something to change."""
+        """Changes the lines of the pause record, under its revision. Returns whether there was something to change."""
         table = self.outputs["RecordsTableName"]
         for _ in range(MAX_CONFLICTS):
             item, before = self._read()
@@ -184,7 +184,7 @@ class ModelChange:
                 # Another function was faster, or the answer to an earlier try was lost. The next reading shows it.
                 if CONFLICT not in str(error):
                     raise
-        raise Refusal("others changed the record of pauses at the same moment, several times; run it again")
+        raise Refusal("others changed the pause record at the same moment, several times; run it again")
 
     def _record(self, action, pipeline, endpoint, detail=None):
         """An entry of the audit log (crates/api/src/audit.rs)."""

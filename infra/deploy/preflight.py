@@ -144,7 +144,7 @@ class Preflight:
         """When the credentials expire, as seconds since 1970, or None if that is unknown or never."""
         text = os.environ.get("AWS_CREDENTIAL_EXPIRATION")
         if not text and not os.environ.get("AWS_SESSION_TOKEN"):
-            try:  # the CLI's version 2 only; the answer holds the keys too, which nobody reads here
+            try:  # the CLI's version 2 only; the answer holds the keys too, which are not read here
                 found = self.aws("configure", "export-credentials", "--format", "process")
             except self.error:
                 return None
@@ -338,7 +338,7 @@ class Preflight:
         """Whether the alarms have a subscriber."""
         topic = self.environment.given["service"].get("AlarmTopicArn")
         if not topic:
-            yield note("there is no AlarmTopicArn, so the alarms notify no one", "aws sns create-topic --name on-call")
+            yield note("there is no AlarmTopicArn, so the alarms have no recipient", "aws sns create-topic --name on-call")
             return
         subscribe = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint <address>"
         try:
@@ -350,7 +350,7 @@ class Preflight:
             return
         if not any(row["SubscriptionArn"].startswith("arn:") for row in listed):
             pending = f"; {len(listed)} wait for their confirmation" if listed else ""
-            yield Finding(f"topic {topic} (AlarmTopicArn) has no confirmed subscriber{pending}, so the alarms would reach no one", subscribe)
+            yield Finding(f"topic {topic} (AlarmTopicArn) has no confirmed subscriber{pending}, so the alarms would have no recipient", subscribe)
 
     def email(self):
         """Whether SES sends from the address of EmailSender, and to whom."""

@@ -39,7 +39,7 @@ class Pace:
     hold: float = 60.0  # how long a fault stays at least
     limit: float = 3300.0  # for everything: less than an hour with the deletion
     quiet: float = 30.0  # how long to look for what must not come
-    patience: float = 120.0  # how long to wait for what must come after the last job has ended
+    max_wait: float = 120.0  # how long to wait for what must come after the last job has ended
     hasten: bool = False  # makes checks of withheld results due at once, instead of waiting 10 to 26 minutes for them
 
 
@@ -252,7 +252,7 @@ class Prove(Witness):
         self.say(f"  {self.elapsed()}: {len(withheld - missing)} notifications withheld, {len(doubled - missing)} doubled")
 
     def send_malformed(self):
-        """A message that nobody can understand."""
+        """Sends a message that cannot be parsed."""
         self.malformed = f"game day {self.name}: not an event"
         self.aws("sqs", "send-message", "--queue-url", self.outputs["UploadsQueueUrl"], "--message-body", self.malformed)
 

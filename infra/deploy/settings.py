@@ -106,14 +106,14 @@ class Settings:
         if (self.aws("s3api", "get-bucket-versioning", "--bucket", name, "--expected-bucket-owner", self.environment.given["account"]) or {}).get("Status") != "Enabled":
             yield f"bucket {name} keeps no versions"
         found = (self.aws("s3api", "get-bucket-notification-configuration", "--bucket", name, "--expected-bucket-owner", self.environment.given["account"]) or {}).get("QueueConfigurations", [])
-        announced = set()
+        notified = set()
         for row in found:
             rules = {rule["Name"].lower(): rule["Value"] for rule in row.get("Filter", {}).get("Key", {}).get("FilterRules", [])}
             if row["QueueArn"].endswith(f":{self.service}-uploads") and any(event.startswith("s3:ObjectCreated:*") for event in row["Events"]) and "suffix" not in rules:
-                announced.add(rules.get("prefix", ""))
+                notified.add(rules.get("prefix", ""))
         for pipeline, table in plan.generate.read_pipelines(plan.INFRA).items():
-            if not table.get("retired") and table["prefix"] not in announced:
-                yield f"bucket {name} announces no uploads under {table['prefix']} ({pipeline}) to queue {self.service}-uploads"
+            if not table.get("retired") and table["prefix"] not in notified:
+                yield f"bucket {name} sends no notifications of uploads under {table['prefix']} ({pipeline}) to queue {self.service}-uploads"
 
     def attributes(self, url):
         return self.aws("sqs", "get-queue-attributes", "--queue-url", url, "--attribute-names", "All")["Attributes"]

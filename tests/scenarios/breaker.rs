@@ -10,7 +10,7 @@ use crate::support::{
     row, run_alone, text, until,
 };
 
-/// The line of the breaker in the record of pauses.
+/// The line of the breaker in the pause record.
 const LINE: &str = "!doc-understanding:*\t";
 /// `failures` of a pipeline that does not set it.
 const FAILURES: usize = 5;

@@ -88,7 +88,7 @@ fn user_signs_in_by_the_company_works_and_signs_out() {
             (stolen.status, &stolen.json()["error"]),
             (400, &json!("invalid_grant"))
         );
-        // An ID token lives on until it expires: nobody asks Cognito about it (docs/deploy.md).
+        // An ID token stays valid until it expires: it is checked without a call to Cognito (docs/deploy.md).
         assert_eq!(company.api(&newer, "/jobs").await.status, 200);
     });
 }

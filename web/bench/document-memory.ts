@@ -35,7 +35,7 @@ async function peakMb(pages: number): Promise<number> {
       const next = box.querySelector<HTMLElement>(`[data-page="${to}"]`);
       box.scrollTop = next?.offsetTop ?? 0;
     }, number);
-    // Not every page has to be drawn by someone who scrolls; every fifth is waited for.
+    // A user who scrolls does not wait for every page; the measurement waits for every fifth.
     if (number % 5 !== 0) continue;
     const canvas = page.locator(`.pdf-page[data-page="${number}"] canvas`);
     await until(`page ${number} is drawn`, async () => (await canvas.count()) === 1);

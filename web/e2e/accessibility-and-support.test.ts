@@ -51,12 +51,12 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
   test("support creates a tenant on purpose, also one that was found in S3", async () => {
     fixture.tenants.set("newco", { name: "newco", since: Date.now() });
     await signIn(page, `${fixture.pageUrl}/support/tenants`, SUPPORT);
-    await page.getByText("Nobody: documents arrived in S3").waitFor();
+    await page.getByText("Not created: documents arrived in S3").waitFor();
     await page.getByRole("button", { name: "Create it…" }).click();
     assert.equal(await page.getByLabel("Name").inputValue(), "newco");
     await page.getByLabel("Reason").fill("Contract signed");
     await page.getByRole("button", { name: "Create tenant" }).click();
-    await page.getByText("Nobody: documents arrived in S3").waitFor({ state: "detached" });
+    await page.getByText("Not created: documents arrived in S3").waitFor({ state: "detached" });
     await page.getByLabel("Tenant; empty for all").focus();
     await until("the tenant is suggested", () =>
       page

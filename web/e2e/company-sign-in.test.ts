@@ -71,7 +71,7 @@ describe("sign-in by a company", { skip: SKIP_REASON }, () => {
     await open("/jobs/1");
     await atProvider();
     await page.getByRole("link", { name: "Cancel" }).click();
-    await page.getByText("The sign-in was refused: <b>Nobody</b> signed in").waitFor();
+    await page.getByText("The sign-in was refused: <b>No account</b> was chosen").waitFor();
     assert.equal(page.url(), `${fixture.pageUrl}/jobs/1`);
     await signInByCompany();
   });

@@ -77,7 +77,7 @@ describe("sign-in by the company of a running stack", {
 
   test("who cancels at the company is back where they were, and told so", async () => {
     await signInAs("Cancel", "/?status=failed");
-    await page.getByText(/^The sign-in was refused: .*nobody was chosen$/).waitFor();
+    await page.getByText(/^The sign-in was refused: .*no account was chosen$/).waitFor();
     assert.equal(page.url(), `${AT}/?status=failed`);
   });
 });

@@ -179,7 +179,7 @@ describe("a page that stays open", { skip: SKIP_REASON }, () => {
     await page.getByRole("heading", { name: "Sign in to Docket" }).waitFor();
   });
 
-  test("sign-out revokes the refresh token, and a failure of that keeps no one signed in", async () => {
+  test("sign-out revokes the refresh token, and ends the session also if the revocation fails", async () => {
     for (const refuses of [false, true]) {
       fixture.refusesRevocation = refuses;
       await signIn(page, fixture.pageUrl, REVIEWER);

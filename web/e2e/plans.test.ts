@@ -25,7 +25,7 @@ describe("plans", { skip: SKIP_REASON }, () => {
       .getByLabel(/^Uploaded/)
       .selectOption("ever");
     await page.getByLabel("Reason").fill("acme uploaded the wrong folder");
-    // Without a filter it would stop everybody's.
+    // Without a filter it would stop the jobs of all tenants.
     await page.getByText("To stop reviews, choose a tenant, a pipeline or a time.").waitFor();
     assert.ok(await page.getByRole("button", { name: "Create plan" }).isDisabled());
     // The focus goes back in the same moment. Later it would take the reader's keys from the next field.

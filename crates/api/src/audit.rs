@@ -79,11 +79,11 @@ pub enum AuditOutcome {
 
 impl AuditEvent {
     pub fn of(key: &str, entry: AuditEntry) -> Self {
-        let is_noted = entry.action == AuditAction::SignIn.name();
+        let is_recorded_at_once = entry.action == AuditAction::SignIn.name();
         let (outcome, name) = match &entry.detail {
             Some(detail) if detail.starts_with(REFUSED) => (AuditOutcome::Refused, "refused"),
             Some(_) => (AuditOutcome::Done, "done"),
-            None if is_noted => (AuditOutcome::Done, "done"),
+            None if is_recorded_at_once => (AuditOutcome::Done, "done"),
             None => (AuditOutcome::Begun, "begun"),
         };
         Self {
@@ -143,7 +143,7 @@ pub async fn begin<P: KeyValueStore + Clock>(
 ///
 /// # Errors
 /// If the store does not answer. Then nothing must be given away.
-pub async fn note<P: KeyValueStore + Clock>(
+pub async fn record_at_once<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
@@ -156,11 +156,11 @@ pub async fn note<P: KeyValueStore + Clock>(
     Ok(pending.write(ports, 1).await?)
 }
 
-/// As [`note`], of something that happened once, at `at`: if there is an entry of that time and target, nothing is written.
+/// As [`record_at_once`], of an action at `at`. Writes nothing if there is an entry of that time and target.
 ///
 /// # Errors
 /// If the store does not answer.
-pub(super) async fn note_once<P: KeyValueStore + Clock>(
+pub(super) async fn record_if_absent<P: KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     principal: &Principal,
@@ -292,7 +292,7 @@ pub async fn list<P: KeyValueStore + Clock>(
     if query.export && before.is_none() {
         let target = AuditTarget::id(&principal.actor);
         let action = AuditAction::ExportAudit;
-        note(ports, pipelines, principal, action, target, "begun").await?;
+        record_at_once(ports, pipelines, principal, action, target, "begun").await?;
     }
     let reads_all = principal.has_for_all_tenants(permission);
     let is_readable = |entry: &AuditEntry| {

@@ -48,7 +48,7 @@ pub async fn page<P: JobList + KeyValueStore + Clock>(
     if from.is_none() {
         let target = AuditTarget::id(&principal.actor);
         let action = AuditAction::ExportData;
-        audit::note(ports, run.pipelines, principal, action, target, "begun").await?;
+        audit::record_at_once(ports, run.pipelines, principal, action, target, "begun").await?;
     }
     let (records, next) = match from.unwrap_or(ExportPosition::Jobs(None)) {
         ExportPosition::Jobs(position) => jobs(ports, run, principal, position).await?,

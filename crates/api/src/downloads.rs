@@ -43,7 +43,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
     let Some(current) = ports.head(&from).await? else {
         return Err(gone(match what {
             Stored::Document => {
-                "the document was deleted: its retention time is over, or someone deleted it"
+                "the document was deleted: its retention time is over, or a user deleted it"
             }
             Stored::Result(_) => "the result was deleted: its retention time is over",
         }));
@@ -117,7 +117,7 @@ async fn record<P: KeyValueStore + Clock>(
     };
     let id = job.id.to_string();
     let target = AuditTarget::job(&id, job);
-    audit::note(ports, run.pipelines, principal, action, target, &detail).await
+    audit::record_at_once(ports, run.pipelines, principal, action, target, &detail).await
 }
 
 /// Where it is, and in which version if not in the current one.

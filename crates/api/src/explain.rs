@@ -148,7 +148,7 @@ fn summary(job: &Job, now: Timestamp) -> String {
     }
 }
 
-/// Of a queued job that nothing holds but those before it.
+/// The summary of a queued job that only waits for its turn.
 pub(crate) fn summary_of_turn(next: Attempt) -> String {
     format!(
         "waits in the service's queue: attempt {next} is sent to the endpoint when it is its turn; nothing of it is running"

@@ -186,7 +186,6 @@ fn open(marks: &mut Marks, job: &Job, actor: &str) {
     marks.opened = Some(opened);
 }
 
-/// The attempt with the result.
 fn result_attempt(job: &Job) -> Result<u8, ApiError> {
     let attempt = if job.state.status_group() == StatusGroup::Ready {
         job.state.attempt()

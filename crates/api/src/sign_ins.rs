@@ -38,5 +38,5 @@ pub async fn record<P: KeyValueStore + Clock>(
         pipeline: None,
     };
     let (action, at) = (AuditAction::SignIn, session.signed_in_at);
-    audit::note_once(ports, pipelines, principal, action, target, at).await
+    audit::record_if_absent(ports, pipelines, principal, action, target, at).await
 }

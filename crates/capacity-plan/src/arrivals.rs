@@ -1,5 +1,7 @@
 //! When documents arrive, and how long their runs take.
 
+use std::ops::RangeInclusive;
+
 use crate::settings::WarmHours;
 
 pub(crate) const SECOND: u64 = 1000;
@@ -11,7 +13,7 @@ pub(crate) const DAY: u64 = 24 * HOUR;
 const DAYS: u32 = 10;
 const MAX_DRAWN_DOCUMENTS: u32 = 20_000;
 /// The duration of a run, in percent of the given one.
-const RUN_PERCENT: (u64, u64) = (67, 133);
+const RUN_PERCENT: RangeInclusive<u64> = 67..=133;
 
 /// A document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Demand {
                 let size = burst.min(self.documents_per_day - number * burst);
                 for _ in 0..size {
                     let within = if size == 1 { 0 } else { random.up_to(lasts) };
-                    let percent = RUN_PERCENT.0 + random.up_to(RUN_PERCENT.1 - RUN_PERCENT.0);
+                    let percent = random.within(&RUN_PERCENT);
                     arrivals.push(Arrival {
                         at_ms: u64::from(day) * DAY + from + start + within,
                         run_ms: u64::from(self.run_seconds) * SECOND * percent / 100,
@@ -75,6 +77,10 @@ impl Demand {
 struct Random(u64);
 
 impl Random {
+    const fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {
+        *range.start() + self.up_to(*range.end() - *range.start())
+    }
+
     /// A number from 0 to `max`.
     const fn up_to(&mut self, max: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

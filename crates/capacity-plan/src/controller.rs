@@ -18,15 +18,36 @@ pub(crate) struct Controller {
     /// When it decides next.
     pub(crate) next_at: u64,
     was_open: bool,
-    runs: (u32, u64),
-    cold_starts: (u32, u64),
+    runs: Durations,
+    cold_starts: Durations,
     starting_since: Option<u64>,
     last_updating_at: u64,
 }
 
-/// The open jobs as the controller reads them.
+/// The number and the sum of durations that were measured.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OpenJobs {
+struct Durations {
+    count: u32,
+    total_ms: u64,
+}
+
+impl Durations {
+    const fn add(&mut self, ms: u64) {
+        self.count += 1;
+        self.total_ms += ms;
+    }
+
+    fn mean(self) -> Measured {
+        Measured {
+            count: self.count,
+            mean: Duration::from_millis(self.total_ms / u64::from(self.count.max(1))),
+        }
+    }
+}
+
+/// The open documents as the controller sees them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OpenDocuments {
     pub(crate) count: u32,
     pub(crate) oldest_at: u64,
     pub(crate) newest_at: Option<u64>,
@@ -49,16 +70,15 @@ impl Controller {
             concurrent_runs: endpoint.concurrent_runs,
             next_at: 0,
             was_open: false,
-            runs: (0, 0),
-            cold_starts: (0, 0),
+            runs: Durations::default(),
+            cold_starts: Durations::default(),
             starting_since: None,
             last_updating_at: 0,
         }
     }
 
     pub(crate) const fn run_ended(&mut self, run_ms: u64) {
-        self.runs.0 += 1;
-        self.runs.1 += run_ms;
+        self.runs.add(run_ms);
     }
 
     /// The first upload after a time without open jobs calls it at once.
@@ -74,22 +94,17 @@ impl Controller {
         &mut self,
         now: u64,
         fleet: &Fleet,
-        (min, max): (u32, u32),
-        open: OpenJobs,
+        limits: InstanceLimits,
+        open: OpenDocuments,
     ) -> Option<u32> {
         let updating = fleet.is_updating();
         self.observe_start(now, updating);
         let since = |at: u64| Duration::from_millis(now.saturating_sub(at));
-        let mean = |(count, total): (u32, u64)| Measured {
-            count,
-            mean: Duration::from_millis(total / u64::from(count.max(1))),
-        };
         let in_service = fleet.in_service();
-        let limits = InstanceLimits::new(min.min(max), max.max(1), 0).ok()?;
         let decision = decide(&CapacityInput {
             open: OpenWork {
                 alive: open.count,
-                past_signs_of_life: 0,
+                presumed_lost: 0,
                 oldest_age: if open.count > 0 {
                     since(open.oldest_at)
                 } else {
@@ -104,8 +119,8 @@ impl Controller {
             },
             limits,
             objective: self.objective,
-            runs: mean(self.runs),
-            cold_starts: mean(self.cold_starts),
+            runs: self.runs.mean(),
+            cold_starts: self.cold_starts.mean(),
             typical_run: self.typical_run,
             since_last_upload: open.newest_at.map(since),
             since_last_open: open.last_end_at.map(since),
@@ -133,7 +148,6 @@ impl Controller {
         }
         let end = u64::midpoint(self.last_updating_at.max(since), now);
         self.starting_since = None;
-        self.cold_starts.0 += 1;
-        self.cold_starts.1 += end - since;
+        self.cold_starts.add(end - since);
     }
 }

@@ -30,6 +30,19 @@ pub struct PastJob {
     pub first_attempt: bool,
 }
 
+/// A job that ended later than its SLO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LateJob {
+    pub created_at: u64,
+    pub ended_at: u64,
+}
+
+impl LateJob {
+    const fn duration_ms(self) -> u64 {
+        self.ended_at.saturating_sub(self.created_at)
+    }
+}
+
 /// What past jobs tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Learned {
@@ -43,9 +56,10 @@ pub struct Learned {
     pub run_ms: Option<u64>,
     pub cold_starts_measured: u32,
     pub cold_start_ms: Option<u64>,
-    /// Ended jobs that took longer than the SLO, and the one that took longest: made at, ended at.
+    /// Ended jobs that took longer than the SLO.
     pub late: u32,
-    pub latest: Option<(u64, u64)>,
+    /// The one of them that took longest.
+    pub latest: Option<LateJob>,
     pub ended: u32,
 }
 
@@ -87,11 +101,16 @@ pub fn learn(
             run_ms: *run_ms,
         })
         .collect();
-    let waits = jobs
-        .iter()
-        .filter_map(|job| Some((job.created_at, job.ended_at?)));
-    let took = |(made, ended): &(u64, u64)| ended.saturating_sub(*made);
-    let late: Vec<(u64, u64)> = waits.clone().filter(|it| took(it) > slo_ms).collect();
+    let ended = jobs.iter().filter_map(|job| {
+        Some(LateJob {
+            created_at: job.created_at,
+            ended_at: job.ended_at?,
+        })
+    });
+    let late: Vec<LateJob> = ended
+        .clone()
+        .filter(|job| job.duration_ms() > slo_ms)
+        .collect();
     Learned {
         hours: hours(&arrivals),
         span_ms: now.saturating_sub(midnight).max(1),
@@ -101,8 +120,8 @@ pub fn learn(
         cold_starts_measured,
         cold_start_ms: cold_starts.then(|| colds[colds.len() / 2]),
         late: u32::try_from(late.len()).unwrap_or(u32::MAX),
-        latest: late.into_iter().max_by_key(took),
-        ended: u32::try_from(waits.count()).unwrap_or(u32::MAX),
+        latest: late.into_iter().max_by_key(|job| job.duration_ms()),
+        ended: u32::try_from(ended.count()).unwrap_or(u32::MAX),
     }
 }
 

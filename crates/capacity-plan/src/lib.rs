@@ -20,15 +20,15 @@ mod prices;
 mod request;
 mod settings;
 mod simulate;
-mod words;
+mod text;
 
 pub use arrivals::{Arrival, Demand};
 pub use figures::Outcome;
 pub use grid::grid;
-pub use learn::{Learned, PastJob, learn};
+pub use learn::{LateJob, Learned, PastJob, learn};
 pub use plan::{Plan, PlanOption, plan};
 pub use prices::{price_of, price_source};
 pub use request::{FieldError, MAX_DOCUMENTS_PER_DAY, PlanRequest, RawRequest};
 pub use settings::{EndpointTraits, Scaling, ScalingSettings, WarmHours};
 pub use simulate::simulate;
-pub use words::in_words;
+pub use text::plan_text;

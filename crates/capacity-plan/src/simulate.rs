@@ -1,8 +1,10 @@
 //! The queue model: arrivals, instances and runs in virtual time.
 
+use jobs::capacity::InstanceLimits;
+
 use crate::arrivals::{Arrival, DAY, MINUTE};
 use crate::aws::AwsPolicies;
-use crate::controller::{Controller, OpenJobs};
+use crate::controller::{Controller, OpenDocuments};
 use crate::figures::Outcome;
 use crate::fleet::Fleet;
 use crate::settings::{EndpointTraits, Scaling, ScalingSettings};
@@ -15,8 +17,8 @@ const MAX_OVERRUN_MS: u64 = 3 * DAY;
 /// The reconciler counts open jobs.
 const RECONCILE_INTERVAL: u64 = 5 * MINUTE;
 
-/// Whose decisions the model carries out.
-enum Scaler {
+/// What decides the number of instances.
+enum ScalingPolicy {
     Aws(AwsPolicies),
     Docket(Controller),
 }
@@ -26,14 +28,14 @@ struct QueueModel<'a> {
     settings: &'a ScalingSettings,
     arrivals: &'a [Arrival],
     fleet: Fleet,
-    scaler: Scaler,
+    policy: ScalingPolicy,
     outcome: Outcome,
     /// The next arrival.
     next: usize,
     ended: Vec<bool>,
     /// The oldest open document.
     oldest: usize,
-    open: OpenJobs,
+    open: OpenDocuments,
 }
 
 /// Simulates `span_ms` with these arrivals, the earliest first, and up to three days more if documents are still open then.
@@ -43,15 +45,15 @@ pub fn simulate(
     settings: &ScalingSettings,
     span_ms: u64,
 ) -> Outcome {
-    let scaler = match settings.scaling {
+    let policy = match settings.scaling {
         Scaling::Aws {
             target,
             idle_minutes,
-        } => Scaler::Aws(AwsPolicies::new(target, idle_minutes)),
+        } => ScalingPolicy::Aws(AwsPolicies::new(target, idle_minutes)),
         Scaling::Docket {
             drain_within_seconds,
             idle_seconds,
-        } => Scaler::Docket(Controller::new(
+        } => ScalingPolicy::Docket(Controller::new(
             drain_within_seconds,
             idle_seconds,
             endpoint,
@@ -62,12 +64,12 @@ pub fn simulate(
         settings,
         arrivals,
         fleet: Fleet::new(endpoint.concurrent_runs.max(1), endpoint.cold_start_ms),
-        scaler,
+        policy,
         outcome: Outcome::default(),
         next: 0,
         ended: vec![false; arrivals.len()],
         oldest: 0,
-        open: OpenJobs::default(),
+        open: OpenDocuments::default(),
     };
     let at_first = model.min(0);
     model.fleet.begin_with(at_first, &mut model.outcome);
@@ -113,12 +115,12 @@ impl QueueModel<'_> {
     fn next_at(&self, now: u64) -> u64 {
         let arrival = self.arrivals.get(self.next);
         let arrival = arrival.map_or(u64::MAX, |it| it.at_ms + SUBMIT_MS);
-        let decision = match &self.scaler {
-            Scaler::Aws(_) if self.is_final(now) => u64::MAX,
-            Scaler::Aws(_) => next_multiple(now, MINUTE),
+        let decision = match &self.policy {
+            ScalingPolicy::Aws(_) if self.is_final(now) => u64::MAX,
+            ScalingPolicy::Aws(_) => next_multiple(now, MINUTE),
             // With nothing to do it waits for the next upload or for the warm hours.
-            Scaler::Docket(_) if self.open.count == 0 && self.is_final(now) => u64::MAX,
-            Scaler::Docket(controller) => controller.next_at.max(now),
+            ScalingPolicy::Docket(_) if self.open.count == 0 && self.is_final(now) => u64::MAX,
+            ScalingPolicy::Docket(controller) => controller.next_at.max(now),
         };
         let fleet = self.fleet.next_at().max(now);
         arrival
@@ -156,7 +158,7 @@ impl QueueModel<'_> {
         self.next += 1;
         self.open.count += 1;
         self.open.newest_at = Some(arrival.at_ms + SUBMIT_MS);
-        if let Scaler::Docket(controller) = &mut self.scaler {
+        if let ScalingPolicy::Docket(controller) = &mut self.policy {
             controller.nudge(now);
         }
     }
@@ -167,7 +169,7 @@ impl QueueModel<'_> {
         self.ended[document] = true;
         self.open.count -= 1;
         self.open.last_end_at = Some(now + RECORD_MS);
-        if let Scaler::Docket(controller) = &mut self.scaler {
+        if let ScalingPolicy::Docket(controller) = &mut self.policy {
             controller.run_ended(arrival.run_ms);
         }
     }
@@ -179,8 +181,8 @@ impl QueueModel<'_> {
         let oldest = self.arrivals.get(self.oldest);
         self.open.oldest_at = oldest.map_or(now, |it| it.at_ms + SUBMIT_MS);
         let context = (self.settings, self.endpoint);
-        let count = match &mut self.scaler {
-            Scaler::Aws(policies) => {
+        let count = match &mut self.policy {
+            ScalingPolicy::Aws(policies) => {
                 policies.record_backlog(now, self.fleet.backlog());
                 if now.is_multiple_of(RECONCILE_INTERVAL) {
                     policies.count_open(now, self.open.count);
@@ -194,11 +196,14 @@ impl QueueModel<'_> {
                 }
                 policies.datapoint(now, &self.fleet, min, context)
             }
-            Scaler::Docket(controller) if controller.next_at <= now => {
-                let limits = (min, self.settings.max_instances);
+            ScalingPolicy::Docket(controller) if controller.next_at <= now => {
+                let max = self.settings.max_instances;
+                let Ok(limits) = InstanceLimits::new(min.min(max), max.max(1), 0) else {
+                    return;
+                };
                 controller.decide(now, &self.fleet, limits, self.open)
             }
-            Scaler::Docket(_) => return,
+            ScalingPolicy::Docket(_) => return,
         };
         if let Some(count) = count {
             self.fleet.set_count(count, &mut self.outcome);

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
 use capacity_plan::{
-    Arrival, Demand, EndpointTraits, FieldError, Learned, PastJob, Plan, RawRequest, Scaling,
-    ScalingSettings, WarmHours, in_words, learn, plan, simulate,
+    Arrival, Demand, EndpointTraits, FieldError, LateJob, Learned, PastJob, Plan, RawRequest,
+    Scaling, ScalingSettings, WarmHours, learn, plan, plan_text, simulate,
 };
 
 const MINUTE: u64 = 60_000;
@@ -91,7 +91,7 @@ fn instance_kept_always_costs_720_hours_a_month_and_one_kept_six_hours_a_day_180
     // Its last documents of a day end after the hours.
     let in_hours = kept(false).usd_per_month;
     assert!((219.60..226.0).contains(&in_hours), "{in_hours}");
-    assert!(in_words(&plan).contains("$878.40"), "{}", in_words(&plan));
+    assert!(plan_text(&plan).contains("$878.40"), "{}", plan_text(&plan));
 }
 
 #[test]
@@ -104,7 +104,11 @@ fn batch_of_14_55_that_is_done_at_16_30_breaks_an_slo_of_an_hour() {
     };
     let found = learn(vec![job], (0, DAY), 1, 600_000, HOUR);
     assert_eq!((found.ended, found.late), (1, 1));
-    assert_eq!(found.latest, Some((made, 16 * HOUR + 30 * MINUTE)));
+    let latest = LateJob {
+        created_at: made,
+        ended_at: 16 * HOUR + 30 * MINUTE,
+    };
+    assert_eq!(found.latest, Some(latest));
     // The model says the same of seven such batches on one instance that has to start.
     let arrivals = [Arrival {
         at_ms: made,
@@ -162,7 +166,7 @@ fn objective_that_the_maximum_cannot_meet_is_said_with_the_number_that_can() {
     let plan = planned(limited.clone(), busy);
     assert!(!plan.slo_kept && plan.best.late_documents > 0);
     let needed = plan.instances_needed.unwrap();
-    let text = in_words(&plan);
+    let text = plan_text(&plan);
     assert!(text.contains("CANNOT BE KEPT"), "{text}");
     assert!(
         text.contains(&format!("It needs MaxInstances {needed}.")),
@@ -333,6 +337,6 @@ fn endless_work_is_reported_as_late_and_the_model_stops() {
     );
     assert!(!plan.slo_kept && plan.best.unfinished_documents > 1000);
     assert!(plan.best.late_documents >= plan.best.unfinished_documents);
-    let text = in_words(&plan);
+    let text = plan_text(&plan);
     assert!(text.contains("still open three days later"), "{text}");
 }

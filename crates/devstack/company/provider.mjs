@@ -8,7 +8,7 @@
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
-// After the first line nobody reads standard output.
+// The parent process reads one line of standard output, and no more.
 const print = console.log;
 console.log = console.info = console.warn = console.error;
 const { default: Provider, interactionPolicy } = await import("oidc-provider");
@@ -34,7 +34,7 @@ const configuration = {
   features: { devInteractions: { enabled: false } },
   interactions: { policy, url: (_, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, ...users()[id] }) }),
-  // Nobody is asked what the service may know.
+  // Grants every scope without a consent page.
   async loadExistingGrant(context) {
     const grant = new context.oidc.provider.Grant({ accountId: context.oidc.session.accountId, clientId: context.oidc.client.clientId });
     grant.addOIDCScope("openid email profile");
@@ -76,7 +76,7 @@ server.listen(0, "127.0.0.1", () => {
     }
     const { user, cancel } = await answerOf(context.req);
     if (!cancel && !users()[user]) context.throw(403, `there is no user ${user}`);
-    const result = cancel ? { error: "access_denied", error_description: "nobody was chosen" } : { login: { accountId: user } };
+    const result = cancel ? { error: "access_denied", error_description: "no account was chosen" } : { login: { accountId: user } };
     return provider.interactionFinished(context.req, context.res, result, { mergeWithLastSubmission: false });
   });
   server.on("request", provider.callback());

@@ -97,9 +97,9 @@ def poll_outboxes(seconds: float) -> None:
     async def wait_for(awaited, timeout):
         return await asyncio.wait_for(awaited, seconds if timeout == 0.5 else timeout)
 
-    patient = types.ModuleType("asyncio")
-    patient.__dict__.update(asyncio.__dict__, wait_for=wait_for)
-    apigateway.asyncio = patient
+    patched = types.ModuleType("asyncio")
+    patched.__dict__.update(asyncio.__dict__, wait_for=wait_for)
+    apigateway.asyncio = patched
 
 
 def inner() -> None:

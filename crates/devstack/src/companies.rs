@@ -27,7 +27,7 @@ const SIGN_IN: &str = "crates/devstack/company/sign-in.toml";
 const USERS: &str = "crates/devstack/company/users.json";
 const COMPANY: &str = "Acme";
 
-/// Who signs in other than with a password.
+/// The companies' providers and users, and the programs, that sign in without a password of the user pool.
 #[derive(Clone, Debug)]
 pub struct Companies {
     /// A file like `infra/sign-in.toml`.
@@ -40,7 +40,7 @@ pub struct Companies {
 }
 
 impl Companies {
-    /// One company for trying.
+    /// The company of `make up COMPANY=1`.
     pub(crate) fn local(page_origin: Option<String>) -> Self {
         Self {
             sign_in: repo::file(SIGN_IN),
@@ -137,7 +137,7 @@ async fn start_provider(
         .await
 }
 
-/// What a file like `infra/sign-in.toml` says of a provider, as far as people see it.
+/// The parts of a file like `infra/sign-in.toml` that `make up` prints.
 #[derive(Deserialize)]
 struct SignInFile {
     providers: BTreeMap<String, ProviderTable>,
@@ -169,7 +169,7 @@ fn label(sign_in: &str, name: &str) -> Result<String> {
     Ok(provider.label)
 }
 
-/// Who can sign in to the local company's stack: for a person to read.
+/// Who can sign in to the local company's stack, as `make up` prints it.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct CompanySignIns {
     pub(crate) label: String,

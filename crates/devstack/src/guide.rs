@@ -151,7 +151,7 @@ fn user_line(email: &str, what: &str) -> String {
     format!("             {email:<24} {what}")
 }
 
-/// Who signs in by the company.
+/// The company's users and its program.
 fn describe_company(company: &CompanySignIns) -> String {
     let CompanySignIns {
         label,

@@ -46,7 +46,7 @@ pub use companies::Companies;
 pub use deploy::Outputs;
 pub use jobs::view::{FailureView, JobView};
 pub use model::{ContainerUrl, Model};
-pub use push_client::{PushClient, PushClientError, PushMessage, ReceivedMessage, has_ended};
+pub use push_client::{PushClient, PushClientError, PushMessage, ReceivedPush, has_ended};
 pub use repo::{file as repo_file, venv_python};
 pub use run_dir::RunDir;
 pub use sigv4::sign_request;

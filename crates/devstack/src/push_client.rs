@@ -48,7 +48,7 @@ pub enum PushMessage {
 
 /// A push message and its time of arrival.
 #[derive(Clone, Debug)]
-pub struct ReceivedMessage {
+pub struct ReceivedPush {
     pub at: Instant,
     pub frame: PushMessage,
     /// The original text, with fields that [`PushMessage`] does not have.
@@ -91,7 +91,7 @@ impl From<tungstenite::Error> for PushClientError {
 #[derive(Debug)]
 pub struct PushClient {
     sink: SplitSink<PushSocket, Message>,
-    received: mpsc::UnboundedReceiver<ReceivedMessage>,
+    received: mpsc::UnboundedReceiver<ReceivedPush>,
     reader: JoinHandle<()>,
     /// The newest version of each received job, by id.
     pub jobs: BTreeMap<String, JobView>,
@@ -121,7 +121,7 @@ impl PushClient {
                 // Unknown types of messages are skipped, as the web app does.
                 if let Ok(frame) = serde_json::from_str(text)
                     && sender
-                        .send(ReceivedMessage {
+                        .send(ReceivedPush {
                             at,
                             frame,
                             text: text.to_owned(),
@@ -157,7 +157,7 @@ impl PushClient {
     }
 
     /// Receives the next push message and updates [`PushClient::jobs`]. `None`: the connection is closed.
-    pub async fn next(&mut self) -> Option<ReceivedMessage> {
+    pub async fn next(&mut self) -> Option<ReceivedPush> {
         let message = self.received.recv().await?;
         match &message.frame {
             PushMessage::JobChanged { job } => self.keep(job),

@@ -34,7 +34,6 @@ pub(crate) const MIN_INVOCATION_TIMEOUT: Duration = Duration::from_secs(110);
 /// Called with each step of the start.
 pub type ProgressCallback = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// The options of a stack.
 #[derive(Clone, Debug)]
 pub struct StackOptions {
     /// How many seconds of the endpoints' clock pass in a real second. It applies to cold starts, scaling, queue TTLs.

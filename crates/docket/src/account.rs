@@ -134,7 +134,7 @@ fn describe(place: &TokenPlace) -> Result<String> {
     })
 }
 
-/// Who is signed in. Who may do nothing at all learns what to do about it, and not that `whoami` says it.
+/// Who is signed in. The service's error to a user without any role says what to do, so the hint is not to run `whoami`.
 async fn caller(client: &ApiClient) -> Result<CallerView> {
     let me = client.get("/me").await;
     me.map_err(|error| {
@@ -196,7 +196,7 @@ pub(crate) fn identity(me: &CallerView) -> String {
     ))
 }
 
-/// A service of an earlier release does not say it, and has this role alone for it.
+/// A service of an earlier release does not report `all_tenants`. There only the role `support` has them.
 pub(crate) fn sees_all_tenants(me: &CallerView) -> bool {
     me.all_tenants || me.roles.iter().any(|role| role == "support")
 }

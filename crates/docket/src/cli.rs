@@ -673,7 +673,7 @@ pub(crate) struct JobListArgs {
     /// Only documents that this person uploaded
     #[arg(long, value_name = "PERSON")]
     pub(crate) uploaded_by: Option<String>,
-    /// Only contracts that are assigned to this person; empty: to nobody
+    /// Only contracts that are assigned to this person; empty: unassigned ones
     #[arg(long, value_name = "PERSON")]
     pub(crate) assigned_to: Option<String>,
     /// Only contracts whose result is reviewed, or is not

@@ -54,7 +54,7 @@ pub(crate) async fn sign_in(
     let limit = Duration::from_secs(args.timeout);
     let tried = tokio::time::timeout(limit, sign_in.run(configuration, args.paste)).await;
     tried.unwrap_or_else(|_| {
-        let detail = format!("nobody signed in within {} s", args.timeout);
+        let detail = format!("no sign-in within {} s", args.timeout);
         Err(CliError::new(Exit::Denied, "sign-in", detail).with_hint("run `docket login` again"))
     })
 }

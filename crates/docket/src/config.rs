@@ -97,7 +97,7 @@ pub(crate) fn random_key() -> String {
     jobs::id::hex(&bytes)
 }
 
-/// A random text that nobody can guess: 256 bits in base64url.
+/// A random text of 256 bits in base64url.
 pub(crate) fn random_secret() -> Result<String> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)

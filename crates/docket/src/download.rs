@@ -204,7 +204,7 @@ impl TemporaryFile {
         Self(path.with_file_name(format!(".docket-{}-{number}.part", std::process::id())))
     }
 
-    /// Creates the file anew. It never writes through a link or into a file that someone else created.
+    /// Creates the file anew. It never writes through a link or into a file of another user.
     async fn create(&self) -> std::io::Result<File> {
         match tokio::fs::remove_file(&self.0).await {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

@@ -20,9 +20,7 @@ pub(crate) enum KeyringError {
     Broken(String),
 }
 
-pub(crate) type Result<T> = std::result::Result<T, KeyringError>;
-
-pub(crate) fn read(account: &str) -> Result<Option<String>> {
+pub(crate) fn read(account: &str) -> Result<Option<String>, KeyringError> {
     on_entry(account, |entry| match entry.get_password() {
         Ok(secret) => Ok(Some(secret)),
         Err(Error::NoEntry) => Ok(None),
@@ -30,11 +28,11 @@ pub(crate) fn read(account: &str) -> Result<Option<String>> {
     })
 }
 
-pub(crate) fn write(account: &str, secret: String) -> Result<()> {
+pub(crate) fn write(account: &str, secret: String) -> Result<(), KeyringError> {
     on_entry(account, move |entry| entry.set_password(&secret))
 }
 
-pub(crate) fn delete(account: &str) -> Result<()> {
+pub(crate) fn delete(account: &str) -> Result<(), KeyringError> {
     on_entry(account, |entry| match entry.delete_credential() {
         Ok(()) | Err(Error::NoEntry) => Ok(()),
         Err(error) => Err(error),
@@ -45,7 +43,7 @@ pub(crate) fn delete(account: &str) -> Result<()> {
 fn on_entry<T: Send + 'static>(
     account: &str,
     work: impl FnOnce(&Entry) -> keyring_core::Result<T> + Send + 'static,
-) -> Result<T> {
+) -> Result<T, KeyringError> {
     if config::variable("DOCKET_KEYRING").as_deref() == Some("off") {
         return Err(KeyringError::Absent);
     }
@@ -67,7 +65,7 @@ fn on_entry<T: Send + 'static>(
 }
 
 /// Opens the keyring once.
-fn open() -> Result<()> {
+fn open() -> Result<(), KeyringError> {
     if keyring_core::get_default_store().is_none() {
         #[cfg(target_os = "macos")]
         let store = apple_native_keyring_store::keychain::Store::new();

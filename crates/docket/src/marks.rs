@@ -22,7 +22,7 @@ pub(crate) struct MarkArgs {
     /// The result is not reviewed after all
     #[arg(long, group = "what")]
     not_reviewed: bool,
-    /// Who is to review it, an e-mail address; empty for nobody
+    /// Who is to review it, an e-mail address; empty to unassign it
     #[arg(long, group = "what", value_name = "PERSON")]
     assign: Option<String>,
     /// A note of one line; empty for none

@@ -4,12 +4,12 @@ use crate::config;
 use crate::machine::MachineClient;
 use crate::session::Session;
 
-/// Whose tokens the requests carry.
+/// The caller whose token the requests carry.
 #[derive(Debug)]
 pub(crate) enum SignIn {
     /// A user who ran `docket login`.
     User(Session),
-    /// A program, by the environment.
+    /// A program, with the id and secret from environment variables.
     Machine(MachineClient),
 }
 

@@ -136,10 +136,31 @@ pub trait HasPipelines: Environment {
 
 /// Settings with the URLs of queues.
 pub trait QueueUrls: Environment {
-    /// The URL of a queue.
     fn queue_url(&self, queue: Queue) -> &str;
     /// The URL of a dead-letter queue; `None` if the function does not use it.
     fn dead_letters_url(&self, queue: Queue) -> Option<&str>;
+}
+
+/// The value of a setting that is not used: a variable cannot be empty.
+#[cfg(feature = "api")]
+const OFF: &str = "off";
+
+/// The address that e-mail is sent from; `None` if this deployment sends none.
+#[cfg(feature = "api")]
+pub(crate) fn email_sender<E: Has<variable::EmailSender>>(environment: &E) -> Option<&str> {
+    Some(environment.value()).filter(|value| *value != OFF)
+}
+
+/// How users sign in by their company, as JSON; `None` if they do not.
+#[cfg(feature = "api")]
+pub(crate) fn company_sign_in<E: Has<variable::CompanySignIn>>(environment: &E) -> Option<&str> {
+    Some(environment.value()).filter(|value| *value != OFF)
+}
+
+/// The address of the page; `None` if pages may come from any origin.
+#[cfg(feature = "api")]
+pub(crate) fn page_url<E: Has<variable::PageOrigin>>(environment: &E) -> Option<&str> {
+    Some(environment.value()).filter(|value| *value != "*")
 }
 
 /// Declares the settings of a function: a struct with one text per variable of [`crate::config::variable`],

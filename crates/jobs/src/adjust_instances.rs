@@ -6,14 +6,14 @@
 //! are on the safe side: without it instances stay longer, and a run that another one overtook asks for nothing.
 //!
 //! A number never falls while a job of the pipeline is open, whatever the decision says, except to one instance for jobs
-//! past every sign of life (`signs_of_life`). It falls only on a complete and fresh reading. A job whose upload arrives
+//! presumed lost (`presumed_lost`). It falls only on a complete and fresh reading. A job whose upload arrives
 //! between that reading and the endpoint's change can still lose its instance: SageMaker has no conditional change. Then
 //! its request waits for the next instance.
 
 mod observations;
 mod open_work;
+mod presumed_lost;
 mod queued_work;
-mod signs_of_life;
 
 use std::time::Duration;
 
@@ -176,17 +176,18 @@ where
         self.record_instances(now, &found, &mut stored).await;
         let mut open = OpenWork {
             alive: jobs.open.saturating_add(queued.count()),
-            past_signs_of_life: 0,
+            presumed_lost: 0,
             oldest_age: oldest.map(|at| now.since(at)).unwrap_or_default(),
         };
         let known = &stored.observations;
         if jobs.complete
             && queued.count() == 0
-            && signs_of_life::all_past(self.ports, jobs.jobs, known, &found, timeout).await?
+            && presumed_lost::are_all_presumed_lost(self.ports, jobs.jobs, known, &found, timeout)
+                .await?
         {
             open = OpenWork {
                 alive: 0,
-                past_signs_of_life: jobs.open,
+                presumed_lost: jobs.open,
                 oldest_age: Duration::ZERO,
             };
         }
@@ -222,8 +223,8 @@ where
             timeout,
         );
         let at_endpoint = window.count(jobs.jobs, now);
-        let tended = queued.tend_window(self.ports, name, window, at_endpoint, jobs.complete);
-        tended.await?;
+        let updated = queued.update_window(self.ports, name, window, at_endpoint, jobs.complete);
+        updated.await?;
         let again = decision.check_again_in.into_iter();
         let again = again
             .chain(queued.has_turn(name).then_some(QUEUED_INTERVAL))

@@ -1,14 +1,14 @@
 //! The circuit breaker of a pipeline: while its endpoint refuses or fails every document, jobs wait in the table instead of
 //! using up their attempts, and one job at a time probes whether the endpoint works again.
 //!
-//! A breaker is a line of the record of pauses ([`crate::pause`]), which every start of an attempt reads anyway. Only what
-//! fails writes it: the failures of late, and once they are too many in a row, since when the breaker is open and when the
-//! next probe is due. A success writes nothing. Whether there was one in between is read from the rows, when it matters
-//! (`evidence`). So nothing is counted up and down, and a job without incident costs nothing.
+//! Each breaker is one line of the pause record ([`crate::pause`]), which every start of an attempt reads anyway. Only a
+//! failure writes it. The line has the recent failures, and once there are enough in a row, since when the breaker is open
+//! and when the next probe is due. A success writes nothing. When a breaker may open, `evidence` reads from the jobs' rows
+//! whether there was a success in between. So there is no counter, and a job without incident costs nothing.
 
+mod encoding;
 mod evidence;
 mod judge;
-mod line;
 mod probe;
 
 use std::time::Duration;
@@ -16,9 +16,9 @@ use std::time::Duration;
 use crate::id::{Attempt, JobId, Timestamp};
 use crate::pipeline::Pipeline;
 
+pub use encoding::held_by_breaker;
 pub use evidence::result_at;
-pub use judge::{FailedAttempt, Words, judge_failure, judge_refusal};
-pub use line::held_by_breaker;
+pub use judge::{DetailSource, FailedAttempt, judge_failure, judge_refusal};
 pub use probe::{
     close_after_accepted, close_after_result, had_incident, may_probe, may_use_up_attempt,
 };
@@ -29,8 +29,8 @@ const MAX_FAILURES: usize = 20;
 const MEMORY: Duration = Duration::from_secs(86_400);
 /// How long an open breaker is kept. It is written at each probe.
 const OPEN_KEPT: Duration = Duration::from_secs(7 * 86_400);
-/// If nobody has probed for this long after a probe was due, the breaker no longer holds new uploads: no job was waiting,
-/// and the next one is the probe. Longer than the longest interval of the reconciler, 15 minutes.
+/// Without a probe for this long after one was due, the breaker no longer holds new uploads: no job was waiting, and the
+/// next one is the probe. Longer than the longest interval of the reconciler, 15 minutes.
 pub const PROBE_OVERDUE: Duration = Duration::from_secs(20 * 60);
 /// The longest time between two probes that failed, in the first 40 minutes. Later it is a quarter of the time since the breaker
 /// opened, since a job has few attempts in its lifetime, and each probe that runs uses one up.
@@ -62,18 +62,19 @@ pub struct OpenBreaker {
     pub probe_at: Timestamp,
     /// The job that probes, until its attempt has failed.
     pub probe: Option<JobId>,
-    pub trouble: Trouble,
+    /// The failures that opened it.
+    pub kind: FailureKind,
     /// Why it opened, for people.
     pub reason: String,
 }
 
-/// What the endpoint does to every document.
+/// How the endpoint fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// It refuses the calls.
-    Refuses,
-    /// It accepts the requests, and their runs fail.
-    Fails,
+pub enum FailureKind {
+    /// It refused a call.
+    RefusedCall,
+    /// It accepted the request, and the run failed.
+    FailedRun,
 }
 
 /// A failure that counts.
@@ -82,9 +83,9 @@ pub(crate) struct RecentFailure {
     pub(crate) at: Timestamp,
     pub(crate) job: JobId,
     pub(crate) attempt: Attempt,
-    pub(crate) trouble: Trouble,
-    /// A hash of the model's words; 0 if there are none.
-    pub(crate) words: u32,
+    pub(crate) kind: FailureKind,
+    /// A hash of the model's error message; 0 if there is none.
+    pub(crate) detail_hash: u32,
 }
 
 impl Breaker {
@@ -106,8 +107,8 @@ impl Breaker {
 
     /// When the first of the failures that opened it was; 0 if none is known.
     pub fn first_counted_at(&self) -> Timestamp {
-        let trouble = self.open.as_ref().map(|open| open.trouble);
-        let first = trouble.and_then(|trouble| self.in_a_row(trouble).next());
+        let kind = self.open.as_ref().map(|open| open.kind);
+        let first = kind.and_then(|kind| self.in_a_row(kind).next());
         first.map_or(Timestamp(0), |failure| failure.at)
     }
 
@@ -125,10 +126,10 @@ impl Breaker {
     /// Adds a failure, unless it is known: its message may have been delivered before.
     fn remember(&mut self, failure: RecentFailure) {
         let is_same = |known: &RecentFailure| {
-            let of = (known.job, known.attempt, known.trouble);
+            let of = (known.job, known.attempt, known.kind);
             // A refused attempt keeps its number.
-            of == (failure.job, failure.attempt, failure.trouble)
-                && failure.trouble == Trouble::Fails
+            of == (failure.job, failure.attempt, failure.kind)
+                && failure.kind == FailureKind::FailedRun
         };
         if self.failures.iter().any(is_same) {
             return;
@@ -142,10 +143,9 @@ impl Breaker {
     }
 
     /// The failures of this kind in a row, as far as is known, oldest first.
-    fn in_a_row(&self, trouble: Trouble) -> impl Iterator<Item = &RecentFailure> {
-        let counts = move |failure: &&RecentFailure| {
-            failure.trouble == trouble && failure.at > self.counted_since
-        };
+    fn in_a_row(&self, kind: FailureKind) -> impl Iterator<Item = &RecentFailure> {
+        let counts =
+            move |failure: &&RecentFailure| failure.kind == kind && failure.at > self.counted_since;
         self.failures.iter().filter(counts)
     }
 }

@@ -8,12 +8,12 @@
 //! 2. An endpoint that is updating rejects every change (SageMaker API reference, `UpdateEndpointWeightsAndCapacities`;
 //!    Application Auto Scaling waits as well), so the number stays as it is.
 //! 3. While a job is open the number does not fall: SageMaker chooses the instance that stops, and that may be a busy one.
-//!    If every open job is past every sign of life, it falls to one.
+//!    If every open job is presumed lost, it falls to one.
 //! 4. It rises to what ends the open work within [`Objective::drain_within`] once new instances are in service. As a cold
 //!    start delays the next change, the first one waits until uploads pause and then asks for enough.
 //! 5. It falls to the minimum when no job has been open for [`Objective::idle`].
 
-mod words;
+mod reason;
 
 use std::time::Duration;
 
@@ -91,8 +91,8 @@ impl InstanceLimits {
 pub struct OpenWork {
     /// Jobs of which a result or a failure may still come.
     pub alive: u32,
-    /// Jobs past every sign of life: only their deadline keeps them open. See [`is_past_signs_of_life`].
-    pub past_signs_of_life: u32,
+    /// Jobs presumed lost: only their deadline keeps them open. See [`is_presumed_lost`].
+    pub presumed_lost: u32,
     /// The age of the oldest of `alive`; zero if there is none.
     pub oldest_age: Duration,
 }
@@ -161,7 +161,7 @@ enum Rule {
     Enough,
     Settling { left: Duration },
     More { wanted: u64 },
-    PastSignsOfLife,
+    PresumedLost,
     NotIdleLongEnough { left: Duration },
     Idle,
 }
@@ -171,14 +171,14 @@ pub fn decide(input: &CapacityInput) -> CapacityDecision {
     let (instances, rule) = rule(input);
     CapacityDecision {
         instances,
-        reason: words::reason(input, instances, rule),
+        reason: reason::reason(input, instances, rule),
         check_again_in: match rule {
             Rule::Settling { left } | Rule::NotIdleLongEnough { left } => Some(left),
             Rule::Updating
             | Rule::OutsideLimits
             | Rule::Enough
             | Rule::More { .. }
-            | Rule::PastSignsOfLife
+            | Rule::PresumedLost
             | Rule::Idle => None,
         },
     }
@@ -225,9 +225,9 @@ fn rule(input: &CapacityInput) -> (u32, Rule) {
     if input.open.alive > 0 {
         return grow(input, now, allowed);
     }
-    if input.open.past_signs_of_life > 0 {
+    if input.open.presumed_lost > 0 {
         let kept = allowed.min(input.limits.min.max(1));
-        return (kept, Rule::PastSignsOfLife);
+        return (kept, Rule::PresumedLost);
     }
     let idle_for = input.since_last_open.unwrap_or(Duration::MAX);
     if allowed > input.limits.min && idle_for < input.objective.idle {
@@ -303,7 +303,7 @@ fn work(input: &CapacityInput) -> Duration {
     run(input).saturating_mul(input.open.alive)
 }
 
-/// Whether an attempt shows no sign of life and never will: its run must have started, and since then the time limit of a run
+/// Whether an attempt is presumed lost: its run must have started, and since then the time limit of a run
 /// and `margin` have passed.
 ///
 /// A run must have started when an attempt that the endpoint accepted later has ended, or when the instances had the time
@@ -311,7 +311,7 @@ fn work(input: &CapacityInput) -> Duration {
 ///
 /// The queue of an endpoint is first in, first out, except that a request whose instance was lost goes to its end. Such
 /// a request may be taken for lost while it waits; that costs speed, since one instance stays for it.
-pub fn is_past_signs_of_life(
+pub fn is_presumed_lost(
     since_started: Option<Duration>,
     invocation_timeout: Duration,
     margin: Duration,

@@ -61,7 +61,7 @@ fn without_words(failure: &Failure) -> Failure {
     }
 }
 
-/// A job as someone may see it.
+/// A job as one caller may see it.
 pub fn shown(job: &Job, with_contents: bool) -> Cow<'_, Job> {
     if with_contents {
         Cow::Borrowed(job)

@@ -245,7 +245,7 @@ async fn push<P: Connections + Pusher + Clock>(
     }
     let total = posts.len();
     if total > 1 {
-        // If the count or the time does not suffice, it must not always be the same pages that are left out.
+        // In a random order, so that a limit does not leave out the same pages each time.
         shuffle(&mut posts, ports.random());
     }
     if total > MAX_PUSHES {

@@ -80,7 +80,7 @@ pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Un
         // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
         let failure = |reason: String| Failure::new(Cause::Unknown, reason);
         return Ok(Evidence::Failure(match reason {
-            // The container has read the input, whatever became of it since.
+            // The container gave a reason, so it has read the input, even if the input was deleted since.
             Some(reason) => failure(reason),
             None => {
                 let failure = failure(NO_READABLE_REASON.to_owned());

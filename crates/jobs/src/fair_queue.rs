@@ -44,15 +44,15 @@ const fn lane_cost(lane: Lane) -> u64 {
 /// The heads of the queue of a tenant in a pipeline and lane, oldest first.
 pub type Heads = Vec<QueuedJob>;
 
-/// Whose turn it is.
+/// The start times of the lanes and tenants of a pipeline, from which the next job follows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Turns {
+pub struct FairQueue {
     lanes: StartTimes<Lane>,
     standard: StartTimes<Tenant>,
     bulk: StartTimes<Tenant>,
 }
 
-impl Turns {
+impl FairQueue {
     /// Takes up to `count` jobs from the queues, in their order.
     pub fn take(&mut self, queues: Vec<Heads>, count: usize) -> Vec<QueuedJob> {
         let mut queues: Vec<std::vec::IntoIter<QueuedJob>> =
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn tenant_with_one_job_does_not_wait_for_the_thousand_of_another() {
         for others in [1, 10, 1000] {
-            let mut turns = Turns::default();
+            let mut turns = FairQueue::default();
             let all = queue("a", others + 20, 1000);
             turns.take(vec![all[..20].to_vec()], 20);
             let next = turns.take(vec![all[20..].to_vec(), queue("b", 1, 1000)], 2);
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn turns_are_weighted_by_expected_work() {
-        let mut turns = Turns::default();
+        let mut turns = FairQueue::default();
         let small = queue("s", 100, 0);
         let large = queue("l", 100, 3 * BASE_WORK);
         let taken = turns.take(vec![small, large], 50);
@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn tenant_that_comes_back_is_not_paid_for_the_time_without_jobs() {
-        let mut turns = Turns::default();
+        let mut turns = FairQueue::default();
         turns.take(vec![queue("a", 100, 0)], 100);
         let taken = turns.take(vec![queue("a", 10, 0), queue("b", 10, 0)], 10);
         let of_b = taken.iter().filter(|job| job.tenant == tenant("b")).count();
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn lane_bulk_has_its_share_however_many_wait_in_the_other() {
-        let mut turns = Turns::default();
+        let mut turns = FairQueue::default();
         let standard = ["a", "b", "c"].map(|name| queue(name, 100, 0));
         let queues = [&standard[..], &[bulk("d", 100)]].concat();
         let taken = turns.take(queues, 100);
@@ -287,7 +287,7 @@ mod tests {
             let of_bulk = some.iter().filter(|job| job.lane() == Lane::Bulk).count();
             assert_eq!(of_bulk, 1, "{}", names(&taken));
         }
-        // Nobody waits in the other lane.
+        // The other lane is empty.
         assert_eq!(turns.take(vec![bulk("d", 10)], 10).len(), 10);
         let next = turns.take(vec![queue("a", 9, 0), bulk("d", 9)], 9);
         let of_bulk = next.iter().filter(|job| job.lane() == Lane::Bulk).count();
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn urgent_jobs_are_first_and_their_tenants_pay_for_them() {
-        let mut turns = Turns::default();
+        let mut turns = FairQueue::default();
         turns.take(vec![queue("a", 9, 0), queue("b", 9, 0)], 6);
         let mut urgent = queue("b", 3, 0);
         for job in &mut urgent {
@@ -311,14 +311,14 @@ mod tests {
 
     #[test]
     fn turns_are_read_as_they_were_stored() {
-        let mut turns = Turns::default();
+        let mut turns = FairQueue::default();
         turns.take(vec![queue("a", 5, 7), queue("b", 2, 9), bulk("a", 3)], 4);
         assert_ne!(turns.bulk, StartTimes::default());
-        assert_eq!(Turns::from_lines(&turns.to_lines()), turns);
-        assert_eq!(Turns::from_lines(""), Turns::default());
-        assert_eq!(Turns::from_lines("x\ny"), Turns::default());
+        assert_eq!(FairQueue::from_lines(&turns.to_lines()), turns);
+        assert_eq!(FairQueue::from_lines(""), FairQueue::default());
+        assert_eq!(FairQueue::from_lines("x\ny"), FairQueue::default());
         // By a release without lanes.
-        let before = Turns::from_lines("7\na\t9");
+        let before = FairQueue::from_lines("7\na\t9");
         assert_eq!(before.standard.start(&tenant("a")), 9);
         assert_eq!((before.standard.clock, before.bulk.clock), (7, 0));
     }

@@ -146,7 +146,7 @@ impl InstanceHistory {
     /// The instance time from one time to another. A start counts when more instances are asked for than there were.
     pub fn time(&self, from: Timestamp, to: Timestamp) -> InstanceTime {
         let mut sum = InstanceTime::default();
-        // Those of the first reading started before it.
+        // The instances of the first reading started before it.
         let first = self.changes.first().map(|(_, counts)| *counts);
         let mut before = first.map_or(0, |it| it.in_service + it.starting);
         let ends = self.changes.iter().skip(1).map(|(at, _)| *at);

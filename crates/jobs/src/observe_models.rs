@@ -16,8 +16,8 @@ const WRITE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 impl Job {
     /// Records the model on the attempts that `event` has ended. `before` is the job before it.
     ///
-    /// The row has the time of the submission, and `models` since when the endpoint has served its model. So nothing is stored
-    /// before, when the row has no room in its write unit.
+    /// Nothing is stored while an attempt runs: the row has no room for it in its write unit. When the attempt has ended, the model
+    /// follows from its start, and from `models`, which says since when the endpoint has served which model.
     pub(crate) fn record_model(&mut self, before: &Self, event: &Event, models: &ServedModels) {
         for record in &mut self.attempts {
             let earlier = before.attempt(record.attempt);

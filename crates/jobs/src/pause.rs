@@ -1,7 +1,8 @@
 //! Pauses: while a pipeline or a tenant is paused, its jobs wait in the table instead of in the endpoint's queue.
 //!
-//! The pauses are one record. A function that is about to start an attempt reads it; without a record nothing else happens. A job that is held is saved as [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it
-//! once no pause holds it. An attempt that was started before the pause continues.
+//! All pauses are in one record, which each function reads before it starts an attempt. A job that a pause holds is saved as
+//! [`Queued`](crate::state::State::Queued), and [`crate::release`] starts it once no pause holds it. An attempt that was started
+//! before the pause continues.
 
 mod scope;
 
@@ -116,8 +117,8 @@ pub enum Hold {
     By(HeldBy),
 }
 
-/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read is a pause of every job: nobody knows what
-/// is paused. Without lists and texts of its own, since every start of an attempt comes here.
+/// What holds the jobs of `tenant` in `pipeline` now. A record that cannot be read is a pause of every job, since any of them
+/// may be paused. Without lists and texts of its own, since every start of an attempt comes here.
 ///
 /// # Errors
 /// If the store does not answer.
@@ -230,7 +231,7 @@ pub(crate) async fn store_window<P: KeyValueStore>(
         windows.push(known.clone());
         PauseChange::Done
     };
-    // If others changed the record several times, the next evaluation says it.
+    // If the record was changed too often meanwhile, the next evaluation stores it.
     change(ports, now, set).await.map(drop)
 }
 
@@ -253,7 +254,7 @@ pub(crate) async fn read<P: KeyValueStore>(
             continue;
         }
         let pause = Pause::from_line(line).ok_or_else(|| Unavailable {
-            what: "the record of pauses",
+            what: "the pause record",
             source: "a line cannot be read".into(),
         })?;
         if pause.details.until > now {
@@ -273,7 +274,7 @@ async fn change_pause<P: KeyValueStore>(
     let set = |found: &mut Pauses| {
         let before = found.pauses.len();
         found.pauses.retain(|pause| pause.scope != *scope);
-        // Who resumes a pipeline also closes its breaker.
+        // Resuming a pipeline also closes its breaker.
         let mut is_closed = false;
         if let (None, PauseScope::Pipeline(pipeline)) = (new, scope) {
             is_closed = found.open_breaker(pipeline).is_some();

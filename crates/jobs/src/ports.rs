@@ -98,7 +98,7 @@ pub trait JobStore {
 
 /// The jobs that were created last.
 pub trait RecentJobs {
-    /// Of a shard, newest first, at most `limit`. The index is eventually consistent.
+    /// At most `limit` jobs of a shard, newest first. The index is eventually consistent.
     async fn recently_created(&self, shard: u8, limit: u16) -> Result<Vec<JobId>, Unavailable>;
 }
 
@@ -123,7 +123,7 @@ pub enum HeadError {
     /// The object is stored so that this service cannot read it: archived, or encrypted with a key that S3 does not have.
     #[error("the object cannot be read: {0}")]
     Unreadable(String),
-    /// A policy or a key does not let this service read it: S3 refuses until someone changes that.
+    /// A policy or a key does not let this service read it: S3 refuses until an operator changes that.
     #[error("the service may not read the object: {0}")]
     Denied(String),
     #[error(transparent)]

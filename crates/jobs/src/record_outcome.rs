@@ -1,7 +1,9 @@
 //! Processes a notification of the endpoint: verifies it against S3 and records the outcome of the attempt.
 
 use crate::apply::{Change, RunContext, apply};
-use crate::breaker::{FailedAttempt, Words, close_after_result, had_incident, judge_failure};
+use crate::breaker::{
+    DetailSource, FailedAttempt, close_after_result, had_incident, judge_failure,
+};
 use crate::classify::EndpointFailure;
 use crate::erase_objects::delete_late_results;
 use crate::error::MessageError;
@@ -204,12 +206,12 @@ where
     if let Some(deleted) = input_deleted(ports, job, &failure).await? {
         failure = deleted;
     } else {
-        let words = add_reason(ports, job, outcome, &mut failure).await;
+        let detail_source = add_reason(ports, job, outcome, &mut failure).await;
         let next = decide(&failure)?;
         let failed = FailedAttempt {
             attempt,
             failure,
-            words,
+            detail_source,
             ends_job: matches!(next.new_state(), Some(State::Failed { .. })),
         };
         let pipeline = run.pipelines.get(&job.pipeline);
@@ -232,28 +234,28 @@ where
     Ok(event(&failure))
 }
 
-/// Replaces SageMaker's text, which only refers to a log, by the container's own reason from the failure object. Says whether it
-/// is that.
+/// Replaces SageMaker's text, which only refers to a log, by the container's reason from the failure object. Returns where the
+/// detail comes from now.
 async fn add_reason<P: ObjectStore>(
     ports: &P,
     job: &Job,
     outcome: &AttemptOutcome,
     failure: &mut Failure,
-) -> Words {
+) -> DetailSource {
     // A success without output has no failure object, and without the object SageMaker's text is all there is.
     let Err(said) = &outcome.result else {
-        return Words::General;
+        return DetailSource::General;
     };
     let object = failure_object(ports, job, outcome.inference_id.attempt).await;
-    let (reason, words) = match object {
+    let (reason, detail_source) = match object {
         Ok(Some(FailureObject {
             reason: Some(reason),
-        })) => (reason, Words::OfModel),
+        })) => (reason, DetailSource::Model),
         Ok(Some(FailureObject { reason: None })) if !said.has_container_words() => {
-            (said.without_readable_reason(), Words::General)
+            (said.without_readable_reason(), DetailSource::General)
         }
-        Ok(Some(_) | None) | Err(_) => return Words::General,
+        Ok(Some(_) | None) | Err(_) => return DetailSource::General,
     };
     *failure = Failure::new(failure.cause, reason);
-    words
+    detail_source
 }

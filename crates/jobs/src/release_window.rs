@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::fair_queue::{Heads, Turns};
+use crate::fair_queue::{FairQueue, Heads};
 use crate::id::{JobId, Timestamp};
 use crate::pause::{self, Pauses};
 use crate::pipeline::Pipeline;
@@ -175,7 +175,7 @@ where
         return Ok(None);
     }
     let queues = reading.free(pipeline, pauses);
-    let mut turns = Turns::default();
+    let mut turns = FairQueue::default();
     if queues.len() > 1 {
         let stored = ports.get(COLLECTION, pipeline).await?;
         turns = stored.map_or(turns, |record| stored_turns(&record.body).0);
@@ -304,11 +304,11 @@ async fn take<P: KeyValueStore>(
 }
 
 /// Whose turn it is, and the jobs that were released lately.
-fn stored_turns(body: &str) -> (Turns, Vec<(JobId, Timestamp)>) {
+fn stored_turns(body: &str) -> (FairQueue, Vec<(JobId, Timestamp)>) {
     let (released, turns): (Vec<&str>, Vec<&str>) =
         body.lines().partition(|line| line.starts_with(RELEASED));
     let released = released.into_iter().filter_map(released_job);
-    (Turns::from_lines(&turns.join("\n")), released.collect())
+    (FairQueue::from_lines(&turns.join("\n")), released.collect())
 }
 
 fn released_job(line: &str) -> Option<(JobId, Timestamp)> {

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use crate::apply::{Change, RunContext, apply, policy_for};
 use crate::breaker::{
-    FailedAttempt, Words, close_after_accepted, close_after_result, judge_failure, judge_refusal,
-    may_probe,
+    DetailSource, FailedAttempt, close_after_accepted, close_after_result, judge_failure,
+    judge_refusal, may_probe,
 };
 use crate::commands::{JobCommand, RetryResult, retry_job};
 use crate::error::{ApplyError, CommandError, MessageError};
@@ -68,7 +68,7 @@ where
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced) => {
-            // Asked twice, a visibility timeout apart.
+            // S3 is asked in two deliveries, a visibility timeout apart.
             let if_denied = if redelivered {
                 IfDenied::Fail
             } else {
@@ -162,12 +162,12 @@ async fn is_probe<P: KeyValueStore + Clock>(
 ) -> Result<bool, Unavailable> {
     match run.pipelines.get(&job.pipeline) {
         Some(pipeline) => may_probe(ports, pipeline, job).await,
-        // It starts, and fails for that.
+        // It starts, and fails as `PipelineGone`.
         None => Ok(true),
     }
 }
 
-/// A refused call is recorded in any case.
+/// The failure of a refused call. It is recorded even if it cannot be judged.
 async fn refusal<P>(ports: &P, run: &RunContext<'_>, job: &Job, why: String) -> Failure
 where
     P: JobStore + KeyValueStore + RecentJobs + Clock,
@@ -209,7 +209,7 @@ where
     };
     let failed = FailedAttempt {
         attempt: check.attempt,
-        words: Words::of(&failure),
+        detail_source: DetailSource::of(&failure),
         failure,
         ends_job: matches!(next, State::Failed { .. }),
     };

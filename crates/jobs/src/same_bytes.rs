@@ -98,7 +98,7 @@ pub fn is_same_input(listed: &[ListedVersion], current: &str, input: &Input) -> 
 }
 
 /// Whether an upload of the same bytes is the input of a job, too: an open job will have a result, and a job that is ready has
-/// one, as long as that is kept. An upload after the job's end without a result is a wish for another try. A probe is the same
+/// one, as long as that is kept. An upload after a job that ended without a result asks for another run. A probe is the same
 /// document every day, and each is run.
 fn takes_upload(
     tenant: &Tenant,
@@ -129,8 +129,8 @@ pub fn job_takes_upload(job: &Job, pipeline: &Pipeline, put_at: Timestamp) -> bo
     )
 }
 
-/// Whether a row of a tenant does. The time of an erasure is not known: its end counts, so that the message is sent again, and its
-/// receiver decides.
+/// The same of a row in a list. A row does not have the time of its erasure, so the job's end counts. Then the message is sent
+/// again, and its receiver decides.
 pub fn row_takes_upload(
     row: &JobInput,
     tenant: &Tenant,

@@ -1,8 +1,12 @@
 //! The states of a job, the side effects that each requires, and when the reconciler checks it.
 
+mod status;
+
 use std::time::Duration;
 
 use crate::id::{Attempt, LeaseToken, Timestamp};
+
+pub use status::{JobStatus, StatusGroup};
 
 /// The state of a job. `Ready`, `Failed`, `Cancelled` and `Erased` are final, except that a failed job can be retried
 /// manually and a late success makes it `Ready`, that a `Ready` job can be run again, and that the data of every final job can be
@@ -223,44 +227,6 @@ pub enum Effect {
     PublishEvent,
 }
 
-/// The group under which lists show a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]
-pub enum StatusGroup {
-    /// `Queued`, `Submitting`, `InProgress` or `RetryScheduled`.
-    Open,
-    /// `Ready`.
-    Ready,
-    /// `Failed`.
-    Failed,
-    /// `Cancelled`.
-    Cancelled,
-    /// `Erased`.
-    Erased,
-}
-
-impl StatusGroup {
-    pub const ALL: [Self; 5] = [
-        Self::Open,
-        Self::Ready,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Erased,
-    ];
-
-    /// The stored name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Ready => "ready",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Erased => "erased",
-        }
-    }
-}
-
 /// How long after its due time the reconciler starts a retry whose message was lost.
 pub(crate) const LOST_RETRY_DELAY: Duration = Duration::from_secs(120);
 
@@ -340,17 +306,21 @@ impl State {
         }
     }
 
+    pub const fn status(&self) -> JobStatus {
+        match self {
+            Self::Queued { .. } => JobStatus::Queued,
+            Self::Submitting { .. } => JobStatus::Submitting,
+            Self::InProgress { .. } => JobStatus::InProgress,
+            Self::RetryScheduled { .. } => JobStatus::RetryScheduled,
+            Self::Ready { .. } => JobStatus::Ready,
+            Self::Failed { .. } => JobStatus::Failed,
+            Self::Cancelled { .. } => JobStatus::Cancelled,
+            Self::Erased { .. } => JobStatus::Erased,
+        }
+    }
+
     /// The stored and published name.
     pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Queued { .. } => "Queued",
-            Self::Submitting { .. } => "Submitting",
-            Self::InProgress { .. } => "InProgress",
-            Self::RetryScheduled { .. } => "RetryScheduled",
-            Self::Ready { .. } => "Ready",
-            Self::Failed { .. } => "Failed",
-            Self::Cancelled { .. } => "Cancelled",
-            Self::Erased { .. } => "Erased",
-        }
+        self.status().name()
     }
 }

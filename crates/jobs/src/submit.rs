@@ -161,7 +161,7 @@ where
     Ok(pending)
 }
 
-/// So many uploads in a minute are no burst, in one execution environment.
+/// The first uploads of a minute in one execution environment, which are no burst yet.
 const UNNOTICED_STARTS: u32 = 4;
 
 /// Asks to look whether the window is full when an execution environment has sent 4, 8, 16 … uploads within a minute: a burst
@@ -302,7 +302,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         }
         Some(row) => row,
     };
-    // Deleted with the data of the job, for all that can be known. A row would have the key again, which may name the document.
+    // The object was probably deleted with the data of the job. A new row would have the key again, which may name the document.
     if upload_check.is_deleted && of_key.is_erased() {
         return Ok(JobRow::Existing(of_key));
     }

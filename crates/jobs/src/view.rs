@@ -20,7 +20,7 @@ pub struct JobView {
     pub id: String,
     /// Grows with every change. Of two views of a job, the one with the higher version is newer.
     pub version: u64,
-    #[cfg_attr(feature = "schema", schemars(with = "JobStatus"))]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::state::JobStatus"))]
     pub status: Cow<'static, str>,
     /// A `name` of `GET /me`'s pipelines, or one that takes no more uploads.
     pub pipeline: String,
@@ -132,30 +132,6 @@ pub struct ReadyByView {
     pub note: String,
 }
 
-/// The status of a job: `Queued`, `Submitting`, `InProgress` and `RetryScheduled` are open, the others final. A failed job can be
-/// retried, and becomes `Ready` if a result arrives late. Later releases may add values.
-#[cfg(feature = "schema")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema)]
-pub enum JobStatus {
-    /// It waits for its turn, for the endpoint to work again, or for a pause to end (`GET /pauses`). Nothing of it is at the
-    /// endpoint.
-    Queued,
-    /// The service is sending the request to the endpoint.
-    Submitting,
-    /// The endpoint has accepted the request; it is queued or running there.
-    InProgress,
-    /// The last attempt failed; the next one is scheduled.
-    RetryScheduled,
-    /// There is a result.
-    Ready,
-    /// There is no result; `failure` says why.
-    Failed,
-    /// Cancelled by a user. A result that arrives later is ignored.
-    Cancelled,
-    /// Its data was deleted. A result that arrives later is deleted too.
-    Erased,
-}
-
 /// Why a job or an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -180,7 +156,7 @@ impl From<&Failure> for FailureView {
 const MAX_NAME: usize = 200;
 
 impl JobView {
-    /// The view for someone who may read the job's contents, or who may not.
+    /// The view for a caller who may read the job's contents, or who may not.
     pub fn for_reader(job: &Job, with_contents: bool) -> Self {
         Self {
             contents_hidden: !with_contents,

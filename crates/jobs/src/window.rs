@@ -1,7 +1,7 @@
 //! The window of a pipeline: how many attempts may be at its endpoint at once. The queue of an endpoint cannot be reordered, so
 //! what need not be there yet waits in the job table.
 //!
-//! The attempts at the endpoint are counted from the index of open jobs; no counter is kept. The record of pauses has a line
+//! The attempts at the endpoint are counted from the index of open jobs; no counter is kept. The pause record has a line
 //! for each window ([`KnownWindow`]): how large it is, and whether it is full. While it is full, uploads are queued. The line
 //! ends by itself. Without it nothing is known, and everything is sent at once.
 
@@ -13,21 +13,21 @@ use crate::ports::{JobIndex, OpenJob, Unavailable};
 
 /// No window is smaller, so that few uploads are never queued.
 pub const MIN_WINDOW: u32 = 4;
-/// An endpoint has work for so long beside what it runs: a release may come so much later than the end of a run.
+/// How long the attempts that wait at the endpoint keep it busy: the time from the end of a run to the next release.
 const HANDOVER: Duration = Duration::from_secs(15);
 /// Attempts per place on an instance, however short the runs are.
 const MAX_PER_SLOT: u32 = 60;
 /// Added to the longest time that an attempt within the window can be at the endpoint: for its notification.
 const NOTIFICATION: Duration = Duration::from_secs(60);
-/// How long a window is known. Function `capacity` looks every 30 s, so it writes the line once in 90 s.
+/// How long a line is valid. Function `capacity` evaluates the window every 30 s, and writes the line once in 90 s.
 pub const KNOWN_FOR: Duration = Duration::from_secs(180);
-/// With less time left it is written again.
+/// A line that is valid for less than this is written again.
 const RENEW_BELOW: Duration = Duration::from_secs(90);
 /// Index entries read per query.
 const PAGE: u16 = 1000;
-/// The first character of its line. No pipeline's name begins with it.
+/// The first character of a window's line. No pipeline's name begins with it.
 const MARK: char = '>';
-/// Its second column.
+/// The second column of a window's line.
 const FULL: &str = "full";
 const OPEN: &str = "open";
 
@@ -84,7 +84,7 @@ pub struct KnownWindow {
     pub pipeline: String,
     pub until: Timestamp,
     pub window: Window,
-    /// Its attempts are at the endpoint, or jobs are queued.
+    /// As many attempts are at the endpoint as the window allows, or jobs are queued.
     pub is_full: bool,
 }
 

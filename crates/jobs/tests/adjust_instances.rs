@@ -236,7 +236,7 @@ fn instances_stay_while_a_job_in_any_open_state_is_open() {
         for _ in 0..90 {
             scene.pass(Duration::from_secs(29));
             if state == "InProgress" && scene.asked() == [1] {
-                break; // past every sign of life
+                break; // presumed lost
             }
             scene.run();
         }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use jobs::capacity::{
     CapacityInput, InstanceLimits, Instances, LimitsError, MAX_SETTLE, MIN_MEASURED_COLD_STARTS,
-    MIN_MEASURED_RUNS, Measured, Objective, OpenWork, SETTLE, decide, is_past_signs_of_life,
-    planned,
+    MIN_MEASURED_RUNS, Measured, Objective, OpenWork, SETTLE, decide, is_presumed_lost, planned,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -23,7 +22,7 @@ fn burst() -> CapacityInput {
     CapacityInput {
         open: OpenWork {
             alive: 16,
-            past_signs_of_life: 0,
+            presumed_lost: 0,
             oldest_age: secs(100),
         },
         instances: Instances {
@@ -69,9 +68,9 @@ fn grid() -> Vec<CapacityInput> {
     });
     vary(&|input| {
         [0, 1, 40]
-            .map(|past_signs_of_life| {
+            .map(|presumed_lost| {
                 let mut input = input;
-                input.open.past_signs_of_life = past_signs_of_life;
+                input.open.presumed_lost = presumed_lost;
                 input
             })
             .to_vec()
@@ -160,13 +159,13 @@ fn decision_is_within_the_limits_and_has_a_reason() {
 }
 
 #[test]
-fn number_never_falls_while_a_job_is_open_except_to_one_for_jobs_past_every_sign_of_life() {
+fn number_never_falls_while_a_job_is_open_except_to_one_for_jobs_presumed_lost() {
     let mut fell = 0;
     for input in grid() {
         let (now, decided) = (input.instances.count(), decide(&input).instances);
         if input.open.alive > 0 || input.instances.updating {
             assert!(decided >= now, "{input:?} {decided}");
-        } else if input.open.past_signs_of_life > 0 && decided < now {
+        } else if input.open.presumed_lost > 0 && decided < now {
             assert_eq!(decided, input.limits.min().max(1), "{input:?}");
             fell += 1;
         }
@@ -313,10 +312,10 @@ fn instances_stop_after_the_idle_time_and_the_minimum_or_kept_ones_stay() {
 }
 
 #[test]
-fn only_jobs_past_every_sign_of_life_keep_one_instance_and_start_none() {
+fn only_jobs_presumed_lost_keep_one_instance_and_start_none() {
     let mut input = carried_out(burst(), 5);
     input.open.alive = 0;
-    input.open.past_signs_of_life = 7;
+    input.open.presumed_lost = 7;
     input.since_last_open = None;
     assert_eq!(decide(&input).instances, 1);
     assert_eq!(decide(&carried_out(input, 0)).instances, 0);
@@ -326,8 +325,8 @@ fn only_jobs_past_every_sign_of_life_keep_one_instance_and_start_none() {
 }
 
 #[test]
-fn attempt_is_past_every_sign_of_life_when_a_later_one_ended_longer_ago_than_a_run_may_take() {
-    let lost = |since| is_past_signs_of_life(since, secs(120), secs(60));
+fn attempt_is_presumed_lost_when_a_later_one_ended_longer_ago_than_a_run_may_take() {
+    let lost = |since| is_presumed_lost(since, secs(120), secs(60));
     assert!(!lost(None));
     assert!(!lost(Some(secs(180))));
     assert!(lost(Some(secs(181))));

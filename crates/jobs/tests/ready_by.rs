@@ -26,7 +26,7 @@ fn input(open: u32, in_service: u32, starting: u32) -> CapacityInput {
     CapacityInput {
         open: OpenWork {
             alive: open,
-            past_signs_of_life: 0,
+            presumed_lost: 0,
             oldest_age: secs(100),
         },
         instances: Instances {

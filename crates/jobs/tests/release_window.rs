@@ -294,7 +294,7 @@ fn jobs_are_released_in_the_order_that_was_foretold() {
 }
 
 #[test]
-fn what_a_pause_holds_is_not_released_and_holds_nobody_up() {
+fn what_a_pause_holds_is_not_released_and_delays_no_other_job() {
     let mut scene = Scene::new();
     scene.queue("acme", 5);
     let free = scene.queue("globex", 2);
@@ -327,7 +327,7 @@ fn window_that_is_found_full_queues_uploads_until_its_mark_ends() {
     assert_eq!(held(&scene), Hold::None);
 }
 
-/// Function `capacity` does not run: nobody says how many instances there are.
+/// Function `capacity` does not run: the number of instances is not known.
 #[test]
 fn without_a_known_window_everything_is_released() {
     let mut scene = Scene::new();
@@ -372,7 +372,7 @@ fn turns_or_a_window_that_cannot_be_read_stop_no_release() {
     let released = scene.release();
     let tenants: BTreeSet<Tenant> = released.iter().map(|id| scene.tenant(*id)).collect();
     assert_eq!((released.len(), tenants.len()), (WINDOW, 2));
-    // Nobody knows how many attempts the endpoint should get.
+    // A window whose line cannot be read has no size.
     let window = record(&format!(">{PIPELINE}\tfull\tno time\t4\t0"), 2);
     assert!(scene.memory.state().records.put("pauses", "now", &window));
     assert_eq!(scene.release().len(), 20 - WINDOW);

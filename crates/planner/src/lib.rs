@@ -36,10 +36,11 @@ pub use calibration::{
 pub use capacity_plan::{price_of, price_source};
 pub use compare::{Variant, table, variants};
 pub use day::{Day, Excerpt, ReplayOptions, ReplayedDocument, Wait};
+pub use devstack::replay::LivePlan;
 pub use figures::{Figures, Percentiles};
 pub use frontier::{Frontier, FrontierPoint, frontier, frontier_picture};
 pub use hog::{HogDay, hog};
-pub use live::{BurstForecast, LivePlan, LiveUpload, live_excerpt, live_plan};
+pub use live::{live_excerpt, live_plan};
 pub use picture::picture;
 pub use plan_check::{PLAN_CHECK_SEEDS, PlanCheckSummary, PlanComparison, PlannedDay, check_plans};
 pub use replay::{ReplayError, objective_of, replay};

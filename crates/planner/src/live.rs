@@ -1,62 +1,12 @@
 //! The plan of a live replay: the first bursts of a day, for `devstack replay` to upload to a local stack, and the
-//! simulation's forecast to compare the result with. It is handed over as a JSON file.
+//! simulation's forecast to compare the result with.
 
-use serde::{Deserialize, Serialize};
+use devstack::replay::{BurstForecast, LivePlan, LiveUpload};
 
 use crate::bursts::{Burst, bursts};
 use crate::day::{Day, Excerpt, ReplayOptions};
 use crate::scenario::Scenario;
 use crate::units::MINUTE;
-
-/// What `devstack replay` reads. Times are milliseconds by the endpoint's clock.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-pub struct LivePlan {
-    pub scenario: String,
-    pub pipeline: String,
-    /// What its documents are called, such as `contracts`.
-    pub documents_name: String,
-    /// The folder whose PDFs stand for the documents.
-    pub samples: String,
-    pub seed: u64,
-    /// Documents of the whole day, of which `uploads` are the first.
-    pub documents_per_day: u32,
-    /// Longer gaps between bursts were cut to this.
-    pub max_gap_ms: u64,
-    /// How many times as fast as real time the endpoint's clock has to run.
-    pub time_factor: f64,
-    /// The earliest first.
-    pub uploads: Vec<LiveUpload>,
-    pub forecast: Vec<BurstForecast>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct LiveUpload {
-    /// From 1 on.
-    pub burst: u32,
-    /// When its upload is complete, since the first upload.
-    pub after_ms: u64,
-    /// Its key in the bucket.
-    pub key: String,
-    /// How long a run of the model on it takes.
-    pub model_ms: u64,
-}
-
-/// What the simulation says about a burst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct BurstForecast {
-    /// From 1 on.
-    pub burst: u32,
-    pub uploaded: usize,
-    pub ready: usize,
-    pub failed: usize,
-    pub wait_p50_ms: u64,
-    pub wait_p95_ms: u64,
-    pub wait_max_ms: u64,
-    /// Instances in service when its first document arrived.
-    pub instances_found: u32,
-    /// The maximum number of instances until the next burst, cold starts included.
-    pub max_instances: u32,
-}
 
 impl From<Burst> for BurstForecast {
     fn from(burst: Burst) -> Self {

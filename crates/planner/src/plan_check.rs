@@ -17,7 +17,7 @@ use crate::replay::{ReplayError, replay};
 use crate::scenario::Scenario;
 use crate::units::{HOUR, MINUTE, in_hours};
 
-/// The check's own seeds: the model was not fitted to these days. Others are free to try changes on.
+/// The check's own seeds: the model was not fitted to these days. Use other seeds to try changes.
 pub const PLAN_CHECK_SEEDS: Range<u64> = 9101..9151;
 const MAX_COST_ERROR: f64 = 0.1;
 const MAX_P90_ERROR: f64 = 0.1;

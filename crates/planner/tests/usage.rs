@@ -16,11 +16,11 @@ const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
 const HOUR: u64 = 3_600_000;
 /// How often function `capacity` reads the endpoint.
 const READING_INTERVAL: u64 = 30_000;
-/// So many days are added up.
+/// The days that are compared.
 const DAYS: u64 = 20;
-/// Of the sum of their runs, and of their instance time.
+/// For the sum of their runs, and for that of their instance time.
 const MAX_DIFFERENCE_PERCENT: u64 = 2;
-/// With two runs at once on an instance that always works, the order in which runs end blurs when the next began.
+/// With two runs at once on a busy instance, it is less certain which end of a run let the next one begin.
 const MAX_DIFFERENCE_PERCENT_AT_ONCE: u64 = 3;
 
 fn day(scenario: Scenario, seed: u64, concurrent: u32) -> Day {

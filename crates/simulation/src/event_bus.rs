@@ -26,7 +26,7 @@ pub(crate) struct PublishedEvent {
 #[derive(Debug, Default)]
 pub(crate) struct SimulatedEventBus {
     published: BTreeSet<PublishedEvent>,
-    /// Whose events they are.
+    /// The tenants of the events' jobs.
     tenants: BTreeMap<JobId, Tenant>,
     /// Whether the rule exists. Workloads have none.
     pub(crate) has_feed_rule: bool,

@@ -125,9 +125,9 @@ fn pipelines_file(docket: bool) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HistoryPhase {
     Faults,
-    /// No more faults. So many more runs of the reconciler, then pages connect once more.
+    /// There are no more faults. After this number of runs of the reconciler, pages connect once more.
     Repairing(u8),
-    /// So many more runs of the reconciler while pages sync for the last time.
+    /// Pages sync for the last time, during this number of runs of the reconciler.
     LastSync(u8),
     Over,
 }

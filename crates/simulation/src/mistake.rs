@@ -117,7 +117,7 @@ mistakes! {
     ReleasedTwice,
     /// The pause of a tenant holds the jobs of every tenant.
     PauseOfEveryTenant,
-    /// Nobody asks to release the jobs that wait for a place at the endpoint.
+    /// The jobs that wait for a place at the endpoint are never released.
     WindowNeverRefilled,
     /// An attempt keeps its place at the endpoint although it has ended.
     PlaceLeaked,

@@ -7,7 +7,7 @@ use jobs::window::KnownWindow;
 
 use crate::time::START;
 
-/// The collection of the record of pauses.
+/// The collection of the pause record.
 pub(crate) const COLLECTION: &str = "pauses";
 
 #[derive(Debug)]

@@ -345,7 +345,7 @@ impl Simulation {
         self.plan(events);
         let mut delay = delay;
         if let Some((pipeline, window)) = tended
-            && self.tend_window(&pipeline, window)
+            && self.update_window(&pipeline, window)
         {
             delay = self.capacity_again_within(delay);
         }

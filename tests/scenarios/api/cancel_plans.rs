@@ -24,8 +24,8 @@ fn queued_jobs_of_a_tenant_are_cancelled_with_a_plan_and_a_stopped_plan_cancels_
             queued.push(id);
         }
         let create = ["retry-plan", "create", "--cancel"];
-        let everybody = [&create[..], &["--reason", "everybody"]].concat();
-        assert_eq!(support.docket(&everybody).await.status, 2);
+        let of_all = [&create[..], &["--reason", "all tenants"]].concat();
+        assert_eq!(support.docket(&of_all).await.status, 2);
 
         let create = [&create[..], &of_tenant[..]].concat();
         let plan = async || {

@@ -66,7 +66,7 @@ fn assertion_of_a_saml_provider_gives_the_groups_of_its_file_and_no_others() {
         assert_eq!(me["actor"], "ida@initech.example");
         assert_eq!(me["tenants"], json!(["initech"]));
 
-        // An address of another company names nobody.
+        // An address of another company identifies no user.
         let foreign = response("rita@acme.example", &["Contract Review"]);
         let (id, _) = sign_in(company, &foreign).await;
         let me = company.api(&id, "/me").await.json();

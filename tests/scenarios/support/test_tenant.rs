@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::primitives::ByteStream;
-use devstack::{JobView, PushClient, PushMessage, ReceivedMessage, Stack};
+use devstack::{JobView, PushClient, PushMessage, ReceivedPush, Stack};
 use jobs::id::JobId;
 
 use super::{WAIT_TIMEOUT, within_timeout};
@@ -73,7 +73,7 @@ impl TestTenant {
     }
 
     /// The next push message. Requests a snapshot every 20 s.
-    pub(crate) async fn next(&mut self) -> ReceivedMessage {
+    pub(crate) async fn next(&mut self) -> ReceivedPush {
         let page = &mut self.page;
         let next = async {
             loop {

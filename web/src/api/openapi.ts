@@ -1562,7 +1562,7 @@ export interface components {
         };
         /** @description Query parameters of `GET /jobs`. */
         JobQuery: {
-            /** @description Only contracts that are assigned to this person. Empty: only those that are assigned to nobody. */
+            /** @description Only contracts that are assigned to this person. Empty: only unassigned ones. */
             assigned_to?: string;
             /** @description Only jobs of exactly this batch. Callers who see all tenants must name the tenant. */
             batch?: string;
@@ -1749,7 +1749,7 @@ export interface components {
         Lane: "standard" | "bulk";
         /** @description Body of `POST /jobs/{job_id}/marks`. What is absent stays. */
         MarksChange: {
-            /** @description Who is to review it, as in `GET /me`. Empty: nobody. */
+            /** @description Who is to review it, as in `GET /me`. Empty: unassigned. */
             assigned_to?: string | null;
             /** @description The id of the upload of a corrected version, for a failed job. */
             corrected_by?: string | null;
@@ -1978,8 +1978,8 @@ export interface components {
             /** @description Who paused it. Only for support. */
             actor?: string;
             /**
-             * @description Nobody paused it: the circuit breaker of the pipeline is open, since the endpoint refused or failed every document. It
-             *     closes by itself when a probe shows that the endpoint works.
+             * @description It is no pause by support: the pipeline's circuit breaker is open, since the endpoint refused or failed every document.
+             *     It closes by itself when a probe shows that the endpoint works.
              */
             breaker?: boolean;
             /** @description The pipeline; absent if the pause is about all pipelines of the tenant. */
@@ -2566,7 +2566,7 @@ export interface components {
         };
         /** @description A known tenant. */
         TenantView: {
-            /** @description Who created it. Absent if nobody did: an S3 client put an object under its prefix. */
+            /** @description Who created it. Absent if it is not created yet: an S3 client put an object under its prefix. */
             created_by?: string;
             name: string;
             /**
@@ -2756,7 +2756,7 @@ export interface components {
             /** Format: int64 */
             created_at: number;
             created_by: string;
-            /** @description Why they are not sent, if nobody paused it: it failed for too long, or the receiver answered 410. */
+            /** @description Why Docket disabled it: it failed for too long, or the receiver answered 410. Absent if a user paused it. */
             disabled_reason?: string;
             /** @description Whether events are sent. */
             enabled: boolean;
@@ -3132,7 +3132,7 @@ export interface operations {
     ListJobs: {
         parameters: {
             query?: {
-                /** @description Only contracts that are assigned to this person. Empty: only those that are assigned to nobody. */
+                /** @description Only contracts that are assigned to this person. Empty: only unassigned ones. */
                 assigned_to?: string;
                 /** @description Only jobs of exactly this batch. Callers who see all tenants must name the tenant. */
                 batch?: string;

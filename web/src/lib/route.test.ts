@@ -7,8 +7,8 @@ test("a path parses into its route, and building it again gives the same path", 
   const list = (search: string): unknown => JSON.parse(JSON.stringify(parseRoute("/", search)));
   assert.deepEqual(list("?status=failed&q=nda"), { screen: "list", status: "failed", q: "nda" });
   assert.deepEqual(list("?status=nonsense&found=x&reviewed=1&days=-1&sort=x"), { screen: "list" });
-  const narrow = "?found=serious&assigned=nobody&days=7&sort=found&reviewed=no";
-  const parsed = { found: "serious", reviewed: false, assigned: "nobody", days: 7, sort: "found" } as const;
+  const narrow = "?found=serious&assigned=unassigned&days=7&sort=found&reviewed=no";
+  const parsed = { found: "serious", reviewed: false, assigned: "unassigned", days: 7, sort: "found" } as const;
   assert.deepEqual(list(narrow), { screen: "list", ...parsed });
   assert.equal(listPath(parseRoute("/", narrow) as ListRoute), `/${narrow}`);
   assert.deepEqual(parseRoute(jobPath("a/b:c"), ""), { screen: "job", id: "a/b:c" });

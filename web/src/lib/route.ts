@@ -15,7 +15,7 @@ export interface ListRoute {
   found?: FoundFilter | undefined;
   reviewed?: boolean | undefined;
   uploader?: string | undefined;
-  /** A person, or `nobody`. */
+  /** A person, or `unassigned`. */
   assigned?: string | undefined;
   /** Uploaded in so many days before now. */
   days?: number | undefined;

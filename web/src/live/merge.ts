@@ -104,7 +104,7 @@ export interface JobFilter {
   batch?: string | undefined;
   q?: string | undefined;
   uploader?: string | undefined;
-  /** Empty: nobody. */
+  /** Empty: unassigned. */
   assigned?: string | undefined;
   reviewed?: boolean | undefined;
   found?: FoundFilter | undefined;

@@ -131,7 +131,7 @@ function triageFilter({ found, reviewed, uploader, assigned, days }: ListRoute):
     found,
     reviewed,
     uploader,
-    assigned: assigned === "nobody" ? "" : assigned,
+    assigned: assigned === "unassigned" ? "" : assigned,
     // To the hour, so that the list stays the same one while it is shown.
     since: days === undefined ? undefined : Math.floor(now() / 3_600_000) * 3_600_000 - days * 86_400_000,
   };
@@ -253,7 +253,7 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
   if (filter.found !== undefined)
     return (
       <EmptyState icon="inbox" title="No contracts">
-        No contract with this is known. Results that nobody has opened or listed yet are not counted.
+        No contract with this is known. Results are counted when they are first opened or listed.
       </EmptyState>
     );
   if (isNarrowed(filter))

@@ -129,7 +129,7 @@ function Field({ label, value, maxLength, list, wide, onSave }: FieldProps): JSX
         value={text}
         maxLength={maxLength}
         {...(list === undefined ? {} : { list })}
-        placeholder={list === undefined ? "One line for everybody" : "Nobody"}
+        placeholder={list === undefined ? "One line for all readers" : "Unassigned"}
         onInput={(event) => setText(event.currentTarget.value)}
         onBlur={commit}
         onKeyDown={(event) => {

@@ -37,7 +37,7 @@ export default function SignInCode(): JSX.Element {
       </button>
       <p role="status">{copied}</p>
       <p class="form-error">
-        <Icon name="alert" /> Give it to nobody: a person who asks you for it could sign in as you.
+        <Icon name="alert" /> Do not pass it on: a person who asks you for it could sign in as you.
       </p>
     </section>
   );

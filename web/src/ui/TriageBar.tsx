@@ -46,7 +46,7 @@ export function TriageBar({ route, uploaders }: { route: ListRoute; uploaders: r
   const { router, me } = app;
   const go = (changes: Partial<ListRoute>): void => router.go(listPath({ ...route, ...changes }), true);
   const person = route.uploader !== undefined ? `by:${route.uploader}` : (route.assigned ?? "");
-  const people: Record<string, string> = { [me.actor]: "Assigned to me", nobody: "Assigned to nobody" };
+  const people: Record<string, string> = { [me.actor]: "Assigned to me", unassigned: "Unassigned" };
   people[`by:${me.actor}`] = "Uploaded by me";
   for (const name of uploaders) people[`by:${name}`] ??= `Uploaded by ${name}`;
   // One from the address, that the list does not have.

@@ -174,7 +174,7 @@ export class AppContext extends Emitter {
     this.select(selected);
   }
 
-  /** Counts the findings of results that nobody has counted, one after the other. */
+  /** Counts the findings of results that have no counts yet, one after the other. */
   countFindings(jobs: readonly JobView[]): void {
     if (this.isStaff || !jobs.some((job) => job.status === "Ready" && !countsOf(job))) return;
     this.counter ??= import("./result/count").then(

@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 
-/** Single keys that act on a screen, unless someone is typing. */
+/** Single keys that act on a screen, unless the user is typing. */
 export function useKeys(keys: Readonly<Record<string, () => void>>): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {

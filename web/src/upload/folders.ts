@@ -1,6 +1,6 @@
 /** The files of what was dropped, also of folders to any depth. */
 
-/** Files of systems and programs, such as `.DS_Store`: nobody means them. */
+/** Files of systems and programs, such as `.DS_Store`, which are not uploaded. */
 function isHidden(name: string): boolean {
   return name.startsWith(".") || name === "Thumbs.db" || name === "desktop.ini";
 }

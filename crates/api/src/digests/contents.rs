@@ -85,7 +85,7 @@ pub(super) async fn jobs_of<P: JobList + JobStore>(
         let found = found.map_err(|error| FeedError::Unreadable(error.to_string()))?;
         rows.extend(found.into_iter().map(|job| (job.id, job)));
     }
-    // A list of rows leaves out what it cannot read, and may lag behind. Nothing may be lost for that.
+    // `get_jobs` leaves out rows that it cannot read, and may lag behind. So rows that it lacks are loaded one by one.
     for id in ids {
         if let Entry::Vacant(missing) = rows.entry(id) {
             match ports.load(id).await {

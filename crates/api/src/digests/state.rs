@@ -118,7 +118,7 @@ impl DigestState {
         }
     }
 
-    /// Nobody receives digests: everything up to here is done.
+    /// The tenant has no recipients: everything up to here is done.
     pub fn skip_to(&mut self, end: FeedPosition) {
         *self = Self {
             lease: self.lease.take(),

@@ -159,7 +159,7 @@ where
         let id = job.id.to_string();
         let outcome = data_deletion::outcome(deleted);
         let outcome = format!("an interrupted deletion was completed: {outcome}");
-        let noted = audit::note(
+        let recorded = audit::record_at_once(
             self.ports,
             self.context.pipelines,
             &self.principal,
@@ -167,7 +167,7 @@ where
             AuditTarget::job(&id, job),
             &outcome,
         );
-        if let Err(error) = noted.await {
+        if let Err(error) = recorded.await {
             warn!(error = %error, "a completed deletion is not in the audit log");
         }
     }
@@ -207,7 +207,7 @@ where
                 }
             }
             match page.items.last().map(|entry| entry.at) {
-                // Those of the last millisecond come again.
+                // The next page begins with the jobs of this millisecond again.
                 Some(oldest) if page.more && oldest < range.to => range.to = oldest,
                 // More jobs of one millisecond than a page.
                 Some(oldest) if page.more => range.to = Timestamp(oldest.0.saturating_sub(1)),

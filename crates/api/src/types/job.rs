@@ -73,7 +73,7 @@ pub struct JobQuery {
     /// Only documents that this person uploaded through the API. A name as in `GET /me`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uploaded_by: Option<String>,
-    /// Only contracts that are assigned to this person. Empty: only those that are assigned to nobody.
+    /// Only contracts that are assigned to this person. Empty: only unassigned ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,
     /// Only contracts whose result is marked as reviewed, or is not yet.
@@ -239,7 +239,7 @@ pub struct MarksChange {
     /// Whether the caller has reviewed the contract's result. Reviewers and support only; so are `assigned_to` and `note`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<bool>,
-    /// Who is to review it, as in `GET /me`. Empty: nobody.
+    /// Who is to review it, as in `GET /me`. Empty: unassigned.
     #[cfg_attr(feature = "schema", schemars(length(max = MAX_ASSIGNEE_CHARS)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assigned_to: Option<String>,

@@ -22,8 +22,8 @@ pub struct PauseView {
     pub since: u64,
     /// When it ends by itself, in milliseconds since 1970 UTC. Of a circuit breaker: when one job probes the endpoint next.
     pub until: u64,
-    /// Nobody paused it: the circuit breaker of the pipeline is open, since the endpoint refused or failed every document. It
-    /// closes by itself when a probe shows that the endpoint works.
+    /// It is no pause by support: the pipeline's circuit breaker is open, since the endpoint refused or failed every document.
+    /// It closes by itself when a probe shows that the endpoint works.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub breaker: bool,
     /// Who paused it. Only for support.

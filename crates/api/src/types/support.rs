@@ -282,7 +282,7 @@ pub struct TenantView {
     pub name: String,
     /// When it was created, or first found in S3.
     pub since: u64,
-    /// Who created it. Absent if nobody did: an S3 client put an object under its prefix.
+    /// Who created it. Absent if it is not created yet: an S3 client put an object under its prefix.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
     /// After how many days from a job's end its data is deleted. Absent if only the pipelines say how long it is kept.

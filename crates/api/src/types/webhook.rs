@@ -75,7 +75,7 @@ pub struct WebhookView {
     pub created_at: u64,
     /// Whether events are sent.
     pub enabled: bool,
-    /// Why they are not sent, if nobody paused it: it failed for too long, or the receiver answered 410.
+    /// Why Docket disabled it: it failed for too long, or the receiver answered 410. Absent if a user paused it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disabled_reason: Option<String>,
     /// Since when no delivery has succeeded, while deliveries fail. After three days it is disabled.

@@ -1,7 +1,7 @@
 //! Idempotency keys: a repeated request to create an upload returns the upload of the first one.
 //!
-//! A key belongs to its caller. Its record is written before the upload session and names it, so that of two requests at
-//! the same time, and of requests that were interrupted, all create the same session.
+//! A key belongs to its caller. Its record names the upload session and is written before it. So requests at the same time, and
+//! requests that were interrupted, all create the same session.
 
 use sha2::{Digest, Sha256};
 
@@ -34,7 +34,7 @@ fn decode(body: &str) -> Option<(&str, NewSession)> {
     Some((request, session))
 }
 
-/// SHA-256 of a request with these labels. Every field counts, the order of the tags does not.
+/// SHA-256 of a request with these labels: of every field, but not of the order of the tags.
 pub(super) fn hash_of(upload: &NewUpload, labels: &Labels) -> String {
     let NewUpload {
         pipeline,

@@ -69,14 +69,14 @@ impl Progress {
         hour_of(Timestamp(now.0.saturating_sub(SETTLE_MS)))
     }
 
-    /// An hour that is to be counted again now, the oldest first.
+    /// The oldest hour that is to be counted again now.
     pub(super) fn due(&self, now: Timestamp) -> Option<u64> {
         let mut due = self.again.iter().filter(|(_, due)| **due <= now.0);
         due.next().map(|(hour, _)| *hour)
     }
 
-    /// An hour was counted. `rows_kept_days` says after how many days the first of its rows may be deleted: later it is not
-    /// counted any more.
+    /// Records that an hour was counted, and when to count it again. After `rows_kept_days` the first of its rows may be
+    /// deleted, so it is not counted again then.
     pub(super) fn counted(
         &mut self,
         hour: u64,

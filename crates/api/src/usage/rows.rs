@@ -161,7 +161,7 @@ impl<P: JobList + Clock> InstanceReading<'_, P> {
             let last = page.items.last().map(|entry| entry.at);
             entries.extend(page.items);
             match last {
-                // Those of the last millisecond come again.
+                // The next page begins with the jobs of this millisecond again.
                 Some(last) if page.more && last > range.from => range.from = last,
                 // More jobs of one shard in one millisecond than a query reads.
                 Some(last) if page.more => range.from = Timestamp(last.0 + 1),

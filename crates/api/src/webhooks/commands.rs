@@ -183,7 +183,7 @@ pub async fn create<P: KeyValueStore + Clock + NameResolver + WebhookQueue>(
 /// Changes a webhook.
 ///
 /// # Errors
-/// As [`create`] and [`super::show`]; [`ApiError::Changed`] if somebody else changed it at the same time.
+/// As [`create`] and [`super::show`]; [`ApiError::Changed`] if another request changed it at the same time.
 pub async fn change<P: KeyValueStore + Clock + NameResolver + WebhookQueue>(
     ports: &P,
     pipelines: &Pipelines,
@@ -244,7 +244,7 @@ async fn save<P: KeyValueStore>(
     .await?
     {
         return Err(ApiError::Changed(
-            "somebody else changed the webhook; read it again".to_owned(),
+            "another request changed the webhook at the same time; read it again".to_owned(),
         ));
     }
     Ok(())

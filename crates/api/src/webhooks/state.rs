@@ -27,7 +27,7 @@ pub struct Waiting {
     pub due: u64,
 }
 
-/// Who is delivering now.
+/// The right of one function to deliver. Others wait until it has expired or is given back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     pub token: u64,

@@ -130,7 +130,8 @@ fn update(endpoint: &HostedEndpoint, call: &Update) -> Result<Value, WireError> 
             UpdateInstanceCountError::Updating => refused(format!(
                 "Cannot update in-progress endpoint \"{name}\": its status is Updating."
             )),
-            // SageMaker knows no limits of Application Auto Scaling. Here a caller that ignores them shall notice.
+            // SageMaker does not check the limits of Application Auto Scaling. This server does, so that a caller that ignores
+            // them gets an error.
             UpdateInstanceCountError::OutsideLimits => refused(format!(
                 "{count} instances are outside of the limits of the scalable target."
             )),

@@ -23,7 +23,7 @@ use crate::stack::{Stack, StackOptions, read_pipelines};
 use crate::upload::upload;
 use crate::watch::{self, Style, Terminal, UploadSchedule, start_stack, watch};
 use counts::BurstCounter;
-pub use plan::LivePlan;
+pub use plan::{BurstForecast, LivePlan, LiveUpload};
 use viewer::{BurstViewer, duration};
 
 /// The replay ends this long after the last upload even if jobs are open. The last burst needs less than a minute of

@@ -1,61 +1,62 @@
-//! Reads the plan of a live replay from the file that `planner live-plan` writes. The simulation itself is not part of
-//! this program.
+//! The plan of a live replay: a JSON file that `planner live-plan` writes and `devstack replay` reads. The simulation itself is
+//! not part of this program.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What to upload when, and the simulation's forecast. Times are milliseconds by the endpoints' clock.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct LivePlan {
-    pub(super) scenario: String,
-    pub(super) pipeline: String,
+    pub scenario: String,
+    pub pipeline: String,
     /// Plural name of the pipeline's documents, such as `contracts`.
-    pub(super) documents_name: String,
+    pub documents_name: String,
     /// The folder in the repository with the PDFs to copy for the uploads.
-    pub(super) samples: String,
-    pub(super) seed: u64,
+    pub samples: String,
+    pub seed: u64,
     /// Documents of the whole day. `uploads` are the first of them.
-    pub(super) documents_per_day: u32,
+    pub documents_per_day: u32,
     /// The planner cut longer gaps between bursts to this.
-    pub(super) max_gap_ms: u64,
+    pub max_gap_ms: u64,
     /// How many times as fast as real time the endpoints' clock runs.
-    pub(super) time_factor: f64,
+    pub time_factor: f64,
     /// In the order of `after_ms`.
-    pub(super) uploads: Vec<LiveUpload>,
+    pub uploads: Vec<LiveUpload>,
     /// One entry for each burst, in order.
-    pub(super) forecast: Vec<BurstForecast>,
+    pub forecast: Vec<BurstForecast>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct LiveUpload {
+/// A document to upload.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct LiveUpload {
     /// The burst's number, from 1.
-    pub(super) burst: u32,
+    pub burst: u32,
     /// From the end of the first upload to the end of this one.
-    pub(super) after_ms: u64,
+    pub after_ms: u64,
     /// Its key in the jobs bucket.
-    pub(super) key: String,
+    pub key: String,
     /// How long an invocation of the model takes for it.
-    pub(super) model_ms: u64,
+    pub model_ms: u64,
 }
 
 /// The simulation's forecast for a burst.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-pub(super) struct BurstForecast {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct BurstForecast {
     /// The burst's number, from 1.
-    pub(super) burst: u32,
-    pub(super) uploaded: usize,
-    pub(super) ready: usize,
-    pub(super) failed: usize,
-    pub(super) wait_p50_ms: u64,
-    pub(super) wait_p95_ms: u64,
-    pub(super) wait_max_ms: u64,
+    pub burst: u32,
+    pub uploaded: usize,
+    pub ready: usize,
+    pub failed: usize,
+    pub wait_p50_ms: u64,
+    pub wait_p95_ms: u64,
+    pub wait_max_ms: u64,
     /// Instances in service when its first document arrived.
-    pub(super) instances_found: u32,
+    pub instances_found: u32,
     /// The maximum number of instances until the next burst, cold starts included.
-    pub(super) max_instances: u32,
+    pub max_instances: u32,
 }
 
 impl LivePlan {

@@ -15,11 +15,11 @@ use super::planned_upload::PlannedUpload;
 pub(crate) struct Board {
     pub(crate) documents: Vec<TrackedDocument>,
     by_id: HashMap<String, usize>,
-    pub(crate) endpoints: BTreeMap<String, EndpointInstances>,
+    pub(crate) endpoints: BTreeMap<String, InstancesByNumber>,
 }
 
 /// The instances of an endpoint by number, and for a starting one, when it will be in service.
-pub(crate) type EndpointInstances = BTreeMap<u32, Option<Instant>>;
+pub(crate) type InstancesByNumber = BTreeMap<u32, Option<Instant>>;
 
 /// What changed on the board.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,7 +156,7 @@ impl Board {
         Some(BoardChange::Endpoint(event.endpoint.to_string()))
     }
 
-    fn instances(&mut self, event: &EndpointEvent) -> &mut EndpointInstances {
+    fn instances(&mut self, event: &EndpointEvent) -> &mut InstancesByNumber {
         self.endpoints
             .entry(event.endpoint.to_string())
             .or_default()

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::board::{Board, BoardChange, EndpointInstances};
+use super::board::{Board, BoardChange, InstancesByNumber};
 use super::document::{DocumentStatus, TrackedDocument};
 use super::planned_upload::printable;
 use super::terminal::{Style, Terminal};
@@ -191,7 +191,7 @@ fn describe_retry(document: &TrackedDocument) -> String {
 }
 
 /// Why a submitted document is not running yet.
-fn describe_queued(endpoint: Option<&EndpointInstances>) -> String {
+fn describe_queued(endpoint: Option<&InstancesByNumber>) -> String {
     let instances = || {
         endpoint
             .into_iter()
@@ -207,7 +207,7 @@ fn describe_queued(endpoint: Option<&EndpointInstances>) -> String {
 }
 
 /// The name of an endpoint is `<service>-<pipeline>`.
-fn instances_of<'a>(board: &'a Board, pipeline: &str) -> Option<&'a EndpointInstances> {
+fn instances_of<'a>(board: &'a Board, pipeline: &str) -> Option<&'a InstancesByNumber> {
     board
         .endpoints
         .iter()

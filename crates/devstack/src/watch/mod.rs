@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::child_processes::ChildProcesses;
-use crate::push_client::{PushClient, PushMessage, ReceivedMessage};
+use crate::push_client::{PushClient, PushMessage, ReceivedPush};
 use crate::run_dir::RunDir;
 use crate::stack::{Stack, StackOptions};
 use crate::test_users::TEST_PASSWORD;
@@ -286,7 +286,7 @@ fn reason_to_stop(
 }
 
 /// The next message of any client, and the client's index. `None`: the client's connection is closed.
-async fn next_message(clients: &mut [PushClient]) -> (usize, Option<ReceivedMessage>) {
+async fn next_message(clients: &mut [PushClient]) -> (usize, Option<ReceivedPush>) {
     let messages = clients.iter_mut().map(|client| Box::pin(client.next()));
     let (message, index, _) = select_all(messages).await;
     (index, message)
@@ -315,7 +315,7 @@ fn timestamped_events(
     receiver
 }
 
-fn record_message(board: &mut Board, message: &ReceivedMessage) -> Vec<BoardChange> {
+fn record_message(board: &mut Board, message: &ReceivedPush) -> Vec<BoardChange> {
     match &message.frame {
         PushMessage::JobChanged { job } => board.record_job(job, message.at).into_iter().collect(),
         PushMessage::Snapshot { jobs, .. } => jobs

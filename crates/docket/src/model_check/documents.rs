@@ -9,7 +9,7 @@ use crate::http_client::RequestBody;
 
 /// A contract of one page. It is valid, and every PDF model should have an answer for it.
 static SAMPLE: &[u8] = include_bytes!("../../../../samples/contracts/consulting-agreement.pdf");
-/// Of a large document, this much is in memory.
+/// A large document is sent in parts of this size, so that no more of it is in memory.
 const PART_BYTES: usize = 65_536;
 
 /// A document that is sent to the container.

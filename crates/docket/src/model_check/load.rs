@@ -116,7 +116,7 @@ impl Inspection<'_> {
         let seen = format!("{}: {}; {smaller}", byte_size(bytes), describe(&exchange));
         let effect = self.effect(&exchange);
         self.findings.push(match taken {
-            // The container dislikes the generated document, whatever its size.
+            // The container rejects the generated document at every size.
             None => Finding::not_tried(check, seen),
             Some(_) => {
                 let change = "Raise the server's limit of the size of a request (and its memory), or lower max_bytes of the \

@@ -34,7 +34,7 @@ use self::documents::Document;
 use self::finding::{Finding, Report};
 use self::outcome::{JobEffect, describe, short};
 use self::pings::{PING_LIMIT, PingLog};
-use self::target::{Container, Exchange, InvocationHeaders, NoAnswer, unreachable_container};
+use self::target::{ContainerClient, Exchange, InvocationHeaders, NoAnswer, unreachable_container};
 
 /// Between two tries to reach a container that starts.
 const START_INTERVAL: Duration = Duration::from_millis(250);
@@ -44,7 +44,7 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
 /// A container under test, and what was found so far.
 #[derive(Debug)]
 struct Inspection<'a> {
-    container: Container,
+    container: ContainerClient,
     pipeline: Pipeline,
     document: Document,
     long_document: Option<Document>,
@@ -58,7 +58,7 @@ struct Inspection<'a> {
 }
 
 pub(crate) async fn run(printer: &Printer, args: &ModelCheckArgs) -> Result<Exit> {
-    let container = Container::parse(&args.url)?;
+    let container = ContainerClient::parse(&args.url)?;
     let pipeline = read_pipeline(args.pipelines.as_deref(), &args.pipeline)?;
     let content_type = args.content_type.as_deref();
     let content_type = content_type.unwrap_or_else(|| pipeline.content_type());

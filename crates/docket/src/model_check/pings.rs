@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::finding::Finding;
 use super::outcome::{JobEffect, describe, short};
-use super::target::{Container, Exchange};
+use super::target::{ContainerClient, Exchange};
 
 /// How long SageMaker waits for the answer to a ping.
 pub(super) const PING_LIMIT: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ impl PingLog {
     /// Waits for a run, and pings meanwhile.
     pub(super) async fn watch<T>(
         &mut self,
-        container: &Container,
+        container: &ContainerClient,
         run: impl Future<Output = T>,
     ) -> T {
         let started = Instant::now();

@@ -28,9 +28,9 @@ const MAX_HEADERS: usize = 1_000;
 const INFERENCE_ID: &str = "x-amzn-sagemaker-inference-id";
 const CUSTOM_ATTRIBUTES: &str = "x-amzn-sagemaker-custom-attributes";
 
-/// The base address of a container.
+/// A client of a container, by its base address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Container {
+pub(super) struct ContainerClient {
     /// `host:port`.
     address: String,
     /// The path before `/ping` and `/invocations`; empty, or with a leading slash.
@@ -99,7 +99,7 @@ impl Answer {
     }
 }
 
-impl Container {
+impl ContainerClient {
     /// Parses a base address.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let invalid = |problem: &str| {
@@ -316,7 +316,7 @@ mod tests {
             ("http://gpu/", "http://gpu:80"),
             ("http://[::1]:81/v1/", "http://[::1]:81/v1"),
         ] {
-            assert_eq!(Container::parse(text).unwrap().url(), url);
+            assert_eq!(ContainerClient::parse(text).unwrap().url(), url);
         }
     }
 
@@ -335,7 +335,7 @@ mod tests {
             ("http://x/ping", "/ping"),
             ("http://x/v1/invocations/", "/invocations"),
         ] {
-            let error = Container::parse(text).unwrap_err();
+            let error = ContainerClient::parse(text).unwrap_err();
             assert_eq!(error.exit, Exit::Usage, "{text}");
             assert!(error.problem.detail.contains(problem), "{text}: {error:?}");
         }

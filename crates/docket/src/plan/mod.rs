@@ -7,7 +7,7 @@ mod past;
 
 use capacity_plan::{
     Arrival, Demand, FieldError, Learned, MAX_DOCUMENTS_PER_DAY, Plan, RawRequest, WarmHours,
-    in_words, learn, plan, price_of, price_source,
+    learn, plan, plan_text, price_of, price_source,
 };
 use jobs::pipeline::Pipeline;
 
@@ -124,15 +124,15 @@ fn notes(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanReques
             ),
         });
     }
-    if let Some((made, ended)) = learned.latest {
+    if let Some(latest) = learned.latest {
         notes.push(format!(
             "{} of {} jobs that have ended took longer than the SLO of {}. The longest took {}: from {} to {}.",
             learned.late,
             learned.ended,
             duration(u64::from(request.slo_seconds) * 1000),
-            duration(ended - made),
-            utc_time(made),
-            utc_time(ended)
+            duration(latest.ended_at - latest.created_at),
+            utc_time(latest.created_at),
+            utc_time(latest.ended_at)
         ));
     }
     if learned.hours.is_some() {
@@ -145,7 +145,7 @@ fn print(printer: &Printer, plan: Plan) -> Result<Exit> {
     if printer.json {
         printer.json_document(&plan)?;
     } else {
-        printer.line(in_words(&plan).trim_end())?;
+        printer.line(plan_text(&plan).trim_end())?;
     }
     Ok(if plan.slo_kept {
         Exit::Success

@@ -296,7 +296,7 @@ fn login_ends_after_its_time_and_on_ctrl_c() {
     let output = login.end();
     assert_eq!(output.code, Some(3), "{output:?}");
     assert!(
-        output.stderr.contains("nobody signed in within 1 s"),
+        output.stderr.contains("no sign-in within 1 s"),
         "{output:?}"
     );
     let login = Login::start(&setup, &[]);

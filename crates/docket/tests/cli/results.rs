@@ -112,7 +112,7 @@ fn document_is_saved_under_its_name() {
     assert_eq!(output.code, Some(0), "{output:?}");
     let saved = std::fs::read_to_string(setup.home.join("Lease.pdf")).unwrap();
     assert_eq!(saved, "%PDF-1.7");
-    let detail = "the document was deleted: its retention time is over, or someone deleted it";
+    let detail = "the document was deleted: its retention time is over, or a user deleted it";
     setup
         .service
         .fail_once("GET /jobs/j2/document", 410, "gone", detail);

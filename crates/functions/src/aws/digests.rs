@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::json_call::{JsonError, JsonService};
 use super::{Aws, broken, unavailable};
-use crate::config::{Environment, Has, variable};
+use crate::config::{self, Environment, Has, variable};
 
 const COGNITO: JsonService = JsonService {
     name: "cognito-idp",
@@ -28,7 +28,11 @@ where
     E: Environment + Has<variable::EmailSender> + Has<variable::EmailConfigurationSet>,
 {
     async fn send_mail(&self, mail: &Mail) -> Result<(), MailError> {
-        let sender = self.name::<variable::EmailSender>();
+        let Some(sender) = config::email_sender(&*self.environment) else {
+            return Err(MailError::NotNow(
+                "this deployment sends no e-mail".to_owned(),
+            ));
+        };
         let configuration_set = self.name::<variable::EmailConfigurationSet>();
         let input = send_email_input(sender, configuration_set, mail);
         let url = self.ses_url();

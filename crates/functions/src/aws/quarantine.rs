@@ -12,9 +12,8 @@ use crate::config::{Has, variable};
 /// The part of a quarantined message that stays on the row; one that is longer lies in S3 as a whole. Lists read whole
 /// rows, whatever they ask for, and nearly all messages are shorter than this.
 const MAX_INLINE_BODY_BYTES: usize = 4 * 1024;
-/// How long a quarantined message is kept, in days: as long as its row would be useful to anyone.
+/// How long a quarantined message is kept, in days: as long as its row.
 const RETENTION_DAYS: u64 = 90;
-/// The partition.
 pub(super) const PARTITION: &str = "quarantine";
 
 pub(super) fn key(source: &str, message_id: &str) -> Item {

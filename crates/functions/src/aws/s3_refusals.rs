@@ -12,7 +12,7 @@ pub(super) enum ReadRefusal {
     Empty,
     /// The object is stored so that no policy makes it readable: archived, or encrypted with a key that the uploader kept.
     Unreadable(String),
-    /// A policy or a key refuses, until someone changes it.
+    /// A policy or a key refuses, until an operator changes it.
     Denied(String),
     /// The next try may succeed, or this service itself is set up wrongly. The object is not to blame: the message is
     /// redelivered, and becomes a dead letter that an alarm reports.

@@ -23,7 +23,7 @@ use tracing::{Instrument, Span, error, info, info_span};
 
 use super::lease_expiry;
 use crate::bootstrap::App;
-use crate::config::{Has, HasPipelines, QueueUrls, variable};
+use crate::config::{self, Has, HasPipelines, QueueUrls, variable};
 use crate::environment;
 use crate::traces;
 use cursor::CursorSigner;
@@ -32,9 +32,6 @@ use dispatch::{ApiRequest, Response, dispatch};
 pub use http::{HttpEvent, HttpResponse};
 use problem::HttpError;
 use sessions::KnownSessions;
-
-/// The setting of a service without company sign-in: a variable cannot be empty.
-const COMPANY_SIGN_IN_OFF: &str = "off";
 
 environment! {
     /// The configuration of the function `support-api`.
@@ -118,10 +115,8 @@ impl<P, E: ApiSettings> Api<P, E> {
             sign_in_url: Has::<variable::SignInUrl>::value(environment).to_owned(),
             client_id: Has::<variable::UserPoolClientId>::value(environment).to_owned(),
             web_socket_url: Has::<variable::WebsocketConnectUrl>::value(environment).to_owned(),
-            page_url: Some(Has::<variable::PageOrigin>::value(environment))
-                .filter(|origin| *origin != "*")
-                .map(str::to_owned),
-            company_sign_in: company_sign_in(Has::<variable::CompanySignIn>::value(environment)),
+            page_url: config::page_url(environment).map(str::to_owned),
+            company_sign_in: config::company_sign_in(environment).and_then(parse_company_sign_in),
         };
         Self {
             app,
@@ -136,13 +131,11 @@ impl<P, E: ApiSettings> Api<P, E> {
     }
 }
 
-/// `None` if no company signs users in, or the text is not what `infra/service.yaml` makes.
-fn company_sign_in(setting: &str) -> Option<CompanySignIn> {
-    let found = serde_json::from_str(setting).ok();
-    if found.is_none() && setting != COMPANY_SIGN_IN_OFF {
-        error!(setting, "COMPANY_SIGN_IN cannot be read");
-    }
-    found
+/// `None` if the text is not what `infra/service.yaml` makes. Then users cannot sign in by their company.
+fn parse_company_sign_in(setting: &str) -> Option<CompanySignIn> {
+    serde_json::from_str(setting)
+        .inspect_err(|error| error!(setting, error = %error, "COMPANY_SIGN_IN cannot be read"))
+        .ok()
 }
 
 /// Handles an HTTP request.

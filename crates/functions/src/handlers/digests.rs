@@ -11,12 +11,12 @@ use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 use tracing::warn;
 
+use super::lease_expiry;
 use super::report::count;
 use super::settled_messages::SettledMessages;
 use super::sqs_message::SqsMessageExt;
-use super::{EMAIL_OFF, lease_expiry};
 use crate::bootstrap::App;
-use crate::config::{Has, variable};
+use crate::config::{self, Has, variable};
 use crate::environment;
 use crate::metrics::{Dimension, Metric, emit};
 
@@ -117,13 +117,12 @@ where
     let (ports, environment) = (&app.ports, &*app.environment);
     match message {
         DigestMessage::Continue(tenant) => {
-            if Has::<variable::EmailSender>::value(environment) == EMAIL_OFF {
+            if config::email_sender(environment).is_none() {
                 return Ok(DigestReport::default());
             }
-            let origin = Has::<variable::PageOrigin>::value(environment);
             let settings = MailSettings {
                 api_url: Has::<variable::HttpApiUrl>::value(environment),
-                page_url: Some(origin).filter(|origin| *origin != "*"),
+                page_url: config::page_url(environment),
             };
             let now = ports.now().0;
             let third = deadline.saturating_sub(now) / 3;

@@ -7,18 +7,17 @@ use api::digests::ports::DigestQueue;
 use api::feed::{EventType, FeedError, NewEvent, append};
 use api::webhooks::notify;
 use api::webhooks::ports::WebhookQueue;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use tracing::{info, warn};
 
-use super::EMAIL_OFF;
 use super::settled_messages::SettledMessages;
 use super::sqs_message::SqsMessageExt;
 use crate::bootstrap::App;
-use crate::config::{Has, variable};
+use crate::config::{self, Has, variable};
 use crate::environment;
 
 environment! {
@@ -54,6 +53,13 @@ struct DetailJob {
     tenant: String,
 }
 
+/// The messages of a batch about one tenant, and their events, in the same order.
+#[derive(Default)]
+struct TenantBatch<'a> {
+    messages: Vec<&'a SqsMessage>,
+    events: Vec<NewEvent>,
+}
+
 /// Adds events to the feeds of their tenants.
 ///
 /// - **Input**: a batch of the events `JobReady` and `JobFailed`, which a rule of the event bus sends to queue `events`.
@@ -71,27 +77,27 @@ where
     E: Has<variable::ServiceName> + Has<variable::EmailSender>,
 {
     let ports = &app.ports;
-    let sends_digests = Has::<variable::EmailSender>::value(&*app.environment) != EMAIL_OFF;
+    let sends_digests = config::email_sender(&*app.environment).is_some();
     let messages = &event.payload.records;
     let mut settled = SettledMessages::default();
-    let mut feeds: BTreeMap<Tenant, (Vec<usize>, Vec<NewEvent>)> = BTreeMap::new();
-    for (index, message) in messages.iter().enumerate() {
+    let mut batches: BTreeMap<Tenant, TenantBatch<'_>> = BTreeMap::new();
+    for message in messages {
         match parse(message.text()) {
             Ok((tenant, event)) => {
-                let (indexes, events) = feeds.entry(tenant).or_default();
-                indexes.push(index);
-                events.push(event);
+                let batch = batches.entry(tenant).or_default();
+                batch.messages.push(message);
+                batch.events.push(event);
             }
             Err(problem) => settled.malformed(ports, QUEUE, message, problem).await,
         }
     }
-    for (tenant, (indexes, events)) in feeds {
+    for (tenant, TenantBatch { messages, events }) in batches {
         match record(ports, &tenant, &events, sends_digests).await {
             Ok(()) => info!(tenant = %tenant, events = events.len(), "events added to the feed"),
             Err(error) => {
                 warn!(tenant = %tenant, error = %error, "events were not added to the feed and come back");
-                for index in indexes {
-                    settled.redeliver(&messages[index]);
+                for message in messages {
+                    settled.redeliver(message);
                 }
             }
         }
@@ -99,7 +105,7 @@ where
     Ok(settled.finish(app, QUEUE))
 }
 
-/// Adds events to a feed, and tells those who read it.
+/// Adds events to a feed, and asks the functions that read it to run.
 async fn record<P: Clock + KeyValueStore + WebhookQueue + DigestQueue>(
     ports: &P,
     tenant: &Tenant,

@@ -38,10 +38,6 @@ pub mod ws_disconnect;
 
 use jobs::id::Timestamp;
 
-/// The sender of a deployment that sends no e-mail: a variable cannot be empty.
-#[cfg(feature = "api")]
-const EMAIL_OFF: &str = "off";
-
 /// How long after the function's deadline its leases expire, because of clock skew.
 const LEASE_MARGIN_MS: u64 = 5_000;
 

@@ -331,8 +331,8 @@ fn system_roots() -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// Who speaks (OpenTelemetry semantic conventions, "Resource": service, faas, cloud). `OTEL_SERVICE_NAME` and
-/// `OTEL_RESOURCE_ATTRIBUTES` say it otherwise.
+/// The function as the source of the spans (OpenTelemetry semantic conventions, "Resource": service, faas, cloud).
+/// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override it.
 fn resource() -> Resource {
     let function = config::function_name().unwrap_or_default();
     let words = [

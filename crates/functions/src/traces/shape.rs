@@ -1,12 +1,13 @@
-//! What the exported spans are called, and the documents' own.
+//! The names of the exported spans, and one span for each document.
 //!
-//! A document's trace has the 128 bits of its job's id, and its span the last 64 of them, so that every function can tell
-//! both as soon as it has parsed a message. The document's span lasts from the job's creation to its end, and is made of
-//! the log line that says so.
+//! A document's trace id has the 128 bits of its job's id, and the id of its span the last 64 of them, so every function knows
+//! both as soon as it has parsed a message. The document's span lasts from the job's creation to its end. It is made from the
+//! log line of the state change that ends the job.
 
 use std::time::{Duration, SystemTime};
 
 use jobs::id::JobId;
+use jobs::state::JobStatus;
 use opentelemetry::trace::{
     Event, SpanContext, SpanId, SpanKind, Status, TraceFlags, TraceId, TraceState,
 };
@@ -37,7 +38,7 @@ fn text(attributes: &[KeyValue], name: &str) -> Option<String> {
     value(attributes, name).map(|value| value.as_str().into_owned())
 }
 
-/// `spans` and those of the documents whose jobs ended within them, under the names that OpenTelemetry has for them.
+/// `spans` under OpenTelemetry's names, and the spans of the documents whose jobs ended within them.
 pub(super) fn shaped(mut spans: Vec<SpanData>) -> Vec<SpanData> {
     let documents: Vec<SpanData> = spans.iter().flat_map(documents).collect();
     spans.iter_mut().for_each(name);
@@ -45,18 +46,22 @@ pub(super) fn shaped(mut spans: Vec<SpanData>) -> Vec<SpanData> {
     spans
 }
 
-/// The spans of the documents whose jobs ended within this one, by the events that say what state a job has gone to.
+/// The spans of the documents whose jobs ended within this one, from its events about state changes.
 fn documents(span: &SpanData) -> impl Iterator<Item = SpanData> {
     span.events.iter().filter_map(|event| document(span, event))
 }
 
 fn document(within: &SpanData, event: &Event) -> Option<SpanData> {
     let job: JobId = text(&event.attributes, "job.id")?.parse().ok()?;
-    let state = text(&event.attributes, "job.to")?;
-    let status = match state.as_str() {
-        "Ready" | "Cancelled" | "Erased" => Status::Unset,
-        "Failed" => Status::error(text(&event.attributes, "job.cause").unwrap_or_default()),
-        _ => return None,
+    let status = match JobStatus::from_name(&text(&event.attributes, "job.to")?)? {
+        JobStatus::Ready | JobStatus::Cancelled | JobStatus::Erased => Status::Unset,
+        JobStatus::Failed => {
+            Status::error(text(&event.attributes, "job.cause").unwrap_or_default())
+        }
+        JobStatus::Queued
+        | JobStatus::Submitting
+        | JobStatus::InProgress
+        | JobStatus::RetryScheduled => return None,
     };
     let age: u64 = text(&event.attributes, "age_ms")?.parse().ok()?;
     let began = event.timestamp.checked_sub(Duration::from_millis(age));

@@ -2,7 +2,7 @@
 
 use api::types::{JobCommandResult, JobDetail, PauseList, ResumeResult};
 use functions::handlers::{inference_error, inference_success, reconciler, retry, upload_trigger};
-use jobs::breaker::{Breaker, Trouble};
+use jobs::breaker::{Breaker, FailureKind};
 use jobs::job::Job;
 use jobs::pause::Pauses;
 use jobs::state::{Cause, State};
@@ -137,7 +137,7 @@ fn failures_of_several_documents_in_a_row_open_the_breaker_and_use_up_no_attempt
         "one more than the pipeline's three"
     );
     let open = open_breaker(app).and_then(|breaker| breaker.open).unwrap();
-    assert_eq!(open.trouble, Trouble::Fails);
+    assert_eq!(open.kind, FailureKind::FailedRun);
 
     // Uploads wait, and so do retries that are due.
     let sixth = upload(app, FAILURES);
@@ -410,7 +410,7 @@ fn refused_calls_in_a_row_open_the_breaker_and_an_accepted_call_closes_it() {
     assert!(open_breaker(app).is_none());
     run_checks(app);
     let open = open_breaker(app).and_then(|breaker| breaker.open).unwrap();
-    assert_eq!(open.trouble, Trouble::Refuses);
+    assert_eq!(open.kind, FailureKind::RefusedCall);
     let last = job(app, &key(FAILURES - 1));
     assert!((0..FAILURES).any(|number| is_queued(&job(app, &key(number)))));
     assert_eq!(last.state.attempt().0, 1, "nothing of it ran");
@@ -456,7 +456,7 @@ fn time_held_by_a_breaker_counts_toward_the_deadline() {
         panic!("{:?}", waiting.state)
     };
     assert_eq!(waiting.next_check_at(), Some(start_by));
-    // Nobody probes, and the breaker is kept.
+    // No job probes, and the breaker is kept.
     let message = json!({"job_id": waiting.id.to_string(), "attempt": 1}).to_string();
     let body = {
         let state = app.ports.state();
@@ -491,7 +491,7 @@ fn record_that_is_lost_or_stale_holds_no_job_for_good() {
     let state = job(app, &key(10)).state;
     assert!(matches!(state, State::InProgress { .. }), "{state:?}");
     assert_eq!(waiting.state.attempt().0, 1);
-    // Stale: no job waited, so nobody has probed.
+    // Stale: no job waited, so there was no probe.
     let api = TestApi::new();
     let app = api.handler.app();
     open(app);
@@ -572,7 +572,7 @@ fn same_words_about_a_document_twice_are_permanent_if_another_succeeded_in_betwe
 }
 
 #[test]
-fn open_breaker_names_the_last_failed_job_and_does_not_repeat_the_words_of_the_model() {
+fn open_breaker_names_the_last_failed_job_and_does_not_repeat_the_message_of_the_model() {
     let api = TestApi::new();
     let app = api.handler.app();
     for number in 0..FAILURES {

@@ -40,7 +40,7 @@ fn with_ticket(expires_at: Timestamp) -> TestApp {
         uploader: None,
         hides_contents: false,
         subscription: "acme".into(),
-        actor: "someone".into(),
+        actor: "rita@acme.example".into(),
         expires_at,
         token_expires_at: Timestamp(NOW.0 + 3_600_000),
     };
@@ -55,7 +55,7 @@ fn ticket_opens_one_connection() {
     assert_eq!(effect(&policy), "Allow");
     assert_eq!(
         policy["context"],
-        json!({"watches": "acme", "actor": "someone", "token_expires_at": (NOW.0 + 3_600_000).to_string()})
+        json!({"watches": "acme", "actor": "rita@acme.example", "token_expires_at": (NOW.0 + 3_600_000).to_string()})
     );
     assert_eq!(
         effect(&authorize(&app, connect_event())),

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const KEY: &str = "inbound/acme/nda.pdf";
 const OTHER: &str = "1-67891233-abcdef012345678912345678";
 
-/// A batch of one message with these attributes of the queue's and of the sender's.
+/// A batch of one message. `queue` are the attributes that SQS sets, `sender` those that the sender sets.
 fn batch(app: &TestApp, body: &str, queue: &Value, sender: &Value) -> LambdaEvent<SqsEvent> {
     let record =
         json!({"messageId": "m", "body": body, "attributes": queue, "messageAttributes": sender});
@@ -101,7 +101,7 @@ fn upload_with_a_trace_id_keeps_it() {
     let job = job(&app, KEY);
     assert_eq!(job.trace_id, OTHER.parse().ok());
     let output = write_output(&app, &job);
-    // The notification comes with a trace of its own, which is nothing to us.
+    // The notification comes with a trace id of its own, which is not used.
     let queue = json!({"AWSTraceHeader": "Root=1-00000000-000000000000000000000001"});
     let event = batch(&app, &succeeded(&job, &output), &queue, &json!({}));
     run(inference_success::handle(&app, event)).unwrap();
@@ -109,8 +109,8 @@ fn upload_with_a_trace_id_keeps_it() {
     assert_eq!(carried, [OTHER, OTHER, OTHER]);
 }
 
-/// What an SDK sends from a Lambda function carries the trace of that function's run. Of a hundred documents that one run
-/// of the reconciler upload_event, each is a trace of its own.
+/// What an SDK sends from a Lambda function carries the trace id of that function's run. One run of the reconciler can re-send
+/// the events of a hundred documents, and each document must have a trace of its own.
 #[test]
 fn trace_id_of_the_reconciler_run_that_re_sent_an_event_is_not_used() {
     let again = |trace: Option<&str>| {

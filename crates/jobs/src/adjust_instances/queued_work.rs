@@ -18,7 +18,7 @@ const MAX_COUNTED: usize = 100;
 pub(super) struct QueuedWork {
     pauses: Pauses,
     queues: Vec<Heads>,
-    /// Those of them that are not among the open jobs as well. A circuit breaker holds the others, or did.
+    /// The jobs of `queues` that are not among the open jobs too. A job that a circuit breaker holds, or held, is among both.
     others: Vec<QueuedJob>,
 }
 
@@ -53,14 +53,14 @@ impl QueuedWork {
         self.others.iter().map(QueuedJob::queued_at)
     }
 
-    /// Whether a job waits for its turn only.
+    /// Whether a queued job waits only for its turn.
     pub(super) fn has_turn(&self, pipeline: &str) -> bool {
         !self.queues.is_empty() && self.pauses.open_breaker(pipeline).is_none()
     }
 
     /// Stores the window and whether it is full, and asks for a release if there is a place for a queued job. At least `at_endpoint`
-    /// attempts have a place; no others, if that is `exact`.
-    pub(super) async fn tend_window<P>(
+    /// attempts are at the endpoint, and no more than these if `exact`.
+    pub(super) async fn update_window<P>(
         &self,
         ports: &P,
         pipeline: &str,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, stream};
 
-use super::Trouble;
+use super::FailureKind;
 use crate::id::{JobId, Tenant, Timestamp};
 use crate::job::Job;
 use crate::ports::{JobStore, LoadError, RecentJobs, Unavailable};
@@ -17,9 +17,10 @@ const MAX_TENANTS: usize = 8;
 /// The newest jobs that are read of a tenant and a group. An endpoint works in the order of the requests, so the newest that
 /// are ready are about those that ended last.
 const MAX_JOBS_PER_TENANT: usize = 10;
-/// As many before a breaker opens: that is rare, and a result of a document that was uploaded long ago counts, too.
+/// The limits before a breaker opens: first the usual one, then 100. That is rare, and the one result may be of a document that
+/// was uploaded long ago.
 pub(super) const THOROUGH: &[usize] = &[MAX_JOBS_PER_TENANT, 100];
-/// Elsewhere a result that is not found only costs another attempt.
+/// The limits elsewhere, where a result that is not found only costs another attempt.
 pub(super) const QUICK: &[usize] = &[MAX_JOBS_PER_TENANT];
 /// Rows loaded concurrently.
 const CONCURRENCY: usize = 8;
@@ -32,7 +33,7 @@ const CONCURRENCY: usize = 8;
 pub(super) async fn worked_since<P: JobStore + RecentJobs>(
     ports: &P,
     job: &Job,
-    trouble: Trouble,
+    kind: FailureKind,
     since: Timestamp,
     limits: &[usize],
 ) -> Result<Option<Timestamp>, Unavailable> {
@@ -46,9 +47,9 @@ pub(super) async fn worked_since<P: JobStore + RecentJobs>(
             tenants.insert(&other.tenant);
         }
     }
-    let groups: &[StatusGroup] = match trouble {
-        Trouble::Fails => &[StatusGroup::Ready],
-        Trouble::Refuses => &[StatusGroup::Ready, StatusGroup::Open],
+    let groups: &[StatusGroup] = match kind {
+        FailureKind::FailedRun => &[StatusGroup::Ready],
+        FailureKind::RefusedCall => &[StatusGroup::Ready, StatusGroup::Open],
     };
     let mut all = recent.clone();
     for limit in limits {
@@ -58,13 +59,10 @@ pub(super) async fn worked_since<P: JobStore + RecentJobs>(
                 all.extend(readable(found.map(|found| found.jobs))?.unwrap_or_default());
             }
         }
-        let worked = all
-            .iter()
-            .filter(is_other)
-            .filter_map(|other| match trouble {
-                Trouble::Fails => result_at(other),
-                Trouble::Refuses => accepted_at(other),
-            });
+        let worked = all.iter().filter(is_other).filter_map(|other| match kind {
+            FailureKind::FailedRun => result_at(other),
+            FailureKind::RefusedCall => accepted_at(other),
+        });
         let newest = worked.filter(|at| *at > since).max();
         if newest.is_some() {
             return Ok(newest);

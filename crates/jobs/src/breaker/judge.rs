@@ -1,9 +1,9 @@
-//! Whose fault a failure is: the document's, or the endpoint's.
+//! Whether the document or the endpoint caused a failure.
 
 use tracing::{error, info, warn};
 
 use super::evidence::{QUICK, THOROUGH, worked_since};
-use super::{Breaker, MAX_CONFLICTS, OpenBreaker, RecentFailure, Trouble};
+use super::{Breaker, FailureKind, MAX_CONFLICTS, OpenBreaker, RecentFailure};
 use crate::container_error::NO_READABLE_REASON;
 use crate::id::{Attempt, Timestamp};
 use crate::job::Job;
@@ -12,22 +12,22 @@ use crate::pipeline::{Pipeline, RepeatedFailures};
 use crate::ports::{Clock, JobStore, KeyValueStore, RecentJobs, Unavailable};
 use crate::state::{Cause, Failure};
 
-/// Whether the text of a failure is the model's own words about the document.
+/// Where the detail of a failure comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Words {
-    /// From the failure object.
-    OfModel,
+pub enum DetailSource {
+    /// The model's error message, from the failure object.
+    Model,
     /// SageMaker's general sentence, or none.
     General,
 }
 
-impl Words {
+impl DetailSource {
     /// Of a failure that was read from the failure object.
     pub fn of(failure: &Failure) -> Self {
         if failure.detail.is_empty() || failure.detail == NO_READABLE_REASON {
             Self::General
         } else {
-            Self::OfModel
+            Self::Model
         }
     }
 }
@@ -37,7 +37,7 @@ impl Words {
 pub struct FailedAttempt {
     pub attempt: Attempt,
     pub failure: Failure,
-    pub words: Words,
+    pub detail_source: DetailSource,
     /// Without a judgement the job would end now.
     pub ends_job: bool,
 }
@@ -70,16 +70,16 @@ where
     let Some(pipeline) = pipeline.filter(|it| counts && it.breaker.failures > 0) else {
         return Ok(failed.failure);
     };
-    let words = match failed.words {
-        Words::OfModel => hash(&failed.failure.detail),
-        Words::General => 0,
+    let detail_hash = match failed.detail_source {
+        DetailSource::Model => hash(&failed.failure.detail),
+        DetailSource::General => 0,
     };
     let new = RecentFailure {
         at: ports.now(),
         job: job.id,
         attempt: failed.attempt,
-        trouble: Trouble::Fails,
-        words,
+        kind: FailureKind::FailedRun,
+        detail_hash,
     };
     let verdict = match judge(ports, pipeline, job, new, &failed).await {
         // It ends in any case. Its message must not come back until the rows of others can be read.
@@ -120,7 +120,7 @@ where
     let refused = FailedAttempt {
         attempt,
         failure: Failure::new(Cause::Refused, why),
-        words: Words::General,
+        detail_source: DetailSource::General,
         ends_job: false,
     };
     if pipeline.breaker.failures == 0 {
@@ -130,8 +130,8 @@ where
         at: ports.now(),
         job: job.id,
         attempt,
-        trouble: Trouble::Refuses,
-        words: 0,
+        kind: FailureKind::RefusedCall,
+        detail_hash: 0,
     };
     Ok(match judge(ports, pipeline, job, new, &refused).await? {
         Verdict::Endpoint => Failure::new(Cause::EndpointDown, refused.failure.detail),
@@ -139,7 +139,7 @@ where
     })
 }
 
-/// Whose fault a failure is.
+/// What caused a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     /// The breaker is open now: by this failure, or before it.
@@ -191,10 +191,9 @@ where
             breaker.remember(new);
             if is_of_document(ports, pipeline, job, &breaker, &new, failed).await? {
                 verdict = Verdict::Document;
-            } else if let Some(since) =
-                breaker.first_in_a_row(new.trouble, pipeline, failed.ends_job)
+            } else if let Some(since) = breaker.first_in_a_row(new.kind, pipeline, failed.ends_job)
             {
-                match worked_since(ports, job, new.trouble, since, THOROUGH).await? {
+                match worked_since(ports, job, new.kind, since, THOROUGH).await? {
                     Some(worked_at) => breaker.counted_since = worked_at,
                     None => {
                         let counted_since = breaker.counted_since;
@@ -216,8 +215,8 @@ where
 
 /// Whether the document is the cause: the model failed on it twice in the same way, and others succeeded in between.
 ///
-/// Words that the model also said about other documents are not about this one. Two runs at the full time limit need no
-/// success of others, unless others failed as well: they cost the most.
+/// A message that the model also gave for another document says nothing about this one. Two runs at the full time limit need
+/// no success of others, unless others failed as well: they cost the most.
 async fn is_of_document<P>(
     ports: &P,
     pipeline: &Pipeline,
@@ -237,26 +236,32 @@ where
     };
     let timed_out = failed.failure.cause == Cause::TimedOut;
     let mut others = breaker.failures.iter().filter(|it| it.job != job.id);
-    if !timed_out && others.clone().any(|other| other.words == new.words) {
+    if !timed_out
+        && others
+            .clone()
+            .any(|other| other.detail_hash == new.detail_hash)
+    {
         return Ok(false);
     }
-    if worked_since(ports, job, Trouble::Fails, before, QUICK)
+    if worked_since(ports, job, FailureKind::FailedRun, before, QUICK)
         .await?
         .is_some()
     {
         return Ok(true);
     }
-    let failed_since = |other: &RecentFailure| other.trouble == Trouble::Fails && other.at > before;
+    let failed_since =
+        |other: &RecentFailure| other.kind == FailureKind::FailedRun && other.at > before;
     Ok(timed_out && !others.any(failed_since))
 }
 
-/// When an earlier attempt failed in the same way, since the upload or the last retry by a person.
+/// When an earlier attempt failed in the same way, since the upload or the last retry by a user.
 fn same_failure_before(job: &Job, failed: &FailedAttempt) -> Option<Timestamp> {
     let submitted_at = job.submitted_at();
     let is_same = |failure: &Failure| {
         failure.cause == failed.failure.cause
             && (failure.cause == Cause::TimedOut
-                || failed.words == Words::OfModel && failure.detail == failed.failure.detail)
+                || failed.detail_source == DetailSource::Model
+                    && failure.detail == failed.failure.detail)
     };
     let earlier = job.attempts.iter().filter(|record| {
         record.attempt < failed.attempt
@@ -282,28 +287,28 @@ pub(super) async fn put<P: KeyValueStore>(
 impl Breaker {
     /// The time of the first of the failures in a row, if they are enough to open the breaker.
     ///
-    /// Runs must have failed for two documents at least: one may be the document's fault. Two are enough if a job would end
-    /// otherwise, since lost work is worse than slow work. A refused call says nothing about its document.
+    /// Runs of at least two documents must have failed, since one document can be the cause itself. Two failures are enough if
+    /// the job would end otherwise: a late result is better than none. A refused call says nothing about its document.
     fn first_in_a_row(
         &self,
-        trouble: Trouble,
+        kind: FailureKind,
         pipeline: &Pipeline,
         ends_job: bool,
     ) -> Option<Timestamp> {
-        let first = self.in_a_row(trouble).next()?;
+        let first = self.in_a_row(kind).next()?;
         let is_of_other = |failure: &RecentFailure| failure.job != first.job;
-        let are_several = self.in_a_row(trouble).any(is_of_other);
+        let are_several = self.in_a_row(kind).any(is_of_other);
         let are_enough =
-            ends_job || self.in_a_row(trouble).count() >= usize::from(pipeline.breaker.failures);
-        let is_open = match trouble {
-            Trouble::Fails => are_enough && are_several,
-            Trouble::Refuses => are_enough,
+            ends_job || self.in_a_row(kind).count() >= usize::from(pipeline.breaker.failures);
+        let is_open = match kind {
+            FailureKind::FailedRun => are_enough && are_several,
+            FailureKind::RefusedCall => are_enough,
         };
         is_open.then_some(first.at)
     }
 }
 
-/// The reason is read by the customers of the pipeline, and outlives the documents: the model's words about one of them stay in
+/// The reason is read by the customers of the pipeline, and outlives the documents: the model's message about one of them stays in
 /// the row of its job.
 fn opened(
     breaker: &Breaker,
@@ -312,23 +317,23 @@ fn opened(
     failed: &FailedAttempt,
     now: Timestamp,
 ) -> OpenBreaker {
-    let count = breaker.in_a_row(new.trouble).count();
-    let what = match new.trouble {
-        Trouble::Refuses => format!("the endpoint refused {count} calls in a row"),
-        Trouble::Fails => format!("{count} runs failed in a row, of several documents"),
+    let count = breaker.in_a_row(new.kind).count();
+    let what = match new.kind {
+        FailureKind::RefusedCall => format!("the endpoint refused {count} calls in a row"),
+        FailureKind::FailedRun => format!("{count} runs failed in a row, of several documents"),
     };
     let detail = failed.failure.detail.as_str();
-    let last = match (failed.words, detail) {
-        (Words::OfModel, _) => format!("; the last was job {}", new.job),
-        (Words::General, "") => String::new(),
-        (Words::General, _) => format!("; the last: {detail}"),
+    let last = match (failed.detail_source, detail) {
+        (DetailSource::Model, _) => format!("; the last was job {}", new.job),
+        (DetailSource::General, "") => String::new(),
+        (DetailSource::General, _) => format!("; the last: {detail}"),
     };
     error!(pipeline = pipeline.name, failures = count, job.id = %new.job, detail, "circuit breaker opened");
     OpenBreaker {
         since: now,
         probe_at: now.plus(pipeline.breaker.probe_interval()),
         probe: None,
-        trouble: new.trouble,
+        kind: new.kind,
         reason: format!("{what}{last}"),
     }
 }

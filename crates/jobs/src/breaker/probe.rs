@@ -5,7 +5,8 @@ use tracing::{info, warn};
 use super::evidence::result_at;
 use super::judge::put;
 use super::{
-    Breaker, MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, RecentFailure, Trouble, probe_time,
+    Breaker, FailureKind, MAX_CONFLICTS, MIN_ATTEMPTS_LEFT, PROBE_OVERDUE, RecentFailure,
+    probe_time,
 };
 use crate::event::EventKind;
 use crate::id::Attempt;
@@ -61,13 +62,13 @@ pub const fn may_use_up_attempt(newest: Attempt) -> bool {
 /// The endpoint accepted the request of a job that was held or refused before. That closes a breaker that opened because of
 /// refused calls.
 pub async fn close_after_accepted<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job) {
-    close(ports, job, Trouble::Refuses).await;
+    close(ports, job, FailureKind::RefusedCall).await;
 }
 
 /// A job with incidents has a result. That closes the breaker of its pipeline. If it is closed, the failures before do not count
 /// any more: such a job ends later than others of its age, so it may not be among those that the next failure looks at.
 pub async fn close_after_result<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job) {
-    close(ports, job, Trouble::Fails).await;
+    close(ports, job, FailureKind::FailedRun).await;
 }
 
 /// Whether a job was held, refused or tried again. Only such a job may have been a probe, so only its success looks at the
@@ -83,8 +84,12 @@ pub fn had_incident(job: &Job) -> bool {
 }
 
 /// If it cannot be closed, the next probe does it.
-async fn close<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job, worked: Trouble) {
-    if let Err(error) = try_close(ports, job, worked).await {
+async fn close<P: KeyValueStore + CheckQueue + Clock>(
+    ports: &P,
+    job: &Job,
+    contradicted: FailureKind,
+) {
+    if let Err(error) = try_close(ports, job, contradicted).await {
         warn!(pipeline = job.pipeline, job.id = %job.id, error = %error, "the circuit breaker stays open until the next probe");
     }
 }
@@ -92,7 +97,7 @@ async fn close<P: KeyValueStore + CheckQueue + Clock>(ports: &P, job: &Job, work
 async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
     ports: &P,
     job: &Job,
-    worked: Trouble,
+    contradicted: FailureKind,
 ) -> Result<(), Unavailable> {
     for _ in 0..MAX_CONFLICTS {
         let now = ports.now();
@@ -101,7 +106,7 @@ async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
             return Ok(());
         };
         let Some(open) = &breaker.open else {
-            let Some(breaker) = breaker.after_result(job, worked) else {
+            let Some(breaker) = breaker.after_result(job, contradicted) else {
                 return Ok(());
             };
             if put(ports, all, revision, breaker, now).await? {
@@ -120,11 +125,13 @@ async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
         };
         // A run that began before says nothing about calls.
         let is_after = attempt.is_some_and(|record| record.started_at >= open.since);
-        let proves = match (open.trouble, worked) {
-            (Trouble::Refuses, _) => is_after,
+        let proves = match (open.kind, contradicted) {
+            (FailureKind::RefusedCall, _) => is_after,
             // Not one that was recorded before and whose message is a copy.
-            (Trouble::Fails, Trouble::Fails) => result_at(job).is_some_and(|at| at > open.since),
-            (Trouble::Fails, Trouble::Refuses) => false,
+            (FailureKind::FailedRun, FailureKind::FailedRun) => {
+                result_at(job).is_some_and(|at| at > open.since)
+            }
+            (FailureKind::FailedRun, FailureKind::RefusedCall) => false,
         };
         if !proves {
             return Ok(());
@@ -144,10 +151,10 @@ async fn try_close<P: KeyValueStore + CheckQueue + Clock>(
 impl Breaker {
     /// The closed breaker after a result of the job, as a failure that finds the result leaves it; `None` if it remembers no
     /// failed run before.
-    fn after_result(&self, job: &Job, worked: Trouble) -> Option<Self> {
-        let at = result_at(job).filter(|_| worked == Trouble::Fails)?;
+    fn after_result(&self, job: &Job, contradicted: FailureKind) -> Option<Self> {
+        let at = result_at(job).filter(|_| contradicted == FailureKind::FailedRun)?;
         let is_before = |failure: &RecentFailure| failure.at < at;
-        let is_contradicted = self.in_a_row(Trouble::Fails).any(is_before);
+        let is_contradicted = self.in_a_row(FailureKind::FailedRun).any(is_before);
         is_contradicted.then(|| Self {
             counted_since: at,
             ..self.clone()

@@ -81,7 +81,7 @@ impl QueuedJob {
         queue_position::is_urgent(self.position.position)
     }
 
-    /// Of an urgent job, `standard`.
+    /// The lane; `standard` for an urgent job.
     pub fn lane(&self) -> Lane {
         queue_position::lane(&self.pipeline, &self.tenant, self.position.position)
     }

@@ -46,7 +46,7 @@ pub(crate) fn lease_of(state: &State) -> LeaseToken {
 
 pub(crate) fn events(state: &State) -> Vec<Event> {
     let failure = |cause| Failure::new(cause, "");
-    let principal = || ("someone".to_owned(), "because".to_owned());
+    let principal = || ("support".to_owned(), "because".to_owned());
     let mut all = vec![Event::Uploaded, Event::Overwritten];
     let (actor, reason) = principal();
     all.push(Event::Retry { actor, reason });

@@ -1,6 +1,6 @@
 //! A circuit breaker opens because of several documents of which none succeeds, lets one job probe, and closes.
 
-use jobs::breaker::{Breaker, Trouble, had_incident, result_at};
+use jobs::breaker::{Breaker, FailureKind, had_incident, result_at};
 use jobs::id::Attempt;
 use jobs::job::Job;
 use jobs::state::{Cause, State};
@@ -26,7 +26,7 @@ pub(crate) fn check_opened(
     let Some(open) = breaker.open.as_ref() else {
         return;
     };
-    if open.trouble == Trouble::Refuses {
+    if open.kind == FailureKind::RefusedCall {
         return;
     }
     let rows = breaker.failed_jobs().map(|(job, _)| job);

@@ -21,11 +21,11 @@ const MAX_INDEX_LAG: u64 = 3 * SECOND;
 const ANSWER_TIME: u64 = 4 * MINUTE;
 /// For notifications that may still come, and for two runs of the function.
 const LOST_MARGIN: u64 = 15 * MINUTE;
-/// Runs that may overlook it, because the endpoint has only just stopped to update.
+/// Runs of the function that may miss this, because the endpoint has only just stopped updating.
 const MAX_UNANSWERED_RUNS: u32 = 3;
 
 /// An endpoint accepted fewer instances. The function read the open jobs after it began, so no job may be open that was open
-/// before that. An exception are jobs past every sign of life: nothing runs for them, and one instance stays.
+/// before that. An exception are jobs presumed lost: nothing runs for them, and one instance stays.
 pub(crate) fn check_fall(
     env: &mut SimulationEnvironment,
     (table, ledger): (&JobTable, &Ledger),

@@ -22,13 +22,18 @@ const PASSES_ALLOWED: u64 = 6;
 const SEEN_AFTER: u64 = 30 * SECOND;
 
 /// The queue of a tenant in a pipeline and lane.
-type Queue = (String, Tenant, Lane);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct TenantQueue {
+    pipeline: String,
+    tenant: Tenant,
+    lane: Lane,
+}
 
 /// A job that waits, and what passed it.
 #[derive(Debug)]
 struct WaitingJob {
     /// In the queue, and since when. Urgent jobs count as `standard`.
-    queue: Queue,
+    queue: TenantQueue,
     since: u64,
     is_urgent: bool,
     /// By the other tenant of its lane: the work that was released meanwhile, and the largest job of it.
@@ -44,16 +49,20 @@ struct WaitingJob {
 pub(crate) struct TurnLedger {
     waiting: BTreeMap<JobId, WaitingJob>,
     /// The work of the last job of a queue that was released, and of urgent ones of its tenant since.
-    last: BTreeMap<Queue, u64>,
+    last: BTreeMap<TenantQueue, u64>,
 }
 
-fn queue_of(job: &Job, is_urgent: bool) -> Queue {
+fn queue_of(job: &Job, is_urgent: bool) -> TenantQueue {
     let lane = if is_urgent {
         Lane::Standard
     } else {
         job.input.labels.lane
     };
-    (job.pipeline.clone(), job.tenant.clone(), lane)
+    TenantQueue {
+        pipeline: job.pipeline.clone(),
+        tenant: job.tenant.clone(),
+        lane,
+    }
 }
 
 impl TurnLedger {
@@ -101,12 +110,20 @@ impl TurnLedger {
     ) {
         let work = expected_work(job.input.bytes);
         let queue = queue_of(job, was_urgent);
-        let (pipeline, tenant, lane) = &queue;
+        let TenantQueue {
+            pipeline,
+            tenant,
+            lane,
+        } = &queue;
         let last = self.last.entry(queue.clone()).or_default();
         *last = if was_urgent { *last + work } else { work };
         let now = env.now;
         for (id, waiting) in &mut self.waiting {
-            let (own_pipeline, own_tenant, own_lane) = &waiting.queue;
+            let TenantQueue {
+                pipeline: own_pipeline,
+                tenant: own_tenant,
+                lane: own_lane,
+            } = &waiting.queue;
             if own_pipeline != pipeline {
                 continue;
             }

@@ -96,13 +96,13 @@ fn check_history(env: &mut SimulationEnvironment, before: Option<&Job>, job: &Jo
         .all(|entry| entry.reason.is_some() == has_reason(entry));
     if before.is_some_and(|before| by_people(before) > by_people(job)) || !complete {
         env.violation(GUARANTEE_9, || {
-            format!("{} lost who did what and why", short(job.id))
+            format!("the history of {} lost an actor or a reason", short(job.id))
         });
     }
 }
 
 fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
-    let event = job.history.last().map_or("", |entry| entry.event.name());
+    let event = job.history.last().map(|entry| &entry.event);
     let allowed = match (&before.state, &job.state) {
         (
             State::Queued { .. }
@@ -112,12 +112,12 @@ fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
             _,
         ) => true,
         (State::Failed { failure, .. }, State::Ready { .. }) => failure.cause != Cause::Superseded,
-        (State::Failed { .. }, State::RetryScheduled { .. }) => event == "Retry",
-        (State::Ready { .. }, State::RetryScheduled { .. }) => event == "RunAgain",
+        (State::Failed { .. }, State::RetryScheduled { .. }) => event == Some(&EventKind::Retry),
+        (State::Ready { .. }, State::RetryScheduled { .. }) => event == Some(&EventKind::RunAgain),
         (
             State::Ready { .. } | State::Failed { .. } | State::Cancelled { .. },
             State::Erased { .. },
-        ) => event == "Erase",
+        ) => event == Some(&EventKind::Erase),
         (
             State::Ready { .. }
             | State::Failed { .. }
@@ -129,10 +129,11 @@ fn check_final(env: &mut SimulationEnvironment, before: &Job, job: &Job) {
     if !allowed {
         env.violation(GUARANTEE_4, || {
             format!(
-                "{} went from {} to {} by {event}",
+                "{} went from {} to {} by {}",
                 short(job.id),
                 before.state.name(),
-                job.state.name()
+                job.state.name(),
+                event.map_or("no event", EventKind::name)
             )
         });
     }

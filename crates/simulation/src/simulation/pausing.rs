@@ -39,7 +39,7 @@ impl Simulation {
         }
     }
 
-    /// The current function stored the record of pauses.
+    /// The current function stored the pause record.
     pub(crate) fn pauses_stored(&mut self, record: &Record) {
         for pause in self.pauses.stored(self.env.now, &record.body) {
             let mut audits = self.records.iter().filter(|(of, ..)| *of == "audit");
@@ -77,7 +77,7 @@ impl Simulation {
                 .any(|(pipeline, _)| !still_open(pipeline))
     }
 
-    /// The record of pauses as the current function sees it.
+    /// The pause record as the current function sees it.
     pub(crate) fn seen_pauses(&self, record: Option<Record>) -> Option<Record> {
         let has = |mistake| self.env.has(mistake);
         let is_upload = self.functions.current_is("upload-trigger");

@@ -8,13 +8,13 @@ use super::Simulation;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::pauses;
 
-/// The key of the record of pauses and windows.
+/// The key of the pause record.
 const KEY: &str = "now";
 
 impl Simulation {
     /// Stores the window and whether it is full, and asks for a release if there is a place for a queued job. Returns whether jobs are
     /// queued.
-    pub(crate) fn tend_window(&mut self, pipeline: &str, window: Window) -> bool {
+    pub(crate) fn update_window(&mut self, pipeline: &str, window: Window) -> bool {
         let wall = self.env.wall();
         let rows = || self.table.rows().filter(|row| row.job.pipeline == pipeline);
         let open: Vec<OpenJob> = rows().map(|row| OpenJob::from(&*row.job)).collect();

@@ -17,7 +17,7 @@ MAX_ATTEMPTS = 3
 # The endpoint keeps a request for six hours at most, and an inference takes less than half an hour.
 CALLBACK_TIMEOUT = Duration.from_minutes(390)
 # More than an hour in all: an endpoint that is updated refuses calls for as long.
-PATIENT = create_retry_strategy(
+RETRIES = create_retry_strategy(
     RetryStrategyConfig(max_attempts=16, initial_delay=Duration.from_seconds(5), max_delay=Duration.from_minutes(10), backoff_rate=2, jitter_strategy=JitterStrategy.HALF)
 )
 
@@ -29,22 +29,22 @@ s3 = boto3.client("s3")
 @durable_execution
 def handler(event, context: DurableContext):
     """Tries up to three times, if another try can help."""
-    patient = StepConfig(retry_strategy=PATIENT)
-    context.step(lambda _: create(event), name="create", config=patient)
+    with_retries = StepConfig(retry_strategy=RETRIES)
+    context.step(lambda _: create(event), name="create", config=with_retries)
     reason = "unknown"
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:
             output = context.wait_for_callback(
                 lambda callback_id, _, attempt=attempt: submit(event, callback_id, attempt),
                 name=f"inference-{attempt}",
-                config=WaitForCallbackConfig(timeout=CALLBACK_TIMEOUT, retry_strategy=PATIENT),
+                config=WaitForCallbackConfig(timeout=CALLBACK_TIMEOUT, retry_strategy=RETRIES),
             )
-            return context.step(lambda _, output=output: finish(event, "READY", output), name="ready", config=patient)
+            return context.step(lambda _, output=output: finish(event, "READY", output), name="ready", config=with_retries)
         except CallbackTimeoutError as error:
             # The notification may be lost and the result there.
             reason = str(error)
-            if output := context.step(lambda _: find_output(event), name=f"look-{attempt}", config=patient):
-                return context.step(lambda _, output=output: finish(event, "READY", output), name="ready", config=patient)
+            if output := context.step(lambda _: find_output(event), name=f"look-{attempt}", config=with_retries):
+                return context.step(lambda _, output=output: finish(event, "READY", output), name="ready", config=with_retries)
         except CallbackExternalError as error:
             reason = str(error)
             if "server error" not in reason:  # the model refused the document
@@ -52,7 +52,7 @@ def handler(event, context: DurableContext):
         except CallbackSubmitterError as error:
             reason = str(error)
             break
-    return context.step(lambda _: finish(event, "FAILED", reason), name="failed", config=patient)
+    return context.step(lambda _: finish(event, "FAILED", reason), name="failed", config=with_retries)
 
 
 def create(event):

@@ -18,7 +18,7 @@ interface Node {
   children?: Node[];
 }
 
-/** Deeper nesting is shown as text: nobody writes it, and rendering it would take the stack. */
+/** Deeper nesting is shown as text: rendering it could overflow the stack. */
 const MAX_DEPTH = 20;
 
 export default function Markdown({ text }: { text: string }): JSX.Element {

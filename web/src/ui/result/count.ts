@@ -1,4 +1,4 @@
-/** Counts the findings of results that the list shows and nobody has counted, and records them for everyone. */
+/** Counts the findings of listed results that have no counts yet, and records them for all readers. */
 
 import type { Client } from "../../api/client";
 import * as LIMITS from "../../api/limits";
@@ -8,7 +8,7 @@ import type { Finding } from "./finding";
 import { loadResult } from "./load";
 import { understand } from "./understand";
 
-/** Larger results are counted when someone opens them. */
+/** Larger results are counted when a user opens them. */
 const MAX_COUNTED_BYTES = 1_000_000;
 /** What one visit counts at most. */
 const MAX_RESULTS = 60;

@@ -7,7 +7,7 @@ import type { LoadedResult } from "./load";
 
 /** So many entries of a list are printed. */
 export const PRINTED_ENTRIES = 500;
-/** A larger result is printed as the screen shows it: nobody reads hundreds of pages, and rendering them takes minutes. */
+/** A larger result is printed as the screen shows it: rendering hundreds of pages takes minutes. */
 const MAX_PRINTED_VALUES = 20_000;
 
 export const PrintingContext = createContext(false);

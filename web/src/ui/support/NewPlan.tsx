@@ -37,7 +37,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
   const [model, setModel] = useState("");
   const again = action === "run-again";
   const span = SINCE[since]?.[1] ?? 0;
-  // Open reviews of everybody are never stopped at once.
+  // Open reviews of all tenants are never stopped at once.
   const isTooWide = action === "cancel" && app.tenant === undefined && pipeline === "" && span === 0;
   const rate = perMinute ?? String(action === "cancel" ? LIMITS.perMinute : 20);
   const create = async (reason: string): Promise<void> => {

@@ -64,7 +64,7 @@ export function Tenants(): JSX.Element {
                   <td>
                     {tenant.created_by === undefined ? (
                       <>
-                        <span class="late">Nobody: documents arrived in S3 under this name.</span>{" "}
+                        <span class="late">Not created: documents arrived in S3 under this name.</span>{" "}
                         {mayCreate && (
                           <button type="button" class="link" onClick={() => setCreating(tenant.name)}>
                             Create it…

@@ -14,7 +14,7 @@ use sha2::Sha256;
 /// The key is in the table `records`. A reader of that table needs no cursor to read its data.
 const COLLECTION: &str = "state";
 pub(super) const KEY: &str = "cursor-key";
-/// That of function `events-api`.
+/// The key's name for function `events-api`.
 pub(super) const EVENTS_KEY: &str = "events-cursor-key";
 /// The size of an HMAC-SHA256 tag.
 const TAG_BYTES: usize = 32;

@@ -21,9 +21,8 @@ use super::routes::{self, Operation, find_route};
 use super::sessions::KnownSessions;
 use super::{claims, problem_response, success_response, unsubscribe};
 use crate::bootstrap::App;
-use crate::config::{Has, HasPipelines, variable};
+use crate::config::{self, Has, HasPipelines, variable};
 use crate::environment;
-use crate::handlers::EMAIL_OFF;
 
 environment! {
     /// The configuration of the function `events-api`.
@@ -133,7 +132,7 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
     let setting = Has::<variable::WebhookReceivers>::value(&*api.app.environment);
     let allowed = AllowedReceivers::from_setting(setting);
     let pipelines = api.app.environment.pipelines();
-    let sends_email = Has::<variable::EmailSender>::value(&*api.app.environment) != EMAIL_OFF;
+    let sends_email = config::email_sender(&*api.app.environment).is_some();
     let id = || path.get("webhook_id");
     let body = match route.operation {
         Operation::ListEvents => list_events(api, request, principal).await?,

@@ -35,7 +35,7 @@ fn batch_has_the_counts_of_its_jobs_and_only_of_those_that_the_caller_sees() {
         } else {
             Cause::ModelRejected
         };
-        add(&api, number, Some("somebody@acme.example"), |job| {
+        add(&api, number, Some("uma@acme.example"), |job| {
             fail(job, cause)
         });
     }

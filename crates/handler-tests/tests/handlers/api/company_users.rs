@@ -32,7 +32,7 @@ fn company_user_has_the_access_of_the_groups_in_the_token() {
         (me.roles, me.tenants),
         (vec!["reviewer".to_owned()], vec!["acme".to_owned()])
     );
-    // An address that the company may not vouch for names nobody.
+    // An address outside the company's domains identifies no user.
     let mut foreign = company_user(&api, "[reviewer tenant:acme]", None);
     foreign.claims["email"] = json!("sam@docket.example");
     foreign.claims["email_verified"] = json!("false");

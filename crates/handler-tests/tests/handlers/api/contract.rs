@@ -101,7 +101,7 @@ fn field_that_is_given_twice_is_refused() {
 }
 
 #[test]
-fn text_that_nobody_can_see_is_neither_a_reason_nor_a_name() {
+fn text_without_visible_characters_is_neither_a_reason_nor_a_name() {
     let api = TestApi::new();
     let failed = api.failed_job("inbound/acme/a.pdf", 1000, Cause::ModelError);
     let open = api.job("inbound/acme/b.pdf", 1000, |_| ());
@@ -297,6 +297,8 @@ fn enums_of_the_document_have_every_name_of_the_code() {
             .map(|job| job.state.name())
             .collect();
     let documented = values("JobStatus");
+    let all = jobs::state::JobStatus::ALL.map(|status| status.name().to_owned());
+    assert_eq!(documented, all);
     assert_eq!(documented.len(), statuses.len());
     for status in statuses {
         assert!(documented.iter().any(|name| name == status), "{status}");

@@ -146,7 +146,7 @@ fn customer_deletes_own_uploads_and_reviewer_those_of_the_tenant_where_the_pipel
         ),
         ("delete-data", CARLA)
     );
-    // Nobody knows whose it is: a customer does not decide about it.
+    // Its uploader is not known, so a customer may not delete it.
     let detail: JobDetail = api.customer().get(&format!("/jobs/{}", unknown.id));
     assert!(!detail.may_delete);
     let refused = |client: Client<'_>, id| client.problem_code("POST", &delete(id), Some(reason()));

@@ -107,10 +107,10 @@ fn identical_jobs_without_a_result_do_not_count() {
 }
 
 #[test]
-fn nobody_learns_of_the_documents_of_others() {
+fn identical_documents_are_found_only_among_those_that_the_caller_may_see() {
     let api = TestApi::new();
     let first = upload(&api, &api.customer(), new_upload('a'));
-    // A customer sees own documents only, a reviewer those of the tenant, nobody those of another tenant.
+    // A customer sees own documents only, a reviewer those of the tenant. Neither sees those of another tenant.
     let colleague = api.client("cora@acme.example", "[customer tenant:acme]");
     assert!(identical(&colleague, &new_upload('a')).is_empty());
     let mut other = new_upload('a');

@@ -19,7 +19,7 @@ fn rejected_document_fails_with_the_models_message() {
     );
 }
 
-/// The words are known after the first attempt, not only after the last.
+/// After the first attempt already, not only after the last.
 #[test]
 fn models_message_is_recorded_at_each_failed_attempt() {
     let app = submitted();

@@ -22,7 +22,7 @@ fn body(days: Option<u16>) -> Value {
     }
 }
 
-/// Whose sign-in has not expired, whatever the time.
+/// Support, with a token that is valid at the present time of the test.
 fn support_at(api: &TestApi) -> super::super::Client<'_> {
     let mut support = api.support();
     let now = api.ports().state().now.0;
@@ -143,7 +143,7 @@ fn deletion_that_is_interrupted_at_any_step_is_completed_by_the_next_run() {
     }
 }
 
-/// A person's deletion that was interrupted, and that nobody repeats.
+/// A deletion requested by a user, interrupted, and not requested again.
 #[test]
 fn interrupted_deletion_of_a_person_is_completed_too() {
     let story = Story::new(Arrival::Session, Life::Ready);

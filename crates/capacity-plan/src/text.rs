@@ -6,7 +6,7 @@ use crate::plan::{MAX_TRIED_INSTANCES, Plan, PlanOption};
 use crate::settings::{Scaling, ScalingSettings};
 
 /// The plan as text of several lines.
-pub fn in_words(plan: &Plan) -> String {
+pub fn plan_text(plan: &Plan) -> String {
     let mut text = format!(
         "{} documents in {:.1} days, runs of {}, {} at a time per instance, cold start {}\n\
          ${} per instance-hour ({}), {} days a month\n",

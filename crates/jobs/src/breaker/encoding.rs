@@ -1,22 +1,22 @@
-//! A breaker as a line of the record of pauses: columns with tabs, as a pause. The first column begins with `!`, so that a
+//! The line of a breaker in the pause record: columns with tabs, as a pause. The first column begins with `!`, so that a
 //! release that knows no breakers takes it for a pause of a pipeline that does not exist.
 
-use super::{Breaker, OpenBreaker, PROBE_OVERDUE, RecentFailure, Trouble};
+use super::{Breaker, FailureKind, OpenBreaker, PROBE_OVERDUE, RecentFailure};
 use crate::id::{Attempt, Timestamp};
 
-/// Stands for nothing in a column.
-const NOTHING: &str = "-";
+/// An empty column.
+const EMPTY: &str = "-";
 
-impl Trouble {
+impl FailureKind {
     const fn name(self) -> &'static str {
         match self {
-            Self::Refuses => "refuses",
-            Self::Fails => "fails",
+            Self::RefusedCall => "refuses",
+            Self::FailedRun => "fails",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Refuses, Self::Fails];
+        let all = [Self::RefusedCall, Self::FailedRun];
         all.into_iter().find(|it| it.name() == name)
     }
 }
@@ -27,10 +27,10 @@ impl RecentFailure {
             at,
             job,
             attempt,
-            trouble,
-            words,
+            kind,
+            detail_hash,
         } = self;
-        format!("{},{job},{attempt},{},{words:x}", at.0, trouble.name())
+        format!("{},{job},{attempt},{},{detail_hash:x}", at.0, kind.name())
     }
 
     fn from_text(text: &str) -> Option<Self> {
@@ -40,8 +40,8 @@ impl RecentFailure {
             at: Timestamp(part()?.parse().ok()?),
             job: part()?.parse().ok()?,
             attempt: Attempt(part()?.parse().ok()?),
-            trouble: Trouble::from_name(part()?)?,
-            words: u32::from_str_radix(part()?, 16).ok()?,
+            kind: FailureKind::from_name(part()?)?,
+            detail_hash: u32::from_str_radix(part()?, 16).ok()?,
         })
     }
 }
@@ -52,28 +52,28 @@ impl Breaker {
     pub(crate) fn to_line(&self) -> String {
         let failures: Vec<String> = self.failures.iter().map(|it| it.to_text()).collect();
         let failures = match failures.len() {
-            0 => NOTHING.to_owned(),
+            0 => EMPTY.to_owned(),
             _ => failures.join(";"),
         };
-        let (probe_at, since, probe, trouble, reason) = match &self.open {
+        let (probe_at, since, probe, kind, reason) = match &self.open {
             Some(open) => (
                 open.probe_at.0,
                 open.since.0,
                 open.probe
-                    .map_or_else(|| NOTHING.to_owned(), |it| it.to_string()),
-                open.trouble.name(),
+                    .map_or_else(|| EMPTY.to_owned(), |it| it.to_string()),
+                open.kind.name(),
                 open.reason.replace(['\t', '\n', '\r'], " "),
             ),
             None => (
                 0,
                 self.counted_since.0,
-                NOTHING.to_owned(),
-                NOTHING,
+                EMPTY.to_owned(),
+                EMPTY,
                 String::new(),
             ),
         };
         let pipeline = &self.pipeline;
-        format!("!{pipeline}:*\t{probe_at}\t{since}\t{probe}\t{trouble}\t{failures}\t{reason}")
+        format!("!{pipeline}:*\t{probe_at}\t{since}\t{probe}\t{kind}\t{failures}\t{reason}")
     }
 
     /// `None` for other lines, and for one that cannot be read: then it is as if it were lost.
@@ -84,8 +84,8 @@ impl Breaker {
         let probe_at: u64 = column()?.parse().ok()?;
         let since = Timestamp(column()?.parse().ok()?);
         let probe = column()?;
-        let trouble = column()?;
-        let failures = column()?.split(';').filter(|it| *it != NOTHING);
+        let kind = column()?;
+        let failures = column()?.split(';').filter(|it| *it != EMPTY);
         let failures = failures.map(RecentFailure::from_text);
         let failures = failures.collect::<Option<Vec<_>>>()?;
         let reason = column()?.to_owned();
@@ -101,10 +101,10 @@ impl Breaker {
             since,
             probe_at: Timestamp(probe_at),
             probe: match probe {
-                NOTHING => None,
+                EMPTY => None,
                 id => Some(id.parse().ok()?),
             },
-            trouble: Trouble::from_name(trouble)?,
+            kind: FailureKind::from_name(kind)?,
             reason,
         };
         Some(Self {

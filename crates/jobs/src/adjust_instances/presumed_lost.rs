@@ -1,14 +1,14 @@
-//! Whether the open jobs of a pipeline are past every sign of life.
+//! Whether all open jobs of a pipeline are presumed lost: no result or failure of them can be expected.
 
 use std::time::Duration;
 
 use super::observations::Observations;
-use crate::capacity::is_past_signs_of_life;
+use crate::capacity::is_presumed_lost;
 use crate::id::Timestamp;
 use crate::ports::{Clock, EndpointInstances, JobStore, LoadError, OpenJob, Unavailable};
 use crate::state::State;
 
-/// Of more jobs no row is read; they count as alive.
+/// With more open jobs than this, no row is read, and all count as alive.
 const MAX_LOADED_JOBS: usize = 100;
 /// Added to the time limit of a run: for the request's way to an instance, and for its notification.
 const MARGIN: Duration = Duration::from_secs(120);
@@ -19,7 +19,7 @@ const MARGIN: Duration = Duration::from_secs(120);
 /// to end, each of these jobs may have run without a notification. So the last of them must have started after as many
 /// rounds of the time limit as one instance needs for all of them. Rows are read only after that time, and only up to the
 /// first job that is alive.
-pub(super) async fn all_past<P>(
+pub(super) async fn are_all_presumed_lost<P>(
     ports: &P,
     jobs: &[OpenJob],
     observations: &Observations,
@@ -40,7 +40,7 @@ where
         let started_by = accepted_by.max(unchanged_since).plus(until_started);
         let now = ports.now();
         let since_started = (now > started_by).then(|| now.since(started_by));
-        is_past_signs_of_life(since_started, timeout, MARGIN)
+        is_presumed_lost(since_started, timeout, MARGIN)
     };
     if !jobs.iter().all(|job| is_past(job.created_at)) {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! A decision in words.
+//! The reason of a decision, as text.
 
 use std::time::Duration;
 
@@ -51,9 +51,9 @@ pub(super) fn reason(input: &CapacityInput, instances: u32, rule: Rule) -> Strin
                 assumptions(input)
             )
         }
-        Rule::PastSignsOfLife => format!(
+        Rule::PresumedLost => format!(
             "{} of which no result can be expected; {} until the deadline.",
-            count(input.open.past_signs_of_life, "open job"),
+            count(input.open.presumed_lost, "open job"),
             if instances == 0 {
                 "no instance starts".to_owned()
             } else {

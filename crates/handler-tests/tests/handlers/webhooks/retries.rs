@@ -1,0 +1,206 @@
+//! Receivers and functions that fail: retries, and when a webhook is disabled.
+
+use super::*;
+
+#[test]
+fn failed_event_is_sent_again_with_a_new_timestamp_while_others_go_on() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.ports().state().webhook_responses = [Ok(500), Err("no response".to_owned())].into();
+    service.record(1, "JobReady");
+    service.work();
+    service.record(2, "JobReady");
+    service.work();
+    service.record(3, "JobReady");
+    service.work();
+    // The third went through, so the first two are tried again at once.
+    assert_eq!(service.sequences(), [1, 2, 3, 1, 2]);
+    assert_eq!(service.view(&webhook).waiting, 0);
+    let log = service.deliveries(&webhook).deliveries;
+    let failed: Vec<_> = log.iter().filter(|it| it.problem.is_some()).collect();
+    assert_eq!(failed.len(), 2);
+    assert!(failed.iter().all(|it| it.retry_at.is_some()));
+    // Alone, it waits for its delays.
+    service.answers(Some(Ok(503)));
+    service.record(4, "JobReady");
+    service.work();
+    let before = service.received().len();
+    let mut late = 0;
+    for delay in &RETRY_DELAYS_SECONDS[..4] {
+        service.pass(delay * 1000 - 1000 - late);
+        late = 1000;
+        let waiting = service.received().len();
+        service.pass(2000);
+        assert_eq!(service.received().len(), waiting + 1, "{delay}");
+    }
+    assert_eq!(service.received().len(), before + 4);
+    let last = service.received().pop().unwrap();
+    let now = service.ports().state().now.0;
+    assert!(is_signed(&last, &webhook.secret.unwrap(), now));
+}
+
+#[test]
+fn receiver_that_is_down_costs_few_requests_however_many_events_there_are() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.answers(Some(Err("no response within 15 seconds".to_owned())));
+    for number in 0..300 {
+        service.record(number, "JobReady");
+        service.work();
+    }
+    let requests = service.received().len();
+    assert!(requests <= 60, "{requests}");
+    assert_eq!(service.view(&webhook).failing_since, Some(NOW.0));
+    // Not one chain of instructions for each event.
+    assert!(service.ports().state().instructions.len() <= 5);
+    service.answers(None);
+    service.pass(6 * HOUR);
+    let mut delivered = service.sequences().split_off(requests);
+    delivered.sort_unstable();
+    delivered.dedup();
+    assert_eq!(delivered, (1..=300).collect::<Vec<u64>>());
+    assert_eq!(service.view(&webhook).failing_since, None);
+}
+
+#[test]
+fn webhook_that_fails_for_three_days_is_disabled_and_continues_when_it_is_enabled() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.answers(Some(Ok(500)));
+    service.record(1, "JobReady");
+    service.pass(MAX_FAILING_MS - 2 * HOUR);
+    assert!(service.view(&webhook).enabled);
+    service.record(2, "JobReady");
+    service.pass(30 * HOUR);
+    let view = service.view(&webhook);
+    assert!(!view.enabled && view.disabled_reason.unwrap().contains("three days"));
+    let requests = service.received().len();
+    service.record(3, "JobReady");
+    service.pass(HOUR);
+    assert_eq!(service.received().len(), requests, "nothing is sent");
+    let path = format!("/webhooks/{}", webhook.id);
+    let again = format!("{path}/redeliver");
+    assert_eq!(
+        service.problem(REVIEWER, "POST", &again, Some(json!({"from": 0}))),
+        "refused"
+    );
+    service.answers(None);
+    let view: WebhookView = service.ok("POST", &path, Some(json!({"enabled": true})));
+    assert!(view.enabled);
+    service.work();
+    let mut sent = service.sequences().split_off(requests);
+    sent.sort_unstable();
+    assert_eq!(sent.last(), Some(&3), "{sent:?}");
+    assert!(sent.contains(&2));
+    // What was given up before can be sent again.
+    service.ok::<Value>("POST", &again, Some(json!({"from": 0})));
+    service.work();
+    assert!(service.sequences().ends_with(&[1, 2, 3]));
+}
+
+#[test]
+fn receiver_that_answers_410_is_not_asked_again() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.answers(Some(Ok(410)));
+    service.record(1, "JobReady");
+    service.record(2, "JobReady");
+    service.pass(HOUR);
+    assert_eq!(service.received().len(), 1);
+    assert!(!service.view(&webhook).enabled);
+}
+
+#[test]
+fn redirect_is_a_failure() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.ports().state().webhook_responses = [Ok(302)].into();
+    service.record(1, "JobReady");
+    service.work();
+    assert_eq!(service.view(&webhook).waiting, 1);
+    let log = service.deliveries(&webhook).deliveries;
+    assert!(
+        log[0]
+            .problem
+            .as_ref()
+            .unwrap()
+            .contains("redirects are not followed")
+    );
+}
+
+#[test]
+fn both_secrets_are_valid_for_a_day_after_a_rotation_also_in_retries() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let old = webhook.secret.clone().unwrap();
+    service.answers(Some(Ok(500)));
+    service.record(1, "JobReady");
+    service.work();
+    let path = format!("/webhooks/{}/secret", webhook.id);
+    let rotated: WebhookView = service.ok("POST", &path, None);
+    let new = rotated.secret.unwrap();
+    assert_ne!(old, new);
+    service.pass(10_000);
+    let now = service.ports().state().now.0;
+    let retry = service.received().pop().unwrap();
+    assert!(is_signed(&retry, &old, now) && is_signed(&retry, &new, now));
+    service.answers(None);
+    service.pass(25 * HOUR);
+    service.record(2, "JobReady");
+    service.work();
+    let later = service.received().pop().unwrap();
+    let now = service.ports().state().now.0;
+    assert!(!is_signed(&later, &old, now) && is_signed(&later, &new, now));
+}
+
+#[test]
+fn function_that_died_or_lost_its_record_sends_the_events_again() {
+    for (operation, times) in [
+        ("get_record", 1),
+        ("put_record", 1),
+        ("send_instructions", 1),
+    ] {
+        let service = Service::new();
+        let webhook = service.create(RECEIVER);
+        for number in 0..4 {
+            service.record(number, "JobReady");
+        }
+        service.answers(Some(Ok(500)));
+        let body = format!(
+            "{{\"webhook\":\"{}\",\"instruction\":\"continue\"}}",
+            webhook.id
+        );
+        service.ports().state().fail_before.insert(operation, times);
+        let messages = batch(&service.api.app, std::slice::from_ref(&body), 1);
+        let response = run(webhooks::handle(&service.api.app, messages)).unwrap();
+        assert_eq!(failures(&response).len(), 1, "{operation}");
+        service.answers(None);
+        service.ports().state().instructions.clear();
+        // The lease of the function that failed has expired.
+        service.pass(120_000);
+        service.call(body);
+        service.pass(HOUR);
+        let mut sent = service.sequences();
+        sent.sort_unstable();
+        sent.dedup();
+        assert_eq!(sent, [1, 2, 3, 4], "{operation}");
+    }
+}
+
+#[test]
+fn slow_receiver_leaves_its_turn_to_others() {
+    let service = Service::new();
+    service.create(RECEIVER);
+    service.ports().state().webhook_ms = 6_000;
+    for number in 0..20 {
+        service.record(number, "JobReady");
+    }
+    let first = service.ports().state().instructions.remove(0).0;
+    service.ports().state().instructions.clear();
+    service.call(first);
+    let sent = service.received().len();
+    assert!((1..=5).contains(&sent), "{sent}");
+    // The rest is behind the messages of other webhooks.
+    service.work();
+    assert_eq!(service.sequences(), (1..=20).collect::<Vec<u64>>());
+}
