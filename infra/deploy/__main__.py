@@ -10,7 +10,8 @@ An environment is a file infra/environments/<environment>.json, or the path of s
 docket-deploy (docs/deploy.md, Releases). Every step can be repeated: it changes nothing that is
 already as it should be. Environment variables: YES=1 answers yes to every question; PROBE_MINUTES limits how long the
 probe at the end waits for its result (default 30: a cold start takes 5 to 15 minutes); PROBE=0 skips the probe;
-DRAIN_MINUTES says after how long it asks whether to change a model under attempts that have not ended (default 60).
+DRAIN_MINUTES says after how long it asks whether to change a model under attempts that have not ended (default 60);
+REVERT_DRIFT=1 sets back what was changed by hand in the stacks.
 Exit status: 0 when done; 1 when something failed, was refused, or was answered with no; 2 for a wrong command line.
 """
 
@@ -25,6 +26,7 @@ import iam  # noqa: E402  the folder is run as a program
 import plan  # noqa: E402
 from bucket import ExistingBucket  # noqa: E402
 from cli import Aws, AwsError, Patient  # noqa: E402
+from drift import Drift  # noqa: E402
 from model_change import ModelChange  # noqa: E402
 from page import Page  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
@@ -66,7 +68,10 @@ class Deployment:
             raise Refusal("web/dist has no page; `make web` builds it (Node 20.19), or leave `page` out of the environment")
         self.check_account("Deploy")
         self.make_code_bucket()
+        drift = stacks.drift = Drift(self.aws, self.say, self.sleep, self.clock)
+        drift.begin(wanted.stack_names())
         self.upload_zips(code_prefix)
+        drift.end()
         found = stacks.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
         outputs = self.apply(wanted.service(code_prefix, found))
         if not wanted.creates_bucket:

@@ -15,12 +15,10 @@ import hosting
 import plan
 import scaling
 from bucket import ExistingBucket
+from duration import expected_minutes, model_changes
 from plan import Refusal
 from sign_in_checks import sign_in_findings
 
-# Minutes that each part may take, for the life of the credentials. The first instance of an endpoint has been seen to
-# take 25 min 42 s, a blue/green update 12 min 30 s and the termination wait.
-MINUTES = {"service": 10, "new endpoint": 30, "endpoint": 15, "page": 10, "monitoring": 3}
 MIN_CREDENTIAL_MINUTES = 15  # less is a problem, since nothing would get far
 LAMBDA_UNRESERVED = 100  # Lambda developer guide, "Configuring reserved concurrency"
 RESERVED = 41  # mapping ReservedConcurrency of service.yaml
@@ -118,20 +116,31 @@ class Preflight:
 
     def expected_minutes(self):
         """How long the deployment may take."""
-        wanted = self.environment
-        minutes = MINUTES["service"] + sum(MINUTES[part] for part in ("page", "monitoring") if wanted.wants(part))
-        for pipeline in wanted.endpoints:
-            minutes += MINUTES["new endpoint" if self.is_new(wanted.stack_name(pipeline)) else "endpoint"]
-        if wanted.probe and os.environ.get("PROBE") != "0":
-            minutes += int(float(os.environ.get("PROBE_MINUTES", "30")))
-        return minutes
+        endpoints = []
+        for pipeline in self.environment.endpoints:
+            try:
+                stack = self.environment.endpoint(pipeline, PLACEHOLDERS)
+            except Refusal:  # `parameters` says why
+                continue
+            new = self.is_new(stack.name)
+            endpoints.append((stack, new, not new and model_changes(stack, self.stack(stack.name), self.template(stack.name))))
+        return expected_minutes(self.environment, endpoints)
+
+    def template(self, name):
+        """The text of a stack's template, or None if it may not be read."""
+        try:
+            return self.aws("cloudformation", "get-template", "--stack-name", name, "--template-stage", "Original").get("TemplateBody")
+        except self.error:
+            return None
 
     def credentials(self):
         """Whether the credentials live as long as the deployment may take."""
-        expires, needed = self.expires(), self.expected_minutes()
+        expires = self.expires()
+        if expires is None and not os.environ.get("AWS_SESSION_TOKEN"):
+            return
+        needed = self.expected_minutes()
         if expires is None:
-            if os.environ.get("AWS_SESSION_TOKEN"):
-                yield note(f"these credentials are temporary, and when they expire is unknown; the deployment may take {needed} minutes")
+            yield note(f"these credentials are temporary, and when they expire is unknown; the deployment may take {needed} minutes")
             return
         left = int((expires - self.now()) // 60)
         again = "aws sso login   # or sts assume-role with a longer --duration-seconds"
@@ -174,10 +183,12 @@ class Preflight:
                 continue
             if own_key and not stack.parameters.get("TopicKeyArn"):
                 yield Finding(f"{pipeline}: TopicKeyId of the service is a key of your own, and the endpoint has no TopicKeyArn: it could not publish", f"$EDITOR infra/environments/{wanted.name}.json")
-            for text in scaling.unreachable(plan.generate.read_pipelines(plan.INFRA)[pipeline], stack.parameters):
+            table = plan.generate.read_pipelines(plan.INFRA)[pipeline]
+            for text in scaling.unreachable(table, stack.parameters):
                 yield Finding(f"{pipeline}: {text}", "$EDITOR infra/pipelines.toml && make generate")
             for text in wanted.notes(pipeline):
                 yield note(text)
+            yield from (note(f"{pipeline}: {text}") for text in scaling.capacity(table, stack.parameters, plan.generate.open_jobs_of_a_tenant(plan.INFRA)))
         try:
             plan.check_zips(wanted.architecture)
         except Refusal as refusal:
@@ -188,7 +199,8 @@ class Preflight:
         """Whether every ARN and image is of this region, and of this account where it must be."""
         wanted = self.environment
         account, region = wanted.given["account"], wanted.region
-        parts = {"service": wanted.given["service"], **wanted.endpoints, **({"page": wanted.given["page"]} if wanted.wants("page") else {})}
+        parts = {"environment": {"cloudformation_role": wanted.given.get("cloudformation_role")}, "service": wanted.given["service"], **wanted.endpoints}
+        parts |= {"page": wanted.given["page"]} if wanted.wants("page") else {}
         for part, parameters in parts.items():
             for key, value in parameters.items():
                 if not isinstance(value, str):
