@@ -38,6 +38,8 @@ def actions(arguments):
         read = {"s3:GetObject"} if len(places) == 2 else set()
         return {"s3:PutObject"} | read | ({"s3:ListBucket"} if arguments[1] == "sync" else set())
     service = {"s3api": "s3", "service-quotas": "servicequotas", "sesv2": "ses"}.get(arguments[0], arguments[0])
+    if arguments[:2] == ("s3api", "copy-object"):
+        return {"s3:GetObject", "s3:PutObject"}
     if arguments[:2] == ("cloudfront", "create-invalidation"):
         return {"cloudfront:CreateInvalidation"}
     name = f"{service}:{aws_models.operation(*arguments[:2]).name}"

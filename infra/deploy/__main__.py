@@ -87,7 +87,8 @@ class Deployment:
         if wanted.wants("monitoring"):
             self.say(f"The dashboard is at {self.apply(wanted.monitoring(outputs))['DashboardUrl']}")
         # The source of the probe below and of the daily probes of infra/endpoint.yaml.
-        self.aws("s3", "cp", "--quiet", str(PROBE_DOCUMENT), f"s3://{outputs['JobsBucketName']}/{plan.PROBE_DOCUMENT}")
+        self.aws("s3api", "put-object", "--bucket", outputs["JobsBucketName"], "--expected-bucket-owner", wanted.given["account"], "--key", plan.PROBE_DOCUMENT,
+                 "--body", str(PROBE_DOCUMENT), "--content-type", "application/pdf")  # fmt: skip
         if not wanted.probe or os.environ.get("PROBE") == "0":
             self.say("No probe was sent: no pipeline has an endpoint here, or PROBE=0.")
         else:

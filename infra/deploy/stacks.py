@@ -214,7 +214,7 @@ class Stacks:
         body.write_text(stack.body())
         # From the bucket, since a template in the call itself is limited to 51,200 bytes (CreateChangeSet).
         key = f"templates/{stack.name}.yaml"
-        self.aws("s3", "cp", "--quiet", str(body), f"s3://{bucket}/{key}")
+        self.aws("s3api", "put-object", "--bucket", bucket, "--expected-bucket-owner", self.environment.given["account"], "--key", key, "--body", str(body))
         name = f"deploy-{int(self.clock() * 1000)}"
         try:
             created = self.aws("cloudformation", "create-change-set", "--stack-name", stack.name, "--change-set-name", name, "--client-token", name,
