@@ -212,11 +212,20 @@ class Deployment:
         if protected := [name for name, stack in existing.items() if stack.get("EnableTerminationProtection")]:
             commands = "".join(f"\n  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}" for name in protected)
             raise Refusal(f"{', '.join(protected)}: termination protection is on. To switch it off:{commands}")
-        if not existing:
+        known = self.stacks.folder / "removing.json"  # what the stacks said, for a run after one that was killed
+        before = json.loads(known.read_text()) if known.exists() else None
+        if not existing and before is None:
             self.say("There is nothing to remove.")
             return
-        self.say(f"Stacks, in the order of their deletion: {', '.join(existing)}")
-        self.ask("Delete them?")
+        if before:
+            outputs, page_bucket = {**before["outputs"], **outputs}, page_bucket or before["page_bucket"]
+        if existing:
+            self.say(f"Stacks, in the order of their deletion: {', '.join(existing)}")
+            self.ask("Delete them?")
+            known.parent.mkdir(parents=True, exist_ok=True)
+            part = known.with_suffix(".part")
+            part.write_text(json.dumps({"outputs": outputs, "page_bucket": page_bucket}))
+            part.replace(known)
         for name in existing:
             if name == wanted.service_name and "ConnectionsTableName" in outputs:
                 self.unprotect(outputs["ConnectionsTableName"])
@@ -226,6 +235,7 @@ class Deployment:
             self.say(f"- {what}; to delete it permanently:")
             for command in commands:
                 self.say("    " + command.replace("\n", "\n    "))
+        known.unlink(missing_ok=True)
 
     def unprotect(self, table):
         """Switches deletion protection off for the one table that is deleted with its stack."""
