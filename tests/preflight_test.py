@@ -19,7 +19,7 @@ import templates  # noqa: E402
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402
 from deploy_test import program  # noqa: E402
 
-preflight, duration = sys.modules["preflight"], sys.modules["duration"]
+preflight, duration, images = sys.modules["preflight"], sys.modules["duration"], sys.modules["image_checks"]
 REGION = "eu-central-1"
 NOW = 1_764_400_000.0
 DIGEST = "sha256:" + "9f" * 32
@@ -48,7 +48,7 @@ GOOD = {
     "sesv2 get-account": {"ProductionAccessEnabled": True, "SendingEnabled": True},
     "cognito-idp describe-user-pool-domain": {"DomainDescription": {}},
     "secretsmanager describe-secret": {"Name": "docket/sign-in/Acme"},
-    "ecr batch-get-image": {"images": [manifest(preflight.DOCKER_MANIFEST, config={"digest": DIGEST})], "failures": []},
+    "ecr batch-get-image": {"images": [manifest(images.DOCKER_MANIFEST, config={"digest": DIGEST})], "failures": []},
     "ecr get-download-url-for-layer": {"downloadUrl": "https://layer", "layerDigest": DIGEST},
     "configure export-credentials": "argument subcommand: Invalid choice",
 }
@@ -338,7 +338,7 @@ class Preflights(unittest.TestCase):
         self.refuses("the image is for arm64, and ml.g6.2xlarge, ml.g5.2xlarge are amd64", "--platform linux/amd64 --provenance=false", architecture="arm64")
         self.refuses("repository legal-review does not exist", "aws ecr create-repository", {"ecr batch-get-image": "RepositoryNotFoundException"})
         self.refuses("there is no image", "aws ecr list-images", {"ecr batch-get-image": {"images": [], "failures": [{"failureCode": "ImageNotFound"}]}})
-        for kind in (preflight.DOCKER_LIST, preflight.OCI_INDEX):
+        for kind in (images.DOCKER_LIST, images.OCI_INDEX):
             self.refuses("the image is a list of images", "--provenance=false", {"ecr batch-get-image": {"images": [manifest(kind, manifests=[])]}})
 
     def test_what_was_found_before_a_call_is_refused_counts(self):

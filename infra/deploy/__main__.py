@@ -192,10 +192,10 @@ class Deployment:
             self.aws("cloudfront", "create-invalidation", "--distribution-id", page["DistributionId"], "--paths", "/*")
         self.say(f"The page's files: {len(sent.splitlines())} uploaded")
 
-    def prove(self):
+    def prove(self, pace=None, cases=None):
         """Breaks things on purpose, and says which guarantees the service kept."""
         self.check_account("A game day for")
-        Prove(self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page).run()
+        Prove(self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page, self.stacks.folder, pace, cases).run()
 
     # ---------------------------------------------------------------- undeploy
 

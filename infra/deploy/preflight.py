@@ -6,16 +6,15 @@ may not read becomes a note, so that the checks need no more permissions than th
 
 import dataclasses
 import datetime
-import json
 import os
 import re
-import urllib.request
 
 import hosting
 import plan
 import scaling
 from bucket import ExistingBucket
 from duration import expected_minutes, model_changes
+from image_checks import IMAGE_URI, fetch, image_findings
 from plan import Refusal
 from sign_in_checks import sign_in_findings
 
@@ -24,10 +23,6 @@ LAMBDA_UNRESERVED = 100  # Lambda developer guide, "Configuring reserved concurr
 RESERVED = 41  # mapping ReservedConcurrency of service.yaml
 AWS_TOPIC_KEY = "alias/aws/sns"  # of AWS, and the default
 SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-IMAGE_URI = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^:@\s]+?)(?::([^@\s]+))?(?:@(sha256:[0-9a-f]{64}))?")
-DOCKER_MANIFEST, OCI_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"
-DOCKER_LIST, OCI_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json"
-GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")  # c7g, m8gd, …; but g5 and g6 are GPUs
 
 
 @dataclasses.dataclass
@@ -44,12 +39,6 @@ class Finding:
 
 def note(text, command=""):
     return Finding(text, command, stops=False)
-
-
-def fetch(url):
-    """The bytes at a presigned address."""
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  an https address that ECR returned
-        return answer.read()
 
 
 class Preflight:
@@ -70,7 +59,7 @@ class Preflight:
             for check in checks:
                 found += self.guarded(check)
             for pipeline in self.environment.endpoints:
-                found += self.guarded(lambda pipeline=pipeline: self.image(pipeline))
+                found += self.guarded(lambda pipeline=pipeline: (Finding(*one) for one in image_findings(self.environment, pipeline, self.aws, self.error, self.get)))
         for finding in found:
             self.say(finding.lines())
         if problems := sum(finding.stops for finding in found):
@@ -391,47 +380,6 @@ class Preflight:
             if "NotFound" not in str(error):
                 raise
             return False
-
-    # ---------------------------------------------------------------- images
-
-    def image(self, pipeline):
-        """Whether a container image exists and is for the processor of its instances."""
-        given = self.environment.endpoints[pipeline]
-        found = IMAGE_URI.fullmatch(given.get("ImageUri", ""))
-        if not found:
-            return
-        owner, region, name, tag, digest = found.groups()
-        if region != self.environment.region:
-            return
-        of = ["--registry-id", owner, "--repository-name", name]
-        image = f"imageDigest={digest}" if digest else f"imageTag={tag or 'latest'}"
-        types = (DOCKER_MANIFEST, OCI_MANIFEST, DOCKER_LIST, OCI_INDEX)
-        try:
-            answer = self.aws("ecr", "batch-get-image", *of, "--image-ids", image, "--accepted-media-types", *types)
-        except self.error as error:
-            if "RepositoryNotFoundException" in str(error):
-                yield Finding(f"{pipeline}: repository {name} does not exist in account {owner}", f"aws ecr create-repository --repository-name {name}")
-                return
-            raise
-        if not answer["images"]:
-            yield Finding(f"{pipeline}: there is no image {given['ImageUri']}", f"aws ecr list-images --registry-id {owner} --repository-name {name}")
-            return
-        manifest = json.loads(answer["images"][0]["imageManifest"])
-        kind = answer["images"][0].get("imageManifestMediaType") or manifest.get("mediaType")
-        kinds = hosting.instance_types({**plan.pipelines()[pipeline], **given})
-        wanted = "arm64" if all(GRAVITON.match(one) for one in kinds) else "amd64"
-        again = f"docker buildx build --platform linux/{wanted} --provenance=false --tag {given['ImageUri'].split('@')[0]} --push ."
-        if kind in (DOCKER_LIST, OCI_INDEX):
-            yield Finding(f"{pipeline}: the image is a list of images ({kind}), and SageMaker takes a single one", again)
-            return
-        layer = self.aws("ecr", "get-download-url-for-layer", *of, "--layer-digest", manifest["config"]["digest"])
-        try:
-            architecture = json.loads(self.get(layer["downloadUrl"])).get("architecture")
-        except (OSError, ValueError) as error:
-            yield note(f"{pipeline}: the image's processor is not checked: {error}")
-            return
-        if architecture != wanted:
-            yield Finding(f"{pipeline}: the image is for {architecture}, and {', '.join(kinds)} are {wanted}", again)
 
 
 # Outputs of the service's stack before it exists, to check the parameters of the other stacks.
