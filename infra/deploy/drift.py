@@ -15,6 +15,7 @@ POLL_SECONDS = 5.0
 MAX_RESOURCES, MAX_DIFFERENCES = 20, 5  # that are said of one stack, or of one resource
 # What the service changes itself: warm hours.
 OURS = {("AWS::ApplicationAutoScaling::ScalableTarget", "/MinCapacity")}
+DIFFERENCES = {"ADD": "added", "REMOVE": "removed", "NOT_EQUAL": "changed"}
 PLAIN = re.compile(r"-?[0-9.]{1,20}|true|false")  # values that hold no secret
 
 
@@ -104,9 +105,11 @@ def words(row):
         return "deleted"
     said = []
     for one in differences(row)[:MAX_DIFFERENCES]:
-        values = (one["ExpectedValue"], one["ActualValue"])
-        plain = all(PLAIN.fullmatch(value) for value in values)
-        said.append(one["PropertyPath"].lstrip("/") + (f" is {values[1]} instead of {values[0]}" if plain else {"ADD": " added", "REMOVE": " removed"}.get(one["DifferenceType"], " changed")))
+        path, before, now = one["PropertyPath"].lstrip("/"), one["ExpectedValue"], one["ActualValue"]
+        if PLAIN.fullmatch(before) and PLAIN.fullmatch(now):
+            said.append(f"{path} is {now} instead of {before}")
+        else:
+            said.append(f"{path} {DIFFERENCES[one['DifferenceType']]}")
     more = len(differences(row)) - len(said)
     return ", ".join(said) + (f" and {more} more" if more else "")
 
