@@ -25,7 +25,7 @@ say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: cdk-modules company-modules company-node help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove release upgrade conformance
+.PHONY: cdk-modules company-modules company-node help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove game-days release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,11 @@ deploy: preflight $(if $(RELEASE),,package page) ## deploy to AWS what infra/env
 
 prove: $(if $(RELEASE),,venv) ## a game day: break things in the deployed service on purpose, and say which guarantees it kept (1 h, costs money; docs/deploy.md)
 	@$(DEPLOYER) prove "$(ENVIRONMENT)"
+
+DAYS ?= 20
+PLANTED ?=
+game-days: package ## run DAYS=20 short game days, one after the other, on one local stack (1 min each); PLANTED=1 plants each mistake of tests/planted_mistakes.py instead, which must make it fail
+	@.venv/bin/python tests/game_days.py $(if $(PLANTED),refused,days $(DAYS))
 
 policies: $(if $(RELEASE),,venv) ## write the IAM policies that a deployment of infra/environments/$(ENV).json needs
 	@$(DEPLOYER) policies "$(ENVIRONMENT)"

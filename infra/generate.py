@@ -35,6 +35,12 @@ def read_pipelines(infra=INFRA):
     return {name: table for name, table in settings.items() if isinstance(table, dict) and name != "tenant_limits"}
 
 
+def open_jobs_of_a_tenant(infra=INFRA):
+    """The highest number of open jobs that pipelines.toml allows a tenant, or None without a limit."""
+    limits = tomllib.loads((infra / "pipelines.toml").read_text()).get("tenant_limits", {})
+    return max((table["open_jobs"] for table in (limits, *limits.get("tenants", {}).values()) if "open_jobs" in table), default=None)
+
+
 def notifications(pipelines):
     """One notification per prefix: S3 takes no list of prefixes."""
     for table in pipelines.values():

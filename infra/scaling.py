@@ -35,14 +35,35 @@ def problems(table, parameters):
         yield f"IdleMinutes must be longer than capacity.idle_seconds {idle}, or AWS's policy stops the instances first"
 
 
+def cold_start(table):
+    """How long an instance of a pipeline usually takes to start, in seconds."""
+    return table.get("capacity", {}).get("typical_cold_start_seconds", TYPICAL_COLD_START_SECONDS)
+
+
 def unreachable(table, parameters):
     """Why no number of instances meets the pipeline's SLO, if so."""
     slo, run = table["slo_seconds"], table["typical_run_seconds"]
-    cold = table.get("capacity", {}).get("typical_cold_start_seconds", TYPICAL_COLD_START_SECONDS)
+    cold = cold_start(table)
     if slo < run:
         yield f"slo_seconds {slo} is less than one run takes (typical_run_seconds {run})"
-    elif slo < cold + run and int(parameters["MinInstances"]) == 0 and int(parameters["WarmInstances"]) == 0:
+    elif within_slo(table, parameters) == 0:
         yield f"slo_seconds {slo} is less than a cold start of {cold} s and a run of {run} s take; MinInstances or WarmInstances of 1, or a longer slo_seconds"
+
+
+def within_slo(table, parameters):
+    """How many documents that come at once all instances end within the SLO: those that are kept begin at once, the others after
+    a cold start."""
+    slo, run, at_once = table["slo_seconds"], table["typical_run_seconds"], int(parameters["MaxConcurrentInvocationsPerInstance"])
+    kept, most = max(int(parameters["MinInstances"]), int(parameters["WarmInstances"])), int(parameters["MaxInstances"])
+    return at_once * (kept * (slo // run) + (most - kept) * (max(slo - cold_start(table), 0) // run))
+
+
+def capacity(table, parameters, open_jobs=None):
+    """What the maximum number of instances means for the SLO, as sentences. `open_jobs` is what one tenant may have, if limited."""
+    documents, most = within_slo(table, parameters), parameters["MaxInstances"]
+    yield f"MaxInstances {most} ends at most {documents} documents that come at once within slo_seconds {table['slo_seconds']}; more need a higher MaxInstances"
+    if open_jobs and open_jobs > documents:
+        yield f"tenant_limits lets one tenant have {open_jobs} open jobs, more than MaxInstances {most} ends within slo_seconds"
 
 
 def limits(table, parameters):

@@ -53,3 +53,26 @@ def check_answer(arguments, answer):
         return
     report = botocore.validate.ParamValidator().validate(answer, shape).generate_report()
     assert not report, f"{' '.join(arguments[:2])}: {report}"
+
+
+def without_owner(asked, account):
+    """The commands to S3 that neither name the account that must own the bucket nor come right after a check of it.
+
+    `aws s3` has no option for it. Nor has CreateBucket, which fails if the bucket is another account's.
+    """
+    checked = set()
+    for arguments in asked:
+        if arguments[0] == "s3":
+            buckets = {word.split("/")[2] for word in arguments[2:] if word.startswith("s3://")}
+            if buckets - checked:
+                yield " ".join(arguments)
+        if arguments[0] != "s3api":
+            checked = set()
+            continue
+        options = operation(*arguments[:2]).input_shape.members
+        value = lambda name: arguments[arguments.index(name) + 1] if name in arguments else None  # noqa: E731
+        for option in ("--expected-bucket-owner", "--expected-source-bucket-owner"):
+            if {"--expected-bucket-owner": "ExpectedBucketOwner", "--expected-source-bucket-owner": "ExpectedSourceBucketOwner"}[option] in options and value(option) != account:
+                yield f"{' '.join(arguments)} without {option}"
+        if arguments[1] == "head-bucket":
+            checked.add(value("--bucket"))

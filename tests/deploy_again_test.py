@@ -33,14 +33,14 @@ def no(question):
 class Killed(Case):
     """Runs that end with SIGKILL at each command, before or after its effect."""
 
-    def killed(self, cli, number, after, **changes):
+    def killed(self, cli, number, after, what="deploy", **changes):
         """The account after a run that was killed at a command; None if it ended before."""
         cli.kill_at, cli.kill_after, cli.file = number, after, str(self.root / "account")
         pathlib.Path(cli.file).write_bytes(pickle.dumps(cli))
         child = os.fork()
         if child == 0:
             try:
-                self.run_with(cli, **changes)
+                self.run_with(cli, what, **changes)
             except plan.Refusal:
                 pass
             finally:
@@ -84,6 +84,27 @@ class AfterKills(Killed):
             for where, found in self.each(lambda stack=stack: account(faults={stack: "quota exceeded"})):
                 with self.subTest(where, stack=stack), self.assertRaisesRegex(plan.Refusal, f"stack {stack} is ROLLBACK_COMPLETE: \n  First: quota exceeded"):
                     self.run_with(found)
+
+    def test_an_undeployment_that_was_killed_goes_on_and_lists_what_is_retained(self):
+        def begin():
+            (self.root / "removing.json").unlink(missing_ok=True)
+            cli = account()
+            self.run_with(cli)
+            cli.asked.clear()
+            return cli
+
+        self.run_with(begin(), "undeploy")
+        listed = self.said[self.said.index("\nRetained, and still charged for:") :]
+        self.assertGreater(len(listed), 6)
+        for where, found in self.each(begin, what="undeploy"):
+            with self.subTest(where):
+                self.said.clear()
+                self.run_with(found, "undeploy")
+                self.assertEqual(found.stacks, {})
+                self.assertEqual(self.said[-len(listed) :], listed)
+                self.said.clear()
+                self.run_with(found, "undeploy")
+                self.assertEqual(self.said[-1], "There is nothing to remove.")
 
     def test_an_update_that_was_killed_goes_on(self):
         def begin():

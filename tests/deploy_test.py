@@ -16,7 +16,8 @@ from unittest import mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
-from deploy_plan_test import ACCOUNT, OUTPUTS, ROOT, example, plan  # noqa: E402  found by the line above
+import aws_models  # noqa: E402  found by the line above
+from deploy_plan_test import ACCOUNT, OUTPUTS, ROOT, example, plan  # noqa: E402
 from fake_account import Account  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("deploy_program", ROOT / "infra" / "deploy" / "__main__.py")
@@ -111,8 +112,8 @@ class Runs(Case):
         self.assertIn("s3api put-public-access-block", cli.commands())
         self.assertRegex(cli.uploaded, r"^inbound/probe/deployed-\d+\.pdf$")
         self.assertRegex(self.said[-1], r"the page received deployed-\d+\.pdf is Ready")
-        copies = [a[3:] for a in cli.asked if a[:2] == ("s3", "cp") and "probe" in a[-1]]
-        self.assertEqual([c[0].split("/")[-1] for c in copies], ["consulting-agreement.pdf", "document.pdf"])
+        copies = [a[a.index(option) + 1].split("/")[-1] for a in cli.asked for option in ("--body", "--copy-source") if option in a and "probe" in str(a)]
+        self.assertEqual(copies, ["consulting-agreement.pdf", "document.pdf"])
 
     def test_change_sets_may_create_roles_and_expand_the_transform(self):
         cli = account()
@@ -215,6 +216,22 @@ class Runs(Case):
         self.assertEqual(rows[0], theirs)
         self.assertEqual({row["QueueArn"].rsplit(":", 1)[1] for row in rows[1:]}, {"docket-uploads"})
         self.assertEqual(sum("notifications of acme-documents" in question for question in asked), 1)
+
+    def test_every_request_to_s3_is_for_a_bucket_of_the_account(self):
+        cli = account()
+        cli.buckets.add("acme-documents")
+        self.run_with(cli, tags={"team": "legal"})
+        self.run_with(cli, service={"ServiceName": "docket", "BucketName": "acme-documents", "CreateBucket": "false"})
+        self.run_with(cli, "undeploy")
+        self.assertEqual(list(aws_models.without_owner(cli.asked, ACCOUNT)), [])
+        kinds = {a[:2] for a in cli.asked if a[0] == "s3"}
+        self.assertEqual(kinds, {("s3", "sync")})
+
+    def test_files_are_not_sent_to_a_bucket_that_another_account_has_taken(self):
+        cli = account(taken={"docket-page"})
+        with self.assertRaisesRegex(plan.Refusal, f"bucket docket-page is not account {ACCOUNT}'s, and nothing was sent to it: .*403"):
+            self.run_with(cli)
+        self.assertFalse([a for a in cli.asked if a[:2] == ("s3", "sync") and "docket-page" in str(a)])
 
     def test_a_probe_that_no_page_receives_fails_the_deployment(self):
         for push, words in (("none", "its job is Ready, but no page received it within 30 s"), ("refuse", "a page cannot connect: the connection was refused with 403")):

@@ -34,6 +34,11 @@ class Account:
         self.variant_statuses = []  # what a describe-endpoint says about an update, one after another
         self.polls = {}  # by stack: how often it is described while an operation is in progress, if not POLLS
         self.changed = {}  # by stack: the pauses when its change was executed
+        self.drifted = {}  # by stack: the rows of resources that were changed by hand
+        self.drift_polls, self.drift_page = 1, 2  # how often a detection is in progress; how many rows a page has
+        self.drift_failed = None  # why a detection could not compare all resources
+        self.detections = {}
+        self.taken = set()  # buckets of another account
         self.refusals = []  # errors of the next calls, in order; None for an answer
         self.kill_at, self.kill_after, self.file = None, False, None
 
@@ -123,7 +128,8 @@ class Account:
             self.stacks[stack] = {"status": "REVIEW_IN_PROGRESS", "then": None, "polls": 0, "parameters": None, "events": []}
             self.event(stack, stack, "REVIEW_IN_PROGRESS", name)
         parameters = json.loads(pathlib.Path(values["--parameters"].removeprefix("file://")).read_text())
-        self.change_sets[name] = {"stack": stack, "parameters": parameters, "polls": 1}
+        assert exists or "--deployment-mode" not in values, "a new stack has no drift"
+        self.change_sets[name] = {"stack": stack, "parameters": parameters, "polls": 1, "reverts": self.drifted.get(stack, []) if "--deployment-mode" in values else []}
         return {"Id": f"arn:{name}", "StackId": f"id-of-{stack}"}
 
     def cloudformation_describe_change_set(self, _, values):
@@ -131,20 +137,50 @@ class Account:
         found["polls"] -= 1
         if found["polls"] >= 0:
             return {"Status": "CREATE_IN_PROGRESS"}
-        if self.stacks[found["stack"]]["parameters"] == found["parameters"]:
+        if self.stacks[found["stack"]]["parameters"] == found["parameters"] and not found["reverts"]:
             return {"Status": "FAILED", "StatusReason": "The submitted information didn't contain changes. Submit different information to create a change set."}
         if found["stack"] in self.invalid:
             return {"Status": "FAILED", "StatusReason": "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]"}
         return {"Status": "CREATE_COMPLETE", "ExecutionStatus": "AVAILABLE", "Changes": self._changes(found)}
 
     def _changes(self, change_set):
-        """A new image makes a new configuration of the endpoint."""
+        """A new image makes a new configuration of the endpoint, a drift-aware change set sets back what was changed by hand."""
+        back = {"Action": "Modify", "Replacement": "False"}
+        reverted = [{"Type": "Resource", "ResourceChange": {**back, **{key: row[key] for key in ("LogicalResourceId", "ResourceType")}}} for row in change_set["reverts"]]
+        return [*self._changed_models(change_set), *reverted]
+
+    def _changed_models(self, change_set):
         image = lambda rows: [row["ParameterValue"] for row in rows or [] if row["ParameterKey"] == "ImageUri"]  # noqa: E731
         before = self.stacks[change_set["stack"]]["parameters"]
         if not before or image(before) == image(change_set["parameters"]):
             return []
         config = {"Action": "Modify", "LogicalResourceId": "EndpointConfig", "ResourceType": "AWS::SageMaker::EndpointConfig", "Replacement": "True"}
         return [{"Type": "Resource", "ResourceChange": config}]
+
+    def cloudformation_detect_stack_drift(self, _, values):
+        name = values["--stack-name"]
+        if name not in self.stacks:
+            raise self.error(f"An error occurred (ValidationError) when calling the DetectStackDrift operation: Stack [{name}] does not exist")
+        if self.stacks[name]["status"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED"):
+            raise self.error("An error occurred (ValidationError) when calling the DetectStackDrift operation: DetectStackDrift cannot be called from current stack status")
+        self.detections[f"of-{name}"] = self.drift_polls
+        return {"StackDriftDetectionId": f"of-{name}"}
+
+    def cloudformation_describe_stack_drift_detection_status(self, _, values):
+        detection = values["--stack-drift-detection-id"]
+        name = detection.removeprefix("of-")
+        self.detections[detection] -= 1
+        row = {"StackId": f"id-of-{name}", "StackDriftDetectionId": detection, "Timestamp": NOW}
+        if self.detections[detection] >= 0:
+            return {**row, "DetectionStatus": "DETECTION_IN_PROGRESS"}
+        failed = {"DetectionStatus": "DETECTION_FAILED", "DetectionStatusReason": self.drift_failed} if self.drift_failed else {"DetectionStatus": "DETECTION_COMPLETE"}
+        return {**row, **failed, "StackDriftStatus": "DRIFTED" if name in self.drifted else "IN_SYNC", "DriftedStackResourceCount": len(self.drifted.get(name, []))}
+
+    def cloudformation_describe_stack_resource_drifts(self, arguments, values):
+        name, first = values["--stack-name"], int(values.get("--next-token", 0))
+        assert arguments[arguments.index("--stack-resource-drift-status-filters") + 1 :][:2] == ("MODIFIED", "DELETED")
+        rows, end = self.drifted.get(name, []), first + self.drift_page
+        return {"StackResourceDrifts": rows[first:end], **({"NextToken": str(end)} if end < len(rows) else {})}
 
     def cloudformation_describe_events(self, _, values):
         found = self.change_sets[values["--change-set-name"].removeprefix("arn:")]["stack"]
@@ -168,6 +204,8 @@ class Account:
             self.event(name, name, f"{rollback}_IN_PROGRESS", token, "The following resource(s) failed: [First, Later]")
             stack["then"] = f"{rollback}_COMPLETE"
         else:
+            if found["reverts"]:
+                del self.drifted[name]
             stack["parameters"] = found["parameters"]
             if verb == "CREATE":
                 self.buckets |= {f"{name}-jobs-{self.number}-eu-central-1-an"} if name == "docket" else set()
@@ -203,7 +241,10 @@ class Account:
         return {"Account": self.number, "Arn": f"arn:aws:iam::{self.number}:user/ops", "UserId": "AIDA"}
 
     def s3api_head_bucket(self, _, values):
-        if values["--bucket"] not in self.buckets:
+        if values["--bucket"] in self.taken:
+            raise self.error("An error occurred (403) when calling the HeadBucket operation: Forbidden")
+        page = self.outputs.get("PageBucketName") if "docket-web" in self.stacks else None
+        if values["--bucket"] not in {*self.buckets, page}:
             raise self.error("An error occurred (404) when calling the HeadBucket operation: Not Found")
         return {"BucketRegion": "eu-central-1"}
 
@@ -233,10 +274,13 @@ class Account:
     def s3api_put_bucket_notification_configuration(self, _, values):
         self.notifications = json.loads(values["--notification-configuration"])
 
-    def s3_cp(self, arguments, _):
-        if "/inbound" in arguments[-1]:
-            self.uploaded = arguments[-1].split("/", 3)[3]
-        return ""
+    def s3api_put_object(self, _, values):
+        assert pathlib.Path(values["--body"]).is_file()
+        return {"ETag": '"1"'}
+
+    def s3api_copy_object(self, _, values):
+        self.uploaded = values["--key"]
+        return {"CopyObjectResult": {"ETag": '"1"'}}
 
     def s3_sync(self, *_):
         return "upload: index.html\n"

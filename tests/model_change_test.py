@@ -53,7 +53,7 @@ class ModelChanges(Case):
         self.assertEqual([(one["action"], one["target"]) for one in cli.audits], [("pause", "pipeline legal-review"), ("resume", "pipeline legal-review")])
         self.assertIn("  attempts at the endpoint: 3", self.said)
         self.assertLess(self.said.index("  nothing is at the endpoint"), self.said.index("docket-legal-review: update complete"))
-        probe = next(at for at, arguments in enumerate(cli.asked) if arguments[:2] == ("s3", "cp") and "/inbound" in arguments[-1])
+        probe = next(at for at, arguments in enumerate(cli.asked) if arguments[:2] == ("s3api", "copy-object"))
         self.assertLess(max(at for at, arguments in enumerate(cli.asked) if '"pauses"' in str(arguments)), probe, "the probe is not paused")
 
     def test_no_empty_endpoint_is_believed_while_a_function_may_not_know_of_the_pause(self):

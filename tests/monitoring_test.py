@@ -32,6 +32,11 @@ OF_AWS = {
     # By instance type too since instance pools (AWS Machine Learning Blog, "Capacity-aware inference", May 2026).
     "/aws/sagemaker/Endpoints": [({"EndpointName", "VariantName"}, {"CPUUtilization"}), ({"EndpointName", "VariantName", "InstanceType"}, {"CPUUtilization"})],
 }  # fmt: skip
+# Metrics that have a value from every run, also of a service without jobs: of a pipeline by the reconciler, of an endpoint by
+# function `capacity`, of the service (crates/functions/src/handlers).
+GAUGES = {"JobsOpen", "JobsQueued", "OldestOpenJobAge", "JobsAtRisk"}
+GAUGES_OF_CAPACITY = {"InstancesDesired", "InstancesStarting", "InstancesInService"}
+GAUGES_OF_THE_SERVICE = {"BreakersOpen", "InventoryScanAge", "InventoryScanDelay", "ReconcilerRuns", "CapacityRuns", "RetentionRuns"}
 MAX_METRICS_OF_AN_ALARM = 10  # CloudWatch user guide, "Create an alarm based on a metric math expression"
 MAX_SEARCH_CHARACTERS = 1024  # CloudWatch user guide, "CloudWatch search expression syntax"
 # Alarms that start or stop instances or roll back an update, and send no notification.
@@ -212,6 +217,43 @@ def the_price_of_the_alarms_is_documented(project):
             yield f"docs/deploy.md does not say {words}"
 
 
+def dollars(text):
+    """The amount at the end of a row of a table, in cents."""
+    found = re.search(r"\| \$([\d.]+) \|$", text)
+    return found and round(float(found[1]) * 100)
+
+
+def priced(text):
+    """The first cell and the cents of a table's rows that name an amount."""
+    return [(line.split("|")[1], dollars(line)) for line in text.splitlines() if dollars(line) is not None]
+
+
+def the_price_of_an_idle_service_adds_up(project):
+    guide = project.deploy_guide.split("## What it costs when nothing happens")[1].split("\n## ")[0]
+    rows = priced(guide)
+    total = sum(cents for _, cents in rows) / 100
+    if f"About ${round(total + 0.5)} a month" not in guide or f": ${total:.2f} and less than a dollar." not in guide:
+        yield f"the rows add up to ${total:.2f}"
+    if (found := {name for name, of in project.metrics.items() if of["dimensions"] == [["Service", "Pipeline"]]}) != GAUGES | GAUGES_OF_CAPACITY:
+        yield f"gauges of pipelines: {sorted(found)}"
+    if missing := GAUGES_OF_THE_SERVICE - {name for name, of in project.metrics.items() if ["Service"] in of["dimensions"]}:
+        yield f"the service has no {sorted(missing)}"
+    metrics = len(GAUGES) * len(project.pipelines) + len(GAUGES_OF_CAPACITY) + len(GAUGES_OF_THE_SERVICE)
+    if [cents for name, cents in rows if name.startswith(" metrics ")] != [metrics * 30]:
+        yield f"{metrics} metrics cost ${metrics * 0.3:.2f}"
+    if f"${len(GAUGES_OF_CAPACITY) * 0.3:.2f} for metrics if Docket scales it" not in guide:
+        yield "the metrics of a further endpoint cost something else"
+    if ("KMS" not in "".join(name for name, cents in rows if cents == 100)) or "It costs 1 USD a month" not in project.receipts:
+        yield "the key of the receipts costs 1 USD a month"
+    function = priced(project.capacity.split("**What the function costs**")[1].split("\n[ADR 21]")[0])
+    said = round(float(re.search(r"\*\*What the function costs\*\*: about \$([\d.]+)", project.capacity)[1]) * 100)
+    if abs(sum(cents for _, cents in function) - said) > 5:
+        yield f"docs/capacity.md: the rows of the function add up to ${sum(cents for _, cents in function) / 100:.2f}"
+    without_metrics = sum(cents for _, cents in function) - 30 * (len(GAUGES_OF_CAPACITY) + 1)
+    if abs([cents for name, cents in rows if "function `capacity`" in name][0] - without_metrics) > 5:
+        yield f"function capacity costs ${without_metrics / 100:.2f} without its metrics"
+
+
 def log_queries_read_existing_log_groups(project):
     groups = {group["LogGroupName"]["Fn::Sub"] for group in project.of_type("Logs::LogGroup").values()}
     for template, what in ((project.monitoring, "failures are not shown by cause"), (project.endpoint, "reasons are not shown")):
@@ -312,6 +354,17 @@ Rules = check({
     the_price_of_the_alarms_is_documented: [
         lambda p: drop(p.endpoint["Resources"], "NoInstanceAlarm"),
         lambda p: drop(p.service["Resources"], "InventoryScanLateAlarm"),
+    ],
+    the_price_of_an_idle_service_adds_up: [
+        lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("About $20", "About $17")),
+        lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("$19.50", "$18.50")),
+        lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("| $1.00 |", "| $2.00 |")),
+        lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("| $4.50 |", "| $5 |")),
+        lambda p: setattr(p, "capacity", p.capacity.replace("| $0.13 |", "| $0.22 |")),
+        lambda p: setattr(p, "receipts", p.receipts.replace("1 USD a month", "2 USD a month")),
+        lambda p: p.pipelines.update(more={}),
+        lambda p: p.metrics.update(JobsForgotten={"unit": "Count", "dimensions": [["Service", "Pipeline"]]}),
+        lambda p: drop(p.metrics, "ReconcilerRuns"),
     ],
     log_queries_read_existing_log_groups: [
         lambda p: shown(p, "/docket/${ServiceName}/retry", "/docket/${ServiceName}/again"),

@@ -1,7 +1,8 @@
 """Wrong settings and grants that `make prove` must find: each is planted in a running service, and taken back.
 
 `MISTAKES` has the check of infra/deploy/settings.py that finds it, what it must say, and a function that plants it. This
-returns the command that takes it back.
+returns the command that takes it back. planted_by_configuration.json says for each mistake of the simulation
+(crates/simulation/src/mistake.rs) by which of these it can be planted, or null: it is one of the code, which no setting makes.
 """
 
 import copy
@@ -120,6 +121,25 @@ def schedule(**edited):
     return plant
 
 
+def rule(**edited):
+    """Another rule feed of the event bus."""
+
+    def plant(aws, outputs):
+        found = aws("events", "describe-rule", "--name", "docket-feed", "--event-bus-name", outputs["EventBusName"])
+        kept = {key: found[key] for key in ("Name", "EventBusName", "EventPattern", "State", "Description") if key in found}
+        aws("events", "put-rule", "--cli-input-json", json.dumps({**kept, **edited}))
+        return "events", "put-rule", "--cli-input-json", json.dumps(kept)
+
+    return plant
+
+
+def without_target(aws, outputs):
+    of = ["--rule", "docket-feed", "--event-bus-name", outputs["EventBusName"]]
+    targets = aws("events", "list-targets-by-rule", *of)["Targets"]
+    aws("events", "remove-targets", *of, "--ids", *(one["Id"] for one in targets))
+    return "events", "put-targets", *of, "--targets", json.dumps(targets)
+
+
 def grants(function, edit):
     """Another policy of a function's role. `edit` changes the list of statements."""
 
@@ -185,13 +205,23 @@ MISTAKES = [
     ("topics", "has no subscription of queue docket-inference-success", unsubscribed),
     ("mappings", "the mapping of queue checks to function retry is Disab", mapping(["--no-enabled"], ["--enabled"])),
     ("mappings", "does not get all messages of queue checks", mapping(["--filter-criteria", '{"Filters": [{"Pattern": "{\\"body\\": {\\"x\\": [1]}}"}]}'], ["--filter-criteria", "{}"])),
+    ("mappings", "one failed message of queue checks makes its whole batch fail", mapping(["--function-response-types", "[]"], ["--function-response-types", "ReportBatchItemFailures"])),
     ("functions", "function ws-default may not run at all", concurrency_0),
     ("functions", "function retry: JOBS_TABLE is another", variable("JOBS_TABLE", "another")),
     ("functions", "function retry: BUCKET is another", variable("BUCKET", "another")),
+    *(("functions", f"function {name}: RECORDS_TABLE is another", variable("RECORDS_TABLE", "another", name)) for name in ("upload-trigger", "retry", "reconciler")),
+    ("functions", "function support-api: CHECKS_QUEUE_URL is another", variable("CHECKS_QUEUE_URL", "another", "support-api")),
+    ("functions", "function reconciler: UPLOADS_QUEUE_URL is another", variable("UPLOADS_QUEUE_URL", "another", "reconciler")),
+    ("functions", "function webhooks: WEBHOOKS_QUEUE_URL is another", variable("WEBHOOKS_QUEUE_URL", "another", "webhooks")),
+    ("functions", "function digests: DIGESTS_QUEUE_URL is another", variable("DIGESTS_QUEUE_URL", "another", "digests")),
     ("tables", "do not expire", rows_stay),
     ("schedules", "the schedule of reconciler is DISABLED", schedule(State="DISABLED")),
     ("schedules", r"the schedule of reconciler is rate\(1 day\)", schedule(ScheduleExpression="rate(1 day)")),
+    ("rules", "rule feed is DISABLED", rule(State="DISABLED")),
+    ("rules", "rule feed does not send the events of the template", rule(EventPattern='{"source": ["docket"], "detail-type": ["JobReady"]}')),
+    ("rules", "rule feed does not send to queue events", without_target),
     ("grants", "function retry: grant Jobs is missing", grants("retry", without("Jobs"))),
+    *(("grants", f"function reconciler: grant {sid} is missing", grants("reconciler", without(sid))) for sid in ("DeadLetters", "InventoryScan", "OpenAndNewJobs")),
     ("grants", "function inference-success: grant Outputs is", grants("inference-success", every_object)),
     ("grants", "function upload-trigger: grant Quarantine is", grants("upload-trigger", no_condition)),
     ("grants", "function reconciler: grant More is", grants("reconciler", one_more)),

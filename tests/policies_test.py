@@ -5,6 +5,7 @@ Run: .venv/bin/python -m unittest tests/policies_test.py
 """
 
 import json
+import os
 import pathlib
 import re
 import sys
@@ -37,14 +38,22 @@ def actions(arguments):
         read = {"s3:GetObject"} if len(places) == 2 else set()
         return {"s3:PutObject"} | read | ({"s3:ListBucket"} if arguments[1] == "sync" else set())
     service = {"s3api": "s3", "service-quotas": "servicequotas", "sesv2": "ses"}.get(arguments[0], arguments[0])
+    if arguments[:2] == ("s3api", "copy-object"):
+        return {"s3:GetObject", "s3:PutObject"}
     if arguments[:2] == ("cloudfront", "create-invalidation"):
         return {"cloudfront:CreateInvalidation"}
     name = f"{service}:{aws_models.operation(*arguments[:2]).name}"
-    passed = {"iam:PassRole"} if "--role-arn" in arguments else set()
-    return {NAMES.get(name, name)} | passed
+    more = {"iam:PassRole"} if "--role-arn" in arguments else set()
+    if name == "cloudformation:DetectStackDrift":  # it detects that of each resource
+        more.add("cloudformation:DetectStackResourceDrift")
+    return {NAMES.get(name, name)} | more
 
 
 class Policies(Case):
+    def parameters(self):
+        """Those of the example's endpoint, as CloudFormation describes them."""
+        return example().endpoint("legal-review", preflight_test.preflight.PLACEHOLDERS).rows()
+
     def used(self):
         """The actions of all kinds of runs."""
         asked = []
@@ -70,6 +79,10 @@ class Policies(Case):
             passed, said, seen = checks.found(there, service=service, endpoints={"legal-review": {"ImageUri": image, "ModelDataPrefix": "s3://w/m/"}})
         self.assertTrue(passed, said)
         asked += seen
+        # The templates of stacks that are there, with credentials that expire.
+        there = {"cloudformation describe-stacks": {"Stacks": [{"StackName": "x", "CreationTime": "2026-11-01T00:00:00Z", "StackStatus": "UPDATE_COMPLETE", "Parameters": self.parameters()}]}}
+        with mock.patch.dict(os.environ, AWS_SESSION_TOKEN="t"):
+            asked += checks.found(there)[2]
         return set().union(*map(actions, asked))
 
     def test_the_operators_policy_has_exactly_what_the_commands_call(self):

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -18,7 +19,7 @@ import templates  # noqa: E402
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402
 from deploy_test import program  # noqa: E402
 
-preflight = sys.modules["preflight"]
+preflight, duration, images = sys.modules["preflight"], sys.modules["duration"], sys.modules["image_checks"]
 REGION = "eu-central-1"
 NOW = 1_764_400_000.0
 DIGEST = "sha256:" + "9f" * 32
@@ -32,6 +33,7 @@ def manifest(kind, **fields):
 
 
 GOOD = {
+    "cloudformation get-template": {"TemplateBody": "        Environment: {}\n"},
     "sts get-caller-identity": {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/ops", "UserId": "AIDA"},
     "cloudformation describe-stacks": "Stack with id x does not exist",
     "s3api head-bucket": "An error occurred (404) when calling the HeadBucket operation: Not Found",
@@ -46,7 +48,7 @@ GOOD = {
     "sesv2 get-account": {"ProductionAccessEnabled": True, "SendingEnabled": True},
     "cognito-idp describe-user-pool-domain": {"DomainDescription": {}},
     "secretsmanager describe-secret": {"Name": "docket/sign-in/Acme"},
-    "ecr batch-get-image": {"images": [manifest(preflight.DOCKER_MANIFEST, config={"digest": DIGEST})], "failures": []},
+    "ecr batch-get-image": {"images": [manifest(images.DOCKER_MANIFEST, config={"digest": DIGEST})], "failures": []},
     "ecr get-download-url-for-layer": {"downloadUrl": "https://layer", "layerDigest": DIGEST},
     "configure export-credentials": "argument subcommand: Invalid choice",
 }
@@ -59,7 +61,7 @@ def companies_of_the_tests():
 
 class Preflights(unittest.TestCase):
     def setUp(self):
-        kept = {key: value for key, value in os.environ.items() if key not in ("PROBE", "PROBE_MINUTES", "AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_TOKEN")}
+        kept = {key: value for key, value in os.environ.items() if key not in ("PROBE", "PROBE_MINUTES", "DRAIN_MINUTES", "AWS_CREDENTIAL_EXPIRATION", "AWS_SESSION_TOKEN")}
         for patch in (mock.patch.dict(os.environ, kept, clear=True), mock.patch.object(plan, "check_zips", return_value="zips/1/")):
             patch.start()
             self.addCleanup(patch.stop)
@@ -122,7 +124,64 @@ class Preflights(unittest.TestCase):
         with mock.patch.dict(os.environ, AWS_SESSION_TOKEN="t"):
             self.notes("temporary, and when they expire is unknown")
 
+    def test_the_expected_time_counts_the_drain_and_the_termination_wait_of_a_model_change(self):
+        image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/m:1"
+        wanted = {"legal-review": {"ImageUri": image}, "ocr-batch": {"ImageUri": image}}
+
+        def deployed(**changed):
+            """What is deployed of each endpoint: the same, but for parameters of legal-review."""
+            rows = {}
+            for pipeline in wanted:
+                parameters = example(endpoints=wanted).endpoint(pipeline, preflight.PLACEHOLDERS).parameters | (changed if pipeline == "legal-review" else {})
+                rows[f"docket-{pipeline}"] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+            stack = {"StackName": "x", "CreationTime": "2026-11-01T00:00:00Z", "StackStatus": "UPDATE_COMPLETE"}
+            return {"cloudformation describe-stacks": lambda a: {"Stacks": [{**stack, "Parameters": rows.get(a[-1], [])}]}}
+
+        def minutes(answers, endpoints=wanted):
+            with mock.patch.dict(os.environ, AWS_SESSION_TOKEN="t"):
+                return int(self.found(answers, endpoints=endpoints)[1].split("the deployment may take ")[1].split(" ")[0])
+
+        # 5 of drift, 10 of the service, 10 of the page, 3 of monitoring, 15 of both endpoints side by side, 30 of the probe.
+        same = deployed()
+        self.assertEqual(minutes(same), 73)
+        # The old instances of legal-review stay for 120 s.
+        self.assertEqual(minutes(deployed(ImageUri="another")), 73 + 2 + 60)
+        self.assertEqual(minutes(deployed(StartupTimeoutSeconds="900")), 73 + 2 + 60)
+        self.assertEqual(minutes(deployed(MaxInstances="3")), 73)
+        with mock.patch.dict(os.environ, DRAIN_MINUTES="7.5"):
+            self.assertEqual(minutes(deployed(ImageUri="another")), 73 + 2 + 8)
+        # Variables of the container stand in the template. What may not be read may have changed: both, of which ocr-batch waits 30 minutes.
+        variables = {**wanted, "legal-review": {"ImageUri": image, "Environment": {"A": "1"}}}
+        self.assertEqual(minutes(same, variables), 73 + 2 + 60)
+        self.assertEqual(minutes({**same, "cloudformation get-template": "AccessDenied"}), 73 + 30 + 2 * 60)
+
+    def test_the_parameters_of_the_model_are_those_of_its_template(self):
+        endpoint = templates.Project().endpoint
+        named = templates.mentions([endpoint["Resources"][name]["Properties"] for name in ("Model", "EndpointConfig")]) & set(endpoint["Parameters"])
+        of_the_service = {"JobsBucketName", "SuccessTopicArn", "ErrorTopicArn", "Pipeline"}
+        self.assertEqual(set(duration.OF_THE_MODEL), named - of_the_service)
+
+    def test_the_maximum_of_instances_decides_how_much_meets_the_slo(self):
+        image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/m:1"
+        for most, kept, documents in (("5", "0", 5 * 625), ("1", "0", 625), ("2", "1", 640 + 625)):
+            given = {"legal-review": {"ImageUri": image, "MaxInstances": most, "MinInstances": kept}}
+            self.notes(f"legal-review: MaxInstances {most} ends at most {documents} documents that come at once within slo_seconds 28800", endpoints=given)
+        with mock.patch.object(plan.generate, "open_jobs_of_a_tenant", return_value=5000):
+            self.notes("tenant_limits lets one tenant have 5000 open jobs, more than MaxInstances 5 ends")
+        with mock.patch.object(plan.generate, "open_jobs_of_a_tenant", return_value=3000):
+            self.assertNotIn("tenant_limits", self.found()[1])
+
+    def test_limits_of_tenants_are_read_from_the_pipelines_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "pipelines.toml"
+            for text, highest in (("", None), ("[tenant_limits]\nopen_jobs = 10\n", 10), ("[tenant_limits]\ngpu_minutes_a_day = 5\n[tenant_limits.tenants.acme]\nopen_jobs = 50\n", 50)):
+                path.write_text(text)
+                self.assertEqual(plan.generate.open_jobs_of_a_tenant(path.parent), highest)
+
     def test_arns_and_images_of_another_region_or_account(self):
+        role = "arn:aws:iam::999999999999:role/docket-cloudformation"
+        self.refuses("cloudformation_role is of account 999999999999, the environment's is", "EDITOR", cloudformation_role=role)
+        self.assertTrue(self.found(cloudformation_role=role.replace("999999999999", ACCOUNT))[0])
         wrong = f"arn:aws:sns:us-east-1:{ACCOUNT}:on-call"
         self.refuses("AlarmTopicArn is of region us-east-1", "EDITOR", service={"AlarmTopicArn": wrong})
         wrong = f"arn:aws:sns:{REGION}:999999999999:on-call"
@@ -279,7 +338,7 @@ class Preflights(unittest.TestCase):
         self.refuses("the image is for arm64, and ml.g6.2xlarge, ml.g5.2xlarge are amd64", "--platform linux/amd64 --provenance=false", architecture="arm64")
         self.refuses("repository legal-review does not exist", "aws ecr create-repository", {"ecr batch-get-image": "RepositoryNotFoundException"})
         self.refuses("there is no image", "aws ecr list-images", {"ecr batch-get-image": {"images": [], "failures": [{"failureCode": "ImageNotFound"}]}})
-        for kind in (preflight.DOCKER_LIST, preflight.OCI_INDEX):
+        for kind in (images.DOCKER_LIST, images.OCI_INDEX):
             self.refuses("the image is a list of images", "--provenance=false", {"ecr batch-get-image": {"images": [manifest(kind, manifests=[])]}})
 
     def test_what_was_found_before_a_call_is_refused_counts(self):
@@ -291,7 +350,7 @@ class Preflights(unittest.TestCase):
 
     def test_what_may_not_be_read_is_said_and_stops_nothing(self):
         denied = "AccessDeniedException: User is not authorized"
-        for command in GOOD.keys() - {"sts get-caller-identity", "s3api head-bucket", "configure export-credentials"}:
+        for command in GOOD.keys() - {"sts get-caller-identity", "cloudformation get-template", "s3api head-bucket", "configure export-credentials"}:
             with self.subTest(command), mock.patch.object(plan.generate, "read_sign_in", return_value=companies_of_the_tests()):
                 service = {"AlarmTopicArn": TOPIC, "EmailSender": "docket@example.com", "SignInDomain": "docket-acme"}
                 self.notes("not checked: AccessDenied", {command: denied}, service=service)

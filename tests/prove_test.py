@@ -19,7 +19,7 @@ from faults import Faults, Ledger  # noqa: E402
 import guarantees  # noqa: E402
 import unknowns  # noqa: E402
 from guarantees import GUARANTEES, Guarantees  # noqa: E402
-from prove import CASES, Document, Pace, Prove, notified  # noqa: E402
+from prove import CASES, Document, Pace, Prove, job_id, notified  # noqa: E402
 
 
 def row(status="Ready", attempts=1, version="v", **state):
@@ -170,6 +170,15 @@ class Kept(unittest.TestCase):
         self.assertEqual(set(GUARANTEES), set(range(1, 11)))
         self.assertTrue(all(hasattr(Guarantees, f"guarantee_{number}") for number in GUARANTEES))
         self.assertLess(guarantees.MAX_LOST_PUSHES, 0.1)
+
+
+class Ids(unittest.TestCase):
+    def test_ids_of_jobs_are_those_of_the_service(self):
+        """A test of crates/jobs reads the same file."""
+        examples = json.loads((plan.ROOT / "tests" / "job_ids.json").read_text())
+        for one in examples:
+            self.assertEqual(job_id(one["bucket"], one["key"], one["version"]), one["job_id"])
+        self.assertTrue(any(one["version"] for one in examples))
 
 
 class Killed(BaseException):

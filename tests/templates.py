@@ -57,7 +57,7 @@ class Project:
         self.pipelines = generate.read_pipelines()
         self.parameters = plan.pipelines()
         self.functions = set(plan.functions()) - set(plan.OPTIONAL_FUNCTIONS)
-        self.deploy_guide = (ROOT / "docs" / "deploy.md").read_text()
+        self.deploy_guide, self.capacity, self.receipts = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("deploy", "capacity", "receipts"))
         # The metrics that the functions emit; a test of crates/functions compares it with the code.
         self.metrics = json.loads((INFRA / "metrics.json").read_text())
 

@@ -1,7 +1,7 @@
 """The Terraform module passes on what the templates take, and reads outputs that they have.
 
-Terraform itself is in no package registry, so its own validation is not part of the tests: the module is parsed, and
-compared with the templates. Needs `make venv-check`.
+Package registries have no current release of Terraform, so its own validation is not part of the tests: the module is
+parsed, and compared with the templates. Needs `make venv-check`.
 Run: .venv/bin/python -m unittest tests/terraform_test.py
 """
 
@@ -14,8 +14,9 @@ import sys
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "infra" / "deploy"), str(ROOT / "infra")]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "infra" / "deploy"), str(ROOT / "infra")]
 
+import aws_models  # noqa: E402  found by the line above
 import expand  # noqa: E402  the folders hold programs, not packages
 import plan  # noqa: E402
 import template  # noqa: E402
@@ -69,6 +70,19 @@ class Terraform(unittest.TestCase):
         shared = set(re.findall(r'"(\w+)"', re.search(r"shared = {.*", self.text)[0].split("]")[0]))
         self.assertLessEqual(shared, set(template.parameters(ROOT / "infra" / "endpoint.yaml")))
         self.assertLessEqual(shared - {"PermissionsBoundaryArn"}, set(template.parameters(ROOT / "infra" / "monitoring.yaml")))
+
+    def test_every_stack_has_the_tags_and_the_termination_protection(self):
+        for name in STACKS:
+            with self.subTest(name):
+                self.assertRegex(self.block(name), r"\n  tags += var\.tags\n")
+        protection = re.search(r'^resource "terraform_data" "termination_protection" {$(.*?)^}$', self.text, re.MULTILINE | re.DOTALL)[1]
+        self.assertEqual(set(re.findall(r"aws_cloudformation_stack\.(\w+)", protection)), set(STACKS))
+        command = re.search(r'command = "(.*)"$', protection, re.MULTILINE)[1]
+        for value, option in (("", "--enable-termination-protection"), ("no-", "--no-enable-termination-protection")):
+            line = re.sub(r"--\$\{[^}]*\}", f"--{value}", command).replace("${local.region}", "eu-central-1").replace("${each.key}", "docket")
+            words = line.split()
+            self.assertEqual((words[0], words[-1]), ("aws", option))
+            aws_models.check_command(tuple(words[1:]))
 
     def test_outputs_that_it_reads_exist(self):
         read = set(re.findall(r'stack\.service\.outputs\["(\w+)"\]', self.text)) | {"HttpApiUrl", "WebSocketUrl"}

@@ -10,7 +10,8 @@ An environment is a file infra/environments/<environment>.json, or the path of s
 docket-deploy (docs/deploy.md, Releases). Every step can be repeated: it changes nothing that is
 already as it should be. Environment variables: YES=1 answers yes to every question; PROBE_MINUTES limits how long the
 probe at the end waits for its result (default 30: a cold start takes 5 to 15 minutes); PROBE=0 skips the probe;
-DRAIN_MINUTES says after how long it asks whether to change a model under attempts that have not ended (default 60).
+DRAIN_MINUTES says after how long it asks whether to change a model under attempts that have not ended (default 60);
+REVERT_DRIFT=1 sets back what was changed by hand in the stacks.
 Exit status: 0 when done; 1 when something failed, was refused, or was answered with no; 2 for a wrong command line.
 """
 
@@ -25,6 +26,7 @@ import iam  # noqa: E402  the folder is run as a program
 import plan  # noqa: E402
 from bucket import ExistingBucket  # noqa: E402
 from cli import Aws, AwsError, RetryingAws  # noqa: E402
+from drift import Drift  # noqa: E402
 from model_change import ModelChange  # noqa: E402
 from page import Page  # noqa: E402
 from plan import ROOT, Environment, Refusal  # noqa: E402
@@ -66,7 +68,10 @@ class Deployment:
             raise Refusal("web/dist has no page; `make web` builds it (Node 20.19), or leave `page` out of the environment")
         self.check_account("Deploy")
         self.make_code_bucket()
+        drift = stacks.drift = Drift(self.aws, self.say, self.sleep, self.clock)
+        drift.begin(wanted.stack_names())
         self.upload_zips(code_prefix)
+        drift.end()
         found = stacks.outputs(wanted.stack_name("web")).get("PageUrl") if wanted.wants("page") else None
         outputs = self.apply(wanted.service(code_prefix, found))
         if not wanted.creates_bucket:
@@ -82,7 +87,8 @@ class Deployment:
         if wanted.wants("monitoring"):
             self.say(f"The dashboard is at {self.apply(wanted.monitoring(outputs))['DashboardUrl']}")
         # The source of the probe below and of the daily probes of infra/endpoint.yaml.
-        self.aws("s3", "cp", "--quiet", str(PROBE_DOCUMENT), f"s3://{outputs['JobsBucketName']}/{plan.PROBE_DOCUMENT}")
+        self.aws("s3api", "put-object", "--bucket", outputs["JobsBucketName"], "--expected-bucket-owner", wanted.given["account"], "--key", plan.PROBE_DOCUMENT,
+                 "--body", str(PROBE_DOCUMENT), "--content-type", "application/pdf")  # fmt: skip
         if not wanted.probe or os.environ.get("PROBE") == "0":
             self.say("No probe was sent: no pipeline has an endpoint here, or PROBE=0.")
         else:
@@ -186,10 +192,10 @@ class Deployment:
             self.aws("cloudfront", "create-invalidation", "--distribution-id", page["DistributionId"], "--paths", "/*")
         self.say(f"The page's files: {len(sent.splitlines())} uploaded")
 
-    def prove(self):
+    def prove(self, pace=None, cases=None):
         """Breaks things on purpose, and says which guarantees the service kept."""
         self.check_account("A game day for")
-        Prove(self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page).run()
+        Prove(self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page, self.stacks.folder, pace, cases).run()
 
     # ---------------------------------------------------------------- undeploy
 
@@ -206,11 +212,20 @@ class Deployment:
         if protected := [name for name, stack in existing.items() if stack.get("EnableTerminationProtection")]:
             commands = "".join(f"\n  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}" for name in protected)
             raise Refusal(f"{', '.join(protected)}: termination protection is on. To switch it off:{commands}")
-        if not existing:
+        known = self.stacks.folder / "removing.json"  # what the stacks said, for a run after one that was killed
+        before = json.loads(known.read_text()) if known.exists() else None
+        if not existing and before is None:
             self.say("There is nothing to remove.")
             return
-        self.say(f"Stacks, in the order of their deletion: {', '.join(existing)}")
-        self.ask("Delete them?")
+        if before:
+            outputs, page_bucket = {**before["outputs"], **outputs}, page_bucket or before["page_bucket"]
+        if existing:
+            self.say(f"Stacks, in the order of their deletion: {', '.join(existing)}")
+            self.ask("Delete them?")
+            known.parent.mkdir(parents=True, exist_ok=True)
+            part = known.with_suffix(".part")
+            part.write_text(json.dumps({"outputs": outputs, "page_bucket": page_bucket}))
+            part.replace(known)
         for name in existing:
             if name == wanted.service_name and "ConnectionsTableName" in outputs:
                 self.unprotect(outputs["ConnectionsTableName"])
@@ -220,6 +235,7 @@ class Deployment:
             self.say(f"- {what}; to delete it permanently:")
             for command in commands:
                 self.say("    " + command.replace("\n", "\n    "))
+        known.unlink(missing_ok=True)
 
     def unprotect(self, table):
         """Switches deletion protection off for the one table that is deleted with its stack."""

@@ -59,6 +59,8 @@ class Aws:
 class RetryingAws:
     """Calls the CLI again while AWS cannot be reached or the credentials have expired, within limits.
 
+    `aws s3` cannot name the account that must own a bucket. So the owner is checked right before such a command.
+
     Each call is a process of its own, which reads the configuration anew: `aws sso login` in another terminal suffices.
     """
 
@@ -66,6 +68,9 @@ class RetryingAws:
         self.aws, self.account, self.say, self.sleep, self.clock = aws, account, say, sleep, clock
 
     def __call__(self, *arguments):
+        if arguments[0] == "s3":
+            for bucket in sorted({word.split("/")[2] for word in arguments[2:] if word.startswith("s3://")}):
+                self._check_owner(bucket)
         waiting = {}  # for what, and until when
         while True:
             try:
@@ -82,6 +87,13 @@ class RetryingAws:
             if waiting:
                 self.say("  AWS answers again")
             return answer
+
+    def _check_owner(self, bucket):
+        """Refuses a bucket that is not the account's."""
+        try:
+            self("s3api", "head-bucket", "--bucket", bucket, "--expected-bucket-owner", self.account)
+        except AwsError as error:
+            raise Refusal(f"bucket {bucket} is not account {self.account}'s, and nothing was sent to it: {error}") from error
 
     def _wait(self, reason, waiting, error):
         minutes = CREDENTIAL_MINUTES if reason == "credentials" else OUTAGE_MINUTES

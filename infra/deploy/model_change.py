@@ -29,6 +29,11 @@ CONFLICT = "ConditionalCheckFailed"
 MAX_CONFLICTS = 5
 
 
+def drain_minutes():
+    """After how long it is asked whether to change a model under attempts that have not ended."""
+    return float(os.environ.get("DRAIN_MINUTES", DRAIN_MINUTES))
+
+
 class Held:
     """An endpoint whose pipelines are held."""
 
@@ -60,7 +65,7 @@ class ModelChange:
 
     def _drain(self, held):
         """Waits until nothing is at the endpoint. Asks after a while: an attempt whose outcome was lost counts until its deadline."""
-        minutes = float(os.environ.get("DRAIN_MINUTES", DRAIN_MINUTES))
+        minutes = drain_minutes()
         # A function that began before the pause may still start an attempt.
         settled = held.paused_at + float(self.environment.given["service"].get("FunctionTimeoutSeconds", "60")) + MARGIN_SECONDS
         last = None

@@ -183,6 +183,11 @@ class Environment:
         """Name of the stack of a pipeline, `web` or `monitoring`."""
         return f"{self.service_name}-{part}"
 
+    def stack_names(self):
+        """Names of all stacks that a deployment creates or updates, in its order."""
+        more = [name for part, name in (("page", "web"), ("monitoring", "monitoring")) if self.wants(part)]
+        return [self.service_name, *map(self.stack_name, [*self.endpoints, *more])]
+
     def service(self, code_prefix, page_url=None):
         """The service's stack. The page's origin is unknown until the page is deployed."""
         found = {} if page_url is None else {"PageOrigin": page_url}

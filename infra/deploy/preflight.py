@@ -6,30 +6,23 @@ may not read becomes a note, so that the checks need no more permissions than th
 
 import dataclasses
 import datetime
-import json
 import os
 import re
-import urllib.request
 
 import hosting
 import plan
 import scaling
 from bucket import ExistingBucket
+from duration import expected_minutes, model_changes
+from image_checks import IMAGE_URI, fetch, image_findings
 from plan import Refusal
 from sign_in_checks import sign_in_findings
 
-# Minutes that each part may take, for the life of the credentials. The first instance of an endpoint has been seen to
-# take 25 min 42 s, a blue/green update 12 min 30 s and the termination wait.
-MINUTES = {"service": 10, "new endpoint": 30, "endpoint": 15, "page": 10, "monitoring": 3}
 MIN_CREDENTIAL_MINUTES = 15  # less is a problem, since nothing would get far
 LAMBDA_UNRESERVED = 100  # Lambda developer guide, "Configuring reserved concurrency"
 RESERVED = 41  # mapping ReservedConcurrency of service.yaml
 AWS_TOPIC_KEY = "alias/aws/sns"  # of AWS, and the default
 SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-IMAGE_URI = re.compile(r"(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^:@\s]+?)(?::([^@\s]+))?(?:@(sha256:[0-9a-f]{64}))?")
-DOCKER_MANIFEST, OCI_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"
-DOCKER_LIST, OCI_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.oci.image.index.v1+json"
-GRAVITON = re.compile(r"ml\.[a-z]+\d+g[a-z]*\.")  # c7g, m8gd, …; but g5 and g6 are GPUs
 
 
 @dataclasses.dataclass
@@ -46,12 +39,6 @@ class Finding:
 
 def note(text, command=""):
     return Finding(text, command, stops=False)
-
-
-def fetch(url):
-    """The bytes at a presigned address."""
-    with urllib.request.urlopen(url, timeout=30) as answer:  # noqa: S310  an https address that ECR returned
-        return answer.read()
 
 
 class Preflight:
@@ -72,7 +59,7 @@ class Preflight:
             for check in checks:
                 found += self.guarded(check)
             for pipeline in self.environment.endpoints:
-                found += self.guarded(lambda pipeline=pipeline: self.image(pipeline))
+                found += self.guarded(lambda pipeline=pipeline: (Finding(*one) for one in image_findings(self.environment, pipeline, self.aws, self.error, self.get)))
         for finding in found:
             self.say(finding.lines())
         if problems := sum(finding.stops for finding in found):
@@ -118,20 +105,31 @@ class Preflight:
 
     def expected_minutes(self):
         """How long the deployment may take."""
-        wanted = self.environment
-        minutes = MINUTES["service"] + sum(MINUTES[part] for part in ("page", "monitoring") if wanted.wants(part))
-        for pipeline in wanted.endpoints:
-            minutes += MINUTES["new endpoint" if self.is_new(wanted.stack_name(pipeline)) else "endpoint"]
-        if wanted.probe and os.environ.get("PROBE") != "0":
-            minutes += int(float(os.environ.get("PROBE_MINUTES", "30")))
-        return minutes
+        endpoints = []
+        for pipeline in self.environment.endpoints:
+            try:
+                stack = self.environment.endpoint(pipeline, PLACEHOLDERS)
+            except Refusal:  # `parameters` says why
+                continue
+            new = self.is_new(stack.name)
+            endpoints.append((stack, new, not new and model_changes(stack, self.stack(stack.name), self.template(stack.name))))
+        return expected_minutes(self.environment, endpoints)
+
+    def template(self, name):
+        """The text of a stack's template, or None if it may not be read."""
+        try:
+            return self.aws("cloudformation", "get-template", "--stack-name", name, "--template-stage", "Original").get("TemplateBody")
+        except self.error:
+            return None
 
     def credentials(self):
         """Whether the credentials live as long as the deployment may take."""
-        expires, needed = self.expires(), self.expected_minutes()
+        expires = self.expires()
+        if expires is None and not os.environ.get("AWS_SESSION_TOKEN"):
+            return
+        needed = self.expected_minutes()
         if expires is None:
-            if os.environ.get("AWS_SESSION_TOKEN"):
-                yield note(f"these credentials are temporary, and when they expire is unknown; the deployment may take {needed} minutes")
+            yield note(f"these credentials are temporary, and when they expire is unknown; the deployment may take {needed} minutes")
             return
         left = int((expires - self.now()) // 60)
         again = "aws sso login   # or sts assume-role with a longer --duration-seconds"
@@ -174,10 +172,12 @@ class Preflight:
                 continue
             if own_key and not stack.parameters.get("TopicKeyArn"):
                 yield Finding(f"{pipeline}: TopicKeyId of the service is a key of your own, and the endpoint has no TopicKeyArn: it could not publish", f"$EDITOR infra/environments/{wanted.name}.json")
-            for text in scaling.unreachable(plan.generate.read_pipelines(plan.INFRA)[pipeline], stack.parameters):
+            table = plan.generate.read_pipelines(plan.INFRA)[pipeline]
+            for text in scaling.unreachable(table, stack.parameters):
                 yield Finding(f"{pipeline}: {text}", "$EDITOR infra/pipelines.toml && make generate")
             for text in wanted.notes(pipeline):
                 yield note(text)
+            yield from (note(f"{pipeline}: {text}") for text in scaling.capacity(table, stack.parameters, plan.generate.open_jobs_of_a_tenant(plan.INFRA)))
         try:
             plan.check_zips(wanted.architecture)
         except Refusal as refusal:
@@ -188,7 +188,8 @@ class Preflight:
         """Whether every ARN and image is of this region, and of this account where it must be."""
         wanted = self.environment
         account, region = wanted.given["account"], wanted.region
-        parts = {"service": wanted.given["service"], **wanted.endpoints, **({"page": wanted.given["page"]} if wanted.wants("page") else {})}
+        parts = {"environment": {"cloudformation_role": wanted.given.get("cloudformation_role")}, "service": wanted.given["service"], **wanted.endpoints}
+        parts |= {"page": wanted.given["page"]} if wanted.wants("page") else {}
         for part, parameters in parts.items():
             for key, value in parameters.items():
                 if not isinstance(value, str):
@@ -379,47 +380,6 @@ class Preflight:
             if "NotFound" not in str(error):
                 raise
             return False
-
-    # ---------------------------------------------------------------- images
-
-    def image(self, pipeline):
-        """Whether a container image exists and is for the processor of its instances."""
-        given = self.environment.endpoints[pipeline]
-        found = IMAGE_URI.fullmatch(given.get("ImageUri", ""))
-        if not found:
-            return
-        owner, region, name, tag, digest = found.groups()
-        if region != self.environment.region:
-            return
-        of = ["--registry-id", owner, "--repository-name", name]
-        image = f"imageDigest={digest}" if digest else f"imageTag={tag or 'latest'}"
-        types = (DOCKER_MANIFEST, OCI_MANIFEST, DOCKER_LIST, OCI_INDEX)
-        try:
-            answer = self.aws("ecr", "batch-get-image", *of, "--image-ids", image, "--accepted-media-types", *types)
-        except self.error as error:
-            if "RepositoryNotFoundException" in str(error):
-                yield Finding(f"{pipeline}: repository {name} does not exist in account {owner}", f"aws ecr create-repository --repository-name {name}")
-                return
-            raise
-        if not answer["images"]:
-            yield Finding(f"{pipeline}: there is no image {given['ImageUri']}", f"aws ecr list-images --registry-id {owner} --repository-name {name}")
-            return
-        manifest = json.loads(answer["images"][0]["imageManifest"])
-        kind = answer["images"][0].get("imageManifestMediaType") or manifest.get("mediaType")
-        kinds = hosting.instance_types({**plan.pipelines()[pipeline], **given})
-        wanted = "arm64" if all(GRAVITON.match(one) for one in kinds) else "amd64"
-        again = f"docker buildx build --platform linux/{wanted} --provenance=false --tag {given['ImageUri'].split('@')[0]} --push ."
-        if kind in (DOCKER_LIST, OCI_INDEX):
-            yield Finding(f"{pipeline}: the image is a list of images ({kind}), and SageMaker takes a single one", again)
-            return
-        layer = self.aws("ecr", "get-download-url-for-layer", *of, "--layer-digest", manifest["config"]["digest"])
-        try:
-            architecture = json.loads(self.get(layer["downloadUrl"])).get("architecture")
-        except (OSError, ValueError) as error:
-            yield note(f"{pipeline}: the image's processor is not checked: {error}")
-            return
-        if architecture != wanted:
-            yield Finding(f"{pipeline}: the image is for {architecture}, and {', '.join(kinds)} are {wanted}", again)
 
 
 # Outputs of the service's stack before it exists, to check the parameters of the other stacks.

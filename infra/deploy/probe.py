@@ -35,7 +35,9 @@ class Probe:
         except Closed as error:
             self.fail(f"a page cannot connect: {error}")
         self.say("  a page is connected")
-        self.aws("s3", "cp", "--quiet", f"s3://{bucket}/{plan.PROBE_DOCUMENT}", f"s3://{bucket}/{key}")
+        owner = self.environment.given["account"]
+        self.aws("s3api", "copy-object", "--copy-source", f"{bucket}/{plan.PROBE_DOCUMENT}", "--expected-source-bucket-owner", owner,
+                 "--bucket", bucket, "--expected-bucket-owner", owner, "--key", key)  # fmt: skip
         last, pushed, ready_at = None, None, None
         while True:
             before = self.reconnections

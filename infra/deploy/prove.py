@@ -23,7 +23,8 @@ from settings import Settings
 from unknowns import Unknowns
 from witness import TENANT, Witness
 
-JOB_IDS = uuid.UUID(int=0x15A2_116A_A04C_5400_987C_C411_1802_E71E)  # crates/jobs/src/id.rs
+# The namespace of crates/jobs/src/id.rs; tests/job_ids.json has ids that both must compute.
+JOB_IDS = uuid.UUID(int=0x15A2_116A_A04C_5400_987C_C411_1802_E71E)
 FINAL = ("Ready", "Failed", "Cancelled", "Erased")
 MAX_DOLLARS = 15.0
 MAX_KEYS = 100  # of BatchGetItem
@@ -204,7 +205,7 @@ class Prove(Witness):
         keys = [f"{self.prefix}{TENANT}/{self.name}-{case.replace(' ', '-')}-{number:03}.pdf" for number in range(first, first + (count or self.cases[case]))]
         if keys:
             self.put(keys, content or self.document)
-        self.documents += [Document(case, key, status, cause, job=str(uuid.uuid5(JOB_IDS, f"{self.outputs['JobsBucketName']}/{key}"))) for key in keys]
+        self.documents += [Document(case, key, status, cause, job=job_id(self.outputs["JobsBucketName"], key)) for key in keys]
 
     def put(self, keys, content):
         with tempfile.TemporaryDirectory() as folder:
@@ -221,8 +222,7 @@ class Prove(Witness):
         latest = {one["Key"]: one["VersionId"] for one in self.versions() if one["IsLatest"]}
         for one in firsts:
             one.status, one.cause = "Failed", "Superseded"
-            later = str(uuid.uuid5(uuid.UUID(one.job), latest[one.key]))
-            self.documents.append(Document("overwritten", one.key, job=later))
+            self.documents.append(Document("overwritten", one.key, job=job_id(self.outputs["JobsBucketName"], one.key, latest[one.key])))
 
     def cancel(self):
         """Cancels open jobs as support, with a reason."""
@@ -305,6 +305,12 @@ class Prove(Witness):
     def counts(self):
         """How many documents of each case ended how."""
         return collections.Counter((one.case, one.row["status"]["S"] if one.row else "no job") for one in self.documents)
+
+
+def job_id(bucket, key, version=None):
+    """The id of the job of an object, or of a later version of it."""
+    first = uuid.uuid5(JOB_IDS, f"{bucket}/{key}")
+    return str(uuid.uuid5(first, version) if version else first)
 
 
 def notified(body):

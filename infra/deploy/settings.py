@@ -24,7 +24,7 @@ def settings_of_template():
     import expand
 
     resources = expand.expand(plan.INFRA / "service.yaml")["Resources"]
-    found = {"queues": {}, "tables": {}, "schedules": {}, "grants": {}}
+    found = {"queues": {}, "tables": {}, "schedules": {}, "rules": {}, "grants": {}}
     for source in properties(resources, "AWS::Lambda::EventSourceMapping").values():
         logical = source["EventSourceArn"]["Fn::GetAtt"][0]
         if resources[logical]["Type"] != "AWS::SQS::Queue":
@@ -44,6 +44,10 @@ def settings_of_template():
     for name, schedule in properties(resources, "AWS::Scheduler::Schedule").items():
         function = function_name(resources, schedule["Target"]["Arn"]["Fn::GetAtt"][0])
         found["schedules"][name] = {"function": function, "expression": schedule["ScheduleExpression"]}
+    for rule in properties(resources, "AWS::Events::Rule").values():
+        if rule.get("EventBusName") == {"Ref": "EventBus"}:
+            queue = resources[rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]]["Properties"]
+            found["rules"][short_name(rule["Name"])] = {"pattern": rule["EventPattern"], "queue": short_name(queue["QueueName"])}
     for name, function in properties(resources, "AWS::Lambda::Function").items():
         role = resources[function["Role"]["Fn::GetAtt"][0]]["Properties"]
         found["grants"][function_name(resources, name)] = statements(role["Policies"][0]["PolicyDocument"])
@@ -98,7 +102,7 @@ class Settings:
 
     def wrong(self, only=None):
         """What differs, of all checks or of one."""
-        checks = [only] if only else ["bucket", "queues", "topics", "mappings", "functions", "tables", "schedules", "grants"]
+        checks = [only] if only else ["bucket", "queues", "topics", "mappings", "functions", "tables", "schedules", "rules", "grants"]
         return [text for check in checks for text in getattr(self, check)()]
 
     def bucket(self):
@@ -175,8 +179,10 @@ class Settings:
             if reserved == 0:
                 yield f"function {name} may not run at all (reserved concurrency 0)"
             given = found.get("Environment", {}).get("Variables", {})
-            for variable, output in (("BUCKET", "JobsBucketName"), ("JOBS_TABLE", "JobsTableName"), ("RECORDS_TABLE", "RecordsTableName"), ("CONNECTIONS_TABLE", "ConnectionsTableName"),
-                                     ("CHECKS_QUEUE_URL", "ChecksQueueUrl"), ("UPLOADS_QUEUE_URL", "UploadsQueueUrl"), ("EVENT_BUS", "EventBusName")):  # fmt: skip
+            names = {"BUCKET": "JobsBucketName", "JOBS_TABLE": "JobsTableName", "RECORDS_TABLE": "RecordsTableName", "CONNECTIONS_TABLE": "ConnectionsTableName", "EVENT_BUS": "EventBusName"}
+            # UploadsQueueUrl for UPLOADS_QUEUE_URL
+            names |= {key: "".join(word.capitalize() for word in key.split("_")) for key in given if key.endswith(("_QUEUE_URL", "_DEAD_LETTERS_URL"))}
+            for variable, output in names.items():
                 if variable in given and given[variable] != self.outputs[output]:
                     yield f"function {name}: {variable} is {given[variable]}, the stack's is {self.outputs[output]}"
 
@@ -209,6 +215,18 @@ class Settings:
         if not found:
             raise plan.Refusal(f"there is no schedule {prefix}…")
         return found[0]["Name"]
+
+    def rules(self):
+        for name, wanted in self.wanted["rules"].items():
+            of = [f"{self.service}-{name}", "--event-bus-name", self.outputs["EventBusName"]]
+            found = self.aws("events", "describe-rule", "--name", *of)
+            if found["State"] != "ENABLED":
+                yield f"rule {name} is {found['State']}"
+            if json.loads(found.get("EventPattern") or "{}") != wanted["pattern"]:
+                yield f"rule {name} does not send the events of the template (EventPattern)"
+            targets = self.aws("events", "list-targets-by-rule", "--rule", *of)["Targets"]
+            if not any(one["Arn"].endswith(f":{self.service}-{wanted['queue']}") for one in targets):
+                yield f"rule {name} does not send to queue {wanted['queue']}"
 
     def attached(self, name, found):
         """What is wrong with the managed policies of a function's role, of which CloudFormation makes up the last part."""

@@ -9,6 +9,7 @@ import json
 
 import plan
 from cli import AwsError
+from drift import reverts
 from plan import Refusal
 
 POLL_SECONDS = 5.0
@@ -26,6 +27,7 @@ class Stacks:
     def __init__(self, environment, aws, say, ask, sleep, clock, folder, suffix="amazonaws.com"):
         self.environment, self.aws, self.say, self.ask, self.sleep, self.clock = environment, aws, say, ask, sleep, clock
         self.folder, self.suffix = folder, suffix
+        self.drift = None
         # What to do before a change set is executed, and again and again while operations are waited for.
         self.before, self.meanwhile = lambda stack, changes: None, lambda: None
 
@@ -86,6 +88,8 @@ class Stacks:
         """Starts the creation or the update of a stack. Returns the operation's token, or None if there are no changes."""
         new = self.settle(stack.name)
         changes = self.change_set(stack, new)
+        for line in self.drift.lines(stack.name, changes[1]["Changes"] if changes else []) if self.drift else ():
+            self.say(line)
         if changes is None:
             self.say(f"{stack.name}: no changes")
             return None
@@ -210,12 +214,12 @@ class Stacks:
         body.write_text(stack.body())
         # From the bucket, since a template in the call itself is limited to 51,200 bytes (CreateChangeSet).
         key = f"templates/{stack.name}.yaml"
-        self.aws("s3", "cp", "--quiet", str(body), f"s3://{bucket}/{key}")
+        self.aws("s3api", "put-object", "--bucket", bucket, "--expected-bucket-owner", self.environment.given["account"], "--key", key, "--body", str(body))
         name = f"deploy-{int(self.clock() * 1000)}"
         try:
             created = self.aws("cloudformation", "create-change-set", "--stack-name", stack.name, "--change-set-name", name, "--client-token", name,
                                "--change-set-type", "CREATE" if new else "UPDATE", "--capabilities", *plan.CAPABILITIES,
-                               "--template-url", f"https://s3.{region}.{self.suffix}/{bucket}/{key}", "--parameters", f"file://{parameters}", *self.environment.role, *tags(self.environment.tags))  # fmt: skip
+                               "--template-url", f"https://s3.{region}.{self.suffix}/{bucket}/{key}", "--parameters", f"file://{parameters}", *(["--deployment-mode", "REVERT_DRIFT"] if reverts() and not new else []), *self.environment.role, *tags(self.environment.tags))  # fmt: skip
         except AwsError as error:
             if plan.no_changes(str(error)):
                 return None

@@ -53,6 +53,7 @@ resource "aws_cloudformation_stack" "service" {
   template_url = "${local.template_url}/${aws_s3_object.template["service"].key}"
   capabilities = local.capabilities
   iam_role_arn = var.cloudformation_role
+  tags         = var.tags
   parameters   = merge(
     {
       BucketName   = "${local.service_name}-jobs-${local.account}-${local.region}-an"
@@ -79,6 +80,7 @@ resource "aws_cloudformation_stack" "endpoint" {
   template_url = "${local.template_url}/${aws_s3_object.endpoint[each.key].key}"
   capabilities = local.capabilities
   iam_role_arn = var.cloudformation_role
+  tags         = var.tags
   parameters = merge(
     { for row in jsondecode(file("${var.release}/infra/endpoints/${each.key}.json")) : row.ParameterKey => row.ParameterValue },
     local.shared,
@@ -104,6 +106,7 @@ resource "aws_cloudformation_stack" "web" {
   template_url = "${local.template_url}/${aws_s3_object.template["web"].key}"
   capabilities = local.capabilities
   iam_role_arn = var.cloudformation_role
+  tags         = var.tags
   parameters = merge(
     {
       ServiceName     = local.service_name
@@ -124,9 +127,24 @@ resource "aws_cloudformation_stack" "monitoring" {
   template_url = "${local.template_url}/${aws_s3_object.template["monitoring"].key}"
   capabilities = local.capabilities
   iam_role_arn = var.cloudformation_role
+  tags         = var.tags
   parameters = merge(
     { for key in ["JobsTableName", "RecordsTableName", "ConnectionsTableName", "HttpApiId", "WebSocketApiId"] : key => aws_cloudformation_stack.service.outputs[key] },
     { for key, value in local.shared : key => value if key != "PermissionsBoundaryArn" },
     var.monitoring,
   )
+}
+
+# The provider's resource of a stack has no argument for it, so the AWS CLI sets it, in the region of the provider and with the
+# credentials of the environment. Nothing switches it off when it is destroyed: that would protect nothing.
+resource "terraform_data" "termination_protection" {
+  for_each = {
+    for stack in concat([aws_cloudformation_stack.service], values(aws_cloudformation_stack.endpoint), aws_cloudformation_stack.web, aws_cloudformation_stack.monitoring) :
+    stack.name => stack.id if var.termination_protection != null
+  }
+  triggers_replace = [each.value, var.termination_protection]
+
+  provisioner "local-exec" {
+    command = "aws cloudformation update-termination-protection --region ${local.region} --stack-name ${each.key} --${var.termination_protection ? "" : "no-"}enable-termination-protection"
+  }
 }

@@ -40,3 +40,15 @@ variable "cloudformation_role" {
   type        = string
   default     = null
 }
+
+variable "tags" {
+  description = "Tags of all stacks, which CloudFormation passes on to their resources. Tag the code bucket yourself."
+  type        = map(string)
+  default     = {}
+}
+
+variable "termination_protection" {
+  description = "true: no stack can be deleted, also not by terraform destroy, until it is applied with false. null leaves it as it is. true and false need the AWS CLI, with credentials of the same account."
+  type        = bool
+  default     = null
+}

@@ -34,7 +34,7 @@ fn game_day(stack: &Stack, part: &str) -> String {
     printed
 }
 
-/// Also afterwards: nothing of the tenant is left, and a second game day passes as well.
+/// Afterwards nothing of the tenant is left. `make game-days` runs many on one stack.
 #[test]
 fn clean_service_keeps_its_guarantees_on_a_game_day() {
     STACK.run_alone(async |stack| {

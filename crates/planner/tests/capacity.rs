@@ -155,7 +155,7 @@ fn assumptions() -> String {
     let price = |kind| price_of(kind).unwrap();
     format!(
         "- A cold start takes {}, from the decision to add an instance to its first run.\n  \
-         This is an assumption: such instances have been seen to take between 3 and 15 minutes. Measure yours, and set `--cold-start`.\n\
+         This is an assumption: such instances have been seen to take between 5 and 15 minutes. Measure yours, and set `--cold-start`.\n\
          - An hour of `ml.g6.2xlarge` is assumed to cost ${}, one of `ml.g6.xlarge` ${}: {source}.\n  \
          Check your bill, and set `--price`.\n  \
          Requests, storage and logs are not included.\n",
