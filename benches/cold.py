@@ -122,7 +122,7 @@ def one_job(report: Report) -> None:
     read = sum(queued.reads.values()) - queued.reads[measured.connections_table]
     report.line("DynamoDB read units without connection rows", read, float("inf"))
     for call, limit in sorted(MAX_CALLS.items()):
-        report.line(call, waited.get(call, 0), limit + (call == "S3 HeadObject"))  # the input again, before the call
+        report.line(call, waited.get(call, 0), limit + (call == "S3 GetObject (ranged)"))  # the input again, before the call
 
 
 def print_calls(usage: Usage) -> dict[str, int]:

@@ -9,7 +9,7 @@ use jobs::apply::RunContext;
 use jobs::id::{Attempt, Location};
 use jobs::job::Job;
 use jobs::pipeline::Pipeline;
-use jobs::ports::{Clock, JobStore, KeyValueStore, ObjectStore};
+use jobs::ports::{Clock, HeadError, JobStore, KeyValueStore, ObjectHead, ObjectStore};
 use jobs::state::State;
 
 const PDF: &str = "application/pdf";
@@ -40,7 +40,12 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
         return Err(gone("the job's data was deleted"));
     }
     let (from, version) = locate(&job, what)?;
-    let Some(current) = ports.head(&from).await? else {
+    let found = match what {
+        // The reader gets a reason instead of S3's.
+        Stored::Document => readable_document(ports, &from, version).await?,
+        Stored::Result(_) => ports.head(&from).await?,
+    };
+    let Some(current) = found else {
         return Err(gone(match what {
             Stored::Document => {
                 "the document was deleted: its retention time is over, or a user deleted it"
@@ -98,6 +103,32 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
             .collect(),
         name,
     })
+}
+
+/// The current version of a document, as far as it is known.
+///
+/// # Errors
+/// If S3 does not let this service read the job's version.
+async fn readable_document<P: ObjectStore>(
+    ports: &P,
+    from: &Location,
+    version: Option<&String>,
+) -> Result<Option<ObjectHead>, ApiError> {
+    let why = match ports.head_current(&from.bucket, &from.key).await {
+        Err(HeadError::Unreadable(why) | HeadError::Denied(why)) => why,
+        found => return Ok(found?),
+    };
+    let listed = ports.versions(&from.bucket, &from.key).await?;
+    match listed.into_iter().next() {
+        // What cannot be read is a newer version.
+        Some(newest) if version.is_some_and(|own| *own != newest.version) => Ok(Some(ObjectHead {
+            version: newest.version,
+            ..ObjectHead::default()
+        })),
+        Some(_) | None => Err(ApiError::Refused(format!(
+            "the document cannot be read ({why}): it is archived, or a policy or its encryption key denies it"
+        ))),
+    }
 }
 
 async fn record<P: KeyValueStore + Clock>(

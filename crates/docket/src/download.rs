@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use api::types::ResultView;
 use http_body_util::BodyExt;
+use serde::Serialize;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -95,9 +96,6 @@ pub(crate) async fn run(
 ) -> Result<Exit> {
     let view = fetch_view(context, id, what).await?;
     let printer = &context.printer;
-    if printer.json {
-        printer.json_document(&view)?;
-    }
     let path = match output {
         Some(path) if path == Path::new("-") => {
             if printer.json {
@@ -111,11 +109,20 @@ pub(crate) async fn run(
             return Ok(Exit::Success);
         }
         Some(path) => path,
-        None if printer.json => return Ok(Exit::Success),
+        None if printer.json => {
+            printer.json_document(&view)?;
+            return Ok(Exit::Success);
+        }
         None => PathBuf::from(safe_name(&view.name)),
     };
     let bytes = save(context, id, what, &path, force).await?;
-    if !printer.json {
+    if printer.json {
+        printer.json_document(&Saved {
+            about: &view,
+            job_id: Some(id),
+            path: path.to_string_lossy().into_owned(),
+        })?;
+    } else {
         printer.line(&format!(
             "{}  {}",
             sanitize(&path.to_string_lossy()),
@@ -319,12 +326,35 @@ pub(crate) fn safe_name(name: &str) -> String {
     if clean.is_empty() {
         return "result".to_owned();
     }
-    // Keep the end of a long name, which has the extension.
-    let cut = clean.len().saturating_sub(MAX_NAME_BYTES);
-    let cut = (cut..=clean.len())
-        .find(|at| clean.is_char_boundary(*at))
+    end_of(clean, MAX_NAME_BYTES).to_owned()
+}
+
+/// A safe file name that no other job's file has. The id stays whole, however long the name is.
+pub(crate) fn safe_name_of_job(id: &str, name: &str) -> String {
+    let id = safe_name(id);
+    let name = safe_name(name);
+    let room = MAX_NAME_BYTES.saturating_sub(id.len() + 1);
+    format!("{id} {}", end_of(&name, room))
+}
+
+/// The end of a long name, which has the extension.
+fn end_of(name: &str, max_bytes: usize) -> &str {
+    let cut = name.len().saturating_sub(max_bytes);
+    let cut = (cut..=name.len())
+        .find(|at| name.is_char_boundary(*at))
         .unwrap_or(0);
-    clean[cut..].to_owned()
+    &name[cut..]
+}
+
+/// What the service says about a job or a file, for programs, with the file that was written.
+#[derive(Serialize)]
+pub(crate) struct Saved<'a, T> {
+    #[serde(flatten)]
+    pub(crate) about: &'a T,
+    /// The job, where `about` does not name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) job_id: Option<&'a str>,
+    pub(crate) path: String,
 }
 
 #[cfg(test)]
@@ -349,5 +379,23 @@ mod tests {
         let name = safe_name(&format!("{}.json", "合".repeat(200)));
         assert!(name.len() <= MAX_NAME_BYTES);
         assert!(name.ends_with("合.json"));
+    }
+
+    #[test]
+    fn files_of_two_jobs_have_two_names_however_long_these_are() {
+        let (one, other) = (
+            "9e70cad0-2ef0-5cc5-a05e-6f9c5a981541",
+            "11111111-2ef0-5cc5-a05e-6f9c5a981541",
+        );
+        for stem in ["Lease".to_owned(), "a".repeat(300), "合".repeat(200)] {
+            let name = format!("{stem}.json");
+            let names = [one, other].map(|id| safe_name_of_job(id, &name));
+            assert_ne!(names[0], names[1]);
+            for (id, name) in [one, other].iter().zip(&names) {
+                assert!(name.starts_with(id), "{name}");
+                assert!(name.ends_with(".json"), "{name}");
+                assert!(name.len() <= MAX_NAME_BYTES);
+            }
+        }
     }
 }

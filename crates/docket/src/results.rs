@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use api::name::fold;
 use api::types::JobQuery;
 use clap::Args;
 
 use crate::CommandContext;
-use crate::download::{self, Download};
+use crate::download::{self, Download, Saved};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::job_ids::{all_ids, job_id, whole_ids};
 use crate::print::{byte_size, sanitize};
@@ -112,22 +113,24 @@ async fn save_all(
         let saved = async {
             let what = Download::Result(None);
             let view = download::fetch_view(context, id, what).await?;
-            if printer.json {
-                printer.json_line(&view)?;
-            }
             let name = download::safe_name(&view.name);
-            // Two documents may have the same name; the id tells their results apart.
-            let name = match used.insert(name.to_lowercase()) {
+            // Two documents may have the same name; the id tells their results apart. Some file systems ignore case, or how a
+            // letter is composed.
+            let name = match used.insert(fold(&name)) {
                 true => name,
-                false => download::safe_name(&format!("{id} {name}")),
+                false => download::safe_name_of_job(id, &name),
             };
             let path = dir.join(name);
             let bytes = download::save(context, id, what, &path, force).await?;
-            Ok::<_, CliError>((path, bytes))
+            Ok::<_, CliError>((view, path, bytes))
         };
         match saved.await {
-            Ok(_) if printer.json => {}
-            Ok((path, bytes)) => printer.line(&format!(
+            Ok((view, path, _)) if printer.json => printer.json_line(&Saved {
+                about: &view,
+                job_id: Some(id),
+                path: path.to_string_lossy().into_owned(),
+            })?,
+            Ok((_, path, bytes)) => printer.line(&format!(
                 "{}  {}",
                 sanitize(&path.to_string_lossy()),
                 byte_size(bytes)

@@ -7,11 +7,13 @@
 
 mod markup;
 mod text;
+mod traceback;
 
 use serde_json::{Map, Value};
 
 use self::markup::in_markup;
-use self::text::{cut, readable};
+use self::text::{cut, decoded, readable};
+use self::traceback::{TRACEBACK, in_traceback, without_java_frames};
 
 /// The fields that hold a reason, best first. Names are compared without case, `_` and `-`.
 const REASON_FIELDS: [&str; 15] = [
@@ -54,14 +56,12 @@ const MAX_DEPTH: usize = 8;
 const MAX_LIST_ENTRIES: usize = 3;
 /// Shown if neither the error response nor SageMaker gives a reason.
 pub const NO_READABLE_REASON: &str = "the model failed without a readable reason";
-/// The first line of a Python traceback.
-const TRACEBACK: &str = "Traceback (most recent call last)";
 
 /// The reason in the body of an error response, on one line and without invisible characters; `None` if nothing is readable.
 ///
 /// The body may be cut off at any byte.
 pub fn model_message(body: &[u8]) -> Option<String> {
-    let text = String::from_utf8_lossy(body);
+    let text = decoded(body);
     let unreadable = text
         .chars()
         .filter(|char| *char == char::REPLACEMENT_CHARACTER || *char == '\0')
@@ -72,9 +72,9 @@ pub fn model_message(body: &[u8]) -> Option<String> {
     in_text(&text, 0)
 }
 
-fn in_text(text: &str, depth: usize) -> Option<String> {
-    let text = text.trim_start_matches('\u{feff}').trim();
-    if depth > MAX_DEPTH {
+fn in_text(whole: &str, depth: usize) -> Option<String> {
+    let text = whole.trim_start_matches('\u{feff}').trim();
+    if depth > MAX_DEPTH || is_no_text(text) {
         return None;
     }
     if text.starts_with(['{', '[', '"'])
@@ -86,9 +86,19 @@ fn in_text(text: &str, depth: usize) -> Option<String> {
         return in_markup(text);
     }
     if text.contains(TRACEBACK) {
-        return in_traceback(text);
+        // The blanks before its first line may be before each.
+        return in_traceback(whole);
     }
     readable(&without_java_frames(text))
+}
+
+/// A value without words, as JSON and programs write it.
+fn is_no_text(text: &str) -> bool {
+    const VALUES: [&str; 7] = ["null", "none", "nil", "undefined", "nan", "true", "false"];
+    VALUES.iter().any(|value| text.eq_ignore_ascii_case(value))
+        || text
+            .chars()
+            .all(|char| char.is_ascii_digit() || matches!(char, '.' | '-' | '+'))
 }
 
 fn in_value(value: &Value, depth: usize) -> Option<String> {
@@ -143,16 +153,25 @@ fn in_object(fields: &Map<String, Value>, depth: usize) -> Option<String> {
             None => reason,
         });
     }
-    // No known field: the nested values first, since `{"failure":{"message":…}}` says more than its codes.
+    // No known field: the nested values first, since `{"failure":{"message":…}}` says more than its codes, and several words before
+    // one, which is a code or a name.
     let others = || {
         fields
             .iter()
             .filter(|(name, _)| !OTHER_FIELDS.contains(&plain_name(name).as_str()))
     };
-    others()
+    let mut word = None;
+    for (_, value) in others()
         .filter(|(_, value)| value.is_object() || value.is_array())
         .chain(others().filter(|(_, value)| value.is_string()))
-        .find_map(|(_, value)| in_value(value, depth + 1))
+    {
+        let reason = in_value(value, depth + 1);
+        if reason.as_ref().is_some_and(|reason| reason.contains(' ')) {
+            return reason;
+        }
+        word = word.or(reason);
+    }
+    word
 }
 
 /// `body.file` from `["body", "file"]`.
@@ -195,29 +214,6 @@ fn parse_json(text: &str) -> Option<Value> {
     }
     closed.extend(closing.iter().rev());
     serde_json::from_str(&closed).ok()
-}
-
-/// The exception in a Python traceback. Its line is the first that is not indented after the last list of frames; a message
-/// of several lines follows it. The text before the traceback, if there is no such line, or if the line repeats that text: it
-/// is then the exception's message without its class.
-fn in_traceback(text: &str) -> Option<String> {
-    let start = text.rfind(TRACEBACK)?;
-    let mut lines = text[start..].lines().skip(1);
-    let exception = lines.find(|line| !line.trim().is_empty() && !line.starts_with([' ', '\t']));
-    let exception = exception.and_then(readable);
-    let before = text[..text.find(TRACEBACK)?].lines().find_map(readable);
-    match (exception, before) {
-        (Some(exception), Some(before)) if exception.contains(&before) => Some(before),
-        (exception, before) => exception.or(before),
-    }
-}
-
-/// Without the frames of a Java stack trace.
-fn without_java_frames(text: &str) -> String {
-    let is_frame =
-        |line: &&str| line.starts_with(char::is_whitespace) && line.trim_start().starts_with("at ");
-    let lines: Vec<&str> = text.lines().filter(|line| !is_frame(line)).collect();
-    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -274,6 +270,14 @@ mod tests {
             (r#"{"failure":{"message":"no xref"}}"#, Some("no xref")),
             (r#"{"failure":"no xref"}"#, Some("no xref")),
             (r#"{"error":{"code":"broken"}}"#, Some("broken")),
+            (r#"{"code":"E17","text":"no xref"}"#, Some("no xref")),
+            (r#"{"text":"no xref","zcode":"E17"}"#, Some("no xref")),
+            (
+                r#"{"failure":{"code":"E17"},"hint":"no xref"}"#,
+                Some("no xref"),
+            ),
+            (r#"{"code":"E17","host":"ip-10"}"#, Some("E17")),
+            (r#"{"error":"None","detail":"no xref"}"#, Some("no xref")),
             (r#"["no xref","page 3"]"#, Some("no xref; page 3")),
             (r#""no xref""#, Some("no xref")),
             (r#""{\"detail\":\"no xref\"}""#, Some("no xref")),
@@ -331,13 +335,42 @@ mod tests {
     }
 
     #[test]
+    fn reason_is_read_from_utf_16() {
+        for text in [r#"{"message":"Datei ungültig"}"#, "Datei ungültig"] {
+            let bytes = |unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
+                text.encode_utf16().flat_map(unit).collect()
+            };
+            let (little, big) = (bytes(u16::to_le_bytes), bytes(u16::to_be_bytes));
+            for body in [
+                little.clone(),
+                big.clone(),
+                [&[0xff, 0xfe][..], &little].concat(),
+                [&[0xfe, 0xff][..], &big].concat(),
+                [&little[..], b"}"].concat(),
+            ] {
+                assert_eq!(
+                    model_message(&body).as_deref(),
+                    Some("Datei ungültig"),
+                    "{body:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn body_without_words_has_no_reason() {
         check(&[
             ("", None),
             (" \n", None),
             ("{}", None),
             ("[]", None),
-            ("null", Some("null")),
+            ("null", None),
+            ("None", None),
+            ("true", None),
+            ("-1.5", None),
+            ("500\n", None),
+            (r#""null""#, None),
+            (r#"{"error":"None"}"#, None),
             (r#"{"error":{}}"#, None),
             (r#"{"error":null,"code":500}"#, None),
             (r#"{"message": ""}"#, None),

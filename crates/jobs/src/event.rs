@@ -92,7 +92,12 @@ pub enum Evidence {
     /// There is no output of any attempt and no failure object of the current one.
     NothingFound,
     /// The output of `attempt` exists.
-    Output { attempt: Attempt, output: Location },
+    Output {
+        attempt: Attempt,
+        output: Location,
+        /// As in [`Event::Succeeded`].
+        unexpected_content_type: Option<String>,
+    },
     /// The failure object of the current attempt exists.
     Failure(Failure),
 }

@@ -5,32 +5,52 @@ use crate::event::Evidence;
 use crate::id::{Attempt, Location};
 use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
-use crate::ports::{HeadError, ObjectStore, Unavailable};
+use crate::ports::{HeadError, ObjectHead, ObjectStore, Unavailable};
 use crate::same_bytes::{is_same_input, may_be_same_bytes};
 use crate::state::{Cause, Failure, State};
 
 /// Bytes read of a failure object. The reason may be the last line of a long traceback.
 const FAILURE_OBJECT_BYTES: usize = 65_536;
 
-/// The failure of an attempt whose output has no bytes.
+/// The failure of an attempt whose output is nothing.
 pub fn answered_with_nothing() -> Failure {
     Failure::new(Cause::ModelError, "the model answered with nothing")
 }
 
+/// An output of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundOutput {
+    pub attempt: Attempt,
+    pub location: Location,
+    /// The media type of the object. SageMaker does not document whether it stores the container's.
+    pub content_type: String,
+}
+
+impl FoundOutput {
+    /// As [`unexpected_content_type`].
+    pub fn unexpected_content_type(&self, asked: Option<&str>) -> Option<String> {
+        unexpected_content_type(stated_content_type(&self.content_type), asked)
+    }
+}
+
 /// Finds the output of any attempt of `job`: first at the recorded locations, then under the job's own prefix,
-/// which also holds the output of a call whose response was lost. An object without bytes is not an output. While a job is
+/// which also holds the output of a call whose response was lost. An answer of nothing is not an output. While a job is
 /// run again, only outputs of newer attempts count.
 pub async fn find_output<P: ObjectStore>(
     ports: &P,
     job: &Job,
-) -> Result<Option<(Attempt, Location)>, Unavailable> {
+) -> Result<Option<FoundOutput>, Unavailable> {
     let earlier = job.earlier_result();
     for record in job.attempts.iter().rev() {
         if let Some(location) = &record.output
             && record.attempt > earlier
-            && has_bytes(ports, location).await?
+            && let ObjectOfOutput::Answer { content_type } = look_at(ports, location).await?
         {
-            return Ok(Some((record.attempt, location.clone())));
+            return Ok(Some(FoundOutput {
+                attempt: record.attempt,
+                location: location.clone(),
+                content_type,
+            }));
         }
     }
     let newest = job.state.attempt();
@@ -45,36 +65,117 @@ pub async fn find_output<P: ObjectStore>(
     for (attempt, key) in found.into_iter().rev() {
         let bucket = job.input.bucket.clone();
         let location = Location { bucket, key };
-        if has_bytes(ports, &location).await? {
-            return Ok(Some((attempt, location)));
+        if let ObjectOfOutput::Answer { content_type } = look_at(ports, &location).await? {
+            return Ok(Some(FoundOutput {
+                attempt,
+                location,
+                content_type,
+            }));
         }
     }
     Ok(None)
 }
 
-async fn has_bytes<P: ObjectStore>(ports: &P, location: &Location) -> Result<bool, Unavailable> {
-    Ok(ports
-        .head(location)
-        .await?
-        .is_some_and(|output| output.bytes > 0))
+/// What is at the location of an output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectOfOutput {
+    Missing,
+    /// The model answered with nothing: without bytes, with blanks, or with JSON's `null` or an empty text. An empty list or
+    /// object is an answer, such as that there are no findings.
+    Nothing,
+    Answer {
+        content_type: String,
+    },
 }
 
-/// Whether the output of the current attempt exists, at its recorded location, without bytes.
+/// Only an output that is this small is read.
+const MAX_BYTES_OF_NOTHING: u64 = 16;
+
+/// Looks at an output: one request, and another if it is very small.
+pub async fn look_at<P: ObjectStore>(
+    ports: &P,
+    location: &Location,
+) -> Result<ObjectOfOutput, Unavailable> {
+    let Some(head) = ports.head(location).await? else {
+        return Ok(ObjectOfOutput::Missing);
+    };
+    if head.bytes > MAX_BYTES_OF_NOTHING {
+        return Ok(ObjectOfOutput::Answer {
+            content_type: head.content_type,
+        });
+    }
+    let body = match head.bytes {
+        0 => Some(vec![]),
+        _ => ports.read(location, FAILURE_OBJECT_BYTES).await?,
+    };
+    Ok(match body {
+        None => ObjectOfOutput::Missing,
+        Some(body) if is_nothing(head.bytes, &body) => ObjectOfOutput::Nothing,
+        Some(_) => ObjectOfOutput::Answer {
+            content_type: head.content_type,
+        },
+    })
+}
+
+/// Whether an answer of so many bytes, which begins with these, is [nothing](ObjectOfOutput::Nothing).
+pub fn is_nothing(bytes: u64, beginning: &[u8]) -> bool {
+    let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
+    bytes <= MAX_BYTES_OF_NOTHING && matches!(text.trim_ascii(), b"" | b"null" | b"\"\"")
+}
+
+/// Maximum length of a media type that is recorded, in characters.
+const MAX_CONTENT_TYPE_CHARS: usize = 80;
+
+/// The output's media type, if it is not the one that the pipeline asks for. Parameters such as `charset` do not matter.
+pub fn unexpected_content_type(got: Option<&str>, asked: Option<&str>) -> Option<String> {
+    let essence = |text: &str| {
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    let got = essence(got?);
+    let is_unexpected = !got.is_empty() && got != essence(asked?);
+    let is_plain = |char: &char| char.is_ascii_graphic();
+    is_unexpected.then(|| {
+        got.chars()
+            .filter(is_plain)
+            .take(MAX_CONTENT_TYPE_CHARS)
+            .collect()
+    })
+}
+
+/// The media type of an object, if it says anything. S3 stores `binary/octet-stream` if the writer names none.
+pub fn stated_content_type(stored: &str) -> Option<&str> {
+    let says_nothing = matches!(
+        stored,
+        "" | "binary/octet-stream" | "application/octet-stream"
+    );
+    (!says_nothing).then_some(stored)
+}
+
+/// Whether the output of the current attempt exists, at its recorded location, and is nothing.
 async fn has_empty_output<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
     let record = job.attempt(job.state.attempt());
     let Some(output) = record.and_then(|record| record.output.as_ref()) else {
         return Ok(false);
     };
-    Ok(ports
-        .head(output)
-        .await?
-        .is_some_and(|output| output.bytes == 0))
+    Ok(look_at(ports, output).await? == ObjectOfOutput::Nothing)
 }
 
-/// Collects all evidence in S3 about the current attempt of `job`.
-pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Unavailable> {
-    if let Some((attempt, output)) = find_output(ports, job).await? {
-        return Ok(Evidence::Output { attempt, output });
+/// Collects all evidence in S3 about the current attempt of `job`. `asked` is the media type that its pipeline asks for.
+pub async fn gather<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    asked: Option<&str>,
+) -> Result<Evidence, Unavailable> {
+    if let Some(found) = find_output(ports, job).await? {
+        return Ok(Evidence::Output {
+            unexpected_content_type: found.unexpected_content_type(asked),
+            attempt: found.attempt,
+            output: found.location,
+        });
     }
     if let Some(FailureObject { reason }) = failure_object(ports, job, job.state.attempt()).await? {
         // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
@@ -84,7 +185,7 @@ pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Un
             Some(reason) => failure(reason),
             None => {
                 let failure = failure(NO_READABLE_REASON.to_owned());
-                input_deleted(ports, job, &failure)
+                input_failure(ports, job, &failure)
                     .await?
                     .unwrap_or(failure)
             }
@@ -130,28 +231,58 @@ pub enum InputStatus {
     Deleted,
 }
 
-/// Asks S3 whether a job's input is still there: before an attempt is started, and when an attempt failed for an unknown
+/// Asks S3 whether a job's input can still be read: before an attempt is started, and when an attempt failed for an unknown
 /// reason. Every start of an instance for a job that was seen before asks here first.
+///
+/// It reads the first bytes: a HEAD request succeeds for an archived object, and for one whose KMS key is disabled (S3 API
+/// reference, `HeadObject`).
+///
+/// # Errors
+/// [`HeadError::Unreadable`] and [`HeadError::Denied`] are about the job's version.
 pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputStatus, HeadError> {
-    let input = Location {
-        bucket: job.input.bucket.clone(),
-        key: job.input.key.clone(),
+    let input = &job.input;
+    let refused = match ports.head_current(&input.bucket, &input.key).await {
+        Ok(current) => return Ok(status_of(ports, job, current).await?),
+        Err(HeadError::Unavailable(error)) => return Err(error.into()),
+        Err(refused) => refused,
     };
-    let is_copied = matches!(
-        input_location(job.id, &input.bucket, &input.key),
+    // S3 does not say which version it refuses.
+    let listed = ports.versions(&input.bucket, &input.key).await?;
+    match listed.first() {
+        Some(newest) if newest.version == input.version => Err(refused),
+        // A copy of the job's version may be there already, or may still be made.
+        Some(_) if is_copied(job) => Ok(InputStatus::Current),
+        Some(newest) if !is_same_input(&listed, &newest.version, input) => {
+            Ok(InputStatus::Replaced)
+        }
+        Some(_) | None => Err(refused),
+    }
+}
+
+fn is_copied(job: &Job) -> bool {
+    matches!(
+        input_location(job.id, &job.input.bucket, &job.input.key),
         InputLocation::Copy(_)
-    );
-    if let Some(current) = ports.head(&input).await? {
+    )
+}
+
+async fn status_of<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+    current: Option<ObjectHead>,
+) -> Result<InputStatus, Unavailable> {
+    let (input, is_copied) = (&job.input, is_copied(job));
+    if let Some(current) = current {
         // A copy is made of the job's version, whatever was written since.
-        if is_copied || current.version == job.input.version {
+        if is_copied || current.version == input.version {
             return Ok(InputStatus::Current);
         }
-        let own = (job.input.etag.as_str(), job.input.bytes);
+        let own = (input.etag.as_str(), input.bytes);
         if !may_be_same_bytes(own, (&current.etag, current.bytes)) {
             return Ok(InputStatus::Replaced);
         }
         let listed = ports.versions(&input.bucket, &input.key).await?;
-        return Ok(if is_same_input(&listed, &current.version, &job.input) {
+        return Ok(if is_same_input(&listed, &current.version, input) {
             InputStatus::Current
         } else {
             InputStatus::Replaced
@@ -160,7 +291,7 @@ pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputS
     // Deleted since. What matters is whether another input was written before the delete marker.
     let listed = ports.versions(&input.bucket, &input.key).await?;
     Ok(match listed.first() {
-        Some(newest) if !is_copied && !is_same_input(&listed, &newest.version, &job.input) => {
+        Some(newest) if !is_copied && !is_same_input(&listed, &newest.version, input) => {
             InputStatus::Replaced
         }
         Some(_) | None => InputStatus::Deleted,
@@ -168,15 +299,29 @@ pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputS
 }
 
 /// Whether another input has replaced the job's since: other bytes, or bytes that were put after others. Always false for copies, which only this service writes.
+///
+/// Whether the input can still be read does not matter: a result that was made from it counts.
 pub async fn input_was_replaced<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
-    match input_location(job.id, &job.input.bucket, &job.input.key) {
-        InputLocation::Copy(_) => Ok(false),
-        InputLocation::InPlace(_) => Ok(input_status(ports, job).await? == InputStatus::Replaced),
+    if is_copied(job) {
+        return Ok(false);
     }
+    let input = &job.input;
+    let at = Location {
+        bucket: input.bucket.clone(),
+        key: input.key.clone(),
+    };
+    let current = match ports.head(&at).await {
+        Ok(current) => current,
+        Err(HeadError::Unavailable(error)) => return Err(error),
+        // A listing needs no permission on the object.
+        Err(HeadError::Unreadable(_) | HeadError::Denied(_)) => None,
+    };
+    Ok(status_of(ports, job, current).await? == InputStatus::Replaced)
 }
 
-/// The failure that explains `failure`, if its cause is unknown and the input was deleted: the endpoint found no input.
-pub async fn input_deleted<P: ObjectStore>(
+/// The failure that explains `failure`, if its cause is unknown and the input cannot be read for good: the endpoint could not read
+/// it either.
+pub async fn input_failure<P: ObjectStore>(
     ports: &P,
     job: &Job,
     failure: &Failure,
@@ -186,9 +331,10 @@ pub async fn input_deleted<P: ObjectStore>(
     }
     Ok(match input_status(ports, job).await {
         Ok(InputStatus::Deleted) => Some(InputProblem::Deleted.failure()),
+        Err(HeadError::Unreadable(why)) => Some(InputProblem::Unreadable(why).failure()),
         Ok(InputStatus::Current | InputStatus::Replaced)
         // The next attempt asks again.
-        | Err(HeadError::Denied(_) | HeadError::Unreadable(_)) => None,
+        | Err(HeadError::Denied(_)) => None,
         Err(HeadError::Unavailable(error)) => return Err(error),
     })
 }
@@ -226,4 +372,19 @@ fn attempt_in(rest: &str) -> Option<Attempt> {
         .ok()
         .map(Attempt)
         .filter(|attempt| *attempt > Attempt::NONE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_of_nothing_is_told_from_an_empty_list() {
+        for body in ["", "\n", " \r\n\t", "null", "null\n", "\u{feff}", "\"\""] {
+            assert!(is_nothing(body.len() as u64, body.as_bytes()), "{body:?}");
+        }
+        for body in ["{}", "[]", "0", "false", "nil", "\" \""] {
+            assert!(!is_nothing(body.len() as u64, body.as_bytes()), "{body:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::characters::{is_direction_mark, is_filler, is_format_character, is_joiner};
+use crate::text::is_visible_text;
 
 /// Shown for a document whose key and metadata contain no usable name.
 pub const NO_NAME: &str = "(no name)";
@@ -10,7 +11,9 @@ pub const NO_NAME: &str = "(no name)";
 pub const NAME_DELETED: &str = "(name deleted)";
 
 /// The name as shown and stored: the part after the last slash or backslash, without control characters and invisible
-/// characters, with each run of blanks as one space. Empty if nothing is left, or if it is `.` or `..`.
+/// characters, with each run of blanks as one space. Empty if nothing that can be seen is left, or if it is `.` or `..`.
+///
+/// Marks that change the direction of the text make one name look like another (Unicode Technical Report 36).
 pub fn clean(name: &str) -> Cow<'_, str> {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
     if is_clean(last) {
@@ -28,18 +31,18 @@ pub fn clean(name: &str) -> Cow<'_, str> {
     }
     // Joiners belong between two letters of some scripts, and between emoji. At an end they are only invisible.
     let name = cleaned.trim_matches(|c| c == ' ' || is_joiner(c));
-    Cow::Owned(if is_relative(name) {
+    Cow::Owned(if is_relative(name) || !is_visible_text(name) {
         String::new()
     } else {
         name.to_owned()
     })
 }
 
-/// Whether a name has characters that the API refuses: slashes, control characters, and marks that change the direction of
-/// the text, which make one name look like another (Unicode Technical Report 36).
+/// Whether a name has characters that the API refuses: slashes and control characters, which the name of no file has. Marks that
+/// change the direction of the text are part of many, and are removed.
 pub fn has_refused_characters(name: &str) -> bool {
     name.chars()
-        .any(|c| c.is_control() || is_direction_mark(c) || matches!(c, '/' | '\\'))
+        .any(|c| c.is_control() || matches!(c, '/' | '\\'))
 }
 
 /// A test without an allocation, since nearly all names are clean.
@@ -51,6 +54,7 @@ fn is_clean(name: &str) -> bool {
         && !name.ends_with(' ')
         && !name.contains("  ")
         && !is_relative(name)
+        && is_visible_text(name)
 }
 
 fn is_relative(name: &str) -> bool {
@@ -132,6 +136,9 @@ mod tests {
             "\u{2800}",
             "\u{200d}\u{200c}",
             "\u{202e}..\u{202c}",
+            "\u{fe0f}",
+            " \u{fe0f}\u{fe00} ",
+            "\u{1bca0}",
         ] {
             assert_eq!(clean(name), "", "{name:?}");
         }

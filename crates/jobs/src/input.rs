@@ -110,14 +110,6 @@ pub fn check_key(pipeline: &Pipeline, key: &str) -> (Tenant, Option<InputProblem
     (tenant, problem)
 }
 
-/// Names of empty files that programs write to make an empty folder visible.
-const FOLDER_MARKER_NAMES: [&str; 5] = [
-    ".bzEmpty",
-    ".emptyFolderPlaceholder",
-    ".gitkeep",
-    ".keep",
-    ".s3keep",
-];
 /// Media types under which programs store folders.
 const FOLDER_TYPES: [&str; 3] = [
     "application/x-directory",
@@ -126,11 +118,16 @@ const FOLDER_TYPES: [&str; 3] = [
 ];
 
 /// Whether an object only makes a folder visible. S3 has no folders, so programs write empty objects for them: a key that
-/// ends in a slash (the S3 console, rclone), in `_$folder$` (Hadoop), or in a placeholder's name. It is no upload.
+/// ends in a slash (the S3 console, rclone), in `_$folder$` (Hadoop), or in the name of a hidden file without an extension, such
+/// as `.keep`, `.empty` and `.bzEmpty`. It is no upload.
 pub fn is_folder_marker(key: &str, bytes: u64) -> bool {
     let name = key.rsplit('/').next().unwrap_or(key);
-    bytes == 0
-        && (name.is_empty() || name.ends_with("_$folder$") || FOLDER_MARKER_NAMES.contains(&name))
+    let is_hidden = || {
+        let rest = name.strip_prefix('.');
+        // `.pdf` is a document without a name.
+        rest.is_some_and(|rest| !rest.contains('.') && !rest.eq_ignore_ascii_case("pdf"))
+    };
+    bytes == 0 && (name.is_empty() || name.ends_with("_$folder$") || is_hidden())
 }
 
 /// As [`is_folder_marker`], by the media type of an object.
@@ -254,6 +251,10 @@ mod tests {
             "inbound/acme/.keep",
             "inbound/acme/.s3keep",
             "inbound/acme/.bzEmpty",
+            "inbound/acme/.empty",
+            "inbound/acme/.placeholder",
+            "inbound/acme/.gitkeep",
+            "inbound/acme/.emptyFolderPlaceholder",
         ] {
             assert!(is_folder_marker(key, 0), "{key}");
             assert!(!is_folder_marker(key, 7), "{key} has contents");
@@ -261,6 +262,8 @@ mod tests {
         for key in [
             "inbound/acme/a.pdf",
             "inbound/acme/.keep.pdf",
+            "inbound/acme/.pdf",
+            "inbound/acme/keep",
             "inbound/acme/my_$folder$.pdf",
         ] {
             assert!(!is_folder_marker(key, 0), "{key}");

@@ -135,11 +135,15 @@ where
         // An earlier call whose response was lost may have produced an output.
         match find_output(ports, job).await? {
             Some(_) if input_was_replaced(ports, job).await? => Ok(Event::Overwritten),
-            Some((attempt, output)) => Ok(Event::Succeeded {
-                attempt,
-                output,
-                unexpected_content_type: None,
-            }),
+            Some(found) => {
+                let pipeline = run.pipelines.get(&job.pipeline);
+                let asked = pipeline.map(|pipeline| pipeline.output.content_type());
+                Ok(Event::Succeeded {
+                    unexpected_content_type: found.unexpected_content_type(asked),
+                    attempt: found.attempt,
+                    output: found.location,
+                })
+            }
             None => Ok(event.clone()),
         }
     };

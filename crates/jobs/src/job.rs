@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::decision::{Advance, AttemptChange};
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, Evidence};
 use crate::file_name::NAME_DELETED;
 use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
@@ -241,6 +241,15 @@ impl Job {
             Event::Succeeded {
                 attempt,
                 unexpected_content_type: Some(content_type),
+                ..
+            }
+            | Event::CheckDue {
+                evidence:
+                    Evidence::Output {
+                        attempt,
+                        unexpected_content_type: Some(content_type),
+                        ..
+                    },
                 ..
             },
             State::Ready { .. },

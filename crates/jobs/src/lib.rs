@@ -41,6 +41,7 @@ pub mod container_error;
 pub mod contents;
 pub mod decision;
 pub mod effects;
+pub mod encoded_word;
 pub mod erase_objects;
 pub mod error;
 pub mod event;

@@ -146,7 +146,8 @@ impl From<HeadError> for Unavailable {
 pub trait ObjectStore {
     /// Metadata and first bytes of the current version, in one request; `None` if there is none.
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError>;
-    /// Metadata of the current version; `None` if there is none.
+    /// Metadata of the current version; `None` if there is none. It may succeed for an object that cannot be read: one that is
+    /// archived, or whose KMS key denies it.
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError>;
     /// The first bytes of an object, at most `limit`; `None` if there is none.
     async fn read(&self, location: &Location, limit: usize)

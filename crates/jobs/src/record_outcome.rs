@@ -8,15 +8,15 @@ use crate::classify::EndpointFailure;
 use crate::erase_objects::delete_late_results;
 use crate::error::MessageError;
 use crate::evidence::{
-    FailureObject, answered_with_nothing, failure_object, find_output, input_deleted,
-    input_was_replaced, is_settled,
+    FailureObject, ObjectOfOutput, answered_with_nothing, failure_object, find_output,
+    input_failure, input_was_replaced, is_settled, look_at, stated_content_type,
+    unexpected_content_type,
 };
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
 use crate::pipeline::output_prefix;
 use crate::ports::{
     CheckQueue, Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, RecentJobs,
-    Unavailable,
 };
 use crate::state::{Cause, Failure, State};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transition};
@@ -60,7 +60,7 @@ where
                 Some(output) => output.clone(),
                 // It arrived before the response to the call, and names no location: search the job's prefix.
                 None => match find_output(ports, job).await? {
-                    Some((_, output)) => output,
+                    Some(found) => found.location,
                     None => {
                         return Err(MessageError::OutputMissing(
                             "of a success notification that names no location".to_owned(),
@@ -128,57 +128,39 @@ where
     P: JobStore + ObjectStore + KeyValueStore + RecentJobs + Clock,
 {
     let attempt = outcome.inference_id.attempt;
-    let event = Event::Succeeded {
+    let event = |content_type: Option<&str>| Event::Succeeded {
         attempt,
         output: output.clone(),
-        unexpected_content_type: unexpected_content_type(outcome.content_type.as_deref(), asked),
+        unexpected_content_type: unexpected_content_type(content_type, asked),
     };
     // Nothing to look up: it changes nothing.
     if is_settled(&job.state) || attempt <= job.earlier_result() {
-        return Ok(event);
+        return Ok(event(None));
     }
     // SageMaker writes the object before it sends the notification, and S3 reads are strongly consistent (S3 user guide,
     // "data consistency model"). So a missing output was deleted, or never written.
-    let Some(found) = ports.head(output).await.map_err(Unavailable::from)? else {
-        if !outcome.last_call {
+    let stored = match look_at(ports, output).await? {
+        ObjectOfOutput::Answer { content_type } => content_type,
+        ObjectOfOutput::Nothing => {
+            return failed(ports, run, job, outcome, answered_with_nothing(), context).await;
+        }
+        ObjectOfOutput::Missing if !outcome.last_call => {
             return Err(MessageError::OutputMissing(output.to_string()));
         }
-        let failure = Failure::new(
-            Cause::Unknown,
-            format!("the endpoint reported success, but there is no {output}"),
-        );
-        return failed(ports, run, job, outcome, failure, context).await;
+        ObjectOfOutput::Missing => {
+            let failure = Failure::new(
+                Cause::Unknown,
+                format!("the endpoint reported success, but there is no {output}"),
+            );
+            return failed(ports, run, job, outcome, failure, context).await;
+        }
     };
-    if found.bytes == 0 {
-        return failed(ports, run, job, outcome, answered_with_nothing(), context).await;
-    }
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
     }
-    Ok(event)
-}
-
-/// Maximum length of a media type that is recorded, in characters.
-const MAX_CONTENT_TYPE_CHARS: usize = 80;
-
-/// The output's media type, if it is not the one that the pipeline asks for. Parameters such as `charset` do not matter.
-pub fn unexpected_content_type(got: Option<&str>, asked: Option<&str>) -> Option<String> {
-    let essence = |text: &str| {
-        text.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-    };
-    let got = essence(got?);
-    let is_unexpected = !got.is_empty() && got != essence(asked?);
-    let is_plain = |char: &char| char.is_ascii_graphic();
-    is_unexpected.then(|| {
-        got.chars()
-            .filter(is_plain)
-            .take(MAX_CONTENT_TYPE_CHARS)
-            .collect()
-    })
+    let named = outcome.content_type.as_deref();
+    let named = named.filter(|named| !named.is_empty());
+    Ok(event(named.or_else(|| stated_content_type(&stored))))
 }
 
 /// Before a job fails, all its attempts are checked: one of them may have succeeded without a notification.
@@ -203,8 +185,9 @@ where
     if decide(&failure)?.new_state().is_none() {
         return Ok(event(&failure));
     }
-    if let Some(deleted) = input_deleted(ports, job, &failure).await? {
-        failure = deleted;
+    let pipeline = run.pipelines.get(&job.pipeline);
+    if let Some(of_input) = input_failure(ports, job, &failure).await? {
+        failure = of_input;
     } else {
         let detail_source = add_reason(ports, job, outcome, &mut failure).await;
         let next = decide(&failure)?;
@@ -214,7 +197,6 @@ where
             detail_source,
             ends_job: matches!(next.new_state(), Some(State::Failed { .. })),
         };
-        let pipeline = run.pipelines.get(&job.pipeline);
         failure = judge_failure(ports, pipeline, job, failed).await?;
     }
     if !matches!(decide(&failure)?.new_state(), Some(State::Failed { .. })) {
@@ -224,11 +206,12 @@ where
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
     }
-    if let Some((attempt, output)) = find_output(ports, job).await? {
+    if let Some(found) = find_output(ports, job).await? {
+        let asked = pipeline.map(|pipeline| pipeline.output.content_type());
         return Ok(Event::Succeeded {
-            attempt,
-            output,
-            unexpected_content_type: None,
+            unexpected_content_type: found.unexpected_content_type(asked),
+            attempt: found.attempt,
+            output: found.location,
         });
     }
     Ok(event(&failure))

@@ -274,7 +274,9 @@ async fn gather_if_needed<P: ObjectStore>(
     let unseen = check.event(Evidence::NotChecked);
     let decision = transition(&job.state, &unseen, context, &policy_for(run, job, &unseen))?;
     if is_needed || decision == Decision::Ignore(IgnoreReason::EvidenceNeeded) {
-        Ok(gather(ports, job).await?)
+        let pipeline = run.pipelines.get(&job.pipeline);
+        let asked = pipeline.map(|pipeline| pipeline.output.content_type());
+        Ok(gather(ports, job, asked).await?)
     } else {
         Ok(Evidence::NotChecked)
     }

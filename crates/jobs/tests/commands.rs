@@ -168,12 +168,19 @@ fn retry_command_is_refused_if_the_input_is_gone_or_unreadable() {
         );
         assert_eq!(memory.state().jobs[&failed.id], failed, "nothing is saved");
     }
-    let denied = table(&failed);
-    let key = failed.input.key.clone();
-    denied.state().denied.insert(key, "AccessDenied");
-    let answer = ask(&denied, &Command::Retry, &command(&failed));
-    let text = answer.unwrap_err().to_string();
-    assert!(text.contains("(AccessDenied)"), "{text}");
+    for code in [
+        "AccessDenied",
+        "KMS.DisabledException",
+        "InvalidObjectState",
+        "InvalidRequest",
+    ] {
+        let refused = table(&failed);
+        let key = failed.input.key.clone();
+        refused.state().refused_reads.insert(key, code);
+        let answer = ask(&refused, &Command::Retry, &command(&failed));
+        let text = answer.unwrap_err().to_string();
+        assert!(text.contains(&format!("({code})")), "{text}");
+    }
 }
 
 #[test]

@@ -36,8 +36,8 @@ pub(crate) enum ObjectSource {
 pub(crate) struct StoredObject {
     pub(crate) bytes: u64,
     pub(crate) first: Rc<[u8]>,
-    /// Encrypted with a key that only its uploader may use.
-    pub(crate) sealed: bool,
+    /// Since when S3 refuses to read it: it is encrypted with a key that only its uploader may use, or archived.
+    pub(crate) sealed_at: Option<u64>,
     pub(crate) source: ObjectSource,
     /// The version with the same bytes that was put first, if they were put again.
     pub(crate) same_bytes_as: Option<String>,
@@ -91,6 +91,25 @@ impl SimulatedBucket {
         Some((version, version.object.as_ref()?))
     }
 
+    /// Whether S3 refuses to read the current object.
+    pub(crate) fn is_sealed(&self, key: &str) -> bool {
+        self.sealed_at(key).is_some()
+    }
+
+    /// Since when.
+    pub(crate) fn sealed_at(&self, key: &str) -> Option<u64> {
+        let (version, object) = self.current(key)?;
+        Some(object.sealed_at?.max(version.at))
+    }
+
+    /// Archives the current object: its version stays.
+    pub(crate) fn archive(&mut self, now: u64, key: &str) {
+        let current = self.objects.get_mut(key).and_then(|all| all.last_mut());
+        if let Some(object) = current.and_then(|version| version.object.as_mut()) {
+            object.sealed_at.get_or_insert(now);
+        }
+    }
+
     pub(crate) fn version(&self, key: &str, id: &str) -> Option<&StoredObject> {
         let versions = self.objects.get(key)?;
         versions
@@ -114,7 +133,11 @@ impl SimulatedBucket {
             version: version.id.clone(),
             etag: version.etag()?,
             bytes: object.bytes,
-            content_type: "application/pdf".to_owned(),
+            content_type: match object.source {
+                ObjectSource::Upload { .. } | ObjectSource::Copy { .. } => "application/pdf",
+                ObjectSource::Output { .. } | ObjectSource::Failure { .. } => "application/json",
+            }
+            .to_owned(),
             name: None,
             labels: LabelMetadata {
                 lane: lane_in_metadata(key).filter(|_| !self.without_lanes),

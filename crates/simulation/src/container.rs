@@ -23,6 +23,7 @@ pub(crate) fn start_run(
 ) -> Option<(u64, InvocationStatus)> {
     let found = bucket
         .current(&request.input)
+        .filter(|(_, object)| object.sealed_at.is_none())
         .map(|(version, object)| (version.id.clone(), object.source.clone()));
     let (read, poisoned) = match found {
         Some((version, ObjectSource::Upload { poisoned })) => (Some(version), poisoned),
@@ -102,7 +103,7 @@ pub(crate) fn store(
     let object = StoredObject {
         bytes: 100,
         first: Rc::from(text.as_bytes()),
-        sealed: false,
+        sealed_at: None,
         source,
         same_bytes_as: None,
     };

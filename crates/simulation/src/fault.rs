@@ -141,6 +141,8 @@ faults! {
     MailRefused 100_000,
     /// SES takes a mail, and its answer is lost.
     MailAnswerLost 200_000,
+    /// An input is archived, perhaps while its job is open.
+    InputArchived 100_000,
 }
 
 impl FaultKind {

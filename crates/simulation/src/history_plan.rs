@@ -184,6 +184,11 @@ impl HistoryPlan {
                 self.add(last, again(true));
             }
         }
+        if env.strikes(FaultKind::InputArchived) {
+            let key = key.clone();
+            let at = last + env.between(1, max_pause);
+            self.add(at, PlannedEvent::Action(UserAction::Archive { key }));
+        }
         if env.strikes(FaultKind::InputDeleted) {
             last += env.between(1, max_pause);
             self.add(last, PlannedEvent::Action(UserAction::Delete { key }));

@@ -45,6 +45,8 @@ mistakes! {
     OutputNotChecked,
     /// A result is accepted although its input was replaced meanwhile.
     InputNotRechecked,
+    /// An attempt starts although S3 lets no one read its input any more.
+    UnreadableInputStarted,
     /// An upload counts as a job's input if an older version, not the one before, had the same bytes.
     OlderSameBytesCount,
     /// A connection that answers 410 is deleted even if it has only just been registered.
@@ -229,6 +231,12 @@ impl Mistake {
                 none.with(FaultKind::InputOverwritten, 500_000)
                     .with(FaultKind::S3EventLost, 300_000)
                     .with(FaultKind::CapacityGone, 500_000),
+            ),
+            Self::UnreadableInputStarted => Some(
+                none.with(FaultKind::InputArchived, 700_000)
+                    .with(FaultKind::ModelBroken, 500_000)
+                    .with(FaultKind::NotificationLate, 300_000)
+                    .with(FaultKind::CapacityGone, 300_000),
             ),
             Self::OlderSameBytesCount => Some(
                 none.with(FaultKind::InputOverwritten, 500_000)

@@ -283,6 +283,10 @@ impl Simulation {
                 self.env.log(|| format!("customer   deletes {key}"));
                 self.bucket.put(self.env.now, &key, None);
             }
+            UserAction::Archive { key } => {
+                self.env.log(|| format!("customer   archives {key}"));
+                self.bucket.archive(self.env.now, &key);
+            }
             UserAction::Support { cancel } => self.command_a_job(cancel),
             UserAction::RunAgain => self.run_a_job_again(),
             UserAction::MakeUrgent => self.make_a_job_urgent(),
@@ -428,6 +432,7 @@ impl Simulation {
             .invoke(env, functions.current, call)
             .inspect_err(|_| ledger.record_refusal(call.inference_id))?;
         checks::requests::check(env, table, ledger, functions, &request);
+        checks::requests::check_input(env, bucket, &request);
         let messages = functions.current().map(|function| &function.messages[..]);
         ledger.record_request(request.clone(), messages.unwrap_or_default());
         let consequences = endpoints.drive(env, bucket, index);

@@ -32,6 +32,10 @@ pub(crate) enum UserAction {
     Delete {
         key: String,
     },
+    /// A lifecycle rule of the customer's moves the document to an archive.
+    Archive {
+        key: String,
+    },
     /// Support picks a job in a suitable state and cancels or retries it.
     Support {
         cancel: bool,
@@ -80,7 +84,7 @@ pub(crate) fn uploaded_object(env: &mut SimulationEnvironment, poisoned: bool) -
     StoredObject {
         bytes,
         first: Rc::from(first),
-        sealed: env.strikes(FaultKind::InputSealed),
+        sealed_at: env.strikes(FaultKind::InputSealed).then_some(env.now),
         source: ObjectSource::Upload { poisoned },
         same_bytes_as: None,
     }
@@ -91,7 +95,7 @@ pub(crate) fn uploaded_pdf(bytes: u64, poisoned: bool) -> StoredObject {
     StoredObject {
         bytes,
         first: Rc::from(&b"%PDF-1.7\n"[..]),
-        sealed: false,
+        sealed_at: None,
         source: ObjectSource::Upload { poisoned },
         same_bytes_as: None,
     }

@@ -58,10 +58,8 @@ pub struct MemoryState {
     /// Entries of the audit log that were published.
     pub audit_events: Vec<::api::audit::AuditEvent>,
     pub connections: Vec<Connection>,
-    /// Keys of objects that cannot be read.
-    pub unreadable: Vec<String>,
-    /// The keys of the objects that a policy or a key denies, with S3's code.
-    pub denied: BTreeMap<String, &'static str>,
+    /// Keys of objects that S3 refuses to read, with its code.
+    pub refused_reads: BTreeMap<String, &'static str>,
     /// Connections that answer 410 Gone.
     pub gone: Vec<String>,
     /// How long a push takes, in milliseconds of this clock.

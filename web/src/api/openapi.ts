@@ -1910,8 +1910,8 @@ export interface components {
             /** @description `bulk` for documents that can wait: they give way to those of `standard`. Without it, the pipeline decides. */
             lane?: components["schemas"]["Lane"] | null;
             /**
-             * @description The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes, control
-             *     characters, and characters that change the direction of text.
+             * @description The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes and control
+             *     characters. Invisible characters and those that change the direction of text are removed.
              */
             name: string;
             /** @description A `name` of `GET /me`'s pipelines. */

@@ -14,6 +14,12 @@ test("names that look alike are equal", () => {
     ["\u0007nda.pdf", "nda.pdf"],
     ["\u1112\u1161\u11ab.pdf", "한.pdf"],
     ["ÅNGSTRÖM", "a\u030angstro\u0308m"],
+    ["ΣΥΜΒΆΣΗΣ.pdf", "Συμβάσης.pdf"],
+    ["ΣΥΜΒΆΣΗΣ ΣΑΣ", "συμβάσης σας"],
+    ["oﬃce ﬁle.pdf", "office file.pdf"],
+    ["ＮＤＡ（１）．ｐｄｆ", "nda(1).pdf"],
+    ["a\u3000b.pdf", "a b.pdf"],
+    ["ｹｲﾔｸｼｮ ｶﾞ.pdf", "ケイヤクショ ガ.pdf"],
   ] as const)
     assert.equal(foldName(name), foldName(like));
   assert.notEqual(foldName("Verträge"), foldName("Vertrage"));

@@ -1,7 +1,9 @@
 //! Compares file names as people see them.
 
+mod compatibility;
 mod decomposition;
 
+use compatibility::plain_form;
 use decomposition::{composed, decomposed};
 
 /// The name in the form in which names are compared: names that look alike are equal.
@@ -9,14 +11,17 @@ use decomposition::{composed, decomposed};
 /// - Composed and decomposed characters are the same: macOS decomposes `ä` into `a` and a combining mark.
 /// - Invisible characters and control characters are left out.
 /// - Blanks of any kind and number are one space, and none at the start.
-/// - Case is ignored.
+/// - Case is ignored, and the form of a Greek sigma at the end of a word with it.
+/// - Full-width and half-width characters and Latin ligatures are their plain forms.
 ///
 /// `foldName` in web/src/lib/name.ts does the same.
 pub fn fold(name: &str) -> String {
     let visible: String = name
         .chars()
         .filter(|c| c.is_whitespace() || !(c.is_control() || is_invisible(*c)))
+        .flat_map(plain_form)
         .flat_map(char::to_lowercase)
+        .map(|c| if c == 'ς' { 'σ' } else { c })
         .collect();
     let mut folded = String::with_capacity(name.len());
     for c in decomposed(&visible).chars() {
@@ -81,6 +86,12 @@ mod tests {
             ("\u{7}nda.pdf", "nda.pdf"),
             ("\u{1112}\u{1161}\u{11ab}.pdf", "한.pdf"),
             ("ÅNGSTRÖM", "a\u{30a}ngstro\u{308}m"),
+            ("ΣΥΜΒΆΣΗΣ.pdf", "Συμβάσης.pdf"),
+            ("ΣΥΜΒΆΣΗΣ ΣΑΣ", "συμβάσης σας"),
+            ("oﬃce ﬁle.pdf", "office file.pdf"),
+            ("ＮＤＡ（１）．ｐｄｆ", "nda(1).pdf"),
+            ("a\u{3000}b.pdf", "a b.pdf"),
+            ("ｹｲﾔｸｼｮ ｶﾞ.pdf", "ケイヤクショ ガ.pdf"),
         ] {
             assert_eq!(fold(name), fold(like), "{name:?} {like:?}");
         }

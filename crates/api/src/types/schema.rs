@@ -14,7 +14,7 @@ pub(super) fn visible_pattern() -> String {
 
 /// A file name: at least one visible character, and none of the forbidden ones.
 pub(super) fn name_pattern() -> String {
-    let forbidden = r"/\\\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069";
+    let forbidden = r"/\\\u0000-\u001f\u007f-\u009f";
     let invisible = invisible_characters();
     format!("^[^{forbidden}]*[^{forbidden}{invisible}][^{forbidden}]*$")
 }

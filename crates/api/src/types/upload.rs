@@ -21,8 +21,8 @@ pub struct NewUpload {
     #[cfg_attr(feature = "schema", schemars(regex(pattern = TENANT_PATTERN)))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes, control
-    /// characters, and characters that change the direction of text.
+    /// The file's name: 1 to 200 characters and at most 500 bytes, at least one of them visible. Without slashes and control
+    /// characters. Invisible characters and those that change the direction of text are removed.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = crate::uploads::MAX_NAME_CHARS), regex(pattern = name_pattern())))]
     pub name: String,
     /// The file's size in bytes, at most the pipeline's `max_bytes`.

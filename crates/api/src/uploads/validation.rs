@@ -5,7 +5,6 @@ use crate::types::NewUpload;
 use jobs::file_name::{clean, has_refused_characters};
 use jobs::labels::Labels;
 use jobs::pipeline::Pipeline;
-use jobs::text::is_visible_text;
 
 pub(crate) const MAX_NAME_CHARS: usize = 200;
 /// The name is stored as object metadata, which S3 limits to 2 KB.
@@ -46,15 +45,14 @@ pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<Labels, A
 fn check_name(name: &str) -> Result<(), ApiError> {
     let is_too_long = name.chars().count() > MAX_NAME_CHARS || name.len() > MAX_NAME_BYTES;
     let name = name.trim();
-    if is_too_long || clean(name).is_empty() || !is_visible_text(name) {
+    if is_too_long || clean(name).is_empty() {
         return Err(ApiError::BadRequest(format!(
             "a file name must have 1 to {MAX_NAME_CHARS} characters that can be seen, and at most {MAX_NAME_BYTES} bytes"
         )));
     }
     if has_refused_characters(name) {
         return Err(ApiError::BadRequest(
-            "a file name must not contain slashes, control characters or direction marks"
-                .to_owned(),
+            "a file name must not contain slashes or control characters".to_owned(),
         ));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use jobs::record_outcome::unexpected_content_type;
+use jobs::evidence::unexpected_content_type;
 use tokio::time::sleep;
 
 use super::Inspection;
@@ -51,7 +51,7 @@ impl Inspection<'_> {
         self.record_answer(&exchange);
         exchange
             .ok()
-            .filter(|answer| answer.is_success() && answer.has_length() && answer.body_bytes > 0)
+            .filter(|answer| answer.is_success() && answer.has_length() && !answer.is_nothing())
             .map(|answer| answer.took)
     }
 
@@ -75,7 +75,7 @@ impl Inspection<'_> {
                 return;
             }
         };
-        if answer.body_bytes == 0 && answer.has_length() {
+        if answer.is_nothing() && answer.has_length() {
             let change =
                 "Answer with the result as the body. An error needs a status of 400 or above.";
             let finding = Finding::fail(check, describe(exchange), change);

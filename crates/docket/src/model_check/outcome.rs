@@ -106,7 +106,7 @@ pub(super) fn attempt_failure(exchange: &Exchange, pipeline: &Pipeline) -> Optio
     let said = match failure_reason(exchange) {
         Some(text) => EndpointFailure::new(text),
         None => {
-            let is_empty = exchange.as_ref().is_ok_and(|answer| answer.body_bytes == 0);
+            let is_empty = exchange.as_ref().is_ok_and(Answer::is_nothing);
             return is_empty.then(answered_with_nothing);
         }
     };
@@ -252,7 +252,14 @@ mod tests {
         });
         for (exchange, outcome, cause, attempts) in [
             (answer(200, true, "{}"), Ready, None, None),
+            (answer(200, true, "[]"), Ready, None, None),
             (answer(200, true, ""), Retried, Some("ModelError"), Some(3)),
+            (
+                answer(200, true, "null\n"),
+                Retried,
+                Some("ModelError"),
+                Some(3),
+            ),
             (answer(200, false, "{}"), Retried, Some("Unknown"), Some(2)),
             (
                 answer(422, true, ""),

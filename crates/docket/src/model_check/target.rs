@@ -10,6 +10,7 @@ use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use jobs::evidence::is_nothing;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
@@ -74,6 +75,11 @@ pub(super) struct InvocationHeaders {
 }
 
 impl Answer {
+    /// The service takes it for no answer.
+    pub(super) fn is_nothing(&self) -> bool {
+        is_nothing(self.body_bytes, &self.body)
+    }
+
     pub(super) fn header(&self, name: &http::HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

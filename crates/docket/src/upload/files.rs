@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use api::name::fold;
 use api::types::{CallerView, PipelineView};
 use jobs::input::{self, PEEK_BYTES};
 use jobs::labels::Labels;
@@ -42,9 +43,15 @@ pub(super) struct UploadFile {
 }
 
 impl UploadFile {
-    /// Fails if the file has changed since the command started: its parts would then come from two versions.
+    /// Fails if the file has changed since the command started, or is gone: its parts would then come from two versions.
     pub(super) fn check_unchanged(&self) -> Result<()> {
-        let now = local_file(&self.path)?;
+        let now = local_file(&self.path).map_err(|error| {
+            let why = error.problem.detail;
+            CliError::local(format!(
+                "the file was moved, deleted or emptied before it was uploaded: {why}"
+            ))
+            .with_hint("run the command again when the file is back")
+        })?;
         if (now.bytes, now.modified) == (self.bytes, self.modified) {
             return Ok(());
         }
@@ -316,12 +323,12 @@ impl SavePaths {
     }
 }
 
-/// Equal for two paths that may name the same file: some file systems ignore case.
+/// Equal for two paths that may name the same file: some file systems ignore case, or how a letter is composed.
 fn file_identity(path: &Path) -> PathBuf {
     let dir = path.parent().unwrap_or_else(|| Path::new(""));
     let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    dir.join(name.to_lowercase())
+    dir.join(fold(&name))
 }
 
 /// The name that the service gives to the result of a document.

@@ -15,12 +15,13 @@ use api::types::{CallerView, NewUpload, UploadView};
 use console::Style;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use jobs::view::JobView;
 use tokio::sync::Semaphore;
 
 use crate::CommandContext;
 use crate::cli::UploadArgs;
 use crate::client::Idempotency;
-use crate::download::{self, Download};
+use crate::download::{self, Download, Saved};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::sanitize;
 use crate::url::path_segment;
@@ -215,13 +216,14 @@ impl UploadCommand<'_> {
         let detail = wait::until_ended(self.context, &view.job_id, progress, self.files).await?;
         key.delete();
         progress.finish();
-        if printer.json {
+        let is_ready = |job: &JobView| job.status == "Ready";
+        if printer.json && !detail.job.as_ref().is_some_and(is_ready) {
             printer.json_line(&detail)?;
         }
         let Some(job) = &detail.job else {
             return Err(CliError::local("the service's answer holds no job"));
         };
-        if job.status != "Ready" {
+        if !is_ready(job) {
             if !printer.json {
                 let mark = printer.paint(Style::new().red(), "✗");
                 printer.line(&format!(
@@ -236,7 +238,18 @@ impl UploadCommand<'_> {
             }
             return Ok(Exit::Failed);
         }
-        let path = self.save_result(file, &view.job_id).await?;
+        let saved = self.save_result(file, &view.job_id).await;
+        if printer.json {
+            match &saved {
+                Ok(path) => printer.json_line(&Saved {
+                    about: &detail,
+                    job_id: None,
+                    path: path.to_string_lossy().into_owned(),
+                })?,
+                Err(_) => printer.json_line(&detail)?,
+            }
+        }
+        let path = saved?;
         if !printer.json {
             let mark = printer.paint(Style::new().green(), "✓");
             printer.line(&format!(

@@ -14,7 +14,10 @@ use crate::url::path_segment;
 
 use super::files::UploadFile;
 use super::progress::FileProgress;
-use super::put::{FileRange, MAX_PUT_ATTEMPTS, PutResult, put_once, refused_error, transfer_error};
+use super::put::{
+    FileRange, MAX_PUT_ATTEMPTS, PutResult, put_once, refused_error, transfer_error,
+    unreadable_error,
+};
 use super::{is_closed, job_exists};
 
 /// The parts of one file that are sent at the same time.
@@ -151,6 +154,9 @@ impl MultipartSender<'_> {
                 match put_once(self.context, &request, self.range(number), self.progress).await {
                     PutResult::Stored | PutResult::AlreadyExists => return Ok(()),
                     PutResult::Refused(reason) => return Err(refused_error(reason)),
+                    PutResult::Unreadable(error) => {
+                        return Err(unreadable_error(self.file, &error));
+                    }
                     PutResult::Failed(reason) => reason,
                     PutResult::SignatureRejected(reason) => {
                         let signed = self.sign(vec![number]).await?;
@@ -161,6 +167,7 @@ impl MultipartSender<'_> {
                         reason
                     }
                 };
+            self.file.check_unchanged()?;
             if attempts == MAX_PUT_ATTEMPTS {
                 return Err(transfer_error(&format!("part {number}"), attempts, &reason));
             }

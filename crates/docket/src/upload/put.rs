@@ -51,6 +51,8 @@ pub(super) enum PutResult {
     Failed(String),
     /// S3 refused the request, and would refuse it again.
     Refused(String),
+    /// The file cannot be read.
+    Unreadable(std::io::Error),
 }
 
 /// Sends a file with one request, with retries.
@@ -81,6 +83,7 @@ pub(super) async fn send_file(
             // No other upload has this key, so an earlier request stored the object and its answer was lost.
             PutResult::AlreadyExists => return Ok(()),
             PutResult::Refused(reason) => return Err(refused_error(reason)),
+            PutResult::Unreadable(error) => return Err(unreadable_error(file, &error)),
             PutResult::Failed(reason) => reason,
             PutResult::SignatureRejected(reason) => {
                 let path = format!("/uploads/{}", path_segment(&view.job_id));
@@ -89,6 +92,8 @@ pub(super) async fn send_file(
                 reason
             }
         };
+        // A file that was cut off while it was sent looks like a broken connection.
+        file.check_unchanged()?;
         if attempts == MAX_PUT_ATTEMPTS {
             return Err(transfer_error("the file", attempts, &reason));
         }
@@ -103,6 +108,15 @@ pub(super) fn refused_error(reason: String) -> CliError {
         "refused",
         format!("S3 refused the upload: {reason}"),
     )
+}
+
+/// The file was there when the command started. What became of it says more than the error.
+pub(super) fn unreadable_error(file: &UploadFile, error: &std::io::Error) -> CliError {
+    match file.check_unchanged() {
+        Err(changed) => changed,
+        Ok(()) => CliError::local(format!("cannot read {}: {error}", file.path.display()))
+            .with_hint("run the command again when the file can be read"),
+    }
 }
 
 pub(super) fn transfer_error(what: &str, attempts: u32, reason: &str) -> CliError {
@@ -131,7 +145,7 @@ pub(super) async fn put_once(
             };
             send_request(context, request, range.bytes, body, transfer).await
         }
-        Err(error) => PutResult::Refused(format!("cannot read the file: {error}")),
+        Err(error) => PutResult::Unreadable(error),
     };
     if matches!(result, PutResult::Stored | PutResult::AlreadyExists) {
         progress.add(range.bytes.saturating_sub(bytes_shown));

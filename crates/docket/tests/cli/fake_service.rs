@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use api::types::{
@@ -57,6 +58,8 @@ pub(crate) struct ServiceState {
     pub(crate) hang: HashSet<u32>,
     /// These parts are lost after they were stored, once each.
     pub(crate) lose_once: HashSet<u32>,
+    /// This file is deleted when a request with this request line arrives.
+    pub(crate) delete_file: Option<(String, PathBuf)>,
     /// The URL of WebSocket tickets.
     pub(crate) web_socket: String,
     /// The user pool's domain.
@@ -212,6 +215,11 @@ async fn answer(
     request.body = body.collect().await?.to_bytes();
     state.lock().unwrap().requests.push(request.clone());
     change.send_modify(|count| *count += 1);
+    if let Some((line, path)) = &state.lock().unwrap().delete_file
+        && *line == request.request_line
+    {
+        std::fs::remove_file(path).ok();
+    }
     let hangs = part.is_some_and(|part| state.lock().unwrap().hang.contains(&part));
     if hangs {
         std::future::pending::<Infallible>().await;

@@ -211,9 +211,13 @@ fn job(id: &str) -> Value {
 }
 
 fn serve_of(setup: &Setup, id: &str, content: &str) {
+    serve_named(setup, id, "Lease.json", content);
+}
+
+fn serve_named(setup: &Setup, id: &str, name: &str, content: &str) {
     let answer = json!({
         "request": signed("GET", format!("{}/files/{id}", setup.service.address())),
-        "name": "Lease.json", "content_type": "application/json", "bytes": content.len(),
+        "name": name, "content_type": "application/json", "bytes": content.len(),
     });
     for _ in 0..2 {
         setup
@@ -266,12 +270,52 @@ fn start_of_an_id_is_enough_if_only_one_job_has_it() {
         .service
         .respond_once("GET /jobs?search=9e70cad1", 200, &found(&[]));
     assert_eq!(setup.run(["jobs", "show", "9e70cad1"]).code, Some(4));
-    assert!(
+}
+
+/// The service cannot search for so few characters, and a start is only unambiguous among all jobs.
+#[test]
+fn shorter_start_of_an_id_is_enough_if_all_jobs_can_be_listed() {
+    const LIST: &str = "GET /jobs?limit=100";
+    let other = "11111111-2ef0-5cc5-a05e-6f9c5a981541";
+    let alike = "9e711111-2ef0-5cc5-a05e-6f9c5a981541";
+    let page = |ids: &[&str], cursor: Option<&str>| {
+        let jobs: Vec<Value> = ids.iter().map(|id| job(id)).collect();
+        json!({"jobs": jobs, "cursor": cursor})
+    };
+    let setup = Setup::signed_in();
+    setup
+        .service
+        .respond_once(LIST, 200, &page(&[other], Some("c1")));
+    let next = "GET /jobs?cursor=c1&limit=100";
+    setup.service.respond_once(next, 200, &page(&[ID], None));
+    serve_of(&setup, ID, "{}");
+    let output = setup.run(["jobs", "result", "9e7"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+
+    setup
+        .service
+        .respond_once(LIST, 200, &page(&[ID, alike], None));
+    let output = setup.run(["jobs", "result", "9e7"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains(alike), "{output:?}");
+
+    // Too many jobs, and a caller who has to name a tenant.
+    setup
+        .service
+        .respond_once(LIST, 200, &page(&[ID], Some("c1")));
+    for _ in 0..9 {
         setup
-            .run(["jobs", "show", "9e7"])
-            .stderr
-            .contains("first 8")
-    );
+            .service
+            .respond_once(next, 200, &page(&[other], Some("c1")));
+    }
+    let output = setup.run(["jobs", "result", "9e7"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("first 8"), "{output:?}");
+    setup
+        .service
+        .fail_once(LIST, 400, "bad-request", "name a tenant");
+    let output = setup.run(["jobs", "result", "9e7"]);
+    assert!(output.stderr.contains("first 8"), "{output:?}");
 }
 
 #[test]
@@ -290,4 +334,42 @@ fn results_of_all_ready_jobs_are_saved_in_a_directory_each_under_a_name_of_its_o
     let read = |name: &str| std::fs::read_to_string(setup.home.join("out").join(name)).unwrap();
     assert_eq!(read("Lease.json"), "1");
     assert_eq!(read(&format!("{other} Lease.json")), "2");
+}
+
+/// The names of two documents that are as long as names can be differ from each other in nothing.
+#[test]
+fn results_with_one_long_name_are_both_saved_and_programs_learn_where() {
+    for (name, force) in [
+        ("a".repeat(250), &[][..]),
+        ("ä".repeat(130), &["--force"][..]),
+    ] {
+        let setup = Setup::signed_in();
+        std::fs::create_dir(setup.home.join("out")).unwrap();
+        let other = "11111111-2ef0-5cc5-a05e-6f9c5a981541";
+        let page = json!({"jobs": [job(ID), job(other)]});
+        let list = "GET /jobs?batch=room&limit=100&status=ready";
+        setup.service.respond_once(list, 200, &page);
+        for (id, content) in [(ID, "1"), (other, "2")] {
+            serve_named(&setup, id, &format!("{name}.json"), content);
+        }
+        let arguments = [
+            "jobs", "result", "--batch", "room", "--output", "out", "--json",
+        ];
+        let output = setup.run(arguments.iter().chain(force));
+        assert_eq!(output.code, Some(0), "{output:?}");
+        let lines = output.stdout.lines();
+        let saved: Vec<(String, String)> = lines
+            .map(|line| {
+                let line: Value = serde_json::from_str(line).unwrap();
+                let path = setup.home.join(line["path"].as_str().unwrap());
+                let content = std::fs::read_to_string(path).unwrap();
+                (line["job_id"].as_str().unwrap().to_owned(), content)
+            })
+            .collect();
+        let expected = [(ID, "1"), (other, "2")];
+        assert_eq!(
+            saved,
+            expected.map(|(id, text)| (id.to_owned(), text.to_owned()))
+        );
+    }
 }

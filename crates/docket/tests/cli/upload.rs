@@ -226,6 +226,24 @@ fn changed_file_is_uploaded_from_the_beginning() {
     assert_eq!(state.uploads["job-2"].object.as_deref(), Some(&changed[..]));
 }
 
+/// As a folder that a cloud client synchronizes.
+#[test]
+fn file_that_is_gone_before_it_is_sent_is_said_to_be_gone() {
+    for part_bytes in [0, 65_536] {
+        let setup = Setup::signed_in();
+        let file = setup.file("large.pdf", &document(200_000));
+        let mut state = setup.service.state();
+        state.part_bytes = part_bytes;
+        state.delete_file = Some(("POST /uploads".to_owned(), file.clone()));
+        drop(state);
+        let output = upload(&setup, &file, &[]);
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(output.stderr.contains("moved, deleted"), "{output:?}");
+        assert!(output.stderr.contains("large.pdf"), "{output:?}");
+        assert!(!output.stderr.contains("S3"), "{output:?}");
+    }
+}
+
 #[test]
 fn completed_upload_whose_answer_was_lost_is_not_sent_again() {
     let setup = Setup::signed_in();

@@ -9,6 +9,7 @@ use aws_sdk_s3::types::{EncodingType, MetadataDirective, TaggingDirective};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
+use jobs::encoded_word::decode_words;
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
 use jobs::labels::LabelMetadata;
@@ -112,7 +113,10 @@ struct Attributes<'a> {
 
 fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead {
     let meta = |name: &str| attributes.metadata.and_then(|metadata| metadata.get(name));
-    let decoded = |text: &String| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let decoded = |text: &String| {
+        let text = decode_words(text);
+        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+    };
     let label = |name: &str| meta(name).cloned();
     ObjectHead {
         version: attributes.version.unwrap_or("null").to_owned(),
@@ -313,6 +317,29 @@ mod tests {
         assert_eq!(total(Some("bytes 0-1023/1073741824")), Some(1 << 30));
         assert_eq!(total(Some("bytes 0-4/*")), None);
         assert_eq!(total(None), None);
+    }
+
+    #[test]
+    fn name_in_the_metadata_is_decoded() {
+        for (stored, name) in [
+            ("Vertrag%20M%C3%BCller.pdf", "Vertrag Müller.pdf"),
+            (
+                "=?UTF-8?B?VmVydHJhZyBNw7xsbGVyLnBkZg==?=",
+                "Vertrag Müller.pdf",
+            ),
+            ("Vertrag Müller.pdf", "Vertrag Müller.pdf"),
+        ] {
+            let metadata = HashMap::from([(NAME.to_owned(), stored.to_owned())]);
+            let attributes = Attributes {
+                version: None,
+                etag: None,
+                bytes: 7,
+                content_type: None,
+                metadata: Some(&metadata),
+            };
+            let head = object_head(&attributes, vec![]);
+            assert_eq!(head.name.as_deref(), Some(name));
+        }
     }
 
     #[test]

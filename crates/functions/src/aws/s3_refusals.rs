@@ -26,6 +26,8 @@ impl ReadRefusal {
             return match status {
                 Some(403) => Self::Denied("AccessDenied".to_owned()),
                 Some(404) => Self::Missing,
+                // Encrypted with a key that the uploader kept (S3 API reference, `HeadObject`).
+                Some(400) => Self::Unreadable("BadRequest".to_owned()),
                 Some(_) | None => Self::Ours,
             };
         };
@@ -137,7 +139,7 @@ mod tests {
         for (status, want) in [
             (Some(403), denied("AccessDenied")),
             (Some(404), ReadRefusal::Missing),
-            (Some(400), ReadRefusal::Ours),
+            (Some(400), unreadable("BadRequest")),
             (Some(503), ReadRefusal::Ours),
             (None, ReadRefusal::Ours),
         ] {

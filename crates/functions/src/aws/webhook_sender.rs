@@ -297,6 +297,31 @@ mod tests {
         });
     }
 
+    /// Whether the receiver has processed the event is not known, so it is sent again.
+    #[test]
+    fn answer_after_the_time_limit_is_a_failure() {
+        block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let answered = tokio::spawn(async move {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // The sender closes the connection when it has given up.
+                let mut request = Vec::new();
+                stream.read_to_end(&mut request).await.ok();
+                stream
+                    .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+                    .await
+                    .ok();
+                request
+            });
+            let problem = post_to(&format!("http://127.0.0.1:{port}/"), LOOPBACK).await;
+            let problem = problem.unwrap_err();
+            assert!(problem.contains("no response within"), "{problem}");
+            let request = answered.await.unwrap();
+            assert!(request.ends_with(b"{}"), "the request had arrived");
+        });
+    }
+
     #[test]
     fn body_is_read_up_to_its_limit_and_its_end_is_not_waited_for_long() {
         block_on(async {

@@ -1,9 +1,30 @@
 //! Plain text as a reason.
 
+use std::borrow::Cow;
+
 use crate::characters::{is_direction_mark, is_filler, is_format_character, is_joiner};
 
 /// Maximum length of a reason in bytes. A failure keeps fewer ([`crate::state::Failure::MAX_DETAIL`]).
 pub(super) const MAX_REASON_BYTES: usize = 1024;
+
+/// The body as text: UTF-8, or UTF-16 if it begins as such. The reason is ASCII nearly always, at least at its start.
+pub(super) fn decoded(body: &[u8]) -> Cow<'_, str> {
+    let utf_16 = |body: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (units, _) = body.as_chunks();
+        let chars = char::decode_utf16(units.iter().map(|bytes| unit(*bytes)));
+        let text: String = chars
+            .map(|char| char.unwrap_or(char::REPLACEMENT_CHARACTER))
+            .collect();
+        Cow::Owned(text)
+    };
+    match body {
+        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
+        [1..=255, 0, 1..=255, 0, ..] => utf_16(body, u16::from_le_bytes),
+        [0, 1..=255, 0, 1..=255, ..] => utf_16(body, u16::from_be_bytes),
+        _ => String::from_utf8_lossy(body),
+    }
+}
 
 /// The text on one line, without control and invisible characters, cut; `None` if no letter or digit is left.
 pub(super) fn readable(text: &str) -> Option<String> {

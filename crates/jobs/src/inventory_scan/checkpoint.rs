@@ -15,6 +15,8 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(15 * 60);
 const FULL_SCAN_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 /// Younger objects are skipped: S3's own event takes seconds, and the queue of uploads some minutes.
 pub(super) const MIN_OBJECT_AGE: Duration = Duration::from_secs(10 * 60);
+/// The daily scan looks up an empty object for this long. By then several scans have re-sent its event if that was lost.
+const MAX_EMPTY_OBJECT_AGE: Duration = Duration::from_secs(3 * 86_400);
 /// Pages of the complete scan in one run, so that a run costs the same however many objects there are. Together with the
 /// reconciler's interval this is the speed of the complete scan: 250,000 versions in five minutes.
 pub const MAX_PAGES_PER_RUN: u64 = 250;
@@ -151,7 +153,10 @@ impl ScanCheckpoint {
         if now.since(object.put_at) < MIN_OBJECT_AGE {
             return self.immediate;
         }
-        let since = self.last_complete.filter(|_| !self.full);
+        // A folder that only its media type tells from an empty document makes no job, and a listing has no types.
+        let is_old_and_empty = object.bytes == 0 && now.since(object.put_at) > MAX_EMPTY_OBJECT_AGE;
+        let looks_up_all = self.full && (self.immediate || !is_old_and_empty);
+        let since = self.last_complete.filter(|_| !looks_up_all);
         since.is_none_or(|since| may_be_newer(object, since, upload_expiry))
     }
 }

@@ -4,6 +4,7 @@
 //! written as S3's own header `x-amz-tagging` writes them: as the parameters of a URL's query.
 
 use super::{LabelField, LabelProblem, Labels, Tags, check_text};
+use crate::encoded_word::{START, decode_words};
 use crate::lane::Lane;
 
 /// The values of the user metadata `docket-reference`, `docket-batch`, `docket-tags` and `docket-lane`, as S3 returns them.
@@ -64,12 +65,10 @@ impl LabelMetadata {
     }
 }
 
-/// S3 returns metadata that is not ASCII as encoded words of RFC 2047 (S3 user guide, "Working with object metadata").
-const ENCODED_WORD: &str = "=?";
-
 /// Decodes `%` and two hexadecimal digits; other percent signs stay. Written out, since a library is a larger part of a zip.
 fn decoded(value: &str, plus_is_blank: bool) -> Result<String, LabelProblem> {
-    if value.starts_with(ENCODED_WORD) {
+    let value = decode_words(value);
+    if value.starts_with(START) {
         return Err(LabelProblem::NotUtf8);
     }
     let bytes = value.as_bytes();
@@ -93,6 +92,7 @@ fn decoded(value: &str, plus_is_blank: bool) -> Result<String, LabelProblem> {
 /// Tags from `name=value&name=value`.
 fn parse_tags(text: &str) -> Result<Tags, LabelProblem> {
     let mut pairs: Vec<(String, String)> = Vec::new();
+    let text = decode_words(text);
     for pair in text.trim().split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').ok_or(LabelProblem::TagFormat)?;
         pairs.push((decoded(name, true)?, decoded(value, true)?));
@@ -129,6 +129,13 @@ mod tests {
             "client=Müller AG
 matter=47/11"
         );
+        let (found, invalid) = labels(
+            "=?UTF-8?B?TcO8bGxlcg==?=",
+            "=?UTF-8?Q?client=3DM=C3=BCller?=",
+        );
+        assert_eq!(invalid, []);
+        assert_eq!(found.reference.as_deref(), Some("Müller"));
+        assert_eq!(found.tags.get("client"), Some("Müller"));
         let (found, invalid) = labels("Müller", "client=Müller");
         assert_eq!(invalid, []);
         assert_eq!(found.reference.as_deref(), Some("Müller"));
@@ -179,7 +186,7 @@ matter=47/11"
             ("", LabelProblem::Length),
             ("a%0Ab", LabelProblem::ControlCharacter),
             ("%c3", LabelProblem::NotUtf8),
-            ("=?UTF-8?B?TcO8bGxlcg==?=", LabelProblem::NotUtf8),
+            ("=?KOI8-R?B?TcO8bGxlcg==?=", LabelProblem::NotUtf8),
         ] {
             let (found, invalid) = labels(reference, "a=1");
             let field = LabelField::Reference;

@@ -124,6 +124,7 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
             evidence: Evidence::Output {
                 attempt,
                 output: somewhere(),
+                unexpected_content_type: None,
             },
         });
         all.push(Event::CheckDue {

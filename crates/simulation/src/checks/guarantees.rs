@@ -20,6 +20,8 @@ pub(crate) const INSTANCES_START: &str =
     "Open jobs have an instance, or one is on its way, within minutes.";
 /// Not of the ten: what a pause holds, and that it holds nothing else.
 pub(crate) const PAUSES: &str = "While a pipeline or a tenant is paused no attempt of its jobs starts, and every other job goes on.";
+/// Not of the ten: what is asked before an instance starts.
+pub(crate) const READABLE: &str = "No attempt starts for a document that S3 lets no one read.";
 /// Not of the ten: the order of releases.
 pub(crate) const TURNS: &str =
     "Tenants whose jobs wait take turns: how long one waits does not depend on what others queued.";

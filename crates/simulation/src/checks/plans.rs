@@ -85,7 +85,7 @@ pub(crate) fn check_at_rest(simulation: &mut Simulation) {
                     .bucket
                     .current(&row.job.input.key)
                     .is_some_and(|(current, object)| {
-                        !object.sealed && current.id == row.job.input.version
+                        object.sealed_at.is_none() && current.id == row.job.input.version
                     });
             // A planned version that is still there was not retried.
             if !plan.cancel

@@ -5,7 +5,8 @@ use jobs::id::InferenceId;
 use jobs::job::Job;
 use jobs::state::State;
 
-use super::guarantees::{GUARANTEE_5, MAX_CLOCK_SKEW};
+use super::guarantees::{GUARANTEE_5, MAX_CLOCK_SKEW, READABLE};
+use crate::bucket::SimulatedBucket;
 use crate::environment::SimulationEnvironment;
 use crate::function::Functions;
 use crate::ids::{short, short_request};
@@ -36,6 +37,21 @@ pub(crate) fn check(
         env.violation(GUARANTEE_5, || {
             format!("{} runs again although it is ready", short(job))
         });
+    }
+}
+
+/// Each function looks at the input before its call: what S3 refused before the function began must not be started.
+pub(crate) fn check_input(
+    env: &mut SimulationEnvironment,
+    bucket: &SimulatedBucket,
+    request: &InferenceRequest,
+) {
+    let Some(since) = bucket.sealed_at(&request.input) else {
+        return;
+    };
+    if since + env.timing.function + MAX_CLOCK_SKEW < env.now {
+        let name = short_request(request.inference);
+        env.violation(READABLE, || format!("{name} starts, and cannot be read"));
     }
 }
 

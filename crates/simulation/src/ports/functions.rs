@@ -207,11 +207,12 @@ impl ObjectDeletion for Ports {
 
 impl ObjectStore for Ports {
     async fn head_current(&self, _: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
-        self.call("head_current", |Simulation { bucket, .. }| {
-            if bucket.current(key).is_some_and(|(_, object)| object.sealed) {
-                return Err(HeadError::Unreadable(
-                    "encrypted with a key of the uploader's".to_owned(),
-                ));
+        self.call("head_current", |simulation| {
+            let Simulation { bucket, env, .. } = simulation;
+            let is_upload = simulation.functions.current_is("upload-trigger");
+            let is_overlooked = env.has(Mistake::UnreadableInputStarted) && !is_upload;
+            if bucket.is_sealed(key) && !is_overlooked {
+                return Err(HeadError::Unreadable("InvalidRequest".to_owned()));
             }
             Ok(bucket.head(key, PEEK_BYTES))
         })
@@ -219,25 +220,26 @@ impl ObjectStore for Ports {
     }
 
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError> {
-        let found = self
-            .call("head", |simulation| {
-                let found = simulation.bucket.head(&location.key, 0);
-                let is_output = location.key.starts_with("outbound/");
-                let has = |mistake| simulation.env.has(mistake);
-                let in_retry = simulation.functions.current_is("retry");
-                if has(Mistake::TimeoutWithoutEvidence) && is_output && in_retry {
-                    return None;
-                }
-                if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
-                    return Some(ObjectHead::default());
-                }
-                if has(Mistake::InputNotRechecked) && !is_output {
-                    return None;
-                }
-                found
-            })
-            .await?;
-        Ok(found)
+        self.call("head", |simulation| {
+            let found = simulation.bucket.head(&location.key, 0);
+            let is_output = location.key.starts_with("outbound/");
+            let has = |mistake| simulation.env.has(mistake);
+            let in_retry = simulation.functions.current_is("retry");
+            if has(Mistake::TimeoutWithoutEvidence) && is_output && in_retry {
+                return Ok(None);
+            }
+            if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
+                return Ok(Some(ObjectHead::default()));
+            }
+            if has(Mistake::InputNotRechecked) && !is_output {
+                return Ok(None);
+            }
+            if simulation.bucket.is_sealed(&location.key) {
+                return Err(HeadError::Unreadable("BadRequest".to_owned()));
+            }
+            Ok(found)
+        })
+        .await?
     }
 
     async fn read(

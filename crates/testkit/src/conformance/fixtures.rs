@@ -128,6 +128,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
         evidence: Evidence::Output {
             attempt,
             output: output.clone(),
+            unexpected_content_type: None,
         },
     };
     let queued = State::Queued {

@@ -125,10 +125,13 @@ impl MemoryState {
             version: version.clone(),
             etag: object.etag(version),
             bytes: object.bytes,
-            content_type: if object.content_type.is_empty() {
+            content_type: if !object.content_type.is_empty() {
+                object.content_type.clone()
+            } else if object.content.starts_with(b"%PDF-") {
                 "application/pdf".to_owned()
             } else {
-                object.content_type.clone()
+                // S3's default.
+                "binary/octet-stream".to_owned()
             },
             name: object.name.clone(),
             labels: object.labels.clone(),
@@ -138,9 +141,21 @@ impl MemoryState {
 }
 
 impl Memory {
-    fn check_permission(&self, key: &str) -> Result<(), HeadError> {
-        match self.state().denied.get(key) {
-            Some(code) => Err(HeadError::Denied((*code).to_owned())),
+    /// As S3: a HEAD request asks no key and reads no archive, and its refusal has a status without a code.
+    fn check_head(&self, key: &str) -> Result<(), HeadError> {
+        match self.state().refused_reads.get(key).copied() {
+            Some("InvalidRequest") => Err(HeadError::Unreadable("BadRequest".to_owned())),
+            Some("AccessDenied") => Err(HeadError::Denied("AccessDenied".to_owned())),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_read(&self, key: &str) -> Result<(), HeadError> {
+        match self.state().refused_reads.get(key).copied() {
+            Some(code @ ("InvalidObjectState" | "InvalidRequest")) => {
+                Err(HeadError::Unreadable(code.to_owned()))
+            }
+            Some(code) => Err(HeadError::Denied(code.to_owned())),
             None => Ok(()),
         }
     }
@@ -148,15 +163,12 @@ impl Memory {
 
 impl ObjectStore for Memory {
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
-        if self.state().unreadable.iter().any(|known| known == key) {
-            return Err(HeadError::Unreadable("InvalidObjectState".to_owned()));
-        }
-        self.check_permission(key)?;
+        self.check_read(key)?;
         Ok(self.operation("head_current", |state| state.head(bucket, key, PEEK_BYTES))?)
     }
 
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError> {
-        self.check_permission(&location.key)?;
+        self.check_head(&location.key)?;
         Ok(self.operation("head", |state| {
             state.head(&location.bucket, &location.key, 0)
         })?)
@@ -167,6 +179,7 @@ impl ObjectStore for Memory {
         location: &Location,
         limit: usize,
     ) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.check_read(&location.key)?;
         self.operation("read", |state| {
             state
                 .head(&location.bucket, &location.key, limit)
@@ -181,8 +194,11 @@ impl ObjectStore for Memory {
         version: &str,
         to: &Location,
     ) -> Result<(), CopyError> {
-        if let Some(code) = self.state().denied.get(key) {
-            return Err(CopyError::Denied((*code).to_owned()));
+        match self.check_read(key) {
+            Ok(()) => {}
+            Err(HeadError::Unreadable(code)) => return Err(CopyError::Unreadable(code)),
+            Err(HeadError::Denied(code)) => return Err(CopyError::Denied(code)),
+            Err(HeadError::Unavailable(error)) => return Err(error.into()),
         }
         let copied = self.operation("copy", |state| {
             let versions = state.objects.get(&(bucket.to_owned(), key.to_owned()));

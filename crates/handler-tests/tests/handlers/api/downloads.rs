@@ -68,6 +68,33 @@ fn document_that_was_deleted_or_has_expired_is_gone() {
 }
 
 #[test]
+fn document_that_s3_does_not_let_us_read_is_refused_with_the_reason() {
+    for code in [
+        "InvalidObjectState",
+        "InvalidRequest",
+        "AccessDenied",
+        "KMS.DisabledException",
+    ] {
+        let api = TestApi::new();
+        let key = "inbound/acme/a.pdf";
+        let job = api.job(key, 5000, |_| {});
+        let mut state = api.ports().state();
+        state.refused_reads.insert(key.to_owned(), code);
+        drop(state);
+        let path = format!("/jobs/{}/document", job.id);
+        let (_, detail) = api.reviewer().problem("GET", &path, None);
+        assert!(
+            detail.contains(&format!("cannot be read ({code})")),
+            "{detail}"
+        );
+        // S3 refuses the newer version only.
+        api.ports().put(BUCKET, key, b"%PDF-1.7 another contract");
+        let view: ResultView = api.reviewer().get(&path);
+        assert!(view.request.url.contains(&job.input.version), "{code}");
+    }
+}
+
+#[test]
 fn document_of_another_type_is_saved_and_not_shown() {
     let api = TestApi::new();
     let html = Object {

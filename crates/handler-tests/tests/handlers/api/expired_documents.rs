@@ -30,22 +30,36 @@ fn plan_counts_jobs_whose_documents_were_deleted_and_starts_only_the_others() {
     assert_eq!(shown.documents_deleted, 1);
 }
 
-/// The document was deleted between the creation of the plan and its job's turn.
+/// The document was deleted or archived, or its key was disabled, between the creation of the plan and its job's turn.
 #[test]
-fn job_of_a_plan_does_not_start_when_its_document_is_gone() {
-    let api = TestApi::new();
-    let job = api.failed_job("inbound/acme/a.pdf", DAY_MS, Cause::ModelError);
-    let planned = plan(&api, json!({"reason": "the model was fixed"}));
-    let path = format!("/retry-plans/{}/apply", planned.id);
-    let _: RetryPlanView = api.support().post(&path, json!({}));
-    api.ports().state().objects.clear();
-    let commands = take_commands(&api);
-    let bodies: Vec<String> = commands.into_iter().map(|(body, _)| body).collect();
-    assert_eq!(bodies.len(), 1);
-    receive(&api, &bodies, 1);
-    let row = api.ports().state().jobs[&job.id].clone();
-    assert!(matches!(row.state, State::Failed { .. }));
-    assert_eq!(api.ports().state().invocations.len(), 0);
+fn job_of_a_plan_does_not_start_when_its_document_is_gone_or_unreadable() {
+    const KEY: &str = "inbound/acme/a.pdf";
+    for refused in [
+        None,
+        Some("InvalidObjectState"),
+        Some("KMS.DisabledException"),
+    ] {
+        let api = TestApi::new();
+        let job = api.failed_job(KEY, DAY_MS, Cause::ModelError);
+        let planned = plan(&api, json!({"reason": "the model was fixed"}));
+        let path = format!("/retry-plans/{}/apply", planned.id);
+        let _: RetryPlanView = api.support().post(&path, json!({}));
+        match refused {
+            None => api.ports().state().objects.clear(),
+            Some(code) => {
+                let mut state = api.ports().state();
+                state.refused_reads.insert(KEY.to_owned(), code);
+            }
+        }
+        let commands = take_commands(&api);
+        let bodies: Vec<String> = commands.into_iter().map(|(body, _)| body).collect();
+        assert_eq!(bodies.len(), 1);
+        receive(&api, &bodies, 1);
+        let row = api.ports().state().jobs[&job.id].clone();
+        assert!(matches!(row.state, State::Failed { .. }), "{refused:?}");
+        assert_eq!(row.version, job.version, "nothing is saved");
+        assert_eq!(api.ports().state().invocations.len(), 0, "{refused:?}");
+    }
 }
 
 #[test]

@@ -137,6 +137,49 @@ fn uploads_wait_while_their_pipeline_is_paused_and_start_in_order_when_it_is_res
     assert_eq!(reconcile(&api).queued_released, 0, "nothing is left");
 }
 
+/// Nobody pays for an instance that cannot read the document.
+#[test]
+fn document_that_became_unreadable_while_it_was_queued_starts_nothing() {
+    for key in [KEY, "inbound/acme/a b.pdf"] {
+        for (code, deliveries) in [
+            ("InvalidObjectState", 1),
+            ("InvalidRequest", 1),
+            ("AccessDenied", 2),
+            ("KMS.DisabledException", 2),
+        ] {
+            let api = TestApi::new();
+            let app = api.handler.app();
+            let _: PauseView = api.support().post("/pauses", pause(&pipeline(), HOUR));
+            let waiting = upload(&api, key);
+            assert!(matches!(waiting.state, State::Queued { .. }));
+            api.ports()
+                .state()
+                .refused_reads
+                .insert(key.to_owned(), code);
+            let _: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
+            run_releases(&api);
+            let check = api.ports().state().checks.remove(0).message;
+            let due = check.due.map(|due| due.0);
+            let body =
+                json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": due});
+            for received in 1..=deliveries {
+                let event = batch(app, &[body.to_string()], received);
+                let response = run(retry::handle(app, event)).unwrap();
+                let comes_back = usize::from(received < deliveries);
+                assert_eq!(response.batch_item_failures.len(), comes_back, "{code}");
+                advance(app, 6 * MINUTE);
+            }
+            let after = job(app, key);
+            let detail = after.failure().map(|failure| failure.detail.as_str());
+            let detail = detail.unwrap_or_default();
+            let reason = format!("the file cannot be read ({code})");
+            assert!(detail.starts_with(&reason), "{key} {code}: {detail}");
+            assert!(matches!(after.state, State::Failed { .. }));
+            assert_eq!(invocations(&api), [], "{key} {code}");
+        }
+    }
+}
+
 #[test]
 fn pause_ends_by_itself_and_the_reconciler_releases_on_time() {
     let api = TestApi::new();

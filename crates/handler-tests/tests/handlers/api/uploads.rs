@@ -3,6 +3,7 @@
 use api::ports::UploadedPart;
 use api::types::{JobDetail, JobPage, SignedParts, UploadView};
 use functions::handlers::upload_trigger;
+use jobs::id::JobId;
 use serde_json::{Value, json};
 
 use super::super::fixtures::{BUCKET, batch, failures, run, upload_event};
@@ -18,6 +19,30 @@ fn key(view: &UploadView) -> String {
     let url = &view.put.as_ref().unwrap().url;
     let key = url.strip_prefix(&format!("memory:s3://{BUCKET}/")).unwrap();
     key.split('?').next().unwrap().to_owned()
+}
+
+/// The names of files from right-to-left systems and of messengers' exports have direction marks.
+#[test]
+fn name_of_a_new_upload_is_cleaned_as_one_set_in_s3_is() {
+    for (name, stored) in [
+        ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
+        ("\u{200f}עסקה.pdf", "עסקה.pdf"),
+        ("\u{200e}WhatsApp Chat.pdf\u{200e}", "WhatsApp Chat.pdf"),
+        ("\u{2068}عقد\u{2069} \u{61c}1.pdf", "عقد 1.pdf"),
+        ("\u{feff} a \u{a0} b.pdf", "a b.pdf"),
+    ] {
+        let api = TestApi::new();
+        let mut body = new_upload(7);
+        body["name"] = json!(name);
+        let view: UploadView = api.customer().post("/uploads", body);
+        let id: JobId = view.job_id.parse().unwrap();
+        let version = api.ports().put(BUCKET, &key(&view), b"%PDF-1.7");
+        let event = upload_event(&key(&view), &version);
+        let batch = batch(api.handler.app(), &[event], 1);
+        run(upload_trigger::handle(api.handler.app(), batch)).unwrap();
+        let job = api.ports().state().jobs[&id].clone();
+        assert_eq!(job.display_name(), stored, "{name:?}");
+    }
 }
 
 #[test]
@@ -261,7 +286,8 @@ fn file_that_the_pipeline_does_not_take_is_refused_when_the_upload_is_created() 
         "a/b.pdf",
         "..\\b.pdf",
         "a\r\nx-amz-meta: b.pdf",
-        "invoice\u{202e}fdp.exe",
+        "\u{fe0f}",
+        "\u{200f}\u{202e}",
         &"x".repeat(201),
     ] {
         assert_eq!(with("name", json!(name)).0, "bad-request", "{name:?}");

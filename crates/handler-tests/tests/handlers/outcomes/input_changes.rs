@@ -95,33 +95,115 @@ fn retry_is_not_invoked_if_the_input_was_deleted() {
     }
 }
 
+/// S3 refuses to read the object of `key` from now on.
+fn refuse_reads(app: &TestApp, key: &str, code: &'static str) {
+    app.ports.state().refused_reads.insert(key.to_owned(), code);
+}
+
+fn assert_unreadable(app: &TestApp, code: &str) {
+    let after = job(app, KEY);
+    let State::Failed { failure, .. } = &after.state else {
+        panic!("{code}: {:?}", after.state)
+    };
+    assert_eq!(failure.cause, Cause::InvalidInput, "{code}");
+    let reason = format!("the file cannot be read ({code})");
+    assert!(failure.detail.starts_with(&reason), "{}", failure.detail);
+    assert_eq!(app.ports.state().invocations.len(), 1, "no second run");
+}
+
+/// Archived, or encrypted with a key that the uploader kept: neither changes by itself.
+const UNREADABLE: [&str; 2] = ["InvalidObjectState", "InvalidRequest"];
+/// A policy or a key, which its owner may change.
+const DENIED: [&str; 3] = [
+    "AccessDenied",
+    "KMS.DisabledException",
+    "KMS.NotFoundException",
+];
+
+#[test]
+fn retry_is_not_invoked_if_the_input_became_unreadable() {
+    for code in UNREADABLE {
+        let app = submitted();
+        error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
+        refuse_reads(&app, KEY, code);
+        assert_eq!(run_check(&app), 0, "{code}");
+        assert_unreadable(&app, code);
+    }
+}
+
 /// Asked once more after the message came back: the policy or the key may have been changed.
 #[test]
 fn retry_is_not_invoked_if_the_input_is_denied() {
-    let app = submitted();
-    error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
-    app.ports
-        .state()
-        .denied
-        .insert(KEY.to_owned(), "KMS.NotFoundException");
-    let check = app.ports.state().checks.pop().unwrap().message;
-    let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
-        .to_string();
-    let receive = |count| {
-        let event = batch(&app, std::slice::from_ref(&body), count);
-        run(retry::handle(&app, event))
-            .unwrap()
-            .batch_item_failures
-            .len()
-    };
-    assert_eq!(receive(1), 1);
-    advance(&app, 360_000);
-    assert_eq!(receive(2), 0);
-    let after = job(&app, KEY);
-    assert!(
-        matches!(&after.state, State::Failed { failure, .. } if failure.detail.starts_with("the file cannot be read (KMS.NotFoundException)")),
-        "{:?}",
-        after.state
-    );
-    assert_eq!(app.ports.state().invocations.len(), 1);
+    for code in DENIED {
+        let app = submitted();
+        error(&app, &failed(&job(&app, KEY), SERVER_ERROR));
+        refuse_reads(&app, KEY, code);
+        let check = app.ports.state().checks.pop().unwrap().message;
+        let body = serde_json::json!({"job_id": check.job.to_string(), "attempt": check.attempt.0, "due": check.due.map(|due| due.0)})
+            .to_string();
+        let receive = |count| {
+            let event = batch(&app, std::slice::from_ref(&body), count);
+            run(retry::handle(&app, event))
+                .unwrap()
+                .batch_item_failures
+                .len()
+        };
+        assert_eq!(receive(1), 1, "{code}");
+        advance(&app, 360_000);
+        assert_eq!(receive(2), 0, "{code}");
+        assert_unreadable(&app, code);
+    }
+}
+
+/// The endpoint could not read it either, and says so in words that name no cause.
+#[test]
+fn input_that_became_unreadable_in_the_endpoints_queue_fails_the_job_without_a_retry() {
+    for code in UNREADABLE {
+        let app = submitted();
+        refuse_reads(&app, KEY, code);
+        assert_eq!(error(&app, &failed(&job(&app, KEY), NO_INPUT)), 0);
+        assert_unreadable(&app, code);
+    }
+}
+
+#[test]
+fn result_of_an_input_that_became_unreadable_since_is_used() {
+    for code in UNREADABLE.into_iter().chain(DENIED) {
+        let app = submitted();
+        let before = job(&app, KEY);
+        let output = write_output(&app, &before);
+        refuse_reads(&app, KEY, code);
+        assert_eq!(success(&app, &succeeded(&before, &output), 1), 0, "{code}");
+        assert!(
+            matches!(job(&app, KEY).state, State::Ready { .. }),
+            "{code}"
+        );
+    }
+}
+
+/// S3 refuses to read the newer version, and does not say so about the job's own.
+#[test]
+fn job_is_superseded_although_the_newer_version_cannot_be_read() {
+    for code in UNREADABLE.into_iter().chain(DENIED) {
+        let retried = submitted();
+        error(&retried, &failed(&job(&retried, KEY), SERVER_ERROR));
+        retried.ports.put(BUCKET, KEY, PDF);
+        refuse_reads(&retried, KEY, code);
+        assert_eq!(run_check(&retried), 0, "{code}");
+        let succeeds = submitted();
+        let before = job(&succeeds, KEY);
+        let output = write_output(&succeeds, &before);
+        succeeds.ports.put(BUCKET, KEY, PDF);
+        refuse_reads(&succeeds, KEY, code);
+        assert_eq!(success(&succeeds, &succeeded(&before, &output), 1), 0);
+        for app in [retried, succeeds] {
+            let after = job(&app, KEY);
+            assert!(
+                matches!(&after.state, State::Failed { failure, .. } if failure.cause == Cause::Superseded),
+                "{code}: {:?}",
+                after.state
+            );
+            assert_eq!(app.ports.state().invocations.len(), 1);
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the model's container answers: reasons, statuses, empty and unexpected outputs.
 
 use super::*;
+use testkit::memory::Object;
 
 /// The customer gets the model's message, not a reference to a log that only operators can read.
 #[test]
@@ -83,18 +84,18 @@ fn the_word_expired_in_a_models_message_uses_up_an_attempt() {
     );
 }
 
-fn write_empty_output(app: &TestApp, before: &jobs::job::Job) -> String {
+fn write_answer(app: &TestApp, before: &jobs::job::Job, answer: &[u8]) -> String {
     let place = before.attempts.last().unwrap().output.clone().unwrap();
-    app.ports.put(&place.bucket, &place.key, b"");
+    app.ports.put(&place.bucket, &place.key, answer);
     place.to_string()
 }
 
 #[test]
-fn output_without_bytes_is_a_failed_attempt() {
+fn answer_of_nothing_is_a_failed_attempt() {
     let app = submitted();
-    for attempt in 1..=3 {
+    for (attempt, answer) in [(1, ""), (2, " \r\n"), (3, "null\n")] {
         let before = job(&app, KEY);
-        let output = write_empty_output(&app, &before);
+        let output = write_answer(&app, &before, answer.as_bytes());
         assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
         let failure = job(&app, KEY).failure().unwrap().clone();
         assert_eq!(
@@ -108,20 +109,36 @@ fn output_without_bytes_is_a_failed_attempt() {
     assert!(matches!(job(&app, KEY).state, State::Failed { .. }));
 }
 
+/// An empty list may be a true answer, such as that there are no findings.
+#[test]
+fn empty_list_or_object_is_a_result() {
+    for answer in ["{}", "[]", "false"] {
+        let app = submitted();
+        let before = job(&app, KEY);
+        let output = write_answer(&app, &before, answer.as_bytes());
+        assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+        assert!(
+            matches!(job(&app, KEY).state, State::Ready { .. }),
+            "{answer}"
+        );
+    }
+}
+
+/// Asks what became of the first attempt, as the reconciler does.
+fn check_first_attempt(app: &TestApp) {
+    let id = job(app, KEY).id.to_string();
+    let body = serde_json::json!({"job_id": id, "attempt": 1}).to_string();
+    let response = run(retry::handle(app, batch(app, &[body], 1))).unwrap();
+    assert!(response.batch_item_failures.is_empty());
+}
+
 /// The empty outputs of earlier attempts are no results either, and without a notification the check finds them.
 #[test]
-fn output_without_bytes_is_found_by_a_check() {
+fn answer_of_nothing_is_found_by_a_check() {
     let app = submitted();
     let before = job(&app, KEY);
-    write_empty_output(&app, &before);
-    let body = serde_json::json!({"job_id": before.id.to_string(), "attempt": 1}).to_string();
-    assert_eq!(
-        run(retry::handle(&app, batch(&app, &[body], 1)))
-            .unwrap()
-            .batch_item_failures
-            .len(),
-        0
-    );
+    write_answer(&app, &before, b"\n");
+    check_first_attempt(&app);
     let after = job(&app, KEY);
     assert!(matches!(after.state, State::RetryScheduled { .. }));
     assert_eq!(
@@ -159,6 +176,44 @@ fn output_of_another_media_type_is_ready_and_said() {
         match said {
             Some(said) => assert!(summary.contains(said), "{summary}"),
             None => assert_eq!(summary, "ready (attempt 1)"),
+        }
+    }
+}
+
+/// A notification may lack the type, and a lost one says nothing. The object has it.
+#[test]
+fn media_type_of_an_output_is_the_objects_if_no_notification_names_it() {
+    for (stored, said) in [
+        ("text/html", Some("text/html")),
+        ("application/json", None),
+        ("application/octet-stream", None),
+        ("binary/octet-stream", None),
+    ] {
+        let notified = submitted();
+        let found = submitted();
+        let corrected = submitted();
+        for app in [&notified, &found, &corrected] {
+            let place = job(app, KEY).attempts[0].output.clone().unwrap();
+            let html = Object {
+                content: b"<html>no clauses here</html>".to_vec(),
+                bytes: 28,
+                content_type: stored.to_owned(),
+                ..Object::default()
+            };
+            app.ports.put_object(&place.bucket, &place.key, Some(html));
+        }
+        let before = job(&notified, KEY);
+        let output = before.attempts[0].output.clone().unwrap().to_string();
+        let body = succeeded(&before, &output).replace("application/json", "");
+        assert_eq!(success(&notified, &body, 1), 0);
+        check_first_attempt(&found);
+        // A failure of the whole job finds the result, too.
+        assert_eq!(error(&corrected, &failed(&before, CLIENT_ERROR)), 0);
+        for app in [notified, found, corrected] {
+            let after = job(&app, KEY);
+            assert!(matches!(after.state, State::Ready { .. }), "{stored}");
+            let of_attempt = &after.attempts[0].unexpected_content_type;
+            assert_eq!(of_attempt.as_deref(), said, "{stored}");
         }
     }
 }

@@ -114,6 +114,44 @@ fn multipart_upload_dated_by_its_start_is_found_by_the_inventory_scan() {
     );
 }
 
+/// A listing has no media types, so the scan cannot tell such a folder from an empty document.
+#[test]
+fn folder_known_by_its_media_type_is_not_re_sent_for_ever() {
+    let app = app();
+    reconcile(&app);
+    let folder = Object {
+        content_type: "application/x-directory".to_owned(),
+        ..Object::default()
+    };
+    app.ports
+        .put_object(BUCKET, "inbound/acme/2026", Some(folder));
+    app.ports.put(BUCKET, "inbound/acme/empty.pdf", b"");
+    let mut re_sent_by_day = Vec::new();
+    for _ in 0..8 {
+        let mut re_sent = 0;
+        for _ in 0..48 {
+            advance(&app, HOUR / 2);
+            reconcile(&app);
+            let events = std::mem::take(&mut app.ports.state().upload_events);
+            for upload in events {
+                re_sent += 1;
+                deliver_upload_event(&app, &upload.key, upload.version.as_deref().unwrap());
+            }
+        }
+        re_sent_by_day.push(re_sent);
+    }
+    assert!(re_sent_by_day[0] > 0, "{re_sent_by_day:?}");
+    assert_eq!(re_sent_by_day[4..], [0; 4], "{re_sent_by_day:?}");
+    let names: Vec<String> = app
+        .ports
+        .state()
+        .jobs
+        .values()
+        .map(|job| job.display_name().into_owned())
+        .collect();
+    assert_eq!(names, ["empty.pdf"]);
+}
+
 #[test]
 fn inventory_scan_continues_at_its_checkpoint() {
     let app = app();

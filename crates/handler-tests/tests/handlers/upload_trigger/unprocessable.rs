@@ -121,7 +121,10 @@ fn unreadable_object_fails_with_a_reason() {
     let app = app();
     let key = "inbound/acme/archived.pdf";
     let version = app.ports.put(BUCKET, key, PDF);
-    app.ports.state().unreadable.push(key.to_owned());
+    app.ports
+        .state()
+        .refused_reads
+        .insert(key.to_owned(), "InvalidObjectState");
     assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("InvalidObjectState"))
@@ -137,7 +140,7 @@ fn object_that_a_policy_denies_fails_after_a_few_deliveries() {
     ] {
         let app = app();
         let version = app.ports.put(BUCKET, key, PDF);
-        app.ports.state().denied.insert(key.to_owned(), code);
+        app.ports.state().refused_reads.insert(key.to_owned(), code);
         let receive = |count| {
             let event = batch(&app, &[upload_event(key, &version)], count);
             let response = run(upload_trigger::handle(&app, event)).unwrap();
@@ -167,10 +170,10 @@ fn object_whose_denial_ends_is_processed() {
     let version = app.ports.put(BUCKET, key, PDF);
     app.ports
         .state()
-        .denied
+        .refused_reads
         .insert(key.to_owned(), "AccessDenied");
     assert_eq!(upload(&app, &[upload_event(key, &version)]).len(), 1);
-    app.ports.state().denied.clear();
+    app.ports.state().refused_reads.clear();
     assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
     assert!(matches!(job(&app, key).state, State::InProgress { .. }));
 }

@@ -39,6 +39,69 @@ fn failed_event_is_sent_again_with_a_new_timestamp_while_others_go_on() {
     assert!(is_signed(&last, &webhook.secret.unwrap(), now));
 }
 
+/// Receivers refuse signatures that are older or newer than five minutes by their own clock (Standard Webhooks).
+#[test]
+fn receiver_whose_clock_is_wrong_gets_the_events_when_it_is_set_right() {
+    const TOLERANCE_SECONDS: u64 = 300;
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let secret = webhook.secret.clone().unwrap();
+    let accepts = |request: &ReceivedWebhook, skew_seconds: i64| {
+        let now = service.ports().state().now.0 / 1000;
+        let clock = now.checked_add_signed(skew_seconds).unwrap();
+        let sent: u64 = request.header("webhook-timestamp").parse().unwrap();
+        is_signed(request, &secret, now * 1000) && sent.abs_diff(clock) <= TOLERANCE_SECONDS
+    };
+    service.answers(Some(Ok(400)));
+    service.record(1, "JobReady");
+    service.work();
+    // Half a day with a clock that is ten minutes off, in which the event was sent again several times.
+    let first = service.received().pop().unwrap();
+    assert!(!accepts(&first, -600) && !accepts(&first, 600));
+    service.pass(12 * HOUR);
+    let refused = service.received();
+    assert!(refused.len() > 3, "{}", refused.len());
+    let id = first.header("webhook-id").to_owned();
+    assert!(refused.iter().all(|it| it.header("webhook-id") == id));
+    // Set right up to the tolerance: the next attempt is signed anew, and counts as new.
+    service.answers(None);
+    let mut last = None;
+    for _ in 0..(24 * 360) {
+        service.pass(10_000);
+        if service.received().len() > refused.len() {
+            last = service.received().pop();
+            break;
+        }
+    }
+    let last = last.unwrap();
+    for skew in [-200, 0, 200] {
+        assert!(accepts(&last, skew), "{skew}");
+    }
+    assert_eq!(last.header("webhook-id"), id);
+    assert_eq!(service.view(&webhook).waiting, 0);
+}
+
+/// Its answer came too late, so it gets the event twice, and can tell by the id.
+#[test]
+fn event_whose_answer_came_too_late_is_sent_again_under_its_id() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let late = Err("no response within 15s".to_owned());
+    service.ports().state().webhook_responses = [late].into();
+    service.record(1, "JobReady");
+    service.work();
+    service.pass(HOUR);
+    let received = service.received();
+    assert_eq!(received.len(), 2);
+    let ids: Vec<&str> = received.iter().map(|it| it.header("webhook-id")).collect();
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(received[0].body, received[1].body);
+    assert_eq!(service.view(&webhook).waiting, 0);
+    let log = service.deliveries(&webhook).deliveries;
+    let problems: Vec<bool> = log.iter().map(|it| it.problem.is_some()).collect();
+    assert_eq!(problems.iter().filter(|failed| **failed).count(), 1);
+}
+
 #[test]
 fn receiver_that_is_down_costs_few_requests_however_many_events_there_are() {
     let service = Service::new();
