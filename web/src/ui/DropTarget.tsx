@@ -35,10 +35,7 @@ export function DropTarget(): JSX.Element | null {
       event.preventDefault();
       depth = 0;
       setOver(false);
-      droppedFiles(event.dataTransfer).then(
-        (files) => app.receiveFiles(files),
-        () => app.announce("The folder could not be read. Choose it again."),
-      );
+      void droppedFiles(event.dataTransfer).then(({ files, left }) => app.receiveFiles(files, left));
     };
     addEventListener("dragenter", enter);
     addEventListener("dragleave", leave);

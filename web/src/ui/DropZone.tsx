@@ -5,7 +5,7 @@ import { useRef } from "preact/hooks";
 import * as LIMITS from "../api/limits";
 import { formatBytes } from "../lib/format";
 import { fileKinds } from "../upload/file";
-import { chosenFiles } from "../upload/folders";
+import { chosenFiles, type Found } from "../upload/folders";
 import { Icon, Name } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
@@ -58,7 +58,11 @@ export function DropZone(): JSX.Element | null {
       <button type="button" class="primary" onClick={() => input.current?.click()}>
         Choose files
       </button>
-      <button type="button" class="link wide" onClick={() => chooseFolder((files) => app.receiveFiles(files))}>
+      <button
+        type="button"
+        class="link wide"
+        onClick={() => chooseFolder(({ files, left }) => app.receiveFiles(files, left))}
+      >
         or a folder
       </button>
       <input
@@ -77,7 +81,7 @@ export function DropZone(): JSX.Element | null {
   );
 }
 
-function chooseFolder(onFiles: (files: File[]) => void): void {
+function chooseFolder(onFiles: (found: Found) => void): void {
   const input = document.createElement("input");
   input.type = "file";
   input.webkitdirectory = true;
