@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { statusGroup } from "../api/status";
-import type { StatusGroup } from "../api/types";
+import type { JobView, StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
 import { type ListRoute, listPath, type Route } from "../lib/route";
@@ -29,6 +29,8 @@ const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
 
 const Batch = later<{ name: string; tenant: string | undefined }>(() => import("./Batch"));
 
+/** A list with an order is loaded up to so many rows by itself. */
+const MAX_SORTED_ROWS = 2000;
 /** The estimates of so many open jobs, the newest, are loaded again. */
 const ESTIMATED_ROWS = 50;
 
@@ -210,7 +212,22 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
     [app.store.jobs, list, list.horizon],
   );
   const jobs = useMemo(() => (sort ? [...newestFirst].sort(comparison(sort)) : newestFirst), [newestFirst, sort]);
-  useEffect(() => app.countFindings(newestFirst), [newestFirst]);
+  // A filter by findings shows only what is counted; the others are counted too.
+  const toCount = useMemo(
+    () =>
+      filter.found === undefined
+        ? newestFirst
+        : visibleJobs(app.store.jobs, { ...filter, found: undefined }, list.horizon),
+    [newestFirst],
+  );
+  useEffect(() => app.countFindings(toCount), [toCount]);
+  useEffect(() => () => app.countFindings([]), []);
+  // An order is one of the whole list, as far as it can be shown.
+  const isSortable =
+    sort !== undefined && list.state === "more" && !list.loading && newestFirst.length < MAX_SORTED_ROWS;
+  useEffect(() => {
+    if (isSortable) void list.loadMore();
+  }, [isSortable, newestFirst.length]);
   const hasOpen = jobs.some((job) => statusGroup(job.status) === "open");
   const { tenant } = filter;
   useEffect(() => {
@@ -238,7 +255,29 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
       {sort && list.state !== "complete" && (
         <p class="muted small">Sorted are the {formatNumber(jobs.length)} contracts that are loaded so far.</p>
       )}
+      <Counting jobs={toCount} isFilter={filter.found !== undefined} />
       <End filter={filter} />
+    </>
+  );
+}
+
+/** What the counts of the list do not cover. */
+function Counting({ jobs, isFilter }: { jobs: readonly JobView[]; isFilter: boolean }): JSX.Element {
+  const { waiting, notCounted } = useAppContext().uncounted(jobs);
+  const contracts = (count: number): string => (count === 1 ? "1 contract" : `${formatNumber(count)} contracts`);
+  const hidden = isFilter ? " They are not in this list." : "";
+  return (
+    <>
+      {waiting > 0 && (
+        <p class="muted small" role="status">
+          The findings of {contracts(waiting)} are not counted yet; the page is counting.{hidden}
+        </p>
+      )}
+      {notCounted > 0 && (
+        <p class="muted small">
+          The findings of {contracts(notCounted)} could not be counted here: open them to see what was found.{hidden}
+        </p>
+      )}
     </>
   );
 }
@@ -253,7 +292,8 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
   if (filter.found !== undefined)
     return (
       <EmptyState icon="inbox" title="No contracts">
-        No contract with this is known. Results that nobody has opened or listed yet are not counted.
+        No contract with this is known. Results that nobody has opened or listed yet are not counted: show the list
+        without this filter, and the page counts them.
       </EmptyState>
     );
   if (isNarrowed(filter))
