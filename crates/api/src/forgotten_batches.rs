@@ -16,8 +16,7 @@ use crate::ports::JobList;
 use crate::{retry_plans, usage};
 
 const COLLECTION: &str = "forgotten-batch";
-/// How many records one call of function `reconciler` reads.
-const RECORDS_PER_CALL: u16 = 200;
+const RECORDS_PER_READ: u16 = 200;
 
 /// No call of function `reconciler` runs for longer (Lambda developer guide, "Lambda quotas": 900 seconds).
 const LONGEST_CALL_MS: u64 = 900_000;
@@ -64,17 +63,8 @@ pub async fn forget<P: JobList + KeyValueStore + Clock>(
     pipelines: &Pipelines,
     until: Timestamp,
 ) -> Result<u64, ApiError> {
-    let records = ports
-        .list_descending(COLLECTION, None, RECORDS_PER_CALL)
-        .await?;
-    let mut due: Vec<(String, ForgottenBatch)> = Vec::new();
-    for (key, record) in records {
-        match serde_json::from_str::<ForgottenBatch>(&record.body) {
-            Ok(forgotten) if forgotten.noted_at + LONGEST_CALL_MS > ports.now().0 => {}
-            Ok(forgotten) => due.push((key, forgotten)),
-            Err(error) => warn!(key, problem = %error, "a record of a batch cannot be read"),
-        }
-    }
+    let mut due = due(ports, until).await?;
+    // Documents of an hour, one after the other: it is counted once.
     due.sort_by_key(|(_, forgotten)| forgotten.created_at);
     let mut done = 0;
     let mut recounted = None;
@@ -82,12 +72,36 @@ pub async fn forget<P: JobList + KeyValueStore + Clock>(
         if ports.now() >= until {
             break;
         }
-        if !usage::forget_batch(ports, pipelines, &forgotten, &mut recounted, until).await? {
-            continue;
-        }
+        usage::forget_batch(ports, pipelines, &forgotten, &mut recounted, until).await?;
         retry_plans::forget_batch(ports, &forgotten.tenant, &forgotten.batch).await?;
         ports.delete(COLLECTION, &key).await?;
         done += 1;
     }
     Ok(done)
+}
+
+async fn due<P: KeyValueStore + Clock>(
+    ports: &P,
+    until: Timestamp,
+) -> Result<Vec<(String, ForgottenBatch)>, ApiError> {
+    let mut due = Vec::new();
+    let mut before: Option<String> = None;
+    while ports.now() < until {
+        let page = ports
+            .list_descending(COLLECTION, before.as_deref(), RECORDS_PER_READ)
+            .await?;
+        let is_last = page.len() < usize::from(RECORDS_PER_READ);
+        before = page.last().map(|(key, _)| key.clone());
+        for (key, record) in page {
+            match serde_json::from_str::<ForgottenBatch>(&record.body) {
+                Ok(forgotten) if forgotten.noted_at + LONGEST_CALL_MS > ports.now().0 => {}
+                Ok(forgotten) => due.push((key, forgotten)),
+                Err(error) => warn!(key, problem = %error, "a record of a batch cannot be read"),
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok(due)
 }

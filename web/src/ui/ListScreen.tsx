@@ -224,7 +224,7 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
   useEffect(() => () => app.countFindings([]), []);
   // An order is one of the whole list, as far as it can be shown.
   const isSortable =
-    sort !== undefined && list.state === "more" && !list.loading && newestFirst.length < MAX_SORTED_ROWS;
+    !filter.q && sort !== undefined && list.state === "more" && !list.loading && newestFirst.length < MAX_SORTED_ROWS;
   useEffect(() => {
     if (isSortable) void list.loadMore();
   }, [isSortable, newestFirst.length]);

@@ -217,7 +217,7 @@ where
             contents => contents?,
         };
         let allowed = tenant_settings(self.ports, self.tenant).await?;
-        let disabled = disabled_webhooks(self.ports, self.tenant).await?;
+        let disabled = disabled_webhooks(self.ports, self.tenant).await;
         let keys: Vec<String> = self.recipients.keys().rev().cloned().collect();
         for key in keys {
             let Some((recipient, revision)) = self.recipients.get(&key).cloned() else {
@@ -327,18 +327,18 @@ where
     }
 }
 
-/// The webhooks of a tenant that are disabled because they failed.
-async fn disabled_webhooks<P: KeyValueStore>(
-    ports: &P,
-    tenant: &Tenant,
-) -> Result<Vec<DisabledWebhook>, FeedError> {
+/// The webhooks of a tenant that are disabled because they failed. None if they cannot be read: the digest matters more.
+async fn disabled_webhooks<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Vec<DisabledWebhook> {
     let webhooks = webhooks::of_tenant(ports, tenant).await;
-    let webhooks = webhooks.map_err(|error| FeedError::Unreadable(error.to_string()))?;
+    let webhooks = webhooks.unwrap_or_else(|error| {
+        warn!(tenant = %tenant, error = %error, "a digest says nothing about webhooks");
+        Vec::new()
+    });
     let disabled = webhooks.into_iter().filter_map(|webhook| {
         webhook.disabled_reason.map(|reason| DisabledWebhook {
             receiver: webhooks::origin(&webhook.url).to_owned(),
             reason,
         })
     });
-    Ok(disabled.collect())
+    disabled.collect()
 }

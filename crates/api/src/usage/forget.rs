@@ -17,21 +17,19 @@ const MARGIN_MS: u64 = 7 * DAY_MS;
 
 /// Counts the hour of the document again, in which it no longer has a batch. If rows of that hour may be gone, or are too many
 /// for this call, all documents of the batch in that hour count as documents without a batch. `recounted` is the hour that was
-/// counted again last. Returns false if the hour has not been counted yet.
+/// counted again last.
 pub(crate) async fn forget_batch<P: JobList + KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     forgotten: &ForgottenBatch,
     recounted: &mut Option<u64>,
     until: Timestamp,
-) -> Result<bool, ApiError> {
+) -> Result<(), ApiError> {
     let now = ports.now();
     let hour = hour_of(Timestamp(forgotten.created_at));
-    if *recounted == Some(hour) {
-        return Ok(true);
-    }
-    if hour >= Progress::load(ports, now).await?.next {
-        return Ok(false);
+    // An hour that has not been counted yet will be counted without the batch.
+    if *recounted == Some(hour) || hour >= Progress::load(ports, now).await?.next {
+        return Ok(());
     }
     let rows_go_at = hour + rows_kept_days(pipelines) * DAY_MS;
     if now.0 + MARGIN_MS < rows_go_at {
@@ -39,7 +37,7 @@ pub(crate) async fn forget_batch<P: JobList + KeyValueStore + Clock>(
         if let Some(read) = Hour::read(&reading, pipelines, hour).await? {
             read.store(ports).await?;
             *recounted = Some(hour);
-            return Ok(true);
+            return Ok(());
         }
     }
     let at = Timestamp(hour);
@@ -56,6 +54,5 @@ pub(crate) async fn forget_batch<P: JobList + KeyValueStore + Clock>(
         }
         *sums = within_batches(sums, usize::MAX);
     })
-    .await?;
-    Ok(true)
+    .await
 }
