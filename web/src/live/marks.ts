@@ -44,11 +44,8 @@ export function foundWords(job: JobView): string {
   const counts = countsOf(job);
   if (!counts) return "";
   const { serious, other, unclear } = counts;
-  const parts = [
-    ...(serious > 0 ? [`${serious} serious`] : []),
-    ...(unclear > 0 ? [`${unclear} of unclear level`] : []),
-  ];
   const rest = other - unclear;
+  const parts = [serious > 0 && `${serious} serious`, unclear > 0 && `${unclear} of unclear level`].filter(Boolean);
   if (parts.length > 0) return [...parts, ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
   if (rest > 0) return rest === 1 ? "1 finding" : `${rest} findings`;
   return "No findings";
@@ -71,14 +68,11 @@ export function comparison(sort: Sort): (a: JobView, b: JobView) => number {
   switch (sort) {
     case "found": {
       // What was not counted comes after what was, since nothing is known about it.
-      const weight = (job: JobView): number[] => {
+      const weight = (job: JobView): number => {
         const counts = countsOf(job);
-        return counts ? [1, counts.serious, counts.unclear, counts.other] : [0, 0, 0, 0];
+        return counts ? 1 + counts.serious * 1e10 + counts.unclear * 1e5 + counts.other : 0;
       };
-      return (a, b) => {
-        const [first, second] = [weight(a), weight(b)];
-        return second.map((one, index) => one - (first[index] ?? 0)).find((one) => one !== 0) ?? 0;
-      };
+      return (a, b) => weight(b) - weight(a);
     }
     case "name":
       return (a, b) => a.name.localeCompare(b.name);

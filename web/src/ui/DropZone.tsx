@@ -5,7 +5,6 @@ import { useRef } from "preact/hooks";
 import * as LIMITS from "../api/limits";
 import { formatBytes } from "../lib/format";
 import { fileKinds } from "../upload/file";
-import { chosenFiles, type Found } from "../upload/folders";
 import { Icon, Name } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
@@ -61,7 +60,7 @@ export function DropZone(): JSX.Element | null {
       <button
         type="button"
         class="link wide"
-        onClick={() => chooseFolder(({ files, left }) => app.receiveFiles(files, left))}
+        onClick={() => chooseFolder((list) => app.receiveFolder((folders) => folders.chosenFiles(list)))}
       >
         or a folder
       </button>
@@ -81,11 +80,11 @@ export function DropZone(): JSX.Element | null {
   );
 }
 
-function chooseFolder(onFiles: (found: Found) => void): void {
+function chooseFolder(onFiles: (list: FileList | null) => void): void {
   const input = document.createElement("input");
   input.type = "file";
   input.webkitdirectory = true;
-  input.onchange = () => onFiles(chosenFiles(input.files));
+  input.onchange = () => onFiles(input.files);
   input.click();
 }
 

@@ -6,7 +6,7 @@ import type { JobView, PipelineView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, roughDuration } from "../lib/format";
 import { jobPath } from "../lib/route";
-import { countsOf, foundWords, mayBeSerious, reviewedBy } from "../live/marks";
+import { foundWords, reviewedBy } from "../live/marks";
 import { Elapsed, Icon, Name, Time } from "./components";
 import { useTickingText } from "./hooks";
 import { causeLabel, isPastSlo, readyAbout, statusIcon, statusLabel } from "./labels";
@@ -139,8 +139,7 @@ function StatusDetail({ job, pipeline, isStaff }: StatusProps): JSX.Element {
 function Found({ job }: { job: JobView }): JSX.Element {
   const found = foundWords(job);
   if (found === "") return <>after {formatDuration(job.updated_at - job.created_at)}</>;
-  const counts = countsOf(job);
-  return <span class={counts && mayBeSerious(counts) ? "found serious" : "found"}>{found}</span>;
+  return <span class={/serious|unclear/.test(found) ? "found serious" : "found"}>{found}</span>;
 }
 
 interface WaitingTimeProps {

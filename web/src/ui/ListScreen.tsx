@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { statusGroup } from "../api/status";
-import type { JobView, StatusGroup } from "../api/types";
+import type { StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
 import { type ListRoute, listPath, type Route } from "../lib/route";
@@ -20,6 +20,7 @@ import { causeLabel, GROUP_LABELS } from "./labels";
 import { later } from "./later";
 import { Pauses } from "./Pauses";
 import { Rows, Selection } from "./Rows";
+import type { Uncounted } from "./result/count";
 import { TriageBar } from "./TriageBar";
 
 const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
@@ -27,6 +28,7 @@ const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   ...(Object.keys(GROUP_LABELS) as StatusGroup[]).map((status) => ({ status, label: GROUP_LABELS[status] })),
 ];
 
+const Counting = later<Uncounted & { isFilter: boolean }>(() => import("./Counting"));
 const Batch = later<{ name: string; tenant: string | undefined }>(() => import("./Batch"));
 
 /** A list with an order is loaded up to so many rows by itself. */
@@ -221,6 +223,7 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
     [newestFirst],
   );
   useEffect(() => app.countFindings(toCount), [toCount]);
+  const uncounted = app.uncounted(toCount);
   useEffect(() => () => app.countFindings([]), []);
   // An order is one of the whole list, as far as it can be shown.
   const isSortable =
@@ -255,29 +258,10 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
       {sort && list.state !== "complete" && (
         <p class="muted small">Sorted are the {formatNumber(jobs.length)} contracts that are loaded so far.</p>
       )}
-      <Counting jobs={toCount} isFilter={filter.found !== undefined} />
+      {uncounted.waiting + uncounted.notCounted > 0 && (
+        <Counting {...uncounted} isFilter={filter.found !== undefined} />
+      )}
       <End filter={filter} />
-    </>
-  );
-}
-
-/** What the counts of the list do not cover. */
-function Counting({ jobs, isFilter }: { jobs: readonly JobView[]; isFilter: boolean }): JSX.Element {
-  const { waiting, notCounted } = useAppContext().uncounted(jobs);
-  const contracts = (count: number): string => (count === 1 ? "1 contract" : `${formatNumber(count)} contracts`);
-  const hidden = isFilter ? " They are not in this list." : "";
-  return (
-    <>
-      {waiting > 0 && (
-        <p class="muted small" role="status">
-          The findings of {contracts(waiting)} are not counted yet; the page is counting.{hidden}
-        </p>
-      )}
-      {notCounted > 0 && (
-        <p class="muted small">
-          The findings of {contracts(notCounted)} could not be counted here: open them to see what was found.{hidden}
-        </p>
-      )}
     </>
   );
 }

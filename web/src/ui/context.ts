@@ -14,7 +14,7 @@ import { countsOf, isNewTo } from "../live/marks";
 import type { JobChange, JobFilter } from "../live/merge";
 import { JobStore } from "../live/store";
 import { LiveUpdates } from "../live/updates";
-import type { LeftOut } from "../upload/folders";
+import type { Found, LeftOut } from "../upload/folders";
 import type { UploadQueue } from "../upload/queue";
 import type { Counter, Uncounted } from "./result/count";
 
@@ -41,7 +41,6 @@ export class AppContext extends Emitter {
   private readonly lists = new Map<string, JobList>();
   private readonly openJobs: JobList;
   private counter: Counter | undefined;
-  private counterModule: Promise<typeof import("./result/count")> | undefined;
   private toCount: readonly JobView[] = [];
   private removeListeners = (): void => {};
 
@@ -142,6 +141,14 @@ export class AppContext extends Emitter {
     this.emit();
   }
 
+  /** Takes the files of a folder, with what reads folders. */
+  receiveFolder(read: (folders: typeof import("../upload/folders")) => Found | Promise<Found>): void {
+    void import("../upload/folders").then(read).then(
+      ({ files, left }) => this.receiveFiles(files, left),
+      () => this.announce("The folder could not be read. Choose it again."),
+    );
+  }
+
   /** What people call a pipeline. A retired one is not known here any more. */
   pipelineLabel(name: string): string {
     return this.pipeline(name)?.display_name ?? name;
@@ -180,27 +187,18 @@ export class AppContext extends Emitter {
 
   /** Counts the findings of results that nobody has counted, until it is called with others. */
   countFindings(jobs: readonly JobView[]): void {
-    if (this.isStaff) return;
-    if (this.counter) {
-      this.counter.count(jobs);
-      return;
-    }
     this.toCount = jobs;
-    if (!jobs.some((job) => job.status === "Ready" && !countsOf(job))) return;
-    this.counterModule ??= import("./result/count");
-    this.counterModule.then(
-      ({ Counter }) => {
-        if (this.counter) return;
-        this.counter = new Counter(this.client, (job) => this.store.add([job]));
-        this.counter.subscribe(() => this.emit());
-        this.counter.count(this.toCount);
-        this.emit();
-      },
-      // A later list tries again.
-      () => {
-        this.counterModule = undefined;
-      },
-    );
+    if (this.counter) this.counter.count(jobs);
+    else if (!this.isStaff && jobs.some((job) => job.status === "Ready" && !countsOf(job)))
+      import("./result/count").then(
+        ({ Counter }) => {
+          this.counter ??= new Counter(this.client, (job) => this.store.add([job]));
+          this.counter.onChange = () => this.emit();
+          this.counter.count(this.toCount);
+        },
+        // A later list tries again.
+        () => {},
+      );
   }
 
   /** Of these results: how many are not counted yet, and how many cannot be here. */

@@ -27,8 +27,7 @@ function folder(name: string, entries: FileSystemEntry[], fails = false): FileSy
 }
 
 function dropped(...entries: FileSystemEntry[]): Promise<{ files: string[]; left: string[] }> {
-  const items = entries.map((entry) => ({ webkitGetAsEntry: () => entry }));
-  return droppedFiles({ items, files: [] } as never).then(({ files, left }) => ({
+  return droppedFiles(entries).then(({ files, left }) => ({
     files: files.map((one) => one.name),
     left: left.map((one) => `${one.name}: ${one.why.split(/[:,]/)[0]}`),
   }));

@@ -1,4 +1,4 @@
-/** The files of what was dropped, also of folders to any depth. */
+/** The files of folders that were dropped or chosen, to any depth. Loaded with the first folder. */
 
 /** A file or folder that is not taken, and why. */
 export interface LeftOut {
@@ -25,15 +25,8 @@ function isHidden(name: string): boolean {
   return name.startsWith(".");
 }
 
-/**
- * Must be called while the event is handled: the browser empties the list of items after it. Folders are read later. What
- * cannot be read is named, and the rest is taken.
- */
-export async function droppedFiles(data: DataTransfer | null): Promise<Found> {
-  const entries = [...(data?.items ?? [])].map((item) => item.webkitGetAsEntry?.() ?? null);
-  const isFolder = (entry: FileSystemEntry | null): boolean => entry?.isDirectory === true;
-  // Without folders, the files as the browser gives them: a test or an old browser may have no entries.
-  if (!entries.some(isFolder)) return { files: [...(data?.files ?? [])], left: [] };
+/** The files of dropped files and folders. What cannot be read is named, and the rest is taken. */
+export async function droppedFiles(entries: readonly (FileSystemEntry | null)[]): Promise<Found> {
   const found: Found = { files: [], left: [] };
   for (const entry of entries) if (entry) await takeEntry(entry, found);
   return found;

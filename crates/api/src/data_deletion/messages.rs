@@ -157,10 +157,7 @@ fn without_json_escapes(text: &str) -> String {
         plain.push_str(&rest[..at]);
         let escaped = &rest[at + 1..];
         let (character, length) = match escaped.chars().next() {
-            Some('u') => match code_point(escaped) {
-                Some(found) => found,
-                None => ('\\', 0),
-            },
+            Some('u') => code_point(escaped).unwrap_or(('\\', 0)),
             Some('n') => ('\n', 1),
             Some('t') => ('\t', 1),
             Some('r') => ('\r', 1),

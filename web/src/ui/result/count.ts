@@ -3,7 +3,6 @@
 import type { Client } from "../../api/client";
 import * as LIMITS from "../../api/limits";
 import type { JobView } from "../../api/types";
-import { Emitter } from "../../lib/emitter";
 import { countsOf, type FoundCounts } from "../../live/marks";
 import type { Finding } from "./finding";
 import { loadResult } from "./load";
@@ -43,7 +42,8 @@ export interface Uncounted {
   notCounted: number;
 }
 
-export class Counter extends Emitter {
+export class Counter {
+  onChange: () => void = () => {};
   /** By job and attempt: whether the result has findings that could be counted, once it was tried. */
   private readonly tried = new Map<string, "running" | "done" | "not counted">();
   private running = 0;
@@ -53,7 +53,6 @@ export class Counter extends Emitter {
     private readonly client: Client,
     private readonly store: (job: JobView) => void,
   ) {
-    super();
     document.addEventListener("visibilitychange", () => this.goOn());
   }
 
@@ -88,7 +87,7 @@ export class Counter extends Emitter {
       this.tried.set(keyOf(job), "not counted");
     }
     this.running -= 1;
-    this.emit();
+    this.onChange();
     this.goOn();
   }
 
