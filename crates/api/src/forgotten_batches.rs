@@ -19,7 +19,7 @@ const COLLECTION: &str = "forgotten-batch";
 const RECORDS_PER_READ: u16 = 200;
 
 /// No call of function `reconciler` runs for longer (Lambda developer guide, "Lambda quotas": 900 seconds).
-const LONGEST_CALL_MS: u64 = 900_000;
+const MAX_CALL_MS: u64 = 900_000;
 
 /// A document of a batch whose data was deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ async fn due<P: KeyValueStore + Clock>(
         before = page.last().map(|(key, _)| key.clone());
         for (key, record) in page {
             match serde_json::from_str::<ForgottenBatch>(&record.body) {
-                Ok(forgotten) if forgotten.noted_at + LONGEST_CALL_MS > ports.now().0 => {}
+                Ok(forgotten) if forgotten.noted_at + MAX_CALL_MS > ports.now().0 => {}
                 Ok(forgotten) => due.push((key, forgotten)),
                 Err(error) => warn!(key, problem = %error, "a record of a batch cannot be read"),
             }

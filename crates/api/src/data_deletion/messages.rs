@@ -14,7 +14,7 @@ const PAGE: u16 = 100;
 const NAMING_FIELDS: [&str; 3] = ["\"versionId\":", "\"inferenceId\":", "\"job_id\":"];
 
 /// How the messages of a job are recognized.
-struct Names {
+struct JobNames {
     id: String,
     versions: Vec<String>,
     /// `None`: the key is no longer known, so the messages that name it are gone.
@@ -29,7 +29,7 @@ pub(super) async fn discard<P: QuarantineStore>(
     deleted: &[String],
 ) -> Result<(), ApiError> {
     let versions = deleted.iter().chain([&job.input.version]);
-    let names = Names {
+    let names = JobNames {
         id: job.id.to_string(),
         versions: versions
             // The version of objects that were put while the bucket had no versioning.
@@ -64,7 +64,7 @@ pub(super) async fn discard<P: QuarantineStore>(
     }
 }
 
-impl Names {
+impl JobNames {
     fn is_named_by(&self, body: &str, problem: &str) -> bool {
         let quoted = |version: &String| body.contains(&format!("\"{version}\""));
         if body.contains(&self.id) || self.versions.iter().any(quoted) {
@@ -187,8 +187,8 @@ fn code_point(escaped: &str) -> Option<(char, usize)> {
 mod tests {
     use super::*;
 
-    fn names(key: &str) -> Names {
-        Names {
+    fn names(key: &str) -> JobNames {
+        JobNames {
             id: "77ca1249-16cc-5a8f-a449-8591855d7df0".to_owned(),
             versions: vec!["v1".to_owned()],
             key: Some(key.to_owned()),

@@ -9,7 +9,7 @@ use tracing::warn;
 
 use super::address::AllowedReceivers;
 use super::instruction::{Instruction, send};
-use super::log::{Attempt, PostResult};
+use super::log::{DeliveryAttempt, PostResult};
 use super::ports::{WebhookQueue, WebhookRequest, WebhookSender};
 use super::records::{read, write};
 use super::state::Lease;
@@ -145,7 +145,7 @@ where
                 let body = payload::of_test(tenant, at);
                 let event_id = format!("test_{:016x}", self.ports.random());
                 let outcome = self.post(&event_id, &body).await;
-                let attempt = Attempt {
+                let attempt = DeliveryAttempt {
                     at,
                     event_id,
                     sequence: 0,
@@ -261,7 +261,7 @@ where
                 self.disable(now, "no delivery has succeeded for three days");
             }
         }
-        let attempt = Attempt {
+        let attempt = DeliveryAttempt {
             at,
             event_id: event.event.id(),
             sequence,

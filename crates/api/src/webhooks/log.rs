@@ -31,7 +31,7 @@ impl PostResult {
 }
 
 /// An attempt to deliver an event.
-pub(super) struct Attempt<'a> {
+pub(super) struct DeliveryAttempt<'a> {
     pub(super) at: Timestamp,
     pub(super) event_id: String,
     pub(super) sequence: u64,
@@ -53,7 +53,7 @@ pub(super) async fn write<P: KeyValueStore + Clock + JobStore>(
     ports: &P,
     id: &WebhookId,
     url: &str,
-    attempt: Attempt<'_>,
+    attempt: DeliveryAttempt<'_>,
 ) {
     let outcome = &attempt.outcome;
     info!(
@@ -73,9 +73,9 @@ async fn write_entry<P: KeyValueStore + Clock + JobStore>(
     ports: &P,
     id: &WebhookId,
     url: &str,
-    attempt: Attempt<'_>,
+    attempt: DeliveryAttempt<'_>,
 ) -> Result<(), Unavailable> {
-    let Attempt { at, sequence, .. } = attempt;
+    let DeliveryAttempt { at, sequence, .. } = attempt;
     let body = attempt.body;
     let entry = DeliveryView {
         at: at.0,
