@@ -22,11 +22,13 @@ PYTHON = ROOT / "crates" / "devstack" / "python"
 REQUIREMENTS = (
     PYTHON / "requirements.txt",
     PYTHON / "requirements-ocr.txt",
+    PYTHON / "requirements-model.txt",
     PYTHON / "requirements-check.txt",
     ROOT / "supply-chain" / "requirements.txt",
     ROOT / "tests" / "baseline" / "requirements.txt",
     ROOT / "tests" / "clients" / "requirements.txt",
     ROOT / "tests" / "emulators" / "requirements.txt",
+    ROOT / "tests" / "mutation" / "requirements.txt",
     ROOT / "infra" / "deploy" / "requirements.txt",
 )
 MAX_SECONDS = 600

@@ -171,6 +171,11 @@ class PythonTest(unittest.TestCase):
         with self.assertRaisesRegex(advisories.NotChecked, "1 packages: six"):
             advisories.python(advisories.REQUIREMENTS[:1])
 
+    def test_every_file_with_pins_and_hashes_is_looked_up(self) -> None:
+        names = subprocess.run(("git", "ls-files", "*requirements*.txt"), cwd=ROOT, check=True, capture_output=True, text=True)
+        files = {ROOT / name for name in names.stdout.split()}
+        self.assertEqual({file for file in files if "--hash=" in file.read_text()}, set(advisories.REQUIREMENTS))
+
     def test_no_network_fails_nothing(self) -> None:
         self.report("", 1)
         with self.assertRaises(advisories.NotChecked):

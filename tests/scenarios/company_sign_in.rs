@@ -14,8 +14,9 @@ mod stack;
 use serde_json::{Value, json};
 
 use crate::api::call_with_token;
+use crate::support::until;
 use browser::claims;
-use stack::{CompanyStack, run};
+use stack::{CompanyStack, Tokens, run};
 
 /// A user of Acme with these groups of the company.
 fn acme_user(stack: &CompanyStack, name: &str, groups: &[&str]) {
@@ -168,8 +169,13 @@ fn administrator_ends_all_sessions_of_a_user() {
         acme_user(company, "otto", &["legal-customers"]);
         let one = company.sign_in("Acme", "otto").await;
         let two = company.sign_in("Acme", "otto").await;
-        // The emulator compares whole seconds.
-        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        // The emulator compares whole seconds: it has to issue a token of a later one first.
+        let issued_at = |tokens: &Tokens| claims(&tokens.id)["iat"].as_u64().unwrap();
+        until("a token of a later second", async || {
+            let later = company.sign_in("Acme", "otto").await;
+            (issued_at(&later) > issued_at(&two)).then_some(())
+        })
+        .await;
         let user = json!({"Username": claims(&one.id)["cognito:username"]});
         company
             .user_pools("AdminUserGlobalSignOut", user)

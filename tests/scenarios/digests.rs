@@ -113,6 +113,10 @@ fn mail_says_that_documents_are_ready_and_one_click_stops_it() {
             settings(stack, "POST", Some(on.clone())).await["address"],
             SUPPORT
         );
+        // It is not disabled, so the mail says nothing about it.
+        let webhook = json!({"tenant": TENANT, "url": "http://127.0.0.1:47111/"});
+        let webhook = call_as(stack, SUPPORT, "POST", "/webhooks", Some(webhook)).await;
+        assert_eq!(webhook.status, 201);
         let mut tenant = TestTenant::new(stack, TENANT).await;
         let key = tenant
             .upload("inbound/", "Very secret name.pdf", contract())
@@ -140,6 +144,11 @@ fn mail_says_that_documents_are_ready_and_one_click_stops_it() {
                 .unwrap()
                 .contains(&link)
         );
+
+        assert!(!mail.to_string().contains("disabled"), "{mail}");
+        let path = format!("/webhooks/{}", webhook.json()["id"].as_str().unwrap());
+        let deleted = call_as(stack, SUPPORT, "DELETE", &path, None).await;
+        assert_eq!(deleted.status, 204);
 
         // The emulator kept it as a mail, too.
         let kept = http_request(

@@ -105,6 +105,8 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     await page.getByRole("button", { name: "Send a test event" }).click();
     await page.getByText("Delivered (200)").waitFor();
     await page.getByText("thank you").waitFor();
+    await page.getByText("Request (120 B)").click();
+    await page.getByText('{"type":"webhook.test"}').waitFor();
     await page.getByRole("button", { name: "Send again…" }).click();
     await page.getByLabel("Since").fill("2026-01-02T03:04");
     await page.getByRole("button", { name: "Send again", exact: true }).click();

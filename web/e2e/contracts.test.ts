@@ -7,6 +7,9 @@ import { holdPartsAfter, signIn, until } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { file, fixture, OTHER, PDF, page, pdf, REVIEWER, row, SKIP_REASON, SUPPORT, setUp, upload } from "./harness";
 
+/** A list of uploads that folds by itself has folded after it. */
+const FOLDED_MS = 6000;
+
 describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
   setUp();
 
@@ -35,6 +38,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
 
   test("the list of uploads says what became of each, and folds by itself", async () => {
     fixture.stepMs = undefined;
+    await page.clock.install();
     await signIn(page, fixture.pageUrl, REVIEWER);
     const tray = page.getByRole("complementary", { name: "Uploads" });
     await upload(pdf("a.pdf"), pdf("b.pdf"));
@@ -44,6 +48,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     fixture.change(first?.id ?? "", { status: "Ready" });
     await tray.getByRole("heading", { name: "1 ready, 1 uploaded" }).waitFor();
     await tray.getByText("Ready", { exact: true }).waitFor();
+    await page.clock.runFor(FOLDED_MS);
     await tray.locator("li").first().waitFor({ state: "detached" });
     const failure = { cause: "ModelRejected" as const, detail: "the PDF is cut off" };
     fixture.change(second?.id ?? "", { status: "Failed", failure });
@@ -55,7 +60,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await upload({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no PDF") }, pdf("c.pdf"));
     await tray.getByRole("heading", { name: "1 uploaded, 1 not uploaded" }).waitFor();
     await tray.getByText("Not a PDF: Contract review accepts nothing else.").waitFor();
-    await page.waitForTimeout(6000);
+    await page.clock.runFor(FOLDED_MS);
     assert.equal(await tray.locator("li").count(), 2);
   });
 

@@ -26,6 +26,7 @@ describe("folders and offline", { skip: SKIP_REASON }, () => {
     await row("Lease.pdf").waitFor();
     await row("NDA.pdf").waitFor();
     await page.locator(".upload.refused", { hasText: "notes.txt" }).getByText("Not a PDF").waitFor();
+    await page.locator(".upload.refused", { hasText: ".hidden.pdf" }).getByText("Hidden, so it was left out").waitFor();
     assert.equal(fixture.uploads.size, 2);
     rmSync(folder, { recursive: true });
   });

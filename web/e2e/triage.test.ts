@@ -53,13 +53,33 @@ describe("triage", { skip: SKIP_REASON }, () => {
       "sorted",
       async () => (await names()).join() === "Serious.pdf,Counted.pdf,Clean.pdf" || (await names()).join(),
     );
-    await page.getByLabel("Findings").selectOption({ label: "Serious findings" });
+    await page.getByLabel("Findings").selectOption({ label: "Serious or unclear findings" });
     await until("filtered", async () => (await names()).join() === "Serious.pdf,Counted.pdf" || (await names()).join());
     await page.reload();
     await until(
       "kept in the address",
       async () => (await names()).join() === "Serious.pdf,Counted.pdf" || (await names()).join(),
     );
+  });
+
+  test("a data room of two hundred is counted while its list is open, and said to be until then", async () => {
+    for (let index = 0; index < 200; index++)
+      fixture.set(
+        newJob({ ...ready, name: `Room ${index}.pdf`, batch: "room", created_at: Date.now() - index * 1000 }),
+      );
+    // One of a level that the page does not know.
+    const second = { ...ready, attempt: 2, batch: "room", created_at: Date.now() - 500_000 };
+    const unclear = fixture.set(newJob({ ...second, name: "Bail.pdf" }));
+    fixture.reviews.set(2, JSON.stringify({ findings: [{ severity: "élevé", text: "sans plafond" }] }));
+    await signIn(page, `${fixture.pageUrl}/?batch=room&sort=found`, REVIEWER);
+    await page.getByText(/The findings of \d+ contracts? are not counted yet/).waitFor();
+    const counted = (): number => [...fixture.jobs.values()].filter((job) => job.marks?.findings).length;
+    await until("all are counted", async () => counted() === 201 || counted());
+    await page.getByText("not counted yet").waitFor({ state: "detached" });
+    assert.equal(fixture.jobs.get(unclear.id)?.marks?.unclear_findings, 1);
+    await page.getByLabel("Findings").selectOption({ label: "Serious or unclear findings" });
+    await row("Bail.pdf").scrollIntoViewIfNeeded();
+    await row("Bail.pdf").getByText("1 of unclear level").waitFor();
   });
 
   test("a contract is reviewed, assigned and noted, and other pages see it at once", async () => {

@@ -3,6 +3,8 @@
 //! The row stays, with who deleted the data and why. Without it the inventory scan would take the object for one whose
 //! event was lost, and a late result would have no job. The audit log keeps the reasons that users gave.
 
+mod messages;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
@@ -12,10 +14,12 @@ use super::commands::{begin_audit, command_result, job_command, refusal};
 use super::job_detail::visible_job;
 use super::may_delete::must_may_delete;
 use super::{ApiError, Permission, Principal, uploads};
+use crate::forgotten_batches;
 use crate::ports::QuarantineStore;
 use crate::search_index::remove::remove_job;
 use crate::search_index::slices_of;
 use crate::types::{AuditAction, JobCommandRequest, JobCommandResult};
+use crate::webhooks;
 use jobs::apply::RunContext;
 use jobs::commands::{EraseResult, JobCommand, erase_job};
 use jobs::effects::push_update;
@@ -29,8 +33,6 @@ use jobs::ports::{
 
 /// Holds a record for each deletion that is not complete: the row no longer has the key.
 pub(crate) const COLLECTION: &str = "data-deletion";
-/// Messages in quarantine read per request.
-const QUARANTINE_PAGE: u16 = 100;
 
 /// What an unfinished deletion still has to delete, and the row no longer names.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,10 +41,13 @@ struct UnfinishedDeletion {
     /// The slices of the search index that list the job.
     #[serde(default)]
     slices: BTreeSet<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    batch: Option<String>,
 }
 
 /// Deletes the uploaded version, further uploads of the same bytes, its copy, outputs and failure objects, the file's name, labels and entries in the search index, the model's words, the reasons in
-/// the job's history, and the messages in quarantine that name the job. The job becomes `Erased`, for good.
+/// the job's history, the log of its webhooks, and the messages in quarantine that name the job. The job becomes `Erased`, for
+/// good. Function `reconciler` forgets the name of its batch ([`forgotten_batches`]).
 ///
 /// # Errors
 /// If the caller may not delete it, the job is open or has changed, or an attempt may still write a result.
@@ -149,7 +154,7 @@ pub(crate) async fn complete<P>(
     record: &Record,
 ) -> Result<Option<(Job, usize)>, ApiError>
 where
-    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore,
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore + Clock,
 {
     let Some(job) = ports.load(id).await?.filter(Job::is_erased) else {
         return Ok(None);
@@ -179,6 +184,7 @@ async fn unfinished_deletion<P: KeyValueStore>(
     let unfinished = UnfinishedDeletion {
         key: job.input.key.clone(),
         slices: slices_of(job),
+        batch: job.input.labels.batch.clone(),
     };
     // An open job is refused next.
     if !job.state.is_open() {
@@ -200,12 +206,21 @@ async fn delete_everything<P>(
     unfinished: Option<UnfinishedDeletion>,
 ) -> Result<usize, ApiError>
 where
-    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore,
+    P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + QuarantineStore + Clock,
 {
     let bucket = &job.input.bucket;
     let mut versions = Vec::new();
     let mut copy = None;
-    if let Some(UnfinishedDeletion { key, mut slices }) = unfinished {
+    let mut known_key = None;
+    if let Some(UnfinishedDeletion {
+        key,
+        mut slices,
+        batch,
+    }) = unfinished
+    {
+        if let Some(batch) = batch {
+            forgotten_batches::note(ports, job, batch).await?;
+        }
         // The job is still found by its own id.
         let kept = slices_of(job);
         slices.retain(|slice| !kept.contains(slice));
@@ -215,6 +230,7 @@ where
         if let InputLocation::Copy(location) = input_location(job.id, bucket, &key) {
             copy = Some(location);
         }
+        known_key = Some(key.clone());
         let input = Location {
             bucket: bucket.clone(),
             key,
@@ -222,48 +238,8 @@ where
         versions = delete_input(ports, job, &input).await?;
     }
     let results = delete_results(ports, job, copy).await?;
-    discard_messages(ports, job, &versions).await?;
+    messages::discard(ports, job, known_key, &versions).await?;
+    webhooks::forget_deliveries(ports, job).await?;
     ports.delete(COLLECTION, &job.id.to_string()).await?;
     Ok(versions.len() + results)
-}
-
-/// Discards the messages in quarantine that name the job or its versions: notifications, checks and upload events.
-async fn discard_messages<P: QuarantineStore>(
-    ports: &P,
-    job: &Job,
-    deleted: &[String],
-) -> Result<(), ApiError> {
-    let id = job.id.to_string();
-    let versions = deleted.iter().chain([&job.input.version]);
-    let versions: Vec<String> = versions
-        // The version of objects that were put while the bucket had no versioning.
-        .filter(|version| !version.is_empty() && *version != "null")
-        .map(|version| format!("\"{version}\""))
-        .collect();
-    let mut after: Option<(String, String)> = None;
-    loop {
-        let start = after
-            .as_ref()
-            .map(|(source, id)| (source.as_str(), id.as_str()));
-        let page = ports.list_messages(start, QUARANTINE_PAGE).await?;
-        for listed in &page.items {
-            let (source, message_id) = (&listed.message.source, &listed.message.message_id);
-            // Lists have no bodies.
-            let Some(stored) = ports.get_message(source, message_id).await? else {
-                continue;
-            };
-            let body = &stored.message.body;
-            let names_version = versions.iter().any(|version| body.contains(version));
-            if body.contains(&id) || names_version {
-                ports.remove_message(source, message_id, None).await?;
-            }
-        }
-        after = page
-            .items
-            .last()
-            .map(|last| (last.message.source.clone(), last.message.message_id.clone()));
-        if !page.more || after.is_none() {
-            return Ok(());
-        }
-    }
 }

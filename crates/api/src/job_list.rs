@@ -232,9 +232,10 @@ fn matches_marks(job: &Job, query: &JobQuery) -> bool {
     let is_reviewed = reviewed.is_some_and(|one| one.attempt == attempt);
     let counts = marks.and_then(|marks| marks.findings);
     let counts = counts.filter(|counts| counts.attempt == attempt);
+    let unclear = marks.map_or(0, |marks| marks.unclear_findings);
     let has_found = |wanted: &str| {
         counts.is_some_and(|counts| match wanted {
-            "serious" => counts.serious > 0,
+            "serious" => counts.serious > 0 || unclear > 0,
             "any" => counts.serious > 0 || counts.other > 0,
             _ => counts.serious == 0 && counts.other == 0,
         })

@@ -14,6 +14,7 @@ mod error;
 pub mod events;
 pub mod explain;
 pub mod feed;
+pub mod forgotten_batches;
 pub mod job_detail;
 pub mod job_list;
 #[cfg(feature = "schema")]

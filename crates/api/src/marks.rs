@@ -159,7 +159,18 @@ fn apply(
                     .to_owned(),
             ));
         }
+        let unclear = change.unclear_findings.unwrap_or_default();
+        if unclear > findings.other {
+            return Err(ApiError::BadRequest(
+                "unclear_findings is more than findings.other, which has them too".to_owned(),
+            ));
+        }
         marks.findings = Some(findings);
+        marks.unclear_findings = unclear;
+    } else if change.unclear_findings.is_some() {
+        return Err(ApiError::BadRequest(
+            "unclear_findings needs findings".to_owned(),
+        ));
     }
     if change.opened {
         open(&mut marks, job, &principal.actor);

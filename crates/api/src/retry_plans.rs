@@ -28,6 +28,7 @@ mod release;
 mod selection;
 
 pub use jobs_of_plan::list_jobs;
+pub(crate) use record::forget_batch;
 use record::{ACTIVE_PLANS, PLANS, PlanRecord};
 pub use release::release;
 use selection::{cause, is_at_endpoint, is_selected, model};

@@ -9,6 +9,7 @@
 
 mod calendar;
 mod count;
+mod forget;
 mod progress;
 mod report;
 mod rows;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use calendar::{Month, date};
 pub use count::count_hours;
+pub(crate) use forget::forget_batch;
 pub use report::report;
 
 const HOUR_MS: u64 = 3_600_000;

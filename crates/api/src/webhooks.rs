@@ -9,6 +9,7 @@ mod commands;
 mod deliver;
 mod endpoint;
 mod instruction;
+mod log;
 mod payload;
 pub mod ports;
 pub(crate) mod records;
@@ -26,7 +27,9 @@ pub use deliver::{DeliveryReport, DeliveryTimes, deliver};
 pub(crate) use endpoint::of_tenant;
 pub use endpoint::{deliveries, list, notify, show};
 pub use instruction::Instruction;
+pub(crate) use log::forget_deliveries;
 pub use state::{DeliveryState, Lease, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
+pub(crate) use url::origin;
 pub use url::{ReceiverUrl, check_addresses};
 
 pub const MAX_URL_BYTES: usize = 500;
@@ -36,6 +39,8 @@ pub const MAX_WEBHOOKS: u16 = 5;
 pub const PREVIOUS_SECRET_HOURS: u64 = 24;
 /// How long attempts are kept in the log.
 pub const LOG_DAYS: u64 = 7;
+/// How much of a request is kept. A payload without tags has about 600 bytes.
+pub const MAX_REQUEST_BYTES: usize = 2048;
 /// How much of a response is read and kept.
 pub const MAX_RESPONSE_BYTES: usize = 512;
 

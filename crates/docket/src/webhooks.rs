@@ -187,6 +187,10 @@ fn print(context: &CommandContext, webhook: &WebhookView) -> Result<Exit> {
     printer.field("events", &events)?;
     printer.field("sent up to", &webhook.sequence.to_string())?;
     printer.field("waiting", &webhook.waiting.to_string())?;
+    if webhook.expired > 0 {
+        let lost = format!("{} events, before they were delivered", webhook.expired);
+        printer.field("expired", &lost)?;
+    }
     if let Some(secret) = &webhook.secret {
         printer.field("secret", &sanitize(secret))?;
         printer.info("store the secret now; it is not shown again");

@@ -100,6 +100,8 @@ metrics! {
     WebhooksFailed: Count,
     /// Events that were not delivered within three days.
     WebhooksGivenUp: Count,
+    /// Events that expired before a receiver took them: its webhook was paused or disabled for 30 days.
+    WebhooksExpired: Count,
     /// Webhooks that were disabled because they failed for too long, or the receiver answered 410.
     WebhooksDisabled: Count,
     /// E-mail digests that SES took.

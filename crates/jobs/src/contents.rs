@@ -33,6 +33,7 @@ impl Job {
         if let Some(marks) = &mut job.marks {
             marks.note = None;
             marks.findings = None;
+            marks.unclear_findings = 0;
         }
         job
     }

@@ -36,9 +36,20 @@ pub struct Marks {
     /// How many findings a page has understood in the result.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<FindingCounts>,
+    /// Of `findings.other`: those whose level the page did not understand. They may be serious.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unclear_findings: u16,
     /// Who has opened the newest result or failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened: Option<Opened>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u16) -> bool {
+    *number == 0
 }
 
 /// Who reviewed which result.

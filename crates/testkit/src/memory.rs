@@ -110,6 +110,10 @@ pub struct MemoryState {
     pub webhook_responses: VecDeque<Result<u16, String>>,
     /// What they answer after that, if not 204.
     pub webhook_response: Option<Result<u16, String>>,
+    /// Whether receivers repeat the request in their response.
+    pub webhook_echoes: bool,
+    /// A row that is saved while a receiver works on the next request.
+    pub after_webhook: Option<Job>,
     /// How long a receiver takes, in milliseconds of this clock.
     pub webhook_ms: u64,
     /// Instructions for function `webhooks` that were sent, with their delays in seconds.

@@ -21,7 +21,9 @@ pub(super) async fn failed_job(stack: &Stack, name: &str) -> FailedJob {
     let bucket = &stack.outputs.jobs_bucket_name;
     let key = format!("inbound-documents/acme/{name}");
     let put = stack.cloud.s3.put_object().bucket(bucket).key(&key);
-    let put = put.content_type("application/pdf");
+    let put = put
+        .content_type("application/pdf")
+        .metadata("docket-batch", "2026-11");
     put.body(sample("bad/broken.pdf").into())
         .send()
         .await
@@ -33,6 +35,45 @@ pub(super) async fn failed_job(stack: &Stack, name: &str) -> FailedJob {
     })
     .await;
     FailedJob { key, id }
+}
+
+/// A webhook of tenant `acme` with details. Nobody listens at its address, so each delivery fails, which its log says.
+pub(super) struct DeafWebhook {
+    path: String,
+}
+
+impl DeafWebhook {
+    pub(super) async fn create(stack: &Stack) -> Self {
+        let body =
+            json!({"url": "http://127.0.0.1:47111/", "tenant": "acme", "include_details": true});
+        let created = call_as(stack, SUPPORT, "POST", "/webhooks", Some(body)).await;
+        assert_eq!(created.status, 201);
+        let id = created.json()["id"].as_str().unwrap().to_owned();
+        Self {
+            path: format!("/webhooks/{id}"),
+        }
+    }
+
+    /// Whether the log has a delivery about a job.
+    async fn has_logged(&self, stack: &Stack, job: &str) -> bool {
+        let path = format!("{}/deliveries", self.path);
+        let log = call_as(stack, SUPPORT, "GET", &path, None).await.json();
+        let mut deliveries = log["deliveries"].as_array().unwrap().iter();
+        deliveries.any(|it| it["event_id"].as_str().unwrap().starts_with(job))
+    }
+
+    pub(super) async fn wait_for(&self, stack: &Stack, job: &str) {
+        until("a delivery in the log", async || {
+            self.has_logged(stack, job).await.then_some(())
+        })
+        .await;
+    }
+
+    pub(super) async fn assert_forgotten(self, stack: &Stack, job: &str) {
+        assert!(!self.has_logged(stack, job).await, "{job} is in the log");
+        let deleted = call_as(stack, SUPPORT, "DELETE", &self.path, None).await;
+        assert_eq!(deleted.status, 204);
+    }
 }
 
 #[test]
@@ -67,7 +108,9 @@ fn support_counts_and_lists_jobs_of_every_tenant() {
 fn retry_recreates_a_deleted_work_copy_and_delete_data_removes_all_objects() {
     run(async |stack| {
         let support = CliUser::sign_in(stack, SUPPORT).await;
+        let webhook = DeafWebhook::create(stack).await;
         let FailedJob { key, id } = failed_job(stack, "Prüfung + Anhang.pdf").await;
+        webhook.wait_for(stack, &id).await;
         let s3 = &stack.cloud.s3;
         let bucket = &stack.outputs.jobs_bucket_name;
         let copy = format!("work/{id}");
@@ -95,6 +138,7 @@ fn retry_recreates_a_deleted_work_copy_and_delete_data_removes_all_objects() {
         let delete = ["jobs", "delete-data", &id, "--reason", "a letter", "--yes"];
         let ran = support.docket(&delete).await;
         assert_eq!(ran.status, 0, "{}{}", ran.stdout, ran.stderr);
+        webhook.assert_forgotten(stack, &id).await;
         for key in &keys {
             let listing = s3.list_object_versions().bucket(bucket).prefix(key);
             let listed = listing.send().await.unwrap();

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use devstack::Stack;
 use serde_json::{Value, json};
 
-use super::operations::failed_job;
+use super::operations::{DeafWebhook, failed_job};
 use super::{CliUser, REVIEWER, SUPPORT, call_as};
 use crate::support::{PAST_MS, invoke, row, run_alone, text, until, update_row};
 
@@ -115,7 +115,9 @@ fn retention_deletes_an_old_job_with_all_its_objects_and_leaves_a_young_one() {
         assert_eq!(invoke(stack, FUNCTION, "{}"), nothing, "nothing is due");
 
         // The endpoint read a copy of this one, since its key cannot be in an invocation, and wrote a failure object.
+        let webhook = DeafWebhook::create(stack).await;
         let failed = failed_job(stack, "Kündigung + Anhang.pdf").await;
+        webhook.wait_for(stack, &failed.id).await;
         let attempts = row(stack, &failed.id).await["attempts"].clone();
         let attempt = attempts.as_l().unwrap()[0].as_m().unwrap();
         let objects = [
@@ -136,6 +138,7 @@ fn retention_deletes_an_old_job_with_all_its_objects_and_leaves_a_young_one() {
         let done = invoke(stack, FUNCTION, "{}");
         assert_eq!(done["deleted"], 2, "{done}");
         assert_eq!(done["incomplete"], false, "{done}");
+        webhook.assert_forgotten(stack, &failed.id).await;
         let detail = support.json(&["jobs", "show", &old]).await;
         assert_eq!(detail["job"]["status"], "Erased");
         assert_eq!(detail["document_kept_until"], Value::Null);

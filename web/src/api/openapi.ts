@@ -1194,7 +1194,10 @@ export interface components {
             tenant?: string;
             webhook?: components["schemas"]["WebhookView"];
         };
-        /** @description Response of `GET /webhooks/{webhook_id}/deliveries`: the newest 50 attempts, newest first. They are kept for 7 days. */
+        /**
+         * @description Response of `GET /webhooks/{webhook_id}/deliveries`: the newest 50 attempts, newest first. They are kept for 7 days. Those that
+         *     name a document are deleted with the document's data.
+         */
         DeliveryList: {
             deliveries: components["schemas"]["DeliveryView"][];
         };
@@ -1211,9 +1214,11 @@ export interface components {
             event_id: string;
             /** @description Why the attempt failed; absent if it succeeded. */
             problem?: string;
+            /** @description The beginning of the request's body, at most 2,048 bytes. Plain text. Escape it before you show it as HTML. */
+            request?: string;
             /**
              * Format: int64
-             * @description The size of the request's body. The body itself is not kept.
+             * @description The size of the request's body.
              */
             request_bytes: number;
             /** @description The beginning of the response's body. Plain text. Escape it before you show it as HTML. */
@@ -1578,7 +1583,8 @@ export interface components {
              */
             find?: string;
             /**
-             * @description Only contracts in whose result so many findings were counted. Results that no page has counted yet are left out.
+             * @description Only contracts in whose result such findings were counted. `serious` has also those with findings whose level was not
+             *     understood: they may be serious. Results that no page has counted yet are left out.
              * @enum {string}
              */
             found?: "serious" | "any" | "none";
@@ -1763,6 +1769,11 @@ export interface components {
             reason?: string | null;
             /** @description Whether the caller has reviewed the contract's result. Reviewers and support only; so are `assigned_to` and `note`. */
             reviewed?: boolean | null;
+            /**
+             * Format: int32
+             * @description Of `findings.other`: those whose level the caller did not understand. Only with `findings`; without it, 0.
+             */
+            unclear_findings?: number | null;
         };
         /** @description What people noted about a contract. Not in events for programs. */
         MarksView: {
@@ -1784,6 +1795,11 @@ export interface components {
              *     the job's version.
              */
             revision: number;
+            /**
+             * Format: int32
+             * @description Of `findings.other`: those whose level the page did not understand. They may be serious.
+             */
+            unclear_findings?: number;
         };
         /** @description Where the record of another's document names the caller. */
         Mention: {
@@ -2764,6 +2780,12 @@ export interface components {
             event_types: components["schemas"]["EventType"][];
             /**
              * Format: int64
+             * @description How many events expired before they were delivered, since events are kept for 30 days. They cannot be sent again.
+             * @default 0
+             */
+            expired?: number;
+            /**
+             * Format: int64
              * @description Since when no delivery has succeeded, while deliveries fail. After three days it is disabled.
              */
             failing_since?: number;
@@ -3147,7 +3169,10 @@ export interface operations {
                  *     not read contents find jobs by ids, not by keys and references.
                  */
                 find?: string;
-                /** @description Only contracts in whose result so many findings were counted. Results that no page has counted yet are left out. */
+                /**
+                 * @description Only contracts in whose result such findings were counted. `serious` has also those with findings whose level was not
+                 *     understood: they may be serious. Results that no page has counted yet are left out.
+                 */
                 found?: "serious" | "any" | "none";
                 /** @description Maximum number of jobs in the response. The default is 50. */
                 limit?: number;

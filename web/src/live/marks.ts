@@ -24,20 +24,36 @@ export function reviewedBy(job: JobView): { by: string; at: number } | undefined
   return reviewed?.attempt === attempt(job) ? reviewed : undefined;
 }
 
-/** The counted findings of the result. Undefined if no page has counted them. */
-export function countsOf(job: JobView): { serious: number; other: number } | undefined {
-  const findings = job.marks?.findings;
-  return findings?.attempt === attempt(job) ? findings : undefined;
+export interface FoundCounts {
+  serious: number;
+  /** All others. */
+  other: number;
+  /** Of the others: those whose level the page did not understand. They may be serious. */
+  unclear: number;
 }
 
-/** “3 serious, 8 more”, “8 findings”, “No findings”. Empty if they are not counted. */
+/** The counted findings of the result. Undefined if no page has counted them. */
+export function countsOf(job: JobView): FoundCounts | undefined {
+  const findings = job.marks?.findings;
+  if (findings?.attempt !== attempt(job)) return undefined;
+  return { serious: findings.serious, other: findings.other, unclear: job.marks?.unclear_findings ?? 0 };
+}
+
+/** “3 serious, 8 more”, “8 findings”, “2 of unclear level, 6 more”, “No findings”. Empty if they are not counted. */
 export function foundWords(job: JobView): string {
   const counts = countsOf(job);
   if (!counts) return "";
-  const { serious, other } = counts;
-  if (serious > 0) return `${serious} serious${other > 0 ? `, ${other} more` : ""}`;
-  if (other > 0) return other === 1 ? "1 finding" : `${other} findings`;
+  const { serious, other, unclear } = counts;
+  const rest = other - unclear;
+  const parts = [serious > 0 && `${serious} serious`, unclear > 0 && `${unclear} of unclear level`].filter(Boolean);
+  if (parts.length > 0) return [...parts, ...(rest > 0 ? [`${rest} more`] : [])].join(", ");
+  if (rest > 0) return rest === 1 ? "1 finding" : `${rest} findings`;
   return "No findings";
+}
+
+/** Whether something was found that is serious, or may be. */
+export function mayBeSerious({ serious, unclear }: FoundCounts): boolean {
+  return serious > 0 || unclear > 0;
 }
 
 export const SORTS = { found: "Most serious first", name: "By name", uploader: "By uploader", oldest: "Oldest first" };
@@ -54,7 +70,7 @@ export function comparison(sort: Sort): (a: JobView, b: JobView) => number {
       // What was not counted comes after what was, since nothing is known about it.
       const weight = (job: JobView): number => {
         const counts = countsOf(job);
-        return counts ? 1 + counts.serious * 100_000 + counts.other : 0;
+        return counts ? 1 + counts.serious * 1e10 + counts.unclear * 1e5 + counts.other : 0;
       };
       return (a, b) => weight(b) - weight(a);
     }

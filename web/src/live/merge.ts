@@ -6,7 +6,7 @@
 import { statusGroup } from "../api/status";
 import type { FoundFilter, JobView, StatusGroup } from "../api/types";
 import { foldName } from "../lib/name";
-import { countsOf, reviewedBy } from "./marks";
+import { countsOf, mayBeSerious, reviewedBy } from "./marks";
 
 export type JobMap = ReadonlyMap<string, JobView>;
 
@@ -135,7 +135,7 @@ function hasResult(job: JobView): boolean {
 function hasFound(job: JobView, wanted: FoundFilter): boolean {
   const counts = countsOf(job);
   if (!counts) return false;
-  if (wanted === "serious") return counts.serious > 0;
+  if (wanted === "serious") return mayBeSerious(counts);
   return counts.serious + counts.other > 0 === (wanted === "any");
 }
 

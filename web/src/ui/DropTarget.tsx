@@ -3,7 +3,6 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { formatBytes, plural } from "../lib/format";
-import { droppedFiles } from "../upload/folders";
 import { Icon } from "./components";
 import { useAppContext } from "./context";
 import { Dialog } from "./Dialog";
@@ -35,10 +34,12 @@ export function DropTarget(): JSX.Element | null {
       event.preventDefault();
       depth = 0;
       setOver(false);
-      droppedFiles(event.dataTransfer).then(
-        (files) => app.receiveFiles(files),
-        () => app.announce("The folder could not be read. Choose it again."),
-      );
+      // The browser empties the list of items after the event.
+      const { items, files } = event.dataTransfer ?? {};
+      const entries = [...(items ?? [])].map((item) => item.webkitGetAsEntry?.() ?? null);
+      // Without folders, the files as the browser gives them: a test or an old browser may have no entries.
+      if (entries.some((entry) => entry?.isDirectory)) app.receiveFolder((folders) => folders.droppedFiles(entries));
+      else app.receiveFiles([...(files ?? [])]);
     };
     addEventListener("dragenter", enter);
     addEventListener("dragleave", leave);

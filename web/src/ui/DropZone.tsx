@@ -5,7 +5,6 @@ import { useRef } from "preact/hooks";
 import * as LIMITS from "../api/limits";
 import { formatBytes } from "../lib/format";
 import { fileKinds } from "../upload/file";
-import { chosenFiles } from "../upload/folders";
 import { Icon, Name } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
@@ -58,7 +57,11 @@ export function DropZone(): JSX.Element | null {
       <button type="button" class="primary" onClick={() => input.current?.click()}>
         Choose files
       </button>
-      <button type="button" class="link wide" onClick={() => chooseFolder((files) => app.receiveFiles(files))}>
+      <button
+        type="button"
+        class="link wide"
+        onClick={() => chooseFolder((list) => app.receiveFolder((folders) => folders.chosenFiles(list)))}
+      >
         or a folder
       </button>
       <input
@@ -77,11 +80,11 @@ export function DropZone(): JSX.Element | null {
   );
 }
 
-function chooseFolder(onFiles: (files: File[]) => void): void {
+function chooseFolder(onFiles: (list: FileList | null) => void): void {
   const input = document.createElement("input");
   input.type = "file";
   input.webkitdirectory = true;
-  input.onchange = () => onFiles(chosenFiles(input.files));
+  input.onchange = () => onFiles(input.files);
   input.click();
 }
 

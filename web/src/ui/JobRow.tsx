@@ -139,7 +139,7 @@ function StatusDetail({ job, pipeline, isStaff }: StatusProps): JSX.Element {
 function Found({ job }: { job: JobView }): JSX.Element {
   const found = foundWords(job);
   if (found === "") return <>after {formatDuration(job.updated_at - job.created_at)}</>;
-  return <span class={found.includes("serious") ? "found serious" : "found"}>{found}</span>;
+  return <span class={/serious|unclear/.test(found) ? "found serious" : "found"}>{found}</span>;
 }
 
 interface WaitingTimeProps {

@@ -20,6 +20,7 @@ import { causeLabel, GROUP_LABELS } from "./labels";
 import { later } from "./later";
 import { Pauses } from "./Pauses";
 import { Rows, Selection } from "./Rows";
+import type { Uncounted } from "./result/count";
 import { TriageBar } from "./TriageBar";
 
 const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
@@ -27,8 +28,11 @@ const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
   ...(Object.keys(GROUP_LABELS) as StatusGroup[]).map((status) => ({ status, label: GROUP_LABELS[status] })),
 ];
 
+const Counting = later<Uncounted & { isFilter: boolean }>(() => import("./Counting"));
 const Batch = later<{ name: string; tenant: string | undefined }>(() => import("./Batch"));
 
+/** A list with an order is loaded up to so many rows by itself. */
+const MAX_SORTED_ROWS = 2000;
 /** The estimates of so many open jobs, the newest, are loaded again. */
 const ESTIMATED_ROWS = 50;
 
@@ -210,7 +214,23 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
     [app.store.jobs, list, list.horizon],
   );
   const jobs = useMemo(() => (sort ? [...newestFirst].sort(comparison(sort)) : newestFirst), [newestFirst, sort]);
-  useEffect(() => app.countFindings(newestFirst), [newestFirst]);
+  // A filter by findings shows only what is counted; the others are counted too.
+  const toCount = useMemo(
+    () =>
+      filter.found === undefined
+        ? newestFirst
+        : visibleJobs(app.store.jobs, { ...filter, found: undefined }, list.horizon),
+    [newestFirst],
+  );
+  useEffect(() => app.countFindings(toCount), [toCount]);
+  const uncounted = app.uncounted(toCount);
+  useEffect(() => () => app.countFindings([]), []);
+  // An order is one of the whole list, as far as it can be shown.
+  const isSortable =
+    !filter.q && sort !== undefined && list.state === "more" && !list.loading && newestFirst.length < MAX_SORTED_ROWS;
+  useEffect(() => {
+    if (isSortable) void list.loadMore();
+  }, [isSortable, newestFirst.length]);
   const hasOpen = jobs.some((job) => statusGroup(job.status) === "open");
   const { tenant } = filter;
   useEffect(() => {
@@ -238,6 +258,9 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
       {sort && list.state !== "complete" && (
         <p class="muted small">Sorted are the {formatNumber(jobs.length)} contracts that are loaded so far.</p>
       )}
+      {uncounted.waiting + uncounted.notCounted > 0 && (
+        <Counting {...uncounted} isFilter={filter.found !== undefined} />
+      )}
       <End filter={filter} />
     </>
   );
@@ -253,7 +276,8 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
   if (filter.found !== undefined)
     return (
       <EmptyState icon="inbox" title="No contracts">
-        No contract with this is known. Results are counted when they are first opened or listed.
+        No contract with this is known. Results that were never opened or listed are not counted: show the list
+        without this filter, and the page counts them.
       </EmptyState>
     );
   if (isNarrowed(filter))

@@ -8,7 +8,7 @@ import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
 
 const FOUND: Record<FoundFilter, string> = {
-  serious: "Serious findings",
+  serious: "Serious or unclear findings",
   any: "Any findings",
   none: "No findings",
 };

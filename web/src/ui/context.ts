@@ -14,8 +14,9 @@ import { countsOf, isNewTo } from "../live/marks";
 import type { JobChange, JobFilter } from "../live/merge";
 import { JobStore } from "../live/store";
 import { LiveUpdates } from "../live/updates";
+import type { Found, LeftOut } from "../upload/folders";
 import type { UploadQueue } from "../upload/queue";
-import type { Counter } from "./result/count";
+import type { Counter, Uncounted } from "./result/count";
 
 /** A connection lives only as long as the token that opened it, so the token is renewed if it expires sooner. */
 const MIN_TOKEN_LIFE_MS = 4 * 60_000;
@@ -39,7 +40,8 @@ export class AppContext extends Emitter {
   announcement = "";
   private readonly lists = new Map<string, JobList>();
   private readonly openJobs: JobList;
-  private counter: Promise<Counter> | undefined;
+  private counter: Counter | undefined;
+  private toCount: readonly JobView[] = [];
   private removeListeners = (): void => {};
 
   constructor(
@@ -128,14 +130,23 @@ export class AppContext extends Emitter {
     if (waitingFiles.length > 0) this.receiveFiles(waitingFiles);
   }
 
-  /** Uploads files, or lets them wait until the person has chosen a pipeline. */
-  receiveFiles(files: readonly File[]): void {
+  /** Uploads files, or lets them wait until the person has chosen a pipeline. What was left out is listed beside them. */
+  receiveFiles(files: readonly File[], left: readonly LeftOut[] = []): void {
+    this.uploads.leaveOut(left);
     const pipeline = this.uploadPipeline;
     const isKnown = this.canUpload && pipeline !== undefined;
     this.waitingFiles = isKnown ? [] : files;
     if (isKnown && files.length > 0)
       this.uploads.add(files, pipeline, this.tenant, { batch: this.uploadBatch.trim() || undefined });
     this.emit();
+  }
+
+  /** Takes the files of a folder, with what reads folders. */
+  receiveFolder(read: (folders: typeof import("../upload/folders")) => Found | Promise<Found>): void {
+    void import("../upload/folders").then(read).then(
+      ({ files, left }) => this.receiveFiles(files, left),
+      () => this.announce("The folder could not be read. Choose it again."),
+    );
   }
 
   /** What people call a pipeline. A retired one is not known here any more. */
@@ -174,16 +185,25 @@ export class AppContext extends Emitter {
     this.select(selected);
   }
 
-  /** Counts the findings of results that have no counts yet, one after the other. */
+  /** Counts the findings of results that have no counts yet, until it is called with others. */
   countFindings(jobs: readonly JobView[]): void {
-    if (this.isStaff || !jobs.some((job) => job.status === "Ready" && !countsOf(job))) return;
-    this.counter ??= import("./result/count").then(
-      ({ Counter }) => new Counter(this.client, (job) => this.store.add([job])),
-    );
-    void this.counter.then(
-      (counter) => counter.count(jobs),
-      () => undefined,
-    );
+    this.toCount = jobs;
+    if (this.counter) this.counter.count(jobs);
+    else if (!this.isStaff && jobs.some((job) => job.status === "Ready" && !countsOf(job)))
+      import("./result/count").then(
+        ({ Counter }) => {
+          this.counter ??= new Counter(this.client, (job) => this.store.add([job]));
+          this.counter.onChange = () => this.emit();
+          this.counter.count(this.toCount);
+        },
+        // A later list tries again.
+        () => {},
+      );
+  }
+
+  /** Of these results: how many are not counted yet, and how many cannot be here. */
+  uncounted(jobs: readonly JobView[]): Uncounted {
+    return this.counter?.uncounted(jobs) ?? { waiting: 0, notCounted: 0 };
   }
 
   /** The people that the known jobs name, this one first. */

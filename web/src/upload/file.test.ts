@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { PipelineView } from "../api/types";
 import {
   checkReadable,
+  checkUnchanged,
   FileUnreadable,
   fingerprint,
   firstBytes,
@@ -10,6 +11,7 @@ import {
   missingParts,
   partRange,
   rejectionReason,
+  sha256,
   shortName,
 } from "./file";
 
@@ -84,6 +86,14 @@ test("a file that can no longer be read, or has become shorter, is noticed", asy
     await assert.rejects(checkReadable(broken), FileUnreadable);
     await assert.rejects(firstBytes(broken), FileUnreadable);
   }
+});
+
+test("a file that was changed while it was sent is noticed, whatever its length", async () => {
+  const hash = await sha256(new Blob(["%PDF-1.7 one"]));
+  await checkUnchanged(new Blob(["%PDF-1.7 one"]), hash);
+  await assert.rejects(checkUnchanged(new Blob(["%PDF-1.7 two"]), hash), FileUnreadable);
+  // A large file has no hash.
+  await checkUnchanged(new Blob(["%PDF-1.7 two"]), undefined);
 });
 
 test("parts cover each byte of the file exactly once", () => {

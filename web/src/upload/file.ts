@@ -65,6 +65,14 @@ export async function sha256(file: Blob): Promise<string | undefined> {
   }
 }
 
+/**
+ * Throws `FileUnreadable` if the file is no longer the one with this hash. Firefox reads a file that was changed and kept its
+ * length; its `lastModified` stays that of the choice, and the File API gives a page no newer one.
+ */
+export async function checkUnchanged(file: Blob, hash: string | undefined): Promise<void> {
+  if (hash !== undefined && (await sha256(file)) !== hash) throw new FileUnreadable();
+}
+
 /** Why a pipeline rejects a file with these first bytes. Undefined if it accepts the file. */
 export function rejectionReason(file: FileLike, start: Uint8Array, pipeline: PipelineView): string | undefined {
   if (file.size === 0) return "The file is empty.";

@@ -1,42 +1,80 @@
-/** The files of what was dropped, also of folders to any depth. */
+/** The files of folders that were dropped or chosen, to any depth. Loaded with the first folder. */
 
-/** Files of systems and programs, such as `.DS_Store`, which are not uploaded. */
-function isHidden(name: string): boolean {
-  return name.startsWith(".") || name === "Thumbs.db" || name === "desktop.ini";
+/** A file or folder that is not taken, and why. */
+export interface LeftOut {
+  name: string;
+  why: string;
 }
 
-/**
- * Must be called while the event is handled: the browser empties the list of items after it. Folders are read later. One that
- * cannot be read rejects.
- */
-export function droppedFiles(data: DataTransfer | null): Promise<File[]> {
-  const entries = [...(data?.items ?? [])].map((item) => item.webkitGetAsEntry?.() ?? null);
-  const isFolder = (entry: FileSystemEntry | null): boolean => entry?.isDirectory === true;
-  // Without folders, the files as the browser gives them: a test or an old browser may have no entries.
-  if (!entries.some(isFolder)) return Promise.resolve([...(data?.files ?? [])]);
-  return Promise.all(entries.flatMap((entry) => entry ?? []).map(filesOf)).then((files) => files.flat());
+export interface Found {
+  files: File[];
+  left: LeftOut[];
+}
+
+const HIDDEN = "Hidden, so it was left out. Rename it if you mean it.";
+const HIDDEN_FOLDER = "A hidden folder: its files were left out.";
+const UNREADABLE = "The folder could not be read: its files were left out. Choose it again.";
+const UNREADABLE_FILE = "The file cannot be read: it was changed, moved or deleted. Choose it again.";
+
+/** What systems put into folders by themselves: nobody means it, and nobody has to hear of it. */
+function isOfSystem(name: string): boolean {
+  return [".DS_Store", ".localized", "Thumbs.db", "desktop.ini"].includes(name) || name.startsWith("._");
+}
+
+function isHidden(name: string): boolean {
+  return name.startsWith(".");
+}
+
+/** The files of dropped files and folders. What cannot be read is named, and the rest is taken. */
+export async function droppedFiles(entries: readonly (FileSystemEntry | null)[]): Promise<Found> {
+  const found: Found = { files: [], left: [] };
+  for (const entry of entries) if (entry) await takeEntry(entry, found);
+  return found;
 }
 
 /** The files of a folder that was chosen. */
-export function chosenFiles(list: FileList | null): File[] {
-  return [...(list ?? [])].filter(
-    (file) => !file.webkitRelativePath.split("/").some(isHidden) || file.webkitRelativePath === "",
-  );
+export function chosenFiles(list: FileList | null): Found {
+  const found: Found = { files: [], left: [] };
+  for (const file of list ?? []) {
+    const path = file.webkitRelativePath.split("/");
+    const folder = path.slice(0, -1).find(isHidden);
+    if (path.some(isOfSystem)) continue;
+    if (folder !== undefined) leaveOut(found, folder, HIDDEN_FOLDER);
+    else if (file.webkitRelativePath !== "" && isHidden(file.name)) leaveOut(found, file.name, HIDDEN);
+    else found.files.push(file);
+  }
+  return found;
 }
 
-async function filesOf(entry: FileSystemEntry): Promise<File[]> {
+function leaveOut({ left }: Found, name: string, why: string): void {
+  // A hidden folder is named once, whatever is in it.
+  if (why !== HIDDEN_FOLDER || !left.some((one) => one.name === name && one.why === why)) left.push({ name, why });
+}
+
+async function takeEntry(entry: FileSystemEntry, found: Found): Promise<void> {
+  if (isOfSystem(entry.name)) return;
   if (entry.isFile) {
-    if (isHidden(entry.name)) return [];
+    if (isHidden(entry.name)) return leaveOut(found, entry.name, HIDDEN);
     const file = entry as FileSystemFileEntry;
-    return [await new Promise<File>((resolve, reject) => file.file(resolve, reject))];
+    await new Promise<File>((resolve, reject) => file.file(resolve, reject)).then(
+      (read) => found.files.push(read),
+      () => leaveOut(found, entry.name, UNREADABLE_FILE),
+    );
+    return;
   }
-  if (isHidden(entry.name)) return [];
-  const files: File[] = [];
-  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  if (isHidden(entry.name)) return leaveOut(found, entry.name, HIDDEN_FOLDER);
+  const entries = await inFolder(entry as FileSystemDirectoryEntry).catch(() => undefined);
+  if (!entries) return leaveOut(found, entry.name, UNREADABLE);
+  for (const inner of entries) await takeEntry(inner, found);
+}
+
+async function inFolder(folder: FileSystemDirectoryEntry): Promise<FileSystemEntry[]> {
+  const entries: FileSystemEntry[] = [];
+  const reader = folder.createReader();
   // A folder is read in portions (Chromium: 100 entries), until there are no more.
   for (;;) {
     const portion = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
-    if (portion.length === 0) return files;
-    for (const inner of portion.sort((a, b) => a.name.localeCompare(b.name))) files.push(...(await filesOf(inner)));
+    if (portion.length === 0) return entries.sort((a, b) => a.name.localeCompare(b.name));
+    entries.push(...portion);
   }
 }

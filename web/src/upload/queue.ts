@@ -15,6 +15,7 @@ import {
   sha256,
   shortName,
 } from "./file";
+import type { LeftOut } from "./folders";
 import { SendError } from "./send";
 import { transfer } from "./transfer";
 import { removeUnfinished, saveUnfinished, type UnfinishedUpload, unfinishedUploads } from "./unfinished";
@@ -46,6 +47,8 @@ export interface UploadItem extends UploadLabels {
   /** What to declare. Set when the file has been checked. */
   contentType?: string;
   jobId?: string;
+  /** Of the file when its upload began. Undefined for a large file. */
+  sha256?: string | undefined;
   /** Whether it continues an upload that an earlier page started. */
   resumed?: boolean;
   /** When sending started and from how many bytes, to estimate the time left. */
@@ -94,6 +97,18 @@ export class UploadQueue extends Emitter {
     this.items = [...this.items.filter((item) => !items.some((chosen) => this.replaces(chosen, item))), ...items];
     this.emit();
     for (const item of items) void this.check(item, pipeline);
+  }
+
+  /** Lists files and folders that are not uploaded. */
+  leaveOut(left: readonly LeftOut[]): void {
+    const items = left.map(({ name, why }): UploadItem => {
+      this.key += 1;
+      const file = new File([], name);
+      return { key: this.key, file, pipeline: "", tenant: undefined, sent: 0, state: "refused", error: why };
+    });
+    if (items.length === 0) return;
+    this.items = [...this.items, ...items];
+    this.emit();
   }
 
   /** Whether a file was chosen again because it could not be read. A changed file is another upload. */
@@ -192,6 +207,7 @@ export class UploadQueue extends Emitter {
         await transfer(upload, item.file, {
           client: this.client,
           signal: control.signal,
+          sha256: item.sha256,
           progress: (sent) => {
             item.state = "sending";
             item.sent = Math.min(sent, item.file.size);
@@ -256,6 +272,7 @@ export class UploadQueue extends Emitter {
       }
     }
     const hash = await sha256(item.file);
+    item.sha256 = hash;
     const upload = await this.client.createUpload({
       pipeline: item.pipeline,
       ...(item.tenant === undefined ? {} : { tenant: item.tenant }),

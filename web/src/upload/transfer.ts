@@ -5,7 +5,7 @@ import { ApiError, NetworkError } from "../api/errors";
 import type { MultipartUploadView, SignedRequest, UploadView } from "../api/types";
 import { backoff, pause } from "../lib/backoff";
 import { now } from "../lib/clock";
-import { checkReadable, missingParts, partRange } from "./file";
+import { checkReadable, checkUnchanged, missingParts, partRange } from "./file";
 import { SendError, send } from "./send";
 
 const PARALLEL_PARTS = 3;
@@ -18,6 +18,8 @@ const MIN_SIGNATURE_LIFE_MS = 30_000;
 export interface TransferOptions {
   client: Pick<Client, "upload" | "signParts" | "completeUpload">;
   signal: AbortSignal;
+  /** Of the file when its upload began, if it is known. */
+  sha256?: string | undefined;
   /** Bytes that have been sent, including parts in progress. */
   progress(sent: number): void;
   /** The transfer was interrupted and will continue. */
@@ -116,6 +118,8 @@ async function sendParts(
     }
   };
   await Promise.all(Array.from({ length: PARALLEL_PARTS }, worker));
+  // Parts of two states of a file are no document.
+  await checkUnchanged(file, way.sha256);
   await withRetries(way, async () => {
     await way.client.completeUpload(upload.job_id);
   });

@@ -32,6 +32,7 @@ class DeliveryView(TypedDict):
     attempt: int
     event_id: str
     problem: NotRequired[str]
+    request: NotRequired[str]
     request_bytes: int
     response: NotRequired[str]
     retry_at: NotRequired[int]
@@ -149,6 +150,7 @@ class MarksChange(TypedDict, closed=True):
     opened: NotRequired[bool]
     reason: NotRequired[str | None]
     reviewed: NotRequired[bool | None]
+    unclear_findings: NotRequired[int | None]
 
 
 class Mention(TypedDict):
@@ -510,6 +512,7 @@ class WebhookView(TypedDict):
     disabled_reason: NotRequired[str]
     enabled: bool
     event_types: list[EventType]
+    expired: NotRequired[int]
     failing_since: NotRequired[int]
     id: str
     include_details: bool
@@ -642,6 +645,7 @@ class MarksView(TypedDict):
     opened: NotRequired[Opened]
     reviewed: NotRequired[Reviewed]
     revision: int
+    unclear_findings: NotRequired[int]
 
 
 class NewRetryPlan(TypedDict, closed=True):

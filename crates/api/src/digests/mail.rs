@@ -35,12 +35,21 @@ pub struct Mail {
     pub tags: [(&'static str, String); 2],
 }
 
+/// A webhook that was disabled because it failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DisabledWebhook {
+    /// The beginning of its URL: the path may be a secret.
+    pub(super) receiver: String,
+    pub(super) reason: String,
+}
+
 /// The mail of a digest.
 pub(super) fn render(
     tenant: &Tenant,
     key: &str,
     recipient: &Recipient,
     contents: &Contents,
+    disabled: &[DisabledWebhook],
     allowed: TenantSettings,
     settings: MailSettings<'_>,
 ) -> Mail {
@@ -64,6 +73,13 @@ pub(super) fn render(
     if allowed.include_names {
         body.names("Ready", &contents.documents, StatusGroup::Ready);
         body.names("Failed", &contents.documents, StatusGroup::Failed);
+    }
+    for webhook in disabled {
+        body.paragraph(&format!(
+            "The webhook to {} is disabled and gets no events: {}. Enable it again under “Webhooks” in the menu of your account, once its receiver answers. It then gets the events of the last 30 days that it missed.",
+            visible(&webhook.receiver),
+            webhook.reason
+        ));
     }
     body.paragraph(
         "You get this mail because you switched on e-mail digests. Your account page changes or stops them. The next link stops them without signing in:",

@@ -10,17 +10,17 @@ use tracing::{info, warn};
 use super::account::tenant_settings;
 use super::contents::{self, batch_of, jobs_of};
 use super::feedback::switch_off;
-use super::mail::render;
+use super::mail::{DisabledWebhook, render};
 use super::message::send_continue;
 use super::ports::{DigestQueue, MailError, Mailer, UserDirectory};
 use super::{
-    DigestState, MAX_RECIPIENTS, MailSettings, QUIET_MS, Recipient, STATE_KEY, access,
+    DigestScope, DigestState, MAX_RECIPIENTS, MailSettings, QUIET_MS, Recipient, STATE_KEY, access,
     recipient_collection, state_collection,
 };
 use crate::feed::{self, FeedError, FeedPage, MAX_EVENTS_PER_PAGE};
 use crate::ports::JobList;
-use crate::webhooks::Lease;
 use crate::webhooks::records::{read, write};
+use crate::webhooks::{self, Lease};
 
 /// When a message is tried again because another function works on the same tenant, in seconds.
 const BUSY_DELAY_SECONDS: u32 = 5;
@@ -217,6 +217,7 @@ where
             contents => contents?,
         };
         let allowed = tenant_settings(self.ports, self.tenant).await?;
+        let disabled = disabled_webhooks(self.ports, self.tenant).await;
         let keys: Vec<String> = self.recipients.keys().rev().cloned().collect();
         for key in keys {
             let Some((recipient, revision)) = self.recipients.get(&key).cloned() else {
@@ -241,7 +242,21 @@ where
                     return Ok(self.postpone(index, &error.to_string()));
                 }
             }
-            let mail = render(self.tenant, &key, &recipient, &part, allowed, self.settings);
+            // Who sees all documents of a tenant may enable its webhooks.
+            let disabled = match recipient.scope {
+                DigestScope::Tenant => disabled.as_slice(),
+                DigestScope::Own => &[],
+            };
+            let settings = self.settings;
+            let mail = render(
+                self.tenant,
+                &key,
+                &recipient,
+                &part,
+                disabled,
+                allowed,
+                settings,
+            );
             match self.ports.send_mail(&mail).await {
                 Ok(()) => {
                     self.report.sent += 1;
@@ -310,4 +325,20 @@ where
         }
         Ok(self.report)
     }
+}
+
+/// The webhooks of a tenant that are disabled because they failed. None if they cannot be read: the digest matters more.
+async fn disabled_webhooks<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Vec<DisabledWebhook> {
+    let webhooks = webhooks::of_tenant(ports, tenant).await;
+    let webhooks = webhooks.unwrap_or_else(|error| {
+        warn!(tenant = %tenant, error = %error, "a digest says nothing about webhooks");
+        Vec::new()
+    });
+    let disabled = webhooks.into_iter().filter_map(|webhook| {
+        webhook.disabled_reason.map(|reason| DisabledWebhook {
+            receiver: webhooks::origin(&webhook.url).to_owned(),
+            reason,
+        })
+    });
+    disabled.collect()
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ApiError;
 use crate::types::{NamedCount, RetryPlanFilter, RetryPlanStatus, RetryPlanView};
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
@@ -13,6 +14,9 @@ pub(super) const ACTIVE_PLANS: &str = "plan-active";
 /// How many jobs one record holds. One request reads the rows of as many.
 pub(super) const JOBS_PER_RECORD: usize = 100;
 const RETENTION_MS: u64 = 90 * 86_400_000;
+const PLANS_PER_READ: u16 = 50;
+/// Shown instead of the name of a batch of which a document was deleted.
+const NAME_DELETED: &str = "(name deleted)";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PlanRecord {
@@ -177,4 +181,38 @@ pub(super) async fn read<P: KeyValueStore>(
         source: error.into(),
     })?;
     Ok(Some((plan, record.revision)))
+}
+
+/// Removes the name of a tenant's batch from the plans that chose their jobs by it. What they chose is stored apart.
+pub(crate) async fn forget_batch<P: KeyValueStore>(
+    ports: &P,
+    tenant: &str,
+    batch: &str,
+) -> Result<(), ApiError> {
+    let mut before: Option<String> = None;
+    loop {
+        let page = ports
+            .list_descending(PLANS, before.as_deref(), PLANS_PER_READ)
+            .await?;
+        for (id, record) in &page {
+            let Ok(mut plan) = serde_json::from_str::<PlanRecord>(&record.body) else {
+                continue;
+            };
+            let is_of_tenant = plan.filter.tenant.as_deref() == Some(tenant);
+            if !is_of_tenant || plan.filter.batch.as_deref() != Some(batch) {
+                continue;
+            }
+            plan.filter.batch = Some(NAME_DELETED.to_owned());
+            let changed = plan.to_record(record.revision + 1);
+            if !ports.put(PLANS, id, &changed).await? {
+                return Err(ApiError::Unavailable(
+                    "a retry plan changed meanwhile".to_owned(),
+                ));
+            }
+        }
+        before = page.last().map(|(id, _)| id.clone());
+        if page.len() < usize::from(PLANS_PER_READ) {
+            return Ok(());
+        }
+    }
 }

@@ -79,7 +79,8 @@ pub struct JobQuery {
     /// Only contracts whose result is marked as reviewed, or is not yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reviewed: Option<bool>,
-    /// Only contracts in whose result so many findings were counted. Results that no page has counted yet are left out.
+    /// Only contracts in whose result such findings were counted. `serious` has also those with findings whose level was not
+    /// understood: they may be serious. Results that no page has counted yet are left out.
     #[cfg_attr(feature = "schema", schemars(extend("enum" = ["serious", "any", "none"])))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
@@ -253,6 +254,9 @@ pub struct MarksChange {
     /// The findings that the caller has counted in the result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub findings: Option<FindingCounts>,
+    /// Of `findings.other`: those whose level the caller did not understand. Only with `findings`; without it, 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unclear_findings: Option<u16>,
     /// The caller has opened the contract: it is no longer new to them.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub opened: bool,

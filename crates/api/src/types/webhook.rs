@@ -85,6 +85,9 @@ pub struct WebhookView {
     pub sequence: u64,
     /// How many events wait to be sent again after a failure.
     pub waiting: u16,
+    /// How many events expired before they were delivered, since events are kept for 30 days. They cannot be sent again.
+    #[serde(default)]
+    pub expired: u64,
     /// The secret, which is shown only once: in the response that creates the webhook or rotates its secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
@@ -113,7 +116,8 @@ pub struct RedeliverRequest {
     pub from: Option<u64>,
 }
 
-/// Response of `GET /webhooks/{webhook_id}/deliveries`: the newest 50 attempts, newest first. They are kept for 7 days.
+/// Response of `GET /webhooks/{webhook_id}/deliveries`: the newest 50 attempts, newest first. They are kept for 7 days. Those that
+/// name a document are deleted with the document's data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeliveryList {
@@ -132,8 +136,11 @@ pub struct DeliveryView {
     /// Counts the attempts for this event, from 1.
     pub attempt: u16,
     pub url: String,
-    /// The size of the request's body. The body itself is not kept.
+    /// The size of the request's body.
     pub request_bytes: u32,
+    /// The beginning of the request's body, at most 2,048 bytes. Plain text. Escape it before you show it as HTML.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub request: String,
     /// The status of the response; absent if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,

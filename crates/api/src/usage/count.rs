@@ -31,8 +31,7 @@ pub async fn count_hours<P: JobList + KeyValueStore + Clock>(
     pipelines: &Pipelines,
     until: Timestamp,
 ) -> Result<u64, ApiError> {
-    let rows_kept = pipelines.iter().map(|it| it.retention_days.row).min();
-    let rows_kept = u64::from(rows_kept.unwrap_or_default());
+    let rows_kept = rows_kept_days(pipelines);
     let now = ports.now();
     let mut progress = Progress::load(ports, now).await?;
     let mut counted = 0;
@@ -74,6 +73,12 @@ pub async fn count_hours<P: JobList + KeyValueStore + Clock>(
     Ok(counted)
 }
 
+/// After how many days the first of an hour's rows may be deleted.
+pub(super) fn rows_kept_days(pipelines: &Pipelines) -> u64 {
+    let kept = pipelines.iter().map(|it| it.retention_days.row).min();
+    u64::from(kept.unwrap_or_default())
+}
+
 /// The first hour with a job from one time to another.
 async fn next_hour<P: JobList>(ports: &P, from: u64, to: u64) -> Result<Option<u64>, ApiError> {
     if from >= to {
@@ -92,7 +97,7 @@ async fn next_hour<P: JobList>(ports: &P, from: u64, to: u64) -> Result<Option<u
 }
 
 /// The sums of an hour.
-struct Hour {
+pub(super) struct Hour {
     begins_at: u64,
     /// By tenant.
     sums: BTreeMap<String, Vec<StoredSum>>,
@@ -102,7 +107,7 @@ struct Hour {
 
 impl Hour {
     /// `None` if the time does not suffice.
-    async fn read<P: JobList + KeyValueStore + Clock>(
+    pub(super) async fn read<P: JobList + KeyValueStore + Clock>(
         reading: &InstanceReading<'_, P>,
         pipelines: &Pipelines,
         begins_at: u64,
@@ -167,7 +172,7 @@ impl Hour {
     }
 
     /// Replaces what is stored of this hour. Returns whether it is preliminary.
-    async fn store<P: KeyValueStore>(self, ports: &P) -> Result<bool, ApiError> {
+    pub(super) async fn store<P: KeyValueStore>(self, ports: &P) -> Result<bool, ApiError> {
         let at = Timestamp(self.begins_at);
         let (month, day) = Month::of(at);
         let hour = u8::try_from(at.0 % DAY_MS / HOUR_MS).unwrap_or_default();
@@ -186,6 +191,24 @@ async fn replace<P: KeyValueStore>(
     sums: &[StoredSum],
     at: Timestamp,
 ) -> Result<(), ApiError> {
+    change_day(ports, month, key, at, |day| {
+        day.hours.remove(&hour);
+        let used = day.hours.values().flatten();
+        let used = used.filter(|sum| !sum.batch.is_empty()).count();
+        let sums = within_batches(sums, MAX_BATCHES_PER_DAY.saturating_sub(used));
+        day.hours.insert(hour, sums);
+    })
+    .await
+}
+
+/// Changes what is stored of a tenant's day. `at` is a time of that day.
+pub(super) async fn change_day<P: KeyValueStore>(
+    ports: &P,
+    month: Month,
+    key: &str,
+    at: Timestamp,
+    change: impl Fn(&mut StoredDay),
+) -> Result<(), ApiError> {
     let collection = collection(month);
     for _ in 0..MAX_WRITES {
         let record = ports.get(&collection, key).await?;
@@ -193,11 +216,7 @@ async fn replace<P: KeyValueStore>(
         let stored = record.and_then(|record| serde_json::from_str::<StoredDay>(&record.body).ok());
         let before = stored.unwrap_or_default();
         let mut day = before.clone();
-        day.hours.remove(&hour);
-        let used = day.hours.values().flatten();
-        let used = used.filter(|sum| !sum.batch.is_empty()).count();
-        let sums = within_batches(sums, MAX_BATCHES_PER_DAY.saturating_sub(used));
-        day.hours.insert(hour, sums);
+        change(&mut day);
         if day == before {
             return Ok(());
         }
@@ -216,7 +235,7 @@ async fn replace<P: KeyValueStore>(
 }
 
 /// The sums with at most so many batches. The jobs of further ones count as jobs without a batch.
-fn within_batches(sums: &[StoredSum], max_batches: usize) -> Vec<StoredSum> {
+pub(super) fn within_batches(sums: &[StoredSum], max_batches: usize) -> Vec<StoredSum> {
     let mut left = max_batches;
     let mut kept: BTreeMap<(&str, &str), Amounts> = BTreeMap::new();
     for sum in sums {

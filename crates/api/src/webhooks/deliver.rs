@@ -4,20 +4,20 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use jobs::id::Timestamp;
-use jobs::ports::{Clock, JobStore, KeyValueStore, Record};
-use tracing::{info, warn};
+use jobs::ports::{Clock, JobStore, KeyValueStore};
+use tracing::warn;
 
 use super::address::AllowedReceivers;
 use super::instruction::{Instruction, send};
+use super::log::{DeliveryAttempt, PostResult};
 use super::ports::{WebhookQueue, WebhookRequest, WebhookSender};
 use super::records::{read, write};
 use super::state::Lease;
 use super::{
-    DeliveryState, LOG_DAYS, ReceiverUrl, Webhook, WebhookId, collection, log_collection, payload,
-    signature, state_collection,
+    DeliveryState, ReceiverUrl, Webhook, WebhookId, collection, log, payload, signature,
+    state_collection,
 };
 use crate::feed::{self, FeedError, FeedEvent, MAX_EVENTS_PER_PAGE};
-use crate::types::DeliveryView;
 
 /// SQS delays no message for longer, in milliseconds.
 const MAX_DELAY_MS: u64 = 900_000;
@@ -32,6 +32,8 @@ pub struct DeliveryReport {
     pub delivered: u32,
     pub failed: u32,
     pub given_up: u32,
+    /// Events that expired before they were delivered.
+    pub expired: u64,
     pub disabled: bool,
 }
 
@@ -143,7 +145,17 @@ where
                 let body = payload::of_test(tenant, at);
                 let event_id = format!("test_{:016x}", self.ports.random());
                 let outcome = self.post(&event_id, &body).await;
-                self.log(at, 0, event_id, &body, 1, outcome, None).await;
+                let attempt = DeliveryAttempt {
+                    at,
+                    event_id,
+                    sequence: 0,
+                    number: 1,
+                    body: &body,
+                    outcome,
+                    retry_at: None,
+                    named_job: None,
+                };
+                log::write(self.ports, self.id, &self.webhook.url, attempt).await;
             }
             Instruction::Sequence(sequence) => {
                 if let Some(event) = feed::event(self.ports, tenant, sequence).await? {
@@ -171,8 +183,8 @@ where
                 Some(sequence) => {
                     let Some(event) = feed::event(self.ports, &self.id.tenant, sequence).await?
                     else {
-                        // It has expired.
                         self.state.waiting.retain(|it| it.sequence != sequence);
+                        self.expired(1);
                         continue;
                     };
                     event
@@ -208,8 +220,10 @@ where
             Ok(page) => Ok(page.events.into()),
             Err(error @ (FeedError::Expired(_) | FeedError::NotContinued(_))) => {
                 warn!(webhook.id = %self.id, error = %error, "a webhook continues with the oldest event that is kept");
+                let before = self.state.position.sequence;
                 self.state.position = feed::position_at(self.ports, tenant, Timestamp(0)).await?;
                 let position = self.state.position.clone();
+                self.expired(position.sequence.saturating_sub(before));
                 let page = feed::read(self.ports, tenant, &position, MAX_EVENTS_PER_PAGE).await?;
                 Ok(page.events.into())
             }
@@ -222,6 +236,9 @@ where
         let job = self.ports.load(event.event.job).await.ok().flatten();
         let details = self.webhook.include_details;
         let body = payload::of_event(&self.id.tenant, event, job.as_ref(), details);
+        let names_document = job
+            .as_ref()
+            .is_some_and(|job| payload::names_document(job, details));
         let at = self.ports.now();
         let outcome = self.post(&event.event.id(), &body).await;
         let sequence = event.sequence;
@@ -244,17 +261,25 @@ where
                 self.disable(now, "no delivery has succeeded for three days");
             }
         }
-        self.log(
+        let attempt = DeliveryAttempt {
             at,
+            event_id: event.event.id(),
             sequence,
-            event.event.id(),
-            &body,
-            attempt,
+            number: attempt,
+            body: &body,
             outcome,
             retry_at,
-        )
-        .await;
+            named_job: names_document.then_some(event.event.job),
+        };
+        log::write(self.ports, self.id, &self.webhook.url, attempt).await;
         Ok(is_delivered)
+    }
+
+    /// So many events were not delivered before they expired: the webhook was paused or disabled for too long.
+    fn expired(&mut self, events: u64) {
+        warn!(webhook.id = %self.id, events, "events expired before they were delivered");
+        self.state.expired += events;
+        self.report.expired += events;
     }
 
     fn disable(&mut self, now: Timestamp, reason: &str) {
@@ -300,54 +325,6 @@ where
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the fields of one entry")]
-    async fn log(
-        &self,
-        at: Timestamp,
-        sequence: u64,
-        event_id: String,
-        body: &str,
-        attempt: u16,
-        outcome: PostResult,
-        retry_at: Option<u64>,
-    ) {
-        info!(
-            webhook.id = %self.id,
-            sequence,
-            attempt,
-            status = outcome.status,
-            problem = outcome.problem,
-            "webhook sent"
-        );
-        let entry = DeliveryView {
-            at: at.0,
-            event_id,
-            sequence,
-            attempt,
-            url: self.webhook.url.clone(),
-            request_bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),
-            status: outcome.status,
-            response: outcome.response,
-            problem: outcome.problem,
-            retry_at,
-        };
-        let record = Record {
-            body: serde_json::to_string(&entry).unwrap_or_default(),
-            revision: 1,
-            expires_at: Some(Timestamp(at.0 + LOG_DAYS * 86_400_000)),
-        };
-        let key = format!(
-            "{:013}-{sequence:012}-{:08x}",
-            at.0,
-            self.ports.random() >> 32
-        );
-        let collection = log_collection(&self.id.tenant, &self.id.key);
-        // What was sent matters more than the log of it.
-        if let Err(error) = self.ports.put(&collection, &key, &record).await {
-            warn!(webhook.id = %self.id, error = %error, "an attempt is not in the log of the webhook");
-        }
-    }
-
     /// Releases the lease, and sends an instruction to continue if there is more to send.
     async fn finish(mut self, revision: u64) -> Result<DeliveryReport, FeedError> {
         let now = self.ports.now();
@@ -378,21 +355,5 @@ where
             }
         }
         Ok(self.report)
-    }
-}
-
-struct PostResult {
-    problem: Option<String>,
-    status: Option<u16>,
-    response: String,
-}
-
-impl PostResult {
-    const fn failed(problem: String) -> Self {
-        Self {
-            problem: Some(problem),
-            status: None,
-            response: String::new(),
-        }
     }
 }

@@ -154,6 +154,7 @@ pub(super) fn view(
         waiting: state.map_or(0, |state| {
             u16::try_from(state.waiting.len()).unwrap_or(u16::MAX)
         }),
+        expired: state.map_or(0, |state| state.expired),
         secret: None,
         previous_secret_until: webhook.previous_secret.as_ref().map(|(_, until)| *until),
     }

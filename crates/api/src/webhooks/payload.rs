@@ -63,6 +63,14 @@ pub(super) fn of_event(
     to_json(event.event.event_type.name(), event.recorded_at, data)
 }
 
+/// Whether the body for an event of this job has something that a deletion of its data removes.
+pub(super) fn names_document(job: &Job, include_details: bool) -> bool {
+    let labels = &job.input.labels;
+    let has_labels =
+        labels.reference.is_some() || labels.batch.is_some() || !labels.tags.is_empty();
+    !job.is_erased() && (include_details || has_labels)
+}
+
 pub(super) fn of_test(tenant: &Tenant, at: Timestamp) -> String {
     let mut data = Map::new();
     data.insert("tenant".to_owned(), json!(tenant.as_str()));

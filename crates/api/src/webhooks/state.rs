@@ -47,6 +47,9 @@ pub struct DeliveryState {
     /// When the next instruction to continue arrives, if one was sent.
     pub continue_at: Option<u64>,
     pub lease: Option<Lease>,
+    /// How many events expired before they were delivered.
+    #[serde(default)]
+    pub expired: u64,
 }
 
 impl DeliveryState {
@@ -58,6 +61,7 @@ impl DeliveryState {
             disabled: None,
             continue_at: None,
             lease: None,
+            expired: 0,
         }
     }
 

@@ -111,7 +111,7 @@ pub fn check_addresses(addresses: &[IpAddr], allowed: AllowedReceivers) -> Resul
 }
 
 /// A URL without path and query.
-pub(super) fn origin(url: &str) -> &str {
+pub(crate) fn origin(url: &str) -> &str {
     let after_scheme = url.find("://").map_or(0, |at| at + 3);
     let rest = url.get(after_scheme..).unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());

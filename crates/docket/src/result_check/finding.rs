@@ -73,13 +73,27 @@ pub(super) const PAGE: [&str; 3] = ["page", "pagenumber", "pageno"];
 pub(super) const BOX: [&str; 3] = ["box", "bbox", "boundingbox"];
 
 const HIGH: &[&str] = &[
-    "high", "critical", "severe", "serious", "major", "veryhigh", "blocker", "fatal", "error",
-    "red", "urgent",
+    "high",
+    "critical",
+    "severe",
+    "serious",
+    "major",
+    "veryhigh",
+    "blocker",
+    "fatal",
+    "error",
+    "red",
+    "urgent",
+    "hoch",
+    "kritisch",
+    "schwer",
+    "schwerwiegend",
+    "sehrhoch",
 ];
 const MEDIUM: &[&str] = &[
-    "medium", "moderate", "mid", "warning", "warn", "amber", "yellow", "orange",
+    "medium", "moderate", "mid", "warning", "warn", "amber", "yellow", "orange", "mittel",
 ];
-const LOW: &[&str] = &["low", "verylow", "minor", "green"];
+const LOW: &[&str] = &["low", "verylow", "minor", "green", "gering", "niedrig"];
 const INFO: &[&str] = &[
     "info",
     "information",
@@ -87,6 +101,7 @@ const INFO: &[&str] = &[
     "note",
     "notice",
     "hint",
+    "hinweis",
 ];
 
 fn rank_of(level: &str) -> Rank {

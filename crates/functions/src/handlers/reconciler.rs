@@ -1,5 +1,6 @@
 //! Function `reconciler`: finds lost messages and re-sends them.
 
+use api::forgotten_batches::forget;
 use api::ports::JobList;
 use api::retry_plans;
 use api::search_index::JOBS_PER_BLOCK;
@@ -121,8 +122,8 @@ pub struct Reconciled {
 }
 
 /// Re-sends lost messages: checks of overdue jobs, dead letters, and upload events of objects without a job. Releases
-/// the jobs of retry plans and queued jobs that no pause holds, counts open jobs, brings the search index up to date, and
-/// counts usage.
+/// the jobs of retry plans and queued jobs that no pause holds, counts open jobs, brings the search index up to date, counts
+/// usage, and forgets names of batches there.
 ///
 /// - **Input**: `{}` from the schedule, every five minutes; manually also `{"everything":true}`. Returns [`Reconciled`].
 /// - **On bad input**: the invocation fails with the reason; nothing is done.
@@ -209,6 +210,10 @@ where
     let hours = hours.inspect_err(|error| {
         warn!(error = %error, "usage was not counted");
     });
+    let forgotten = forget(ports, pipelines, until(4)).await;
+    let forgotten = forgotten.inspect_err(|error| {
+        warn!(error = %error, "names of batches were not forgotten");
+    });
 
     let sum = |of: fn(&RedriveReport) -> u64| letters.iter().map(of).sum();
     let done = Reconciled {
@@ -229,6 +234,7 @@ where
             || released.is_err()
             || indexed.is_err()
             || hours.is_err()
+            || forgotten.is_err()
             || !counted
             || scanned.is_none()
             || letters.iter().any(|redriven| redriven.incomplete),

@@ -103,6 +103,10 @@ where
             (Metric::WebhooksDelivered, number(report.delivered)),
             (Metric::WebhooksFailed, number(report.failed)),
             (Metric::WebhooksGivenUp, number(report.given_up)),
+            (
+                Metric::WebhooksExpired,
+                count(usize::try_from(report.expired).unwrap_or(usize::MAX)),
+            ),
             (Metric::WebhooksDisabled, number(report.disabled.into())),
         ],
     );

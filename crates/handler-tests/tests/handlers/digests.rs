@@ -11,7 +11,7 @@ use api::types::{AuditEntry, DigestView, TenantDigestView};
 use functions::bootstrap::App;
 use functions::handlers::api::events::{self, EventsApi};
 use functions::handlers::api::{HttpEvent, HttpResponse};
-use functions::handlers::{digests, event_feed};
+use functions::handlers::{digests, event_feed, webhooks};
 use jobs::id::Attempt;
 use jobs::job::Job;
 use jobs::state::State;

@@ -3,12 +3,14 @@
 mod retries;
 mod settings;
 
+use api::feed;
 use api::types::{AuditEntry, DeliveryList, WebhookList, WebhookView};
-use api::webhooks::{MAX_FAILING_MS, RETRY_DELAYS_SECONDS};
+use api::webhooks::{MAX_FAILING_MS, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, RETRY_DELAYS_SECONDS};
 use functions::handlers::api::events::{self, EventsApi};
 use functions::handlers::api::{HttpEvent, HttpResponse};
 use functions::handlers::{event_feed, webhooks};
 use jobs::id::{JobId, Timestamp};
+use jobs::labels::Tags;
 use lambda_runtime::{Context, LambdaEvent};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -271,6 +273,58 @@ fn payload_has_labels_and_no_names_unless_they_are_switched_on() {
     );
     service.work();
     assert!(service.received()[1].body.contains("contract.pdf"));
+}
+
+#[test]
+fn log_has_the_beginning_of_request_and_response() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.ports().state().webhook_echoes = true;
+    let mut job = testkit::conformance::full_job(BUCKET, "acme", 0);
+    job.id = JobId::of_key(BUCKET, "1");
+    // More than the API takes.
+    job.input.labels.tags = Tags::from_lines(format!("tag={}", "é".repeat(2000)));
+    service.ports().state().jobs.insert(job.id, job);
+    service.record(1, "JobReady");
+    service.work();
+    let sent = service.received()[0].body.clone();
+    let log = service.deliveries(&webhook).deliveries;
+    let [delivery] = log.as_slice() else {
+        panic!("{log:?}")
+    };
+    assert!(sent.len() > MAX_REQUEST_BYTES);
+    assert_eq!(delivery.request_bytes as usize, sent.len());
+    for (kept, limit) in [
+        (&delivery.request, MAX_REQUEST_BYTES),
+        (&delivery.response, MAX_RESPONSE_BYTES),
+    ] {
+        assert!(sent.starts_with(kept.as_str()));
+        assert!((limit - 1..=limit).contains(&kept.len()), "{}", kept.len());
+    }
+}
+
+#[test]
+fn events_that_expire_before_they_are_delivered_are_counted() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let path = format!("/webhooks/{}", webhook.id);
+    // The first one waits to be sent again.
+    service.ports().state().webhook_responses = [Ok(500)].into();
+    service.record(1, "JobReady");
+    service.work();
+    let _: WebhookView = service.ok("POST", &path, Some(json!({"enabled": false})));
+    for number in 2..=25 {
+        service.record(number, "JobReady");
+    }
+    let collection = feed::segment_collection(&"acme".parse().unwrap());
+    let first = feed::segment_key(0);
+    service.ports().state().records.delete(&collection, &first);
+    service.pass(HOUR);
+    let _: WebhookView = service.ok("POST", &path, Some(json!({"enabled": true})));
+    service.work();
+    assert_eq!(service.sequences()[1..], (11..=25).collect::<Vec<u64>>());
+    let view = service.view(&webhook);
+    assert_eq!((view.expired, view.waiting), (10, 0));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use api::webhooks::check_addresses;
 use api::webhooks::ports::{
     NameResolver, WebhookQueue, WebhookRequest, WebhookResponse, WebhookSender,
 };
+use api::webhooks::{MAX_RESPONSE_BYTES, check_addresses};
 use jobs::ports::Unavailable;
 
 use super::Memory;
@@ -46,15 +46,20 @@ impl WebhookSender for Memory {
         check_addresses(&addresses, request.allowed)?;
         let mut state = self.state();
         state.now.0 += state.webhook_ms;
+        if let Some(job) = state.after_webhook.take() {
+            state.jobs.insert(job.id, job);
+        }
         state.webhooks.push(ReceivedWebhook {
             host: request.url.host.clone(),
             path: request.url.path.clone(),
             headers: request.headers.clone(),
             body: request.body.to_owned(),
         });
+        let echo = &request.body[..request.body.floor_char_boundary(MAX_RESPONSE_BYTES)];
+        let body = if state.webhook_echoes { echo } else { "" };
         let answered = |status| WebhookResponse {
             status,
-            body: String::new(),
+            body: body.to_owned(),
         };
         let scripted = state.webhook_responses.pop_front();
         let always = state.webhook_response.clone();

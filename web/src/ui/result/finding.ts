@@ -53,10 +53,27 @@ const PAGE = ["page", "pagenumber", "pageno"];
 const BOX = ["box", "bbox", "boundingbox"];
 
 const WORDS: Record<Exclude<Rank, "other" | "none">, readonly string[]> = {
-  high: ["high", "critical", "severe", "serious", "major", "veryhigh", "blocker", "fatal", "error", "red", "urgent"],
-  medium: ["medium", "moderate", "mid", "warning", "warn", "amber", "yellow", "orange"],
-  low: ["low", "verylow", "minor", "green"],
-  info: ["info", "information", "informational", "note", "notice", "hint"],
+  high: [
+    "high",
+    "critical",
+    "severe",
+    "serious",
+    "major",
+    "veryhigh",
+    "blocker",
+    "fatal",
+    "error",
+    "red",
+    "urgent",
+    "hoch",
+    "kritisch",
+    "schwer",
+    "schwerwiegend",
+    "sehrhoch",
+  ],
+  medium: ["medium", "moderate", "mid", "warning", "warn", "amber", "yellow", "orange", "mittel"],
+  low: ["low", "verylow", "minor", "green", "gering", "niedrig"],
+  info: ["info", "information", "informational", "note", "notice", "hint", "hinweis"],
 };
 
 /** The rank of the model's word. */

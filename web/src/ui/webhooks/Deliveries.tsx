@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { DeliveryView } from "../../api/types";
+import { formatBytes } from "../../lib/format";
 import { ErrorMessage, Loading, Time } from "../components";
 import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
@@ -75,6 +76,14 @@ function Outcome({ delivery }: { delivery: DeliveryView }): JSX.Element {
         <span class="quote">
           <bdi>{delivery.response}</bdi>
         </span>
+      )}
+      {delivery.request !== "" && delivery.request !== undefined && (
+        <details>
+          <summary>Request ({formatBytes(delivery.request_bytes)})</summary>
+          <span class="quote">
+            <bdi>{delivery.request}</bdi>
+          </span>
+        </details>
       )}
     </>
   );

@@ -6,6 +6,7 @@ import { errorMessage } from "../../api/errors";
 import * as LIMITS from "../../api/limits";
 import type { WebhookView } from "../../api/types";
 import "../../style/webhooks.css";
+import { plural } from "../../lib/format";
 import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
 import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
@@ -124,6 +125,12 @@ function Card({
         <bdi>{webhook.url}</bdi>
       </h2>
       <Status webhook={webhook} />
+      {(webhook.expired ?? 0) > 0 && (
+        <p class="late">
+          {plural(webhook.expired ?? 0, "event")} expired before {webhook.expired === 1 ? "it was" : "they were"}{" "}
+          delivered: events are kept for 30 days.
+        </p>
+      )}
       <p class="muted small">
         {webhook.event_types.length === 0 ? "All events" : `Only ${webhook.event_types.join(", ")}`}
         {webhook.include_details && ", with file names and the model's words"} · created{" "}

@@ -3,6 +3,7 @@
 
 mod retention;
 mod story;
+mod told;
 
 use api::search_index::build::index_jobs;
 use api::types::{JobCommandResult, JobDetail, JobPage, UploadView};
@@ -40,6 +41,7 @@ fn nothing_of_a_document_is_left_after_its_data_is_deleted_and_no_late_message_b
             );
             story.quarantine_messages();
             advance(story.app(), EIGHT_HOURS_MS);
+            story.count_usage();
             story.forget_what_was_sent();
             story.build_search_index();
             assert_eq!(story.found("geh%C3%ABim"), 1, "{when}: the index");
@@ -185,6 +187,7 @@ fn interrupted_deletion_is_completed_by_a_repetition_at_every_step() {
             story.api.ports().put(BUCKET, &orphan, WORDS.as_bytes());
             story.quarantine_messages();
             advance(story.app(), EIGHT_HOURS_MS);
+            story.count_usage();
             story.build_search_index();
             {
                 let mut state = story.api.ports().state();
@@ -231,6 +234,69 @@ fn discarded_message_leaves_nothing_of_its_body_in_the_audit_log() {
     story.command("data-deletion", "the client asked");
     story.forget_what_was_sent();
     story.assert_nothing_is_left("after a discard");
+}
+
+#[test]
+fn every_place_with_a_name_is_in_the_world_of_these_tests() {
+    let story = Story::new(Arrival::Session, Life::Rejected);
+    story.quarantine_messages();
+    advance(story.app(), EIGHT_HOURS_MS);
+    story.count_usage();
+    let state = story.api.ports().state();
+    for place in ["webhook-log#acme#", "usage#", "plan", "upload#"] {
+        let mut named = state.records.iter().filter(|(collection, _, record)| {
+            collection.starts_with(place) && record.body.contains(NAME)
+        });
+        assert!(named.next().is_some(), "{place}");
+    }
+    assert!(!state.mails.is_empty());
+    assert!(state.webhooks.iter().any(|it| it.body.contains(NAME)));
+    let is_told = |words: &str| state.webhooks.iter().any(|it| it.body.contains(words));
+    assert!(is_told(WORDS));
+}
+
+/// Rows of the hour may be gone, so it cannot be counted again.
+#[test]
+fn name_of_a_batch_leaves_the_usage_also_long_after_the_upload() {
+    let story = Story::new(Arrival::Metadata, Life::Ready);
+    advance(story.app(), EIGHT_HOURS_MS);
+    story.count_usage();
+    let documents = |batch: &str| {
+        let state = story.api.ports().state();
+        let days = state.records.iter().filter(|(collection, key, _)| {
+            collection.starts_with("usage#") && key.starts_with("acme#")
+        });
+        let days = days
+            .map(|(_, _, record)| serde_json::from_str::<serde_json::Value>(&record.body).unwrap());
+        let sums = days.flat_map(|day| day["hours"].as_object().unwrap().clone());
+        let sums = sums.flat_map(|(_, sums)| sums.as_array().unwrap().clone());
+        let of_batch = sums.filter(|sum| sum["batch"].as_str().unwrap_or_default() == batch);
+        of_batch
+            .map(|sum| sum["documents"].as_u64().unwrap())
+            .sum::<u64>()
+    };
+    assert_eq!((documents("geheim"), documents("")), (1, 0));
+    advance(story.app(), 85 * 86_400_000);
+    story.command("data-deletion", "the client asked");
+    story.forget_batches();
+    assert_eq!((documents("geheim"), documents("")), (0, 1));
+}
+
+/// A delivery that read the row before the deletion ends after it.
+#[test]
+fn delivery_that_ends_after_the_deletion_leaves_nothing_in_the_log() {
+    let story = Story::new(Arrival::Metadata, Life::Rejected);
+    advance(story.app(), EIGHT_HOURS_MS);
+    let row = story.job();
+    story.command("data-deletion", "the client asked");
+    let erased = story.job();
+    let ports = story.api.ports();
+    ports.state().jobs.insert(row.id, row);
+    // The request is made with the row as it was; its response arrives when the data is deleted.
+    ports.state().after_webhook = Some(erased);
+    story.resend(1);
+    story.forget_what_was_sent();
+    story.assert_nothing_is_left("after a late delivery");
 }
 
 /// Guarantee 10: every effect of a state runs at least once. S3 no longer lists the version that replaced the other.

@@ -208,6 +208,7 @@ fn lists_filter_by_findings_review_assignment_and_uploader() {
     let serious = ready("serious.pdf", 1000);
     let clean = ready("clean.pdf", 2000);
     ready("uncounted.pdf", 3000);
+    let unclear = ready("unclear.pdf", 4000);
     let counts = |serious: u16, other: u16| json!({"findings": {"attempt": 1, "serious": serious, "other": other}});
     mark(&rita, &serious, counts(3, 8));
     mark(&rita, &clean, counts(0, 0));
@@ -223,8 +224,24 @@ fn lists_filter_by_findings_review_assignment_and_uploader() {
         .unwrap()
         .input
         .uploaded_by = Some("rita@acme.example".to_owned());
+    let path = format!("/jobs/{}/marks", unclear.id);
+    let too_many =
+        json!({"findings": {"attempt": 1, "serious": 0, "other": 2}, "unclear_findings": 3});
+    for bad in [too_many, json!({"unclear_findings": 1})] {
+        assert_eq!(rita.problem("POST", &path, Some(bad)).0, "bad-request");
+    }
+    let mut counted = counts(0, 2);
+    counted["unclear_findings"] = json!(1);
+    mark(&rita, &unclear, counted);
+    // A level that the page does not understand may be a serious one.
+    let found = ["serious.pdf", "unclear.pdf"];
+    assert_eq!(listed(&rita, "found=serious"), found);
+    assert_eq!(listed(&rita, "found=any"), found);
+    let without_unclear = counts(0, 0);
+    mark(&rita, &unclear, without_unclear);
     assert_eq!(listed(&rita, "found=serious"), ["serious.pdf"]);
-    assert_eq!(listed(&rita, "found=any"), ["serious.pdf"]);
+    let unclear_key = unclear.id;
+    api.ports().state().jobs.remove(&unclear_key);
     assert_eq!(listed(&rita, "found=none"), ["clean.pdf"]);
     assert_eq!(listed(&rita, "reviewed=true"), ["clean.pdf"]);
     assert_eq!(

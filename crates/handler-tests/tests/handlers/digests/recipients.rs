@@ -286,3 +286,50 @@ fn mail_that_came_back_or_was_reported_as_spam_switches_its_recipient_off() {
     assert_eq!(service.call("{\"x\":1}"), 0);
     assert_eq!(service.ports().state().quarantine.len(), 1);
 }
+
+#[test]
+fn digest_says_that_a_webhook_is_disabled_to_those_who_may_enable_it() {
+    let service = Service::new();
+    let public = vec!["93.184.216.34".parse().unwrap()];
+    let mut state = service.ports().state();
+    state
+        .addresses
+        .insert("receiver.example".to_owned(), public);
+    drop(state);
+    let body = json!({"url": "https://receiver.example/secret-path"});
+    let created = service.send(ANA, REVIEWER, "/webhooks", &body);
+    assert_eq!(created.status_code, 201, "{}", created.body);
+    let reviewer = json!({"enabled": true, "scope": "tenant"});
+    service.subscribe("rita@acme.example", REVIEWER, &reviewer);
+    service.subscribe(ANA, CUSTOMER, &on());
+    service.pass(1000);
+    let told = |mails: &[Mail]| -> Vec<String> {
+        let is_told = |mail: &&Mail| {
+            assert!(!mail.text.contains("secret-path"), "{}", mail.text);
+            mail.text.contains("https://receiver.example is disabled")
+                && mail.html.contains("the receiver answered 410 Gone")
+        };
+        let to = |mail: &Mail| mail.to.clone();
+        mails.iter().filter(is_told).map(to).collect()
+    };
+    service.ready(1);
+    service.pass(2 * WINDOW_MS);
+    assert_eq!((service.mails().len(), told(&service.mails())), (2, vec![]));
+
+    service.ports().state().webhook_responses = [Ok(410)].into();
+    service.ready(2);
+    loop {
+        let Some((body, _)) = service.ports().state().instructions.pop() else {
+            break;
+        };
+        let response = run(webhooks::handle(
+            service.app(),
+            batch(service.app(), &[body], 1),
+        ));
+        assert!(failures(&response.unwrap()).is_empty());
+    }
+    service.pass(2 * WINDOW_MS);
+    let mails = service.mails().split_off(2);
+    assert_eq!(mails.len(), 2);
+    assert_eq!(told(&mails), ["rita@acme.example"]);
+}

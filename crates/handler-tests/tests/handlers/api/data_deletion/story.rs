@@ -76,6 +76,7 @@ pub(super) struct Story {
 impl Story {
     pub(super) fn new(arrival: Arrival, life: Life) -> Self {
         let api = TestApi::new();
+        told::subscribe(&api);
         let key = match arrival {
             Arrival::PlainKey => "inbound/acme/geheim.pdf".to_owned(),
             Arrival::OddKey => "inbound/acme/Vertrag geheim (2).pdf".to_owned(),
@@ -116,6 +117,7 @@ impl Story {
         story.upload_event();
         story.live(life);
         story.mark();
+        story.tell();
         story
     }
 
@@ -302,9 +304,15 @@ impl Story {
 
     /// Messages about the job in quarantine, as a fault would have left them.
     pub(super) fn quarantine_messages(&self) {
+        let event = upload_event(&self.key, &self.version);
+        let without_version = &event[..event.find("\"versionId\"").unwrap()];
+        let within_key =
+            &event[..event.find("\"key\":").unwrap() + "\"key\":\"inbound/acme/000".len()];
         let bodies = [
-            ("uploads", upload_event(&self.key, &self.version)),
+            ("uploads", event.clone()),
             ("inference-error", failed(&self.job(), WORDS)),
+            ("uploads", without_version.to_owned()),
+            ("uploads", within_key.to_owned()),
         ];
         for (number, (source, body)) in bodies.into_iter().enumerate() {
             self.api
@@ -358,6 +366,8 @@ impl Story {
     pub(super) fn forget_what_was_sent(&self) {
         let mut state = self.api.ports().state();
         state.frames.clear();
+        state.webhooks.clear();
+        state.mails.clear();
         state.events.clear();
         state.invocations.clear();
         state.checks.clear();
@@ -369,6 +379,7 @@ impl Story {
     }
 
     pub(super) fn assert_nothing_is_left(&self, when: &str) {
+        self.forget_batches();
         let everything = self.everything();
         for needle in [NAME, WORDS] {
             if let Some(at) = everything.find(needle) {
