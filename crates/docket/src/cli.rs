@@ -28,6 +28,7 @@ Exit codes:
   4    not found
   5    the service cannot be reached, or cannot answer now
   6    the same content was uploaded before
+  7    files were skipped (--skip-bad); all else succeeded
   130  interrupted
 
 Environment:
@@ -249,7 +250,7 @@ pub(crate) struct UploadArgs {
     /// Files to upload, and folders of which all files are uploaded, without hidden ones
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Upload the other files if some cannot be uploaded; each of these is named
+    /// Upload the other files if some cannot be uploaded; each of these is named, and the exit code is 7
     #[arg(long)]
     pub(crate) skip_bad: bool,
     /// Pipeline that processes the files; required if there are several
