@@ -224,7 +224,10 @@ pub(crate) struct LoginArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LogoutArgs {
-    /// End the sign-ins on all devices (only sign-ins with a password; those by a company end one by one)
+    /// End the sign-ins on all devices, with a password or by a company
+    ///
+    /// Tokens that were issued work until they expire, within an hour. A browser that your company has signed in may be signed in
+    /// again without a question until its session at the sign-in page is over, an hour after the last sign-in there.
     #[arg(long)]
     pub(crate) everywhere: bool,
 }
