@@ -1,11 +1,12 @@
 //! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
 use crate::container_error::{NO_READABLE_REASON, model_message};
-use crate::event::Evidence;
+use crate::event::{Event, Evidence};
 use crate::id::{Attempt, Location};
 use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
 use crate::ports::{HeadError, ObjectStore, Unavailable};
+use crate::result_pages::{RESULT_START_BYTES, pages_in};
 use crate::same_bytes::{is_same_input, may_be_same_bytes};
 use crate::state::{Cause, Failure, State};
 
@@ -17,20 +18,41 @@ pub fn answered_with_nothing() -> Failure {
     Failure::new(Cause::ModelError, "the model answered with nothing")
 }
 
+/// An output that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundOutput {
+    pub attempt: Attempt,
+    pub output: Location,
+    /// The pages of the document, if the output says how many.
+    pub pages: Option<u32>,
+}
+
+impl FoundOutput {
+    /// That it was found without a notification of it.
+    pub(crate) fn into_event(self) -> Event {
+        Event::Succeeded {
+            attempt: self.attempt,
+            output: self.output,
+            unexpected_content_type: None,
+            pages: self.pages,
+        }
+    }
+}
+
 /// Finds the output of any attempt of `job`: first at the recorded locations, then under the job's own prefix,
 /// which also holds the output of a call whose response was lost. An object without bytes is not an output. While a job is
 /// run again, only outputs of newer attempts count.
 pub async fn find_output<P: ObjectStore>(
     ports: &P,
     job: &Job,
-) -> Result<Option<(Attempt, Location)>, Unavailable> {
+) -> Result<Option<FoundOutput>, Unavailable> {
     let earlier = job.earlier_result();
     for record in job.attempts.iter().rev() {
         if let Some(location) = &record.output
             && record.attempt > earlier
-            && has_bytes(ports, location).await?
+            && let Some(found) = existing(ports, record.attempt, location.clone()).await?
         {
-            return Ok(Some((record.attempt, location.clone())));
+            return Ok(Some(found));
         }
     }
     let newest = job.state.attempt();
@@ -45,18 +67,26 @@ pub async fn find_output<P: ObjectStore>(
     for (attempt, key) in found.into_iter().rev() {
         let bucket = job.input.bucket.clone();
         let location = Location { bucket, key };
-        if has_bytes(ports, &location).await? {
-            return Ok(Some((attempt, location)));
+        if let Some(found) = existing(ports, attempt, location).await? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-async fn has_bytes<P: ObjectStore>(ports: &P, location: &Location) -> Result<bool, Unavailable> {
-    Ok(ports
-        .head(location)
-        .await?
-        .is_some_and(|output| output.bytes > 0))
+async fn existing<P: ObjectStore>(
+    ports: &P,
+    attempt: Attempt,
+    output: Location,
+) -> Result<Option<FoundOutput>, Unavailable> {
+    let start = ports.read(&output, RESULT_START_BYTES).await?;
+    Ok(start
+        .filter(|start| start.size > 0)
+        .map(|start| FoundOutput {
+            attempt,
+            output,
+            pages: pages_in(&start),
+        }))
 }
 
 /// Whether the output of the current attempt exists, at its recorded location, without bytes.
@@ -73,8 +103,12 @@ async fn has_empty_output<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, 
 
 /// Collects all evidence in S3 about the current attempt of `job`.
 pub async fn gather<P: ObjectStore>(ports: &P, job: &Job) -> Result<Evidence, Unavailable> {
-    if let Some((attempt, output)) = find_output(ports, job).await? {
-        return Ok(Evidence::Output { attempt, output });
+    if let Some(found) = find_output(ports, job).await? {
+        return Ok(Evidence::Output {
+            attempt: found.attempt,
+            output: found.output,
+            pages: found.pages,
+        });
     }
     if let Some(FailureObject { reason }) = failure_object(ports, job, job.state.attempt()).await? {
         // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
@@ -115,7 +149,7 @@ pub async fn failure_object<P: ObjectStore>(
     };
     let answer = ports.read(location, FAILURE_OBJECT_BYTES).await?;
     Ok(answer.map(|answer| FailureObject {
-        reason: model_message(&answer),
+        reason: model_message(&answer.bytes),
     }))
 }
 

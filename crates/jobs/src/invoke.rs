@@ -135,11 +135,7 @@ where
         // An earlier call whose response was lost may have produced an output.
         match find_output(ports, job).await? {
             Some(_) if input_was_replaced(ports, job).await? => Ok(Event::Overwritten),
-            Some((attempt, output)) => Ok(Event::Succeeded {
-                attempt,
-                output,
-                unexpected_content_type: None,
-            }),
+            Some(found) => Ok(found.into_event()),
             None => Ok(event.clone()),
         }
     };

@@ -149,8 +149,11 @@ pub trait ObjectStore {
     /// Metadata of the current version; `None` if there is none.
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError>;
     /// The first bytes of an object, at most `limit`; `None` if there is none.
-    async fn read(&self, location: &Location, limit: usize)
-    -> Result<Option<Vec<u8>>, Unavailable>;
+    async fn read(
+        &self,
+        location: &Location,
+        limit: usize,
+    ) -> Result<Option<FirstBytes>, Unavailable>;
     async fn copy(
         &self,
         bucket: &str,
@@ -162,6 +165,14 @@ pub trait ObjectStore {
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable>;
     /// The versions at exactly this key, newest first, at most 1,000, without delete markers.
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable>;
+}
+
+/// The first bytes of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirstBytes {
+    pub bytes: Vec<u8>,
+    /// The size of the whole object.
+    pub size: u64,
 }
 
 /// A version of an object, as listed.

@@ -14,8 +14,8 @@ use crate::job::Job;
 use crate::pipeline::output_prefix;
 use crate::ports::{
     CheckQueue, Clock, JobStore, KeyValueStore, ObjectDeletion, ObjectStore, RecentJobs,
-    Unavailable,
 };
+use crate::result_pages::{RESULT_START_BYTES, pages_in};
 use crate::state::{Cause, Failure, State};
 use crate::transition::{DecisionContext, Event, Evidence, IgnoreReason, transition};
 
@@ -58,7 +58,7 @@ where
                 Some(output) => output.clone(),
                 // It arrived before the response to the call, and names no location: search the job's prefix.
                 None => match find_output(ports, job).await? {
-                    Some((_, output)) => output,
+                    Some(found) => found.output,
                     None => {
                         return Err(MessageError::OutputMissing(
                             "of a success notification that names no location".to_owned(),
@@ -126,18 +126,19 @@ where
     P: JobStore + ObjectStore + KeyValueStore + RecentJobs + Clock,
 {
     let attempt = outcome.inference_id.attempt;
-    let event = Event::Succeeded {
+    let event = |pages: Option<u32>| Event::Succeeded {
         attempt,
         output: output.clone(),
         unexpected_content_type: unexpected_content_type(outcome.content_type.as_deref(), asked),
+        pages,
     };
     // Nothing to look up: it changes nothing.
     if is_settled(&job.state) || attempt <= job.earlier_result() {
-        return Ok(event);
+        return Ok(event(None));
     }
     // SageMaker writes the object before it sends the notification, and S3 reads are strongly consistent (S3 user guide,
     // "data consistency model"). So a missing output was deleted, or never written.
-    let Some(found) = ports.head(output).await.map_err(Unavailable::from)? else {
+    let Some(start) = ports.read(output, RESULT_START_BYTES).await? else {
         if !outcome.last_call {
             return Err(MessageError::OutputMissing(output.to_string()));
         }
@@ -147,13 +148,13 @@ where
         );
         return failed(ports, run, job, outcome, failure, context).await;
     };
-    if found.bytes == 0 {
+    if start.size == 0 {
         return failed(ports, run, job, outcome, answered_with_nothing(), context).await;
     }
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
     }
-    Ok(event)
+    Ok(event(pages_in(&start)))
 }
 
 /// Maximum length of a media type that is recorded, in characters.
@@ -222,12 +223,8 @@ where
     if input_was_replaced(ports, job).await? {
         return Ok(Event::Overwritten);
     }
-    if let Some((attempt, output)) = find_output(ports, job).await? {
-        return Ok(Event::Succeeded {
-            attempt,
-            output,
-            unexpected_content_type: None,
-        });
+    if let Some(found) = find_output(ports, job).await? {
+        return Ok(found.into_event());
     }
     Ok(event(&failure))
 }

@@ -123,6 +123,7 @@ pub fn transition(
                     Evidence::Output {
                         attempt: got,
                         output,
+                        ..
                     },
                 ) => succeeded(*got, output, *attempt, budget.earlier_result)?,
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
@@ -187,6 +188,7 @@ pub fn transition(
                     Evidence::Output {
                         attempt: got,
                         output,
+                        ..
                     },
                 ) => succeeded(*got, output, *attempt, budget.earlier_result)?,
                 (Age::Older, _) => Ignore(IgnoreReason::StaleEvidence),
@@ -358,6 +360,7 @@ pub fn transition(
                     Evidence::Output {
                         attempt: got,
                         output,
+                        ..
                     },
                 ..
             }

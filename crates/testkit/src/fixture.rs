@@ -38,7 +38,9 @@ fn attempt_change(event: &Event, state: &State) -> AttemptChange {
             attempt, output, ..
         }
         | Event::CheckDue {
-            evidence: Evidence::Output { attempt, output },
+            evidence: Evidence::Output {
+                attempt, output, ..
+            },
             ..
         } => AttemptChange::Succeeded { attempt, output },
         Event::SubmitFailed {

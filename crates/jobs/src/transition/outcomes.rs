@@ -72,9 +72,12 @@ pub(super) fn check_before_start(
 ) -> Result<Decision, TransitionError> {
     let age = age(got, next)?;
     match (evidence, age) {
-        (Evidence::Output { attempt, output }, _) => {
-            succeeded(*attempt, output, next, earlier_result)
-        }
+        (
+            Evidence::Output {
+                attempt, output, ..
+            },
+            _,
+        ) => succeeded(*attempt, output, next, earlier_result),
         (Evidence::NotChecked | Evidence::NothingFound | Evidence::Failure(_), Age::Older) => {
             failed_before(got, next)
         }

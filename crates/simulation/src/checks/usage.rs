@@ -7,12 +7,22 @@ use serde_json::Value;
 use testkit::key_value_map::KeyValueMap;
 
 use super::guarantees::USAGE;
+use crate::container;
 use crate::environment::SimulationEnvironment;
 use crate::table::JobTable;
 use crate::time::HOUR;
 
-/// Documents and bytes by tenant and hour, which is the time at which it begins.
-type Sums = BTreeMap<(String, u64), (u64, u64)>;
+/// What is checked of a sum.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Checked {
+    documents: u64,
+    bytes: u64,
+    pages: u64,
+    documents_with_pages: u64,
+}
+
+/// By tenant and hour, which is the time at which it begins.
+type Sums = BTreeMap<(String, u64), Checked>;
 
 pub(crate) fn check_at_rest(
     env: &mut SimulationEnvironment,
@@ -33,9 +43,15 @@ pub(crate) fn check_at_rest(
         let hour = row.job.created_at.0 / HOUR * HOUR;
         if hour < counted_until && !is_preliminary(hour) {
             let sums = expected.entry((row.job.tenant.to_string(), hour));
-            let (documents, bytes) = sums.or_default();
-            *documents += 1;
-            *bytes += row.job.input.bytes;
+            let sums = sums.or_default();
+            sums.documents += 1;
+            sums.bytes += row.job.input.bytes;
+            // As the model wrote them, not as the row has them.
+            let has_result = row.job.results().next().is_some();
+            if let Some(pages) = container::pages(row.job.id).filter(|_| has_result) {
+                sums.pages += u64::from(pages);
+                sums.documents_with_pages += 1;
+            }
         }
     }
     let mut stored = stored(records);
@@ -68,7 +84,13 @@ fn stored(records: &KeyValueMap) -> Sums {
                 each.filter_map(|sum| sum[name].as_u64()).sum()
             };
             let at = begins_at + hour.parse::<u64>().unwrap_or_default() * HOUR;
-            sums.insert((tenant.to_owned(), at), (sum("documents"), sum("bytes")));
+            let checked = Checked {
+                documents: sum("documents"),
+                bytes: sum("bytes"),
+                pages: sum("pages"),
+                documents_with_pages: sum("documents_with_pages"),
+            };
+            sums.insert((tenant.to_owned(), at), checked);
         }
     }
     sums

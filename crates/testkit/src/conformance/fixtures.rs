@@ -128,6 +128,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
         evidence: Evidence::Output {
             attempt,
             output: output.clone(),
+            pages: None,
         },
     };
     let queued = State::Queued {
@@ -151,6 +152,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
                 attempt,
                 output,
                 unexpected_content_type: None,
+                pages: None,
             },
             State::Ready { attempt },
             at(45_000),

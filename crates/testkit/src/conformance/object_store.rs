@@ -60,7 +60,7 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
     );
     assert_eq!(ports.head(&at(&key)).await.unwrap().unwrap().version, v3);
     assert_eq!(
-        ports.read(&at(&key), 3).await.unwrap().unwrap(),
+        ports.read(&at(&key), 3).await.unwrap().unwrap().bytes,
         b"sho",
         "read must return no more than the limit"
     );

@@ -5,8 +5,8 @@ use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    CopyError, HeadError, JobStore, ListedVersion, LoadError, NewestJobs, ObjectDeletion,
-    ObjectHead, ObjectStore, SaveError, Unavailable,
+    CopyError, FirstBytes, HeadError, JobStore, ListedVersion, LoadError, NewestJobs,
+    ObjectDeletion, ObjectHead, ObjectStore, SaveError, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -166,11 +166,13 @@ impl ObjectStore for Memory {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
+    ) -> Result<Option<FirstBytes>, Unavailable> {
         self.operation("read", |state| {
-            state
-                .head(&location.bucket, &location.key, limit)
-                .map(|head| head.first_bytes)
+            let head = state.head(&location.bucket, &location.key, limit)?;
+            Some(FirstBytes {
+                bytes: head.first_bytes,
+                size: head.bytes,
+            })
         })
     }
 
