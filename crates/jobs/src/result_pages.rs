@@ -44,14 +44,19 @@ pub fn pages_in(start: &FirstBytes) -> Option<u32> {
 
 /// The JSON may be cut off at any byte: what comes before counts.
 fn pages_in_json(json: &[u8]) -> Option<u32> {
-    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    // The last character may be cut off, too.
+    let text = std::str::from_utf8(json).unwrap_or_else(|error| {
+        let valid = json.get(..error.valid_up_to()).unwrap_or_default();
+        std::str::from_utf8(valid).unwrap_or_default()
+    });
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let found = Cell::new(None);
     let root = ResultPart {
         found: &found,
         kind: ResultPartKind::Object(0),
     };
     // It ends with an error where the bytes end, and as soon as the number is found.
-    let _ = root.deserialize(&mut serde_json::Deserializer::from_slice(json));
+    let _ = root.deserialize(&mut serde_json::Deserializer::from_str(text));
     found.get()
 }
 
@@ -75,7 +80,7 @@ impl ResultPart<'_> {
         let plain: String = name
             .chars()
             .filter(|char| !matches!(char, ' ' | '_' | '-'))
-            .flat_map(char::to_lowercase)
+            .map(|char| char.to_ascii_lowercase())
             .collect();
         let kind = if PAGE_NAMES.contains(&plain.as_str()) {
             ResultPartKind::Number
@@ -203,6 +208,7 @@ mod tests {
             r#"{"facts": {"number_of_pages": 7}}"#,
             r#"{"result": {"document": {"numPages": 7}}}"#,
             "\u{feff}{\"pages\": 7}",
+            "{\"title\": \"Miete für Köln\", \"pages\": 7}",
             // The result goes on after the bytes that were read.
             r#"{"document": {"pages": 7, "title": "Le"#,
             r#"{"pages": [], "document": {"pages": 7}}"#,
