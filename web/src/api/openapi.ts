@@ -1438,7 +1438,7 @@ export interface components {
         };
         /**
          * @description The findings of a result by how serious they are. They were counted by a reader's page, which knows the result; the service
-         *     does not read it.
+         *     does not understand it.
          */
         FindingCounts: {
             /**

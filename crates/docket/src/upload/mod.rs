@@ -104,7 +104,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
             }
         }
     }
-    if context.printer.reader_left() {
+    if context.printer.reader_left() && !context.printer.json {
         context
             .printer
             .info("standard output was closed; the command went on to its end all the same");
