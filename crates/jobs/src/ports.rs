@@ -148,7 +148,7 @@ pub trait ObjectStore {
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError>;
     /// Metadata of the current version; `None` if there is none.
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError>;
-    /// The first bytes of an object, at most `limit`; `None` if there is none.
+    /// The first bytes of an object, at most `limit`; `None` if there is none. No bytes, with the size, if they may not be read.
     async fn read(
         &self,
         location: &Location,

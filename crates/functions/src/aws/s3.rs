@@ -210,16 +210,23 @@ impl<E: Environment> ObjectStore for Aws<E> {
         location: &Location,
         limit: usize,
     ) -> Result<Option<FirstBytes>, Unavailable> {
-        match self
-            .get_start(&location.bucket, &location.key, limit)
-            .await?
-        {
-            ObjectStart::Missing => Ok(None),
-            ObjectStart::Empty => Ok(Some(FirstBytes::default())),
-            ObjectStart::Bytes(object, bytes) => Ok(Some(FirstBytes {
+        let start = self.get_start(&location.bucket, &location.key, limit).await;
+        match start {
+            Ok(ObjectStart::Missing) => Ok(None),
+            Ok(ObjectStart::Empty) => Ok(Some(FirstBytes::default())),
+            Ok(ObjectStart::Bytes(object, bytes)) => Ok(Some(FirstBytes {
                 size: whole_size(&object),
                 bytes,
             })),
+            // An object under a key that this function may not use exists all the same.
+            Err(HeadError::Denied(_) | HeadError::Unreadable(_)) => {
+                let found = self.head(location).await?;
+                Ok(found.map(|head| FirstBytes {
+                    bytes: vec![],
+                    size: head.bytes,
+                }))
+            }
+            Err(HeadError::Unavailable(error)) => Err(error),
         }
     }
 
