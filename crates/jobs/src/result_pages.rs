@@ -174,10 +174,10 @@ fn pages_in_pdf(pdf: &[u8], size: u64) -> Option<u32> {
     let number = |name: &str| {
         [first, last].iter().find_map(|part| {
             let value = part.split(name).nth(1)?.strip_prefix([' ', '\r', '\n'])?;
-            let digits = value
+            let mut digits = value
                 .trim_start()
                 .split(|char: char| !char.is_ascii_digit());
-            digits.into_iter().next()?.parse::<u64>().ok()
+            digits.next()?.parse::<u64>().ok()
         })
     };
     if number("/L")? != size {
