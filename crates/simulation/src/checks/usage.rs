@@ -17,12 +17,12 @@ type ByHour<T> = BTreeMap<(String, u64), T>;
 
 /// Of how many documents the pages are known, and how many pages these are.
 #[derive(Clone, Copy, Debug, Default)]
-struct Pages {
+struct KnownPages {
     documents: u64,
     pages: u64,
 }
 
-impl Pages {
+impl KnownPages {
     fn add(&mut self, pages: u32) {
         self.documents += 1;
         self.pages += u64::from(pages);
@@ -35,25 +35,25 @@ impl Pages {
 
 /// What the rows of an hour say.
 #[derive(Debug, Default)]
-struct Expected {
+struct HourInRows {
     documents: u64,
     bytes: u64,
     /// Of the jobs that have not changed since the hour was first counted.
-    at_least: Pages,
+    at_least: KnownPages,
     /// Of all: a job that became ready later is counted again after a day.
-    at_most: Pages,
+    at_most: KnownPages,
 }
 
 /// What was counted of an hour.
 #[derive(Debug)]
-struct Counted {
+struct CountedHour {
     documents: u64,
     bytes: u64,
-    pages: Pages,
+    pages: KnownPages,
 }
 
-impl Counted {
-    fn fits(&self, expected: &Expected) -> bool {
+impl CountedHour {
+    fn fits(&self, expected: &HourInRows) -> bool {
         (self.documents, self.bytes) == (expected.documents, expected.bytes)
             && expected.at_least.is_within(self.pages)
             && self.pages.is_within(expected.at_most)
@@ -74,7 +74,7 @@ pub(crate) fn check_at_rest(
         let again = progress["again"][hour.to_string()].as_u64();
         again.is_some_and(|at| at <= env.wall().0 + HOUR)
     };
-    let mut expected: ByHour<Expected> = ByHour::new();
+    let mut expected: ByHour<HourInRows> = ByHour::new();
     for row in table.rows() {
         let hour = row.job.created_at.0 / HOUR * HOUR;
         if hour < counted_until && !is_preliminary(hour) {
@@ -111,7 +111,7 @@ pub(crate) fn check_at_rest(
     }
 }
 
-fn stored(records: &KeyValueMap) -> ByHour<Counted> {
+fn stored(records: &KeyValueMap) -> ByHour<CountedHour> {
     let mut sums = ByHour::new();
     for (collection, key, record) in records.iter() {
         let month = collection.strip_prefix("usage#");
@@ -127,10 +127,10 @@ fn stored(records: &KeyValueMap) -> ByHour<Counted> {
                 each.filter_map(|sum| sum[name].as_u64()).sum()
             };
             let at = begins_at + hour.parse::<u64>().unwrap_or_default() * HOUR;
-            let counted = Counted {
+            let counted = CountedHour {
                 documents: sum("documents"),
                 bytes: sum("bytes"),
-                pages: Pages {
+                pages: KnownPages {
                     documents: sum("documents_with_pages"),
                     pages: sum("pages"),
                 },
