@@ -31,11 +31,12 @@ MAX_WRITE_UNITS_OF_QUEUE = 3
 MAX_ROW_BYTES = 1024
 # Without those of connection rows, which grow with the number of open pages.
 MAX_READ_UNITS = 4
-# Limits for the expensive calls of one job, by the names of proxies.py. Two HEADs: of the output, which must exist, and
-# of the input, which must still be the same version. An S3 operation that is not listed must not be called.
+# Limits for the expensive calls of one job, by the names of proxies.py. Two GETs of first bytes: of the input, and of the
+# output, which must exist and may say its pages. A HEAD of the input, which must still be the same version. An S3 operation
+# that is not listed must not be called.
 MAX_CALLS = {
-    "S3 GetObject (ranged)": 1,
-    "S3 HeadObject": 2,
+    "S3 GetObject (ranged)": 2,
+    "S3 HeadObject": 1,
     "SageMaker InvokeEndpointAsync": 1,
 }
 

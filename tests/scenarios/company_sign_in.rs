@@ -190,6 +190,25 @@ fn administrator_ends_all_sessions_of_a_user() {
 }
 
 #[test]
+fn user_ends_all_own_sessions_and_no_others() {
+    run(async |company| {
+        acme_user(company, "olga", &["legal-customers"]);
+        acme_user(company, "omar", &["legal-customers"]);
+        let one = company.sign_in("Acme", "olga").await;
+        let two = company.sign_in("Acme", "olga").await;
+        let other = company.sign_in("Acme", "omar").await;
+        // The emulator compares whole seconds.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        let ended = call_with_token(&company.stack, &one.id, "DELETE", "/me/sessions", None).await;
+        assert_eq!(ended.status, 204);
+        for tokens in [&one, &two] {
+            assert_eq!(company.refresh(&tokens.refresh).await.status, 400);
+        }
+        assert_eq!(company.refresh(&other.refresh).await.status, 200);
+    });
+}
+
+#[test]
 fn digests_are_refused_to_company_users_in_words() {
     run(async |company| {
         acme_user(company, "dora", &["legal-customers"]);

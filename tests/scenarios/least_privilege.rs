@@ -362,6 +362,7 @@ const GRANTS: [Grants; 17] = [
             "read the state of digests",
             "write the state of digests",
             "send to queue digests",
+            "end the sessions of a user",
         ],
     },
     Grants {

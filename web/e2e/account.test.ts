@@ -113,6 +113,18 @@ describe("the account", { skip: SKIP_REASON }, () => {
     assert.equal(await dialog.getByLabel("Send me e-mail digests").count(), 0);
   });
 
+  test("a user signs out on all devices, and stays signed in if that fails", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await openAccount();
+    await page.route("**/me/sessions", (route) => route.abort(), { times: 1 });
+    await submit("Sign out everywhere");
+    await page.getByRole("alert").waitFor();
+    assert.equal(fixture.requests.includes("DELETE /me/sessions"), false);
+    await submit("Sign out everywhere");
+    await page.getByLabel("E-mail").waitFor();
+    assert.equal(fixture.requests.filter((line) => line === "DELETE /me/sessions").length, 1);
+  });
+
   test("the password is changed with the current one", async () => {
     await signIn(page, fixture.pageUrl, REVIEWER);
     await openAccount();

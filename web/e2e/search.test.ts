@@ -34,7 +34,15 @@ describe("search", { skip: SKIP_REASON }, () => {
     const of = { tenant: "acme", created_by: SUPPORT, created_at: Date.now(), event_types: [], include_details: false };
     fixture.webhooks.set(id, { id, url, ...of, enabled: true, sequence: 0, waiting: 0 });
     await page.getByRole("searchbox").fill(id);
-    await page.getByRole("link", { name: `Webhook of acme: ${url}` }).waitFor();
+    await page.getByRole("link", { name: `Webhook of acme: ${url}` }).click();
+    // The link selects its tenant, and the header may select another one.
+    await page.getByRole("region", { name: url }).waitFor();
+    const tenant = page.getByLabel("Tenant; empty for all");
+    assert.equal(await tenant.inputValue(), "acme");
+    await tenant.fill("globex");
+    await page.keyboard.press("Enter");
+    await page.waitForFunction(() => sessionStorage.getItem("docket.tenant") === "globex");
+    assert.equal(await tenant.inputValue(), "globex");
   });
 
   test("support finds a contract of any tenant and state by any part of its name, and the search goes on by itself", async () => {

@@ -191,6 +191,7 @@ fn attempt_view(job: JobId, record: &AttemptRecord) -> AttemptView {
         closed_at: record.closed_at.map(|at| at.0),
         output: record.output.as_ref().map(ToString::to_string),
         has_result: false,
+        pages: record.pages,
         model: record.model.as_ref().map(ModelView::from),
         failure: record.failure.as_ref().map(FailureView::from),
     }

@@ -248,3 +248,9 @@ pub trait QuarantineStore {
         redriven_at: Option<Timestamp>,
     ) -> Result<(), Unavailable>;
 }
+
+/// Ends sessions at the user pool.
+pub trait UserSessions {
+    /// Revokes all refresh tokens of the user with this name in the user pool.
+    async fn end_sessions(&self, username: &str) -> Result<(), Unavailable>;
+}

@@ -37,6 +37,9 @@ const MAX_BATCHES_PER_DAY: usize = 500;
 struct Amounts {
     documents: u64,
     bytes: u64,
+    pages: u64,
+    /// Those whose pages are known.
+    documents_with_pages: u64,
     ready: u64,
     failed: u64,
     cancelled: u64,
@@ -53,6 +56,8 @@ impl Amounts {
     const fn add(&mut self, other: Self) {
         self.documents += other.documents;
         self.bytes += other.bytes;
+        self.pages += other.pages;
+        self.documents_with_pages += other.documents_with_pages;
         self.ready += other.ready;
         self.failed += other.failed;
         self.cancelled += other.cancelled;

@@ -202,6 +202,7 @@ fn cases() -> Vec<Case> {
                 key: "outbound/legal-review/x.out".to_owned(),
             },
             unexpected_content_type: None,
+            pages: None,
         },
         State::Ready {
             attempt: Attempt(1),

@@ -86,7 +86,8 @@ class TextLayer:
         try:
             info = self.pdf.docinfo
             info[Name("/DocketTextLayer")] = comment
-            self.pdf.save(output, compress_streams=True, fix_metadata_version=False, preserve_pdfa=False)
+            # Linearized, so that the file's beginning says how many pages it has.
+            self.pdf.save(output, compress_streams=True, fix_metadata_version=False, preserve_pdfa=False, linearize=True)
         except pikepdf.PdfError as error:
             raise _damaged() from error
 

@@ -46,6 +46,7 @@ async fn export(context: &CommandContext, args: AuditExportArgs) -> Result<Exit>
         };
         for entry in &page.entries {
             printer.json_line(entry)?;
+            printer.stop_without_reader()?;
             count += 1;
         }
         let Some(cursor) = page.cursor else {

@@ -28,6 +28,7 @@ Exit codes:
   4    not found
   5    the service cannot be reached, or cannot answer now
   6    the same content was uploaded before
+  7    files were skipped (--skip-bad); all else succeeded
   130  interrupted
 
 Environment:
@@ -223,7 +224,10 @@ pub(crate) struct LoginArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LogoutArgs {
-    /// End the sign-ins on all devices (only sign-ins with a password; those by a company end one by one)
+    /// End the sign-ins on all devices, with a password or by a company
+    ///
+    /// Tokens that were issued work until they expire, within an hour. A browser that your company has signed in may be signed in
+    /// again without a question until its session at the sign-in page is over, an hour after the last sign-in there.
     #[arg(long)]
     pub(crate) everywhere: bool,
 }
@@ -249,7 +253,7 @@ pub(crate) struct UploadArgs {
     /// Files to upload, and folders of which all files are uploaded, without hidden ones
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Upload the other files if some cannot be uploaded; each of these is named
+    /// Upload the other files if some cannot be uploaded; each of these is named, and the exit code is 7
     #[arg(long)]
     pub(crate) skip_bad: bool,
     /// Pipeline that processes the files; required if there are several

@@ -206,11 +206,6 @@ impl CognitoClient<'_> {
         Ok(tokens.into_session(self, &session.email))
     }
 
-    /// Gets an access token, for Cognito's calls about the user.
-    pub(crate) async fn access_token(&self, session: &Session) -> Result<String> {
-        Ok(self.refreshed_tokens(session).await?.access_token)
-    }
-
     async fn refreshed_tokens(&self, session: &Session) -> Result<Tokens> {
         let Some(token) = &session.refresh_token else {
             return Err(CliError::not_signed_in("the sign-in has expired"));
@@ -231,12 +226,6 @@ impl CognitoClient<'_> {
         // Cognito sends a new refresh token only if the pool rotates them.
         tokens.refresh_token = tokens.refresh_token.or_else(|| Some(token.clone()));
         Ok(tokens)
-    }
-
-    /// Revokes all refresh tokens of the user, of all devices.
-    pub(crate) async fn global_sign_out(&self, access_token: &str) -> Result<()> {
-        let body = json!({"AccessToken": access_token});
-        self.call("GlobalSignOut", body).await.map(drop)
     }
 
     pub(crate) async fn revoke(&self, refresh_token: &str) -> Result<()> {

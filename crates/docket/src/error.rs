@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     Unavailable = 5,
     /// The same content was uploaded before, and its job is open or ready.
     Identical = 6,
+    /// All else succeeded, but `--skip-bad` left files out.
+    Skipped = 7,
     /// Ctrl-C.
     Interrupted = 130,
 }
@@ -82,7 +84,7 @@ impl CliError {
         Self::new(Exit::Denied, "not-signed-in", detail).with_hint("run `docket login`")
     }
 
-    /// The reader of standard output closed it, as `head` does. The program ends silently and successfully.
+    /// The reader of standard output closed it, as `head` does. A command that only shows things ends silently and successfully.
     pub(crate) fn broken_pipe() -> Self {
         Self::new(Exit::Success, "broken-pipe", "")
     }

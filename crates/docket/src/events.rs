@@ -48,6 +48,9 @@ pub(crate) async fn run(context: &CommandContext, args: EventsArgs) -> Result<Ex
                 }
                 Some(_) => {}
             }
+            if !args.verify && received.is_none() {
+                printer.stop_without_reader()?;
+            }
             if let Some(unseen) = &mut unseen {
                 unseen.remove(&event.id);
             }

@@ -54,7 +54,7 @@ pub(crate) async fn cancel(context: &CommandContext, args: JobCommandArgs) -> Re
         if result.job.cancelled_without_run {
             "cancelled; nothing of it was queued or running"
         } else {
-            "cancelled; a run that the endpoint has may continue, and its result is ignored"
+            "cancelled; a run that has begun may go on, and its result is ignored"
         }
     })
     .await

@@ -62,6 +62,9 @@ pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
             printer.field(what, &format!("{verb} {}", Printer::time_and_age(at)))?;
         }
     }
+    if let Some(pages) = detail.attempts.iter().rev().find_map(|it| it.pages) {
+        printer.field("pages", &format!("{pages}, as the result says"))?;
+    }
     if !detail.attempts.is_empty() {
         printer.line("")?;
         print_attempts(printer, &detail)?;

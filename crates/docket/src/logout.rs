@@ -1,15 +1,25 @@
 //! `docket logout`.
 
+use http::Method;
+
 use crate::CommandContext;
 use crate::cli::LogoutArgs;
+use crate::client::Idempotency;
 use crate::cognito::CognitoClient;
-use crate::error::{CliError, Exit, Result};
+use crate::error::{Exit, Result};
 use crate::oauth::Domain;
 use crate::print::sanitize;
 use crate::session::{Session, Sessions};
 
 pub(crate) async fn run(context: &CommandContext, args: LogoutArgs) -> Result<Exit> {
     let api = context.client.address();
+    let is_signed_in = Sessions::load()?.sign_ins.contains_key(api);
+    // Needs the sign-in that is about to be deleted.
+    let ended = if args.everywhere && is_signed_in {
+        Some(end_all_sessions(context).await)
+    } else {
+        None
+    };
     let mut session = Sessions::load()?.sign_ins.remove(api);
     let tokens = match &mut session {
         Some(session) => session.read_tokens(api).await,
@@ -27,30 +37,43 @@ pub(crate) async fn run(context: &CommandContext, args: LogoutArgs) -> Result<Ex
         return said(context, format!("not signed in to {api}"));
     };
     let email = sanitize(&session.email);
-    if !args.everywhere {
-        let revoked = match tokens {
-            Ok(()) => revoke(context, &session).await,
-            Err(error) => Err(error),
-        };
-        if let Err(error) = revoked {
-            context.printer.info(&format!(
-                "signed out here, but the refresh token could not be revoked: {}",
-                sanitize(&error.problem.detail)
-            ));
-        }
-        return said(context, format!("signed out {email} from {api}"));
+    if let Some(Ok(())) = ended {
+        return said(
+            context,
+            format!(
+                "signed out {email} from {api} on all devices; tokens that were issued work until they expire"
+            ),
+        );
     }
-    let ended = match tokens {
-        Ok(()) => everywhere(context, &session).await,
+    let revoked = match tokens {
+        Ok(()) => revoke(context, &session).await,
         Err(error) => Err(error),
     };
-    ended.map_err(|error| error.with_subject("signed out here, but not everywhere"))?;
-    said(
-        context,
-        format!(
-            "signed out {email} from {api} on all devices; tokens that were issued work until they expire"
-        ),
-    )
+    if let Err(error) = revoked {
+        context.printer.info(&format!(
+            "signed out here, but the refresh token could not be revoked: {}",
+            sanitize(&error.problem.detail)
+        ));
+    }
+    if let Some(Err(error)) = ended {
+        return Err(error.with_subject("signed out here, but not everywhere"));
+    }
+    said(context, format!("signed out {email} from {api}"))
+}
+
+/// Ends all sign-ins of the user, by a password or by a company. The service does it: Cognito's own call for users takes a scope
+/// that sign-ins by a company do not get, because it would also let users change attributes that decide what they may do.
+async fn end_all_sessions(context: &CommandContext) -> Result<()> {
+    let ended = context
+        .client
+        .send_json(
+            Method::DELETE,
+            "/me/sessions",
+            &serde_json::json!({}),
+            Idempotency::Idempotent,
+        )
+        .await;
+    ended.map(drop)
 }
 
 async fn revoke(context: &CommandContext, session: &Session) -> Result<()> {
@@ -61,21 +84,6 @@ async fn revoke(context: &CommandContext, session: &Session) -> Result<()> {
         Some(url) => domain(context, session, url).revoke(token).await,
         None => cognito(context, session).revoke(token).await,
     }
-}
-
-/// Ends all sign-ins of the user.
-async fn everywhere(context: &CommandContext, session: &Session) -> Result<()> {
-    if session.domain_url.is_some() {
-        revoke(context, session).await?;
-        // GlobalSignOut takes an access token with a scope that these sign-ins do not get, because it would also let
-        // users change attributes that decide what they may do.
-        let detail = "sign-ins by a company end one by one: this one is revoked, others end by themselves within hours";
-        return Err(CliError::new(Exit::Failed, "not-everywhere", detail)
-            .with_hint("an administrator of the user pool can end all of them now (AdminUserGlobalSignOut)"));
-    }
-    let cognito = cognito(context, session);
-    let access_token = cognito.access_token(session).await?;
-    cognito.global_sign_out(&access_token).await
 }
 
 fn cognito<'a>(context: &'a CommandContext, session: &'a Session) -> CognitoClient<'a> {

@@ -11,6 +11,8 @@
 //! | 3 | not signed in, or not allowed |
 //! | 4 | not found |
 //! | 5 | the service cannot be reached, or cannot answer now |
+//! | 6 | the same content was uploaded before |
+//! | 7 | files were skipped (`--skip-bad`); all else succeeded |
 //! | 130 | interrupted |
 //!
 //! A command that works on several things exits with the code of the first failure. With `--json`, standard output holds

@@ -15,6 +15,7 @@ pub(crate) async fn run(context: &CommandContext) -> Result<Exit> {
         let page: DataExportPage = context.client.get(&format!("/me/data{query}")).await?;
         for record in &page.records {
             context.printer.json_line(record)?;
+            context.printer.stop_without_reader()?;
             count += 1;
         }
         cursor = page.cursor;

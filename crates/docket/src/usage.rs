@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::CommandContext;
 use crate::error::{CliError, Exit, Result};
-use crate::print::{Cell, Column, Printer, TextTable, byte_size, sanitize, utc_time};
+use crate::print::{Cell, Column, Printer, TextTable, byte_size, pluralize, sanitize, utc_time};
 use crate::url::query_string;
 
 const HOUR_MS: f64 = 3_600_000.0;
@@ -165,6 +165,9 @@ fn print(printer: &Printer, view: &UsageView, cost: Option<&Cost>, args: &UsageA
             &format!("{per_hour} USD an instance-hour: {source}"),
         )?;
     }
+    if let Some(line) = unknown_pages(view) {
+        printer.line(&line)?;
+    }
     let assumed: u64 = view.sums.iter().map(|sum| sum.assumed_runs).sum();
     if assumed > 0 {
         printer.line(&format!(
@@ -172,6 +175,16 @@ fn print(printer: &Printer, view: &UsageView, cost: Option<&Cost>, args: &UsageA
         ))?;
     }
     printer.field("counted", &counted(view))
+}
+
+/// Which documents the pages lack; `None` if they lack none, or are of none.
+fn unknown_pages(view: &UsageView) -> Option<String> {
+    let sum = |of: fn(&UsageSum) -> u64| view.sums.iter().map(of).sum::<u64>();
+    let (known, ready) = (sum(|it| it.documents_with_pages), sum(|it| it.ready));
+    (known < ready).then(|| {
+        let documents = pluralize(known, "document", "documents");
+        format!("pages are those of {documents}: the results of the others do not say how many")
+    })
 }
 
 fn sums_table(view: &UsageView, cost: Option<&Cost>, batches: bool) -> TextTable {
@@ -182,6 +195,7 @@ fn sums_table(view: &UsageView, cost: Option<&Cost>, batches: bool) -> TextTable
     columns.extend([
         Column::new("DOCUMENTS").align_right(),
         Column::new("SIZE").align_right().drop_rank(1),
+        Column::new("PAGES").align_right().drop_rank(5),
         Column::new("READY").align_right().drop_rank(3),
         Column::new("FAILED").align_right().drop_rank(2),
         Column::new("RUNS").align_right(),
@@ -200,6 +214,7 @@ fn sums_table(view: &UsageView, cost: Option<&Cost>, batches: bool) -> TextTable
         cells.extend([
             Cell::from(sum.documents.to_string()),
             Cell::from(byte_size(sum.bytes)),
+            Cell::from(pages(sum)),
             Cell::from(sum.ready.to_string()),
             Cell::from(sum.failed.to_string()),
             Cell::from(sum.runs.to_string()),
@@ -211,6 +226,14 @@ fn sums_table(view: &UsageView, cost: Option<&Cost>, batches: bool) -> TextTable
         table.row(cells);
     }
     table
+}
+
+/// The pages as far as they are known.
+fn pages(sum: &UsageSum) -> String {
+    match sum.documents_with_pages {
+        0 => "–".to_owned(),
+        _ => sum.pages.to_string(),
+    }
 }
 
 fn instances_table(view: &UsageView, cost: Option<&Cost>) -> TextTable {
@@ -261,6 +284,8 @@ fn csv(view: &UsageView, costs: Option<&[f64]>) -> String {
         "run_seconds",
         "run_seconds_at_most",
         "assumed_runs",
+        "pages",
+        "documents_with_pages",
     ];
     let mut lines = vec![header.join(",")];
     if let (Some(first), Some(_)) = (lines.first_mut(), costs) {
@@ -293,6 +318,8 @@ fn csv_fields(month: &str, sum: &UsageSum) -> Vec<String> {
         seconds(sum.run_ms),
         seconds(sum.max_run_ms),
         sum.assumed_runs.to_string(),
+        sum.pages.to_string(),
+        sum.documents_with_pages.to_string(),
     ]
 }
 
@@ -322,6 +349,8 @@ mod tests {
                 batch: Some("=1+1, \"x\"".to_owned()),
                 documents: 3,
                 bytes: 300,
+                pages: 17,
+                documents_with_pages: 1,
                 ready: 2,
                 failed: 1,
                 runs: 4,
@@ -358,6 +387,18 @@ mod tests {
     }
 
     #[test]
+    fn pages_say_how_many_documents_they_are_of() {
+        let mut view = view();
+        let line = unknown_pages(&view).unwrap();
+        assert!(line.contains("those of 1 document:"), "{line}");
+        assert_eq!(pages(&view.sums[0]), "17");
+        view.sums[0].documents_with_pages = 2;
+        assert_eq!(unknown_pages(&view), None);
+        view.sums[0].documents_with_pages = 0;
+        assert_eq!(pages(&view.sums[0]), "–");
+    }
+
+    #[test]
     fn csv_quotes_texts_and_defuses_formulas() {
         let text = csv(&view(), Some(&[2.0]));
         let lines: Vec<&str> = text.split("\r\n").collect();
@@ -365,7 +406,7 @@ mod tests {
         assert!(lines[0].starts_with("month,tenant,pipeline,batch,documents,"));
         assert_eq!(
             lines[1],
-            "2026-11,acme,legal-review,\"'=1+1, \"\"x\"\"\",3,300,2,1,0,0,4,5400.007,7200.000,0,2.0000"
+            "2026-11,acme,legal-review,\"'=1+1, \"\"x\"\"\",3,300,2,1,0,0,4,5400.007,7200.000,0,17,1,2.0000"
         );
     }
 

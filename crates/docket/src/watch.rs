@@ -213,7 +213,8 @@ impl Watch<'_> {
         if printer.json {
             let job = Box::new(job);
             let message = PushMessage::JobChanged { job, trace_id };
-            return printer.json_line(&PrintedChange { message, snapshot });
+            printer.json_line(&PrintedChange { message, snapshot })?;
+            return printer.stop_without_reader();
         }
         let at = if printer.utc {
             utc_time(job.updated_at)
@@ -240,6 +241,7 @@ impl Watch<'_> {
                 job.name, job.tenant, job.pipeline, job.attempt
             ))
         );
-        printer.truncated_line(&line)
+        printer.truncated_line(&line)?;
+        printer.stop_without_reader()
     }
 }

@@ -28,6 +28,8 @@ pub enum Event {
         output: Location,
         /// The media type of the output, if it is not the one that the pipeline asks for.
         unexpected_content_type: Option<String>,
+        /// The pages of the document, if the output says how many.
+        pages: Option<u32>,
     },
     /// `attempt` ran, or expired in the queue, without a result.
     AttemptFailed { attempt: Attempt, failure: Failure },
@@ -97,6 +99,7 @@ pub enum Evidence {
         output: Location,
         /// As in [`Event::Succeeded`].
         unexpected_content_type: Option<String>,
+        pages: Option<u32>,
     },
     /// The failure object of the current attempt exists.
     Failure(Failure),
@@ -186,6 +189,28 @@ impl Event {
             Self::Cancel { .. } => EventKind::Cancel,
             Self::Erase { .. } => EventKind::Erase,
         }
+    }
+
+    /// The pages of the document, as the output of an attempt says it.
+    pub(crate) const fn output_pages(&self) -> Option<(Attempt, u32)> {
+        if let Self::Succeeded {
+            attempt,
+            pages: Some(pages),
+            ..
+        }
+        | Self::CheckDue {
+            evidence:
+                Evidence::Output {
+                    attempt,
+                    pages: Some(pages),
+                    ..
+                },
+            ..
+        } = self
+        {
+            return Some((*attempt, *pages));
+        }
+        None
     }
 
     /// Actor and reason, if a user caused it.

@@ -1,11 +1,12 @@
 //! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
 use crate::container_error::{NO_READABLE_REASON, model_message};
-use crate::event::Evidence;
+use crate::event::{Event, Evidence};
 use crate::id::{Attempt, Location};
 use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
-use crate::ports::{HeadError, ObjectHead, ObjectStore, Unavailable};
+use crate::ports::{FirstBytes, HeadError, ObjectHead, ObjectStore, Unavailable};
+use crate::result_pages::{RESULT_START_BYTES, pages_in};
 use crate::same_bytes::{is_same_input, may_be_same_bytes};
 use crate::state::{Cause, Failure, State};
 
@@ -24,12 +25,24 @@ pub struct FoundOutput {
     pub location: Location,
     /// The media type of the object. SageMaker does not document whether it stores the container's.
     pub content_type: String,
+    /// The pages of the document, if the output says how many.
+    pub pages: Option<u32>,
 }
 
 impl FoundOutput {
     /// As [`unexpected_content_type`].
     pub fn unexpected_content_type(&self, asked: Option<&str>) -> Option<String> {
         unexpected_content_type(stated_content_type(&self.content_type), asked)
+    }
+
+    /// That it was found without a notification of it. `asked` is the media type that the pipeline asks for.
+    pub(crate) fn into_event(self, asked: Option<&str>) -> Event {
+        Event::Succeeded {
+            unexpected_content_type: self.unexpected_content_type(asked),
+            attempt: self.attempt,
+            output: self.location,
+            pages: self.pages,
+        }
     }
 }
 
@@ -44,13 +57,9 @@ pub async fn find_output<P: ObjectStore>(
     for record in job.attempts.iter().rev() {
         if let Some(location) = &record.output
             && record.attempt > earlier
-            && let ObjectOfOutput::Answer { content_type } = look_at(ports, location).await?
+            && let Some(found) = existing(ports, record.attempt, location.clone()).await?
         {
-            return Ok(Some(FoundOutput {
-                attempt: record.attempt,
-                location: location.clone(),
-                content_type,
-            }));
+            return Ok(Some(found));
         }
     }
     let newest = job.state.attempt();
@@ -65,15 +74,31 @@ pub async fn find_output<P: ObjectStore>(
     for (attempt, key) in found.into_iter().rev() {
         let bucket = job.input.bucket.clone();
         let location = Location { bucket, key };
-        if let ObjectOfOutput::Answer { content_type } = look_at(ports, &location).await? {
-            return Ok(Some(FoundOutput {
-                attempt,
-                location,
-                content_type,
-            }));
+        if let Some(found) = existing(ports, attempt, location).await? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
+}
+
+async fn existing<P: ObjectStore>(
+    ports: &P,
+    attempt: Attempt,
+    location: Location,
+) -> Result<Option<FoundOutput>, Unavailable> {
+    let found = look_at(ports, &location).await?;
+    Ok(match found {
+        ObjectOfOutput::Answer {
+            content_type,
+            pages,
+        } => Some(FoundOutput {
+            attempt,
+            location,
+            content_type,
+            pages,
+        }),
+        ObjectOfOutput::Missing | ObjectOfOutput::Nothing => None,
+    })
 }
 
 /// What is at the location of an output.
@@ -85,42 +110,37 @@ pub enum ObjectOfOutput {
     Nothing,
     Answer {
         content_type: String,
+        /// The pages of the document, if it says how many.
+        pages: Option<u32>,
     },
 }
 
-/// Only an output that is this small is read.
+/// A longer output is an answer, whatever it says.
 const MAX_BYTES_OF_NOTHING: u64 = 16;
 
-/// Looks at an output: one request, and another if it is very small.
+/// Looks at the start of an output: one request.
 pub async fn look_at<P: ObjectStore>(
     ports: &P,
     location: &Location,
 ) -> Result<ObjectOfOutput, Unavailable> {
-    let Some(head) = ports.head(location).await? else {
-        return Ok(ObjectOfOutput::Missing);
-    };
-    if head.bytes > MAX_BYTES_OF_NOTHING {
-        return Ok(ObjectOfOutput::Answer {
-            content_type: head.content_type,
-        });
-    }
-    let body = match head.bytes {
-        0 => Some(vec![]),
-        _ => ports.read(location, FAILURE_OBJECT_BYTES).await?,
-    };
-    Ok(match body {
+    let start = ports.read(location, RESULT_START_BYTES).await?;
+    Ok(match start {
         None => ObjectOfOutput::Missing,
-        Some(body) if is_nothing(head.bytes, &body) => ObjectOfOutput::Nothing,
-        Some(_) => ObjectOfOutput::Answer {
-            content_type: head.content_type,
+        Some(FirstBytes { bytes, size, .. }) if is_nothing(size, &bytes) => ObjectOfOutput::Nothing,
+        Some(start) => ObjectOfOutput::Answer {
+            pages: pages_in(&start),
+            content_type: start.content_type,
         },
     })
 }
 
-/// Whether an answer of so many bytes, which begins with these, is [nothing](ObjectOfOutput::Nothing).
-pub fn is_nothing(bytes: u64, beginning: &[u8]) -> bool {
+/// Whether an answer of so many bytes, which begins with these, is [nothing](ObjectOfOutput::Nothing). If they could not be read,
+/// it is an answer.
+pub fn is_nothing(size: u64, beginning: &[u8]) -> bool {
     let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
-    bytes <= MAX_BYTES_OF_NOTHING && matches!(text.trim_ascii(), b"" | b"null" | b"\"\"")
+    size <= MAX_BYTES_OF_NOTHING
+        && beginning.len() as u64 == size
+        && matches!(text.trim_ascii(), b"" | b"null" | b"\"\"")
 }
 
 /// Maximum length of a media type that is recorded, in characters.
@@ -175,6 +195,7 @@ pub async fn gather<P: ObjectStore>(
             unexpected_content_type: found.unexpected_content_type(asked),
             attempt: found.attempt,
             output: found.location,
+            pages: found.pages,
         });
     }
     if let Some(FailureObject { reason }) = failure_object(ports, job, job.state.attempt()).await? {
@@ -216,7 +237,7 @@ pub async fn failure_object<P: ObjectStore>(
     };
     let answer = ports.read(location, FAILURE_OBJECT_BYTES).await?;
     Ok(answer.map(|answer| FailureObject {
-        reason: model_message(&answer),
+        reason: model_message(&answer.bytes),
     }))
 }
 

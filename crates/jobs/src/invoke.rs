@@ -138,11 +138,7 @@ where
             Some(found) => {
                 let pipeline = run.pipelines.get(&job.pipeline);
                 let asked = pipeline.map(|pipeline| pipeline.output.content_type());
-                Ok(Event::Succeeded {
-                    unexpected_content_type: found.unexpected_content_type(asked),
-                    attempt: found.attempt,
-                    output: found.location,
-                })
+                Ok(found.into_event(asked))
             }
             None => Ok(event.clone()),
         }

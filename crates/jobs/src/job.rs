@@ -79,6 +79,8 @@ pub struct AttemptRecord {
     pub failure: Option<Failure>,
     /// The output's media type, if it is not the one that the pipeline asks for.
     pub unexpected_content_type: Option<String>,
+    /// The pages of the document, if the output says how many.
+    pub pages: Option<u32>,
     /// Of an attempt that has ended: what the endpoint served, if that was known.
     pub model: Option<AttemptModel>,
 }
@@ -257,6 +259,9 @@ impl Job {
         {
             self.record(*attempt, now).unexpected_content_type = Some(content_type.clone());
         }
+        if let (Some((attempt, pages)), State::Ready { .. }) = (event.output_pages(), &state) {
+            self.record(attempt, now).pages = Some(pages);
+        }
         let principal = event.principal();
         self.history.push(HistoryEntry {
             at: now,
@@ -353,6 +358,7 @@ impl Job {
                     closed_at: None,
                     failure: None,
                     unexpected_content_type: None,
+                    pages: None,
                     model: None,
                 });
                 self.attempts.len() - 1

@@ -71,6 +71,7 @@ pub mod reconcile;
 pub mod record_outcome;
 pub mod release;
 pub mod release_window;
+pub mod result_pages;
 pub mod retry;
 pub mod same_bytes;
 pub mod save_request;

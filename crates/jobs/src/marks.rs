@@ -65,7 +65,7 @@ pub struct Reviewed {
 }
 
 /// The findings of a result by how serious they are. They were counted by a reader's page, which knows the result; the service
-/// does not read it.
+/// does not understand it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

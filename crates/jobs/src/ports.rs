@@ -149,9 +149,12 @@ pub trait ObjectStore {
     /// Metadata of the current version; `None` if there is none. It may succeed for an object that cannot be read: one that is
     /// archived, or whose KMS key denies it.
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError>;
-    /// The first bytes of an object, at most `limit`; `None` if there is none.
-    async fn read(&self, location: &Location, limit: usize)
-    -> Result<Option<Vec<u8>>, Unavailable>;
+    /// The first bytes of an object, at most `limit`; `None` if there is none. No bytes, with the size, if they may not be read.
+    async fn read(
+        &self,
+        location: &Location,
+        limit: usize,
+    ) -> Result<Option<FirstBytes>, Unavailable>;
     async fn copy(
         &self,
         bucket: &str,
@@ -163,6 +166,16 @@ pub trait ObjectStore {
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable>;
     /// The versions at exactly this key, newest first, at most 1,000, without delete markers.
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable>;
+}
+
+/// The first bytes of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirstBytes {
+    pub bytes: Vec<u8>,
+    /// The size of the whole object.
+    pub size: u64,
+    /// As [`ObjectHead::content_type`].
+    pub content_type: String,
 }
 
 /// A version of an object, as listed.

@@ -128,19 +128,23 @@ where
     P: JobStore + ObjectStore + KeyValueStore + RecentJobs + Clock,
 {
     let attempt = outcome.inference_id.attempt;
-    let event = |content_type: Option<&str>| Event::Succeeded {
+    let event = |content_type: Option<&str>, pages: Option<u32>| Event::Succeeded {
         attempt,
         output: output.clone(),
         unexpected_content_type: unexpected_content_type(content_type, asked),
+        pages,
     };
     // Nothing to look up: it changes nothing.
     if is_settled(&job.state) || attempt <= job.earlier_result() {
-        return Ok(event(None));
+        return Ok(event(None, None));
     }
     // SageMaker writes the object before it sends the notification, and S3 reads are strongly consistent (S3 user guide,
     // "data consistency model"). So a missing output was deleted, or never written.
-    let stored = match look_at(ports, output).await? {
-        ObjectOfOutput::Answer { content_type } => content_type,
+    let (stored, pages) = match look_at(ports, output).await? {
+        ObjectOfOutput::Answer {
+            content_type,
+            pages,
+        } => (content_type, pages),
         ObjectOfOutput::Nothing => {
             return failed(ports, run, job, outcome, answered_with_nothing(), context).await;
         }
@@ -160,7 +164,7 @@ where
     }
     let named = outcome.content_type.as_deref();
     let named = named.filter(|named| !named.is_empty());
-    Ok(event(named.or_else(|| stated_content_type(&stored))))
+    Ok(event(named.or_else(|| stated_content_type(&stored)), pages))
 }
 
 /// Before a job fails, all its attempts are checked: one of them may have succeeded without a notification.
@@ -208,11 +212,7 @@ where
     }
     if let Some(found) = find_output(ports, job).await? {
         let asked = pipeline.map(|pipeline| pipeline.output.content_type());
-        return Ok(Event::Succeeded {
-            unexpected_content_type: found.unexpected_content_type(asked),
-            attempt: found.attempt,
-            output: found.location,
-        });
+        return Ok(found.into_event(asked));
     }
     Ok(event(&failure))
 }

@@ -353,6 +353,7 @@ fn erasure_wins_over_every_event_that_is_decided_at_the_same_moment() {
                 key: "outbound/legal-review/x.out".to_owned(),
             },
             unexpected_content_type: None,
+            pages: None,
         },
     ] {
         let memory = table(&failed);

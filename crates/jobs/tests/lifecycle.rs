@@ -383,6 +383,7 @@ fn success_of_an_attempt_before_the_run_again_does_not_end_it_and_its_own_does()
         attempt: Attempt(attempt),
         output: exploration::events::somewhere(),
         unexpected_content_type: None,
+        pages: None,
     };
     for state in [&scheduled, &submitting] {
         for attempt in [1, 2] {

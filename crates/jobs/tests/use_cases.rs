@@ -12,9 +12,10 @@ use jobs::job::Job;
 use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Accepted, CheckQueue, CheckRequest, Clock, CopyError, DelayedMessage, FailedEntries, HeadError,
-    InferenceEndpoint, Invocation, InvokeError, JobStore, KeyValueStore, ListedVersion, LoadError,
-    NewestJobs, ObjectHead, ObjectStore, Queue, RecentJobs, Record, SaveError, Unavailable,
+    Accepted, CheckQueue, CheckRequest, Clock, CopyError, DelayedMessage, FailedEntries,
+    FirstBytes, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, KeyValueStore,
+    ListedVersion, LoadError, NewestJobs, ObjectHead, ObjectStore, Queue, RecentJobs, Record,
+    SaveError, Unavailable,
 };
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
@@ -274,7 +275,7 @@ fn check_that_starts_an_attempt_asks_s3_only_after_the_deadline() {
     for (late, asks) in [(-1, false), (0, true)] {
         let memory = table(&job);
         memory.state().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
-        memory.state().fail_before.insert("head", 1);
+        memory.state().fail_before.insert("read", 1);
         let pending = in_run(TOML, async |run| retry(&memory, run, &check, false).await);
         assert_eq!(pending.is_err(), asks, "{pending:?}");
     }
@@ -373,7 +374,7 @@ impl ObjectStore for Overwritten {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
+    ) -> Result<Option<FirstBytes>, Unavailable> {
         self.0.read(location, limit).await
     }
     async fn copy(&self, b: &str, k: &str, v: &str, to: &Location) -> Result<(), CopyError> {

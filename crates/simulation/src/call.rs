@@ -27,7 +27,7 @@ pub(crate) struct Outage {
 }
 
 /// The calls that can have an outage of their own.
-pub(crate) const CALLS: [&str; 31] = [
+pub(crate) const CALLS: [&str; 32] = [
     "load",
     "create",
     "save",
@@ -59,6 +59,7 @@ pub(crate) const CALLS: [&str; 31] = [
     "recent jobs",
     "complete_multipart_upload",
     "state",
+    "read",
 ];
 
 /// Those that only function `capacity` makes.

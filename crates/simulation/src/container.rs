@@ -87,7 +87,7 @@ pub(crate) fn store(
     let (key, text, source) = match failure {
         None => (
             &request.output,
-            r#"{"clauses":[]}"#.to_owned(),
+            result(job),
             ObjectSource::Output {
                 job,
                 made_from: request.read.borrow().clone().unwrap_or_default(),
@@ -114,4 +114,24 @@ pub(crate) fn store(
         env.log(|| format!("customer   deletes {key}"));
     }
     true
+}
+
+/// What the model says of a job's document. Of some it says nothing, or nonsense, about the pages.
+fn result(job: JobId) -> String {
+    let document = match pages_as_written(job) {
+        0 => "{}".to_owned(),
+        1 => r#"{"pages":-3}"#.to_owned(),
+        2 => r#"{"pages":"12"}"#.to_owned(),
+        pages => format!(r#"{{"pages":{pages}}}"#),
+    };
+    format!(r#"{{"document":{document},"clauses":[]}}"#)
+}
+
+/// How many pages the result of a job names; `None` if it does not say so.
+pub(crate) fn pages(job: JobId) -> Option<u32> {
+    Some(pages_as_written(job)).filter(|pages| *pages > 2)
+}
+
+fn pages_as_written(job: JobId) -> u32 {
+    job.to_string().bytes().map(u32::from).sum::<u32>() % 40
 }

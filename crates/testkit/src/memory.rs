@@ -124,6 +124,8 @@ pub struct MemoryState {
     pub mail_responses: VecDeque<Result<(), ::api::digests::ports::MailError>>,
     /// The user pool, by the users' names there.
     pub directory: BTreeMap<String, ::api::digests::ports::DirectoryUser>,
+    /// The users whose sessions were ended, by their names in the user pool.
+    pub ended_sessions: Vec<String>,
     /// Messages for function `digests` that were sent, with their delays in seconds.
     pub digest_messages: Vec<(String, u32)>,
     versions: u64,

@@ -57,6 +57,9 @@ fn usage_of_a_past_hour_is_counted_and_read_by_reviewers_and_support() {
         let sum = sums.iter().find(of).unwrap();
         assert!(sum["documents"].as_u64() >= Some(1), "{own}");
         assert!(sum["bytes"].as_u64() >= Some(1), "{own}");
+        // The reference model says them.
+        assert!(sum["pages"].as_u64() >= Some(1), "{own}");
+        assert!(sum["documents_with_pages"].as_u64() >= Some(1), "{own}");
         assert!(sums.iter().all(|sum| sum["tenant"] == "acme"), "{own}");
 
         let csv = reviewer.docket(&[&usage[..], &["--csv"]].concat()).await;

@@ -458,6 +458,7 @@ fn other_requests(stack: &Stack, arn: &str) -> Vec<AwsRequest> {
     vec![
         cognito("look up a user", "AdminGetUser"),
         cognito("list the groups of a user", "AdminListGroupsForUser"),
+        cognito("end the sessions of a user", "AdminUserGlobalSignOut"),
         cognito("delete a user", "AdminDeleteUser"),
         mail("send a mail", "digests@docket.example"),
         mail("send a mail as another sender", "other@docket.example"),

@@ -84,6 +84,7 @@ export class Client {
   deliveries = (id: string) => this.get("/webhooks/{webhook_id}/deliveries", { id });
   digests = (tenant?: string) => this.get("/me/digests", { query: { tenant } });
   changeDigests = (body: Body<paths["/me/digests"]["post"]>["body"]) => this.send("post", "/me/digests", { body });
+  endSessions = () => this.send("delete", "/me/sessions", {});
   myData = (cursor?: string) => this.get("/me/data", { query: { cursor } });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
   exportAudit = (cursor?: string) => this.get("/audit", { query: { cursor, export: true } });

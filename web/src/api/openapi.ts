@@ -365,6 +365,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Ends all sign-ins of the caller, on all devices, whether by password or by a company. Tokens that were issued work until they expire. Refused as `refused` for a program, which has no sessions.
+         * @description Access: any role.
+         */
+        delete: operations["EndMySessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/pauses": {
         parameters: {
             query?: never;
@@ -1005,6 +1025,11 @@ export interface components {
             output?: string;
             /**
              * Format: int64
+             * @description The pages of the document, if the result says how many.
+             */
+            pages?: number;
+            /**
+             * Format: int64
              * @description When the attempt was saved, before the endpoint was called.
              */
             started_at: number;
@@ -1013,7 +1038,7 @@ export interface components {
          * @description An action that the audit log records.
          * @enum {string}
          */
-        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "change-retention" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests" | "download-document" | "download-result" | "export-data" | "export-audit" | "sign-in";
+        AuditAction: "retry" | "run-again" | "urgent" | "cancel" | "delete-data" | "plan" | "apply-plan" | "stop-plan" | "redrive" | "discard" | "pause" | "resume" | "create-tenant" | "change-retention" | "mark" | "create-webhook" | "change-webhook" | "rotate-webhook-secret" | "delete-webhook" | "redeliver-events" | "change-digests" | "download-document" | "download-result" | "export-data" | "export-audit" | "sign-in" | "end-sessions";
         /** @description An entry of the audit log: who did what, and why. */
         AuditEntry: {
             action: components["schemas"]["AuditAction"];
@@ -1418,7 +1443,7 @@ export interface components {
         };
         /**
          * @description The findings of a result by how serious they are. They were counted by a reader's page, which knows the result; the service
-         *     does not read it.
+         *     does not understand it.
          */
         FindingCounts: {
             /**
@@ -2684,6 +2709,12 @@ export interface components {
              * @description Jobs, also those that failed, were cancelled, or whose data was deleted.
              */
             documents: number;
+            /**
+             * Format: int64
+             * @description Documents whose result says how many pages they have. The pages of the others are not known.
+             * @default 0
+             */
+            documents_with_pages?: number;
             /** Format: int64 */
             failed: number;
             /**
@@ -2696,6 +2727,12 @@ export interface components {
              * @description Those that were open when they were counted.
              */
             open: number;
+            /**
+             * Format: int64
+             * @description The pages of those in `documents_with_pages`.
+             * @default 0
+             */
+            pages?: number;
             pipeline: string;
             /** Format: int64 */
             ready: number;
@@ -4362,6 +4399,81 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["DigestView"];
                 };
+            };
+            /** @description The token is missing, expired, or of another user pool. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description The caller may not do this. From API Gateway: the host name is not one of this API. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. From API Gateway: there is no such path. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description Too many requests. Send it again after a second. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayError"];
+                };
+            };
+            /** @description Temporarily unavailable. Send it again after the seconds of `Retry-After`, or after a second. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemOrGatewayError"];
+                    "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                };
+            };
+            /** @description The request was refused. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    EndMySessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The token is missing, expired, or of another user pool. */
             401: {

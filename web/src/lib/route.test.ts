@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { jobPath, type ListRoute, listPath, parseRoute } from "./route";
+import { jobPath, type ListRoute, listPath, parseRoute, webhooksPath } from "./route";
 
 test("a path parses into its route, and building it again gives the same path", () => {
   // JSON leaves out what is undefined.
@@ -13,6 +13,8 @@ test("a path parses into its route, and building it again gives the same path", 
   assert.equal(listPath(parseRoute("/", narrow) as ListRoute), `/${narrow}`);
   assert.deepEqual(parseRoute(jobPath("a/b:c"), ""), { screen: "job", id: "a/b:c" });
   assert.deepEqual(parseRoute("/support/quarantine/uploads%3A1", ""), { screen: "quarantined", id: "uploads:1" });
+  assert.equal(webhooksPath("acme"), "/webhooks?tenant=acme");
+  assert.deepEqual(parseRoute("/webhooks", "?tenant=acme"), { screen: "webhooks", tenant: "acme" });
   assert.deepEqual(parseRoute("/nowhere", ""), { screen: "unknown" });
   assert.deepEqual(parseRoute("/jobs/%E0%A4%A", ""), { screen: "job", id: "%E0%A4%A" });
   assert.equal(listPath({ status: "open", q: "a&b" }), "/?status=open&q=a%26b");

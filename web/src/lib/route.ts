@@ -32,7 +32,7 @@ export type Route =
   | { screen: "quarantined"; id: string }
   | { screen: "audit" }
   | { screen: "tenants" }
-  | { screen: "webhooks" }
+  | { screen: "webhooks"; tenant?: string | undefined }
   | { screen: "unknown" };
 
 export function parseRoute(path: string, search: string): Route {
@@ -52,7 +52,8 @@ export function parseRoute(path: string, search: string): Route {
     };
   }
   if (first === "jobs" && second !== undefined && third === undefined) return { screen: "job", id: second };
-  if (first === "webhooks" && second === undefined) return { screen: "webhooks" };
+  if (first === "webhooks" && second === undefined)
+    return { screen: "webhooks", tenant: query.get("tenant") ?? undefined };
   if (first !== "support" || rest.length > 0) return { screen: "unknown" };
   if (second === undefined) return { screen: "support" };
   if (second === "plans") return third === undefined ? { screen: "plans" } : { screen: "plan", id: third };
@@ -91,6 +92,11 @@ export function listPath(filter: ListRoute & { screen?: string }): string {
 
 export function jobPath(id: string): string {
   return `/jobs/${encodeURIComponent(id)}`;
+}
+
+/** The path of a tenant's webhooks. */
+export function webhooksPath(tenant: string): string {
+  return `/webhooks?${new URLSearchParams({ tenant })}`;
 }
 
 function decode(part: string): string {

@@ -1,4 +1,4 @@
-/** The account's dialog: e-mail digests, change of password, and the authenticator app as second factor. */
+/** The account's dialog: e-mail digests, own data, sign-ins, change of password, and the authenticator app as second factor. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -16,6 +16,7 @@ import type { AppContext } from "./context";
 import { Dialog } from "./Dialog";
 import { Digests } from "./Digests";
 import { MyData } from "./MyData";
+import { Sessions } from "./Sessions";
 import { CodeField, NewPasswordField } from "./SignIn";
 
 export default function Account({ app, onClose }: { app: AppContext; onClose(): void }): JSX.Element {
@@ -36,6 +37,7 @@ export default function Account({ app, onClose }: { app: AppContext; onClose(): 
           />
         )}
         <MyData client={client} />
+        <Sessions client={client} session={session} />
         {session.byCompany ? (
           <p class="muted">
             Your company signs you in: your password and a second factor are set there, not here. E-mail digests go only

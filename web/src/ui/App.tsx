@@ -96,6 +96,13 @@ function Main({
     setTenant(next);
     if (router.route.screen === "job") router.go("/");
   };
+  // A link can name the tenant of the webhooks. The header shows it and may choose another, so the address does not keep it.
+  const named = router.route.screen === "webhooks" ? router.route.tenant : undefined;
+  useEffect(() => {
+    if (named === undefined) return;
+    if (named !== tenant && (seesAllTenants || me.tenants.includes(named))) selectTenant(named);
+    router.go("/webhooks", true);
+  }, [named]);
   return (
     <AppContextRoot.Provider value={app}>
       <a

@@ -1,6 +1,7 @@
 /** Ids of things that are no contracts: retry plans and webhooks. A chunk of its own. */
 
 import { ApiError } from "../api/errors";
+import { webhooksPath } from "../lib/route";
 import type { AppContext } from "./context";
 
 export interface Other {
@@ -24,7 +25,7 @@ export async function lookUp(app: AppContext, id: string): Promise<Other[]> {
     const of = owner === app.tenant ? "" : ` of ${owner}`;
     return webhooks
       .filter((one) => one.id === id)
-      .map(({ url }) => ({ href: "/webhooks", text: `Webhook${of}: ${url}` }));
+      .map(({ url }) => ({ href: webhooksPath(owner), text: `Webhook${of}: ${url}` }));
   } catch (error) {
     // It is not there, or belongs to others.
     if (error instanceof ApiError && error.status < 500) return [];

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 
 from typing_extensions import NotRequired, TypedDict
 
-AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'change-retention', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events', 'change-digests', 'download-document', 'download-result', 'export-data', 'export-audit', 'sign-in']
+AuditAction: TypeAlias = Literal['retry', 'run-again', 'urgent', 'cancel', 'delete-data', 'plan', 'apply-plan', 'stop-plan', 'redrive', 'discard', 'pause', 'resume', 'create-tenant', 'change-retention', 'mark', 'create-webhook', 'change-webhook', 'rotate-webhook-secret', 'delete-webhook', 'redeliver-events', 'change-digests', 'download-document', 'download-result', 'export-data', 'export-audit', 'sign-in', 'end-sessions']
 
 
 class AuditQuery(TypedDict, closed=True):
@@ -475,9 +475,11 @@ class UsageSum(TypedDict):
     bytes: int
     cancelled: int
     documents: int
+    documents_with_pages: NotRequired[int]
     failed: int
     max_run_ms: int
     open: int
+    pages: NotRequired[int]
     pipeline: str
     ready: int
     run_ms: int
@@ -532,6 +534,7 @@ class AttemptView(TypedDict):
     inference_id: str
     model: NotRequired[ModelView]
     output: NotRequired[str]
+    pages: NotRequired[int]
     started_at: int
 
 

@@ -166,6 +166,9 @@ pub struct AttemptView {
     /// There is a result of it, if its retention time is not over: `GET /jobs/{job_id}/result?attempt=`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_result: bool,
+    /// The pages of the document, if the result says how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pages: Option<u32>,
     /// The model that it was sent to. Absent while it is open, and if that was not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,

@@ -173,10 +173,12 @@ pub enum AuditAction {
     ExportAudit,
     /// A session's first request. The target is the session's id.
     SignIn,
+    /// A user ended all own sessions. The target is the user's name in the user pool.
+    EndSessions,
 }
 
 impl AuditAction {
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Retry,
         Self::RunAgain,
         Self::Urgent,
@@ -203,6 +205,7 @@ impl AuditAction {
         Self::ExportData,
         Self::ExportAudit,
         Self::SignIn,
+        Self::EndSessions,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -233,6 +236,7 @@ impl AuditAction {
             Self::ExportData => "export-data",
             Self::ExportAudit => "export-audit",
             Self::SignIn => "sign-in",
+            Self::EndSessions => "end-sessions",
         }
     }
 }

@@ -55,6 +55,12 @@ pub struct UsageSum {
     pub documents: u64,
     /// The size of these documents.
     pub bytes: u64,
+    /// The pages of those in `documents_with_pages`.
+    #[serde(default)]
+    pub pages: u64,
+    /// Documents whose result says how many pages they have. The pages of the others are not known.
+    #[serde(default)]
+    pub documents_with_pages: u64,
     pub ready: u64,
     pub failed: u64,
     pub cancelled: u64,

@@ -124,6 +124,8 @@ impl Hour {
             amounts.entry(key).or_default().add(Amounts {
                 documents: 1,
                 bytes: job.bytes,
+                pages: job.pages.map_or(0, u64::from),
+                documents_with_pages: u64::from(job.pages.is_some()),
                 ready: u64::from(job.group == StatusGroup::Ready),
                 failed: u64::from(job.group == StatusGroup::Failed),
                 cancelled: u64::from(job.group == StatusGroup::Cancelled),

@@ -143,6 +143,8 @@ impl From<((String, String, String), Amounts)> for UsageSum {
             batch: (!batch.is_empty()).then_some(batch),
             documents: amounts.documents,
             bytes: amounts.bytes,
+            pages: amounts.pages,
+            documents_with_pages: amounts.documents_with_pages,
             ready: amounts.ready,
             failed: amounts.failed,
             cancelled: amounts.cancelled,

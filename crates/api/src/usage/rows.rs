@@ -30,6 +30,8 @@ pub(super) struct CountedJob {
     pub(super) batch: String,
     pub(super) group: StatusGroup,
     pub(super) bytes: u64,
+    /// As the newest result that names them says.
+    pub(super) pages: Option<u32>,
     pub(super) requests: Vec<EndedRequest>,
 }
 
@@ -49,6 +51,7 @@ impl From<&Job> for CountedJob {
             batch: job.input.labels.batch.clone().unwrap_or_default(),
             group: job.group_before_erasure(),
             bytes: job.input.bytes,
+            pages: job.attempts.iter().rev().find_map(|it| it.pages),
             requests: requests.collect(),
         }
     }

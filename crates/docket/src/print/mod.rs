@@ -6,6 +6,7 @@ mod text;
 mod time;
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use console::Style;
 use indicatif::MultiProgress;
@@ -32,6 +33,8 @@ pub(crate) struct Printer {
     color_err: bool,
     /// Columns of the terminal. If standard output is not a terminal, there is no width and nothing is cut.
     width: Option<usize>,
+    /// The reader of standard output has closed it, as `head` does.
+    reader_left: AtomicBool,
     /// The progress bars on the screen. Everything else is written above them.
     pub(crate) bars: MultiProgress,
 }
@@ -53,6 +56,7 @@ impl Printer {
                 .flatten()
                 .map(|(_, columns)| usize::from(columns))
                 .filter(|columns| *columns > 0),
+            reader_left: AtomicBool::new(false),
             bars: MultiProgress::new(),
         }
     }
@@ -71,10 +75,8 @@ impl Printer {
 
     /// Prints a line on standard output.
     pub(crate) fn line(&self, text: &str) -> Result<()> {
-        self.bars.suspend(|| {
-            let mut out = std::io::stdout().lock();
-            stdout_result(writeln!(out, "{text}").and_then(|()| out.flush()))
-        })
+        self.bars
+            .suspend(|| self.bytes(format!("{text}\n").as_bytes()))
     }
 
     /// Prints a line on standard output, truncated to the terminal's width.
@@ -85,10 +87,36 @@ impl Printer {
         }
     }
 
-    /// Writes bytes to standard output.
+    /// Writes bytes to standard output. Once its reader has closed it nothing is written any more, and the command goes on:
+    /// what it does must not depend on who reads along.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<()> {
+        if self.reader_left() {
+            return Ok(());
+        }
         let mut out = std::io::stdout().lock();
-        stdout_result(out.write_all(bytes).and_then(|()| out.flush()))
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                self.reader_left.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => Err(CliError::local(format!(
+                "cannot write to standard output: {error}"
+            ))),
+        }
+    }
+
+    /// Whether the reader of standard output has closed it.
+    pub(crate) fn reader_left(&self) -> bool {
+        self.reader_left.load(Ordering::Relaxed)
+    }
+
+    /// Ends a command that only shows things, quietly, if the reader of standard output has closed it.
+    pub(crate) fn stop_without_reader(&self) -> Result<()> {
+        if self.reader_left() {
+            return Err(CliError::broken_pipe());
+        }
+        Ok(())
     }
 
     /// Prints a line on standard error.
@@ -189,13 +217,6 @@ impl Printer {
 fn painted(color: bool, style: Style, text: &str) -> String {
     // The stream decides, not the library's own global detection.
     style.force_styling(color).apply_to(text).to_string()
-}
-
-fn stdout_result(result: std::io::Result<()>) -> Result<()> {
-    result.map_err(|error| match error.kind() {
-        std::io::ErrorKind::BrokenPipe => CliError::broken_pipe(),
-        _ => CliError::local(format!("cannot write to standard output: {error}")),
-    })
 }
 
 fn json_error(error: serde_json::Error) -> CliError {

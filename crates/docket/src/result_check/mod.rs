@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jobs::pipeline::Output;
+use jobs::ports::FirstBytes;
+use jobs::result_pages::{MAX_PAGES, RESULT_START_BYTES, pages_in};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -62,16 +64,31 @@ pub(crate) fn run(printer: &Printer, args: &ResultCheckArgs) -> Result<Exit> {
             "the results of `{name}` are not JSON"
         )));
     }
-    let json = read(&args.file)?;
+    let bytes = std::fs::read(&args.file).map_err(|error| {
+        CliError::usage(format!("cannot read {}: {error}", args.file.display()))
+    })?;
+    let json = parse(&bytes)?;
     let paths: ResultPaths = pipeline
         .result_paths()
         .map(|(part, path)| (part.to_owned(), path.to_owned()))
         .collect();
     let understood = understand(&json, &paths);
-    let remarks = remarks(&json, &paths, &understood);
+    let pages = pages_of(&bytes);
+    let mut remarks = remarks(&json, &paths, &understood);
+    if pages.is_none() {
+        remarks.push(Remark {
+            status: "warn",
+            what: no_pages(),
+        });
+    }
     if printer.json {
-        printer.json_document(&summary(&understood, &remarks))?;
+        let mut summary = summary(&understood, &remarks);
+        summary["pages"] = pages.into();
+        printer.json_document(&summary)?;
     } else {
+        if let Some(pages) = pages {
+            printer.field("pages", &pages.to_string())?;
+        }
         print(printer, &understood)?;
         for remark in &remarks {
             printer.line(&format!("{}  {}", remark.status, sanitize(&remark.what)))?;
@@ -81,10 +98,21 @@ pub(crate) fn run(printer: &Printer, args: &ResultCheckArgs) -> Result<Exit> {
     Ok(if failed { Exit::Failed } else { Exit::Success })
 }
 
-fn read(file: &Path) -> Result<Value> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| CliError::usage(format!("cannot read {}: {error}", file.display())))?;
-    parse(&bytes)
+/// The pages that the service counts for the usage of a tenant.
+fn pages_of(result: &[u8]) -> Option<u32> {
+    let start = result.get(..RESULT_START_BYTES).unwrap_or(result);
+    pages_in(&FirstBytes {
+        bytes: start.to_vec(),
+        size: result.len() as u64,
+        ..FirstBytes::default()
+    })
+}
+
+fn no_pages() -> String {
+    format!(
+        "the first {RESULT_START_BYTES} bytes do not say how many pages the document has (`document.pages`, a whole number from 1 \
+         to {MAX_PAGES}): the usage of the tenant counts none"
+    )
 }
 
 /// # Errors

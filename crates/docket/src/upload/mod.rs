@@ -5,6 +5,7 @@ mod files;
 mod multipart;
 mod progress;
 mod put;
+mod reader_words;
 mod resume_store;
 mod wait;
 
@@ -23,7 +24,7 @@ use crate::cli::UploadArgs;
 use crate::client::Idempotency;
 use crate::download::{self, Download, Saved};
 use crate::error::{CliError, CombinedExit, Exit, Result};
-use crate::print::sanitize;
+use crate::print::{pluralize, sanitize};
 use crate::url::path_segment;
 
 use self::files::{SavePaths, UploadFile};
@@ -49,7 +50,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
     let mut bad = found.bad;
     if !args.skip_bad || found.files.is_empty() {
         let missing = std::mem::take(&mut bad);
-        report_bad(context, missing, found.files.len(), args.skip_bad)?;
+        report_bad(context, &missing, found.files.len(), args.skip_bad)?;
     }
     if let Some(dir) = args.save.as_ref().filter(|dir| !dir.is_dir()) {
         return Err(CliError::usage(format!(
@@ -68,7 +69,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
             Err(error) => bad.push(error),
         }
     }
-    report_bad(context, bad, files.len(), args.skip_bad)?;
+    report_bad(context, &bad, files.len(), args.skip_bad)?;
     resume_store::delete_expired();
     context.set_interrupt_hint(RESUME_HINT);
     let args = UploadArgs { tenant, ..args };
@@ -91,8 +92,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
     while let Some((file, result)) = running.next().await {
         match result {
             Ok(exit) => combined.record(exit),
-            // Standard output was closed, or the sign-in has expired: the remaining files would fail as well.
-            Err(error) if error.exit == Exit::Success => return Err(error),
+            // The sign-in has expired: the remaining files would fail as well.
             Err(error) if error.problem.status == 401 => return Err(error),
             Err(error) => {
                 combined.record(error.exit);
@@ -105,31 +105,58 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
             }
         }
     }
+    if context.printer.reader_left() && !context.printer.json {
+        context
+            .printer
+            .info("standard output was closed; the command went on to its end all the same");
+    }
+    summarize_skipped(context, &bad, files.len());
+    if !bad.is_empty() {
+        combined.record(Exit::Skipped);
+    }
     Ok(combined.exit())
 }
 
 /// Names each file that cannot be uploaded. Without `--skip-bad` nothing is uploaded then.
 fn report_bad(
     context: &CommandContext,
-    mut bad: Vec<CliError>,
+    bad: &[CliError],
     good: usize,
     skip_bad: bool,
 ) -> Result<()> {
     let is_refused = !skip_bad || good == 0;
-    let last = bad.pop();
-    for error in &bad {
+    let Some((last, others)) = bad.split_last() else {
+        return Ok(());
+    };
+    for error in others {
         context.printer.error(error);
     }
-    let Some(last) = last else { return Ok(()) };
     if !is_refused {
-        context.printer.error(&last);
+        context.printer.error(last);
         return Ok(());
     }
-    let others = last.hint.clone();
-    Err(match (good, others) {
+    let last = last.clone();
+    Err(match (good, &last.hint) {
         (0, _) | (_, Some(_)) => last,
         (_, None) => last.with_hint("nothing was uploaded; --skip-bad uploads the other files"),
     })
+}
+
+/// Names the skipped files once more, below all that was printed since.
+fn summarize_skipped(context: &CommandContext, skipped: &[CliError], others: usize) {
+    let printer = &context.printer;
+    if skipped.is_empty() || printer.json {
+        return;
+    }
+    let all = skipped.len() + others;
+    printer.info(&format!(
+        "{} of {} skipped:",
+        skipped.len(),
+        pluralize(all as u64, "file", "files")
+    ));
+    for error in skipped {
+        printer.info(&format!("  {}", sanitize(&error.problem.detail)));
+    }
 }
 
 impl UploadCommand<'_> {
@@ -226,13 +253,15 @@ impl UploadCommand<'_> {
         if !is_ready(job) {
             if !printer.json {
                 let mark = printer.paint(Style::new().red(), "✗");
+                let words = reader_words::failure(job);
                 printer.line(&format!(
                     "{mark} {}  {}",
                     sanitize(&file.name),
-                    sanitize(&detail.explanation.summary)
+                    sanitize(&words.what)
                 ))?;
                 printer.info(&format!(
-                    "  to see what helps, run: docket jobs explain {}",
+                    "  {}; for details, run: docket jobs explain {}",
+                    words.next,
                     sanitize(&view.job_id)
                 ));
             }

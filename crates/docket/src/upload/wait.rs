@@ -11,6 +11,7 @@ use crate::job_detail::{self, has_ended};
 use crate::print::{duration, pluralize};
 
 use super::progress::FileProgress;
+use super::reader_words;
 
 /// The delay before the second poll. It grows by half with each poll, up to the maximum.
 const INITIAL_POLL_DELAY: Duration = Duration::from_millis(700);
@@ -63,16 +64,15 @@ pub(super) async fn until_ended(
 /// The job's state. Without a job the event of the upload has not arrived: the service cannot know that the file is there,
 /// but this command sent it. The waiting time changes all the time, so it is added only where a message replaces the one before.
 fn describe(detail: &JobDetail, with_duration: bool) -> String {
-    if detail.job.is_none() {
+    let Some(job) = &detail.job else {
         return "its job starts in a few seconds".to_owned();
-    }
-    let explanation = &detail.explanation;
-    match &explanation.waiting {
+    };
+    let words = reader_words::waiting(job, detail);
+    match &detail.explanation.waiting {
         Some(waiting) if with_duration => format!(
-            "{} ({})",
-            explanation.summary,
+            "{words} ({})",
             duration(config::now().saturating_sub(waiting.since))
         ),
-        _ => explanation.summary.clone(),
+        _ => words,
     }
 }

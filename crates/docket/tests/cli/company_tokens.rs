@@ -71,14 +71,32 @@ fn user_in_no_group_that_gives_something_is_told_what_to_do_next() {
 }
 
 #[test]
-fn logout_revokes_a_company_sign_in_and_says_that_others_continue() {
+fn logout_revokes_a_company_sign_in_and_everywhere_ends_all() {
     let setup = acme();
     save_session(&setup, u64::MAX / 2);
     let output = setup.run(["logout"]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(setup.session().is_null());
     assert!(setup.service.state().domain.refresh_tokens.is_empty());
+    assert_eq!(setup.service.state().count("DELETE /me/sessions"), 0);
     save_session(&setup, u64::MAX / 2);
+    setup
+        .service
+        .respond_once("DELETE /me/sessions", 204, &json!({}));
+    let output = setup.run(["logout", "--everywhere"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("on all devices"), "{output:?}");
+    assert!(setup.session().is_null());
+}
+
+#[test]
+fn sign_in_that_cannot_be_ended_everywhere_is_ended_here() {
+    let setup = acme();
+    save_session(&setup, u64::MAX / 2);
+    let detail = "the user pool did not say";
+    setup
+        .service
+        .fail_once("DELETE /me/sessions", 409, "refused", detail);
     let output = setup.run(["logout", "--everywhere"]);
     assert_eq!(output.code, Some(1), "{output:?}");
     assert!(
@@ -94,28 +112,17 @@ fn logout_revokes_a_company_sign_in_and_says_that_others_continue() {
 #[test]
 fn logout_everywhere_ends_all_sign_ins_with_a_password() {
     let setup = Setup::signed_in();
-    let tokens = json!({"AuthenticationResult": {"IdToken": "t", "AccessToken": "access-1", "ExpiresIn": 3600}});
-    setup.service.respond_once("POST /sign-in", 200, &tokens);
-    setup.service.respond_once("POST /sign-in", 200, &json!({}));
+    setup
+        .service
+        .respond_once("DELETE /me/sessions", 204, &json!({}));
     let output = setup.run(["logout", "--everywhere"]);
     assert_eq!(output.code, Some(0), "{output:?}");
-    let sent: Value = serde_json::from_slice(&setup.service.state().requests[1].body).unwrap();
-    assert_eq!(sent, json!({"AccessToken": "access-1"}));
+    assert_eq!(setup.service.state().count("DELETE /me/sessions"), 1);
     assert!(setup.session().is_null());
-    // Without an answer the sign-in is removed all the same.
-    setup.save_session("token-1", u64::MAX / 2);
-    let refusal =
-        json!({"__type": "NotAuthorizedException", "message": "Refresh Token has been revoked"});
-    setup.service.respond_once("POST /sign-in", 400, &refusal);
     let output = setup.run(["logout", "--everywhere"]);
-    assert_eq!(output.code, Some(3), "{output:?}");
-    assert!(
-        output
-            .stderr
-            .contains("signed out here, but not everywhere"),
-        "{output:?}"
-    );
-    assert!(setup.session().is_null());
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.stdout.contains("not signed in"), "{output:?}");
+    assert_eq!(setup.service.state().count("DELETE /me/sessions"), 1);
 }
 
 fn as_machine(setup: &Setup, id: &str, secret: &str, arguments: &[&str]) -> CommandOutput {

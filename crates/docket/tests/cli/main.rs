@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
+mod closed_output;
 mod company;
 mod company_paste;
 mod company_tokens;

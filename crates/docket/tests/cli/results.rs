@@ -170,11 +170,22 @@ fn check_says_what_readers_understand_and_what_they_miss() {
             "{\"flags\": [{\"level\": \"low\", \"text\": \"t\", \"box\": [10, 10, 20, 20]}]}",
             "`box` is not a place",
         ),
+        (
+            "{\"flags\": [], \"document\": {\"pages\": 2.5}}",
+            "do not say how many pages",
+        ),
     ] {
         let output = check("better.json", text, &[]);
         assert_eq!(output.code, Some(0), "{output:?}");
         assert!(output.stdout.contains(remark), "{output:?}");
     }
+    let pages = check(
+        "pages.json",
+        r#"{"flags": [], "document": {"pages": 3}}"#,
+        &["--json"],
+    );
+    assert_eq!(pages.json::<Value>()["pages"], 3, "{pages:?}");
+    assert_eq!(pages.json::<Value>()["remarks"], json!([]), "{pages:?}");
     let broken = check("broken.json", "{\"flags\": [NaN]}", &[]);
     assert_eq!(broken.code, Some(1), "{broken:?}");
     assert!(broken.stderr.contains("is not JSON"), "{broken:?}");

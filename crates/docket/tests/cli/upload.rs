@@ -327,7 +327,15 @@ fn folder_is_uploaded_without_the_files_that_the_service_would_refuse() {
     }
     assert_eq!(setup.service.state().uploads.len(), 0);
     let output = setup.run(["upload", "room", "--skip-bad"]);
-    assert_eq!(output.code, Some(0), "{output:?}");
-    assert!(output.stderr.contains("notes.txt") && output.stderr.contains("page.pdf"));
+    assert_eq!(output.code, Some(7), "{output:?}");
+    let (_, summary) = output.stderr.split_once("2 of 4 files skipped:").unwrap();
+    assert!(summary.contains("notes.txt") && summary.contains("page.pdf"));
     assert_eq!(setup.service.state().uploads.len(), 2);
+    // A failure matters more than what was skipped.
+    setup.file("room/c.pdf", &document(1002));
+    setup
+        .service
+        .fail_once("POST /uploads", 413, "too-large", "it is too large");
+    let output = setup.run(["upload", "room", "--skip-bad"]);
+    assert_eq!(output.code, Some(1), "{output:?}");
 }

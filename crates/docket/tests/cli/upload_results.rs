@@ -44,7 +44,12 @@ fn upload_with_wait_saves_the_result_next_to_the_document() {
         output.stderr.contains("its job starts in a few seconds"),
         "{output:?}"
     );
-    assert!(output.stderr.contains("it is InProgress"), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("the review is waiting for its turn or running"),
+        "{output:?}"
+    );
     assert!(output.stdout.contains("ready, saved as"), "{output:?}");
     let saved = std::fs::read_to_string(setup.home.join("contract.json")).unwrap();
     assert_eq!(saved, "{\"risk\": \"none\"}");

@@ -10,7 +10,7 @@ use super::json_call::{JsonError, JsonService};
 use super::{Aws, broken, unavailable};
 use crate::config::{self, Environment, Has, variable};
 
-const COGNITO: JsonService = JsonService {
+pub(super) const COGNITO: JsonService = JsonService {
     name: "cognito-idp",
     target: "AWSCognitoIdentityProviderService",
 };

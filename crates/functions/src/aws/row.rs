@@ -140,6 +140,7 @@ mod tests {
             assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
             for record in &mut job.attempts {
                 record.unexpected_content_type = Some("text/html".to_owned());
+                record.pages = Some(12);
                 record.model = Some(model());
             }
             assert_eq!(from_item(&whole_item(&job)), Ok(job.clone()));
@@ -197,6 +198,7 @@ mod tests {
             .unwrap();
         for record in &mut ready.attempts {
             record.model = Some(model());
+            record.pages = Some(120);
         }
         let bytes = charged_bytes(&whole_item(ready));
         assert!(bytes <= 1024, "{bytes} bytes");

@@ -14,7 +14,8 @@ use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
 use jobs::labels::LabelMetadata;
 use jobs::ports::{
-    CopyError, HeadError, ListedVersion, ObjectDeletion, ObjectHead, ObjectStore, Unavailable,
+    CopyError, FirstBytes, HeadError, ListedVersion, ObjectDeletion, ObjectHead, ObjectStore,
+    Unavailable,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
@@ -149,6 +150,11 @@ fn total(content_range: Option<&str>) -> Option<u64> {
     content_range?.rsplit_once('/')?.1.parse().ok()
 }
 
+/// The object's size, whatever part of it was read.
+fn whole_size(object: &GetObjectOutput) -> u64 {
+    total(object.content_range()).unwrap_or_else(|| size(object.content_length()))
+}
+
 impl<E: Environment> ObjectStore for Aws<E> {
     async fn head_current(&self, bucket: &str, key: &str) -> Result<Option<ObjectHead>, HeadError> {
         match self.get_start(bucket, key, PEEK_BYTES).await? {
@@ -164,8 +170,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
                 let attributes = Attributes {
                     version: object.version_id(),
                     etag: object.e_tag(),
-                    bytes: total(object.content_range())
-                        .unwrap_or_else(|| size(object.content_length())),
+                    bytes: whole_size(&object),
                     content_type: object.content_type(),
                     metadata: object.metadata(),
                 };
@@ -208,14 +213,26 @@ impl<E: Environment> ObjectStore for Aws<E> {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
-        match self
-            .get_start(&location.bucket, &location.key, limit)
-            .await?
-        {
-            ObjectStart::Missing => Ok(None),
-            ObjectStart::Empty => Ok(Some(vec![])),
-            ObjectStart::Bytes(_, bytes) => Ok(Some(bytes)),
+    ) -> Result<Option<FirstBytes>, Unavailable> {
+        let start = self.get_start(&location.bucket, &location.key, limit).await;
+        match start {
+            Ok(ObjectStart::Missing) => Ok(None),
+            Ok(ObjectStart::Empty) => Ok(Some(FirstBytes::default())),
+            Ok(ObjectStart::Bytes(object, bytes)) => Ok(Some(FirstBytes {
+                size: whole_size(&object),
+                content_type: object.content_type.unwrap_or_default(),
+                bytes,
+            })),
+            // An object under a key that this function may not use exists all the same.
+            Err(HeadError::Denied(_) | HeadError::Unreadable(_)) => {
+                let found = self.head(location).await?;
+                Ok(found.map(|head| FirstBytes {
+                    bytes: vec![],
+                    size: head.bytes,
+                    content_type: head.content_type,
+                }))
+            }
+            Err(HeadError::Unavailable(error)) => Err(error),
         }
     }
 

@@ -19,6 +19,7 @@ mod pages;
 mod probes;
 mod reconciler;
 mod same_bytes;
+mod sessions;
 mod sign_in_groups;
 mod trace;
 mod upload_trigger;

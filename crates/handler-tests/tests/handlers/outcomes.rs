@@ -2,6 +2,7 @@
 
 mod input_changes;
 mod model_answers;
+mod result_pages;
 
 use crate::fixtures::{
     BUCKET, PDF, TestApp, advance, app, batch, failed, failures, job, run, succeeded, upload_event,

@@ -132,6 +132,7 @@ fn attempt(number: u8, sent_at: Timestamp, seconds: u64) -> AttemptRecord {
         closed_at: Some(Timestamp(sent_at.0 + seconds * 1000)),
         failure: None,
         unexpected_content_type: None,
+        pages: None,
         model: None,
     }
 }
@@ -180,6 +181,38 @@ fn hour_is_counted_once_it_is_over_and_each_tenant_reads_its_own() {
     // It was sent at the same time, and one instance does one run at a time.
     assert_eq!(all.sums[1].run_ms, 30_000);
     assert_eq!(service.usage(SUPPORT, "month=2025-12").sums, []);
+}
+
+#[test]
+fn pages_are_those_that_results_name_and_the_documents_without_are_told_apart() {
+    let service = Service::new();
+    let with_pages = |pages: &'static [Option<u32>]| {
+        move |job: &mut Job| {
+            let attempts = (1..).zip(pages);
+            let attempt = |(number, pages): (u8, &Option<u32>)| AttemptRecord {
+                pages: *pages,
+                ..attempt(number, job.created_at, 60)
+            };
+            job.attempts = attempts.map(attempt).collect();
+        }
+    };
+    service.job("acme", "inbound/acme/a.pdf", with_pages(&[Some(12)]));
+    // Run again: the newest number counts, once.
+    service.job(
+        "acme",
+        "inbound/acme/b.pdf",
+        with_pages(&[Some(4), Some(5)]),
+    );
+    service.job("acme", "inbound/acme/c.pdf", with_pages(&[Some(7), None]));
+    service.job("acme", "inbound/acme/d.pdf", with_pages(&[None]));
+    service.advance(2 * HOUR);
+    service.reconcile();
+    let usage = service.usage(REVIEWER, "");
+    let [sum] = usage.sums.as_slice() else {
+        panic!("{usage:?}")
+    };
+    assert_eq!((sum.documents, sum.documents_with_pages), (4, 3));
+    assert_eq!(sum.pages, 12 + 5 + 7);
 }
 
 /// Hours are counted again for a month, and a retention of some days deletes data before.

@@ -74,6 +74,7 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
             attempt,
             output: somewhere(),
             unexpected_content_type: None,
+            pages: None,
         });
         for cause in [
             Cause::Refused,
@@ -125,6 +126,7 @@ pub(crate) fn events(state: &State) -> Vec<Event> {
                 attempt,
                 output: somewhere(),
                 unexpected_content_type: None,
+                pages: None,
             },
         });
         all.push(Event::CheckDue {

@@ -11,10 +11,10 @@ use jobs::ports::FailedEntries;
 use jobs::ports::NewestJobs;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
-    EventBus, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, ListedVersion,
-    LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher, Quarantine,
-    QuarantinedMessage, Queue, RecentJobs, RecentStarts, RetryCommand, RetryCommandQueue,
-    SaveError, Ticket, Tickets, Unavailable,
+    EventBus, FirstBytes, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore,
+    ListedVersion, LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher,
+    Quarantine, QuarantinedMessage, Queue, RecentJobs, RecentStarts, RetryCommand,
+    RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -221,23 +221,14 @@ impl ObjectStore for Ports {
 
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError> {
         self.call("head", |simulation| {
-            let found = simulation.bucket.head(&location.key, 0);
             let is_output = location.key.starts_with("outbound/");
-            let has = |mistake| simulation.env.has(mistake);
-            let in_retry = simulation.functions.current_is("retry");
-            if has(Mistake::TimeoutWithoutEvidence) && is_output && in_retry {
-                return Ok(None);
-            }
-            if has(Mistake::OutputNotChecked) && is_output && found.is_none() {
-                return Ok(Some(ObjectHead::default()));
-            }
-            if has(Mistake::InputNotRechecked) && !is_output {
+            if simulation.env.has(Mistake::InputNotRechecked) && !is_output {
                 return Ok(None);
             }
             if simulation.bucket.is_sealed(&location.key) {
                 return Err(HeadError::Unreadable("BadRequest".to_owned()));
             }
-            Ok(found)
+            Ok(simulation.bucket.head(&location.key, 0))
         })
         .await?
     }
@@ -246,10 +237,27 @@ impl ObjectStore for Ports {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
-        self.call("read", |Simulation { bucket, .. }| {
-            let head = bucket.head(&location.key, limit);
-            head.map(|head| head.first_bytes)
+    ) -> Result<Option<FirstBytes>, Unavailable> {
+        self.call("read", |simulation| {
+            let head = simulation.bucket.head(&location.key, limit);
+            let found = head.map(|head| FirstBytes {
+                bytes: head.first_bytes,
+                size: head.bytes,
+                content_type: head.content_type,
+            });
+            let is_output = location.key.starts_with("outbound/");
+            let has = |mistake| simulation.env.has(mistake) && is_output;
+            if has(Mistake::TimeoutWithoutEvidence) && simulation.functions.current_is("retry") {
+                return None;
+            }
+            if has(Mistake::OutputNotChecked) && found.is_none() {
+                return Some(FirstBytes {
+                    bytes: b"{}".to_vec(),
+                    size: 2,
+                    ..FirstBytes::default()
+                });
+            }
+            found
         })
         .await
     }

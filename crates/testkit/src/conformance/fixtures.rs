@@ -129,6 +129,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
             attempt,
             output: output.clone(),
             unexpected_content_type: None,
+            pages: None,
         },
     };
     let queued = State::Queued {
@@ -152,6 +153,7 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
                 attempt,
                 output,
                 unexpected_content_type: None,
+                pages: None,
             },
             State::Ready { attempt },
             at(45_000),

@@ -59,10 +59,11 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
         (5, b"short".as_slice())
     );
     assert_eq!(ports.head(&at(&key)).await.unwrap().unwrap().version, v3);
+    let start = ports.read(&at(&key), 3).await.unwrap().unwrap();
     assert_eq!(
-        ports.read(&at(&key), 3).await.unwrap().unwrap(),
-        b"sho",
-        "read must return no more than the limit"
+        (start.bytes.as_slice(), start.size),
+        (b"sho".as_slice(), 5),
+        "read must return no more than the limit, and the whole size"
     );
     let listed = ports.versions(&bucket, &key).await.unwrap();
     let versions: Vec<&str> = listed.iter().map(|listed| &*listed.version).collect();

@@ -1,7 +1,8 @@
-//! The ports of e-mail digests in memory.
+//! The ports of e-mail digests and of the user pool in memory.
 
 use api::digests::Mail;
 use api::digests::ports::{DigestQueue, DirectoryUser, MailError, Mailer, UserDirectory};
+use api::ports::UserSessions;
 use jobs::ports::Unavailable;
 
 use super::Memory;
@@ -20,6 +21,14 @@ impl Mailer for Memory {
 impl UserDirectory for Memory {
     async fn find_user(&self, username: &str) -> Result<Option<DirectoryUser>, Unavailable> {
         self.operation("find_user", |state| state.directory.get(username).cloned())
+    }
+}
+
+impl UserSessions for Memory {
+    async fn end_sessions(&self, username: &str) -> Result<(), Unavailable> {
+        self.operation("end_sessions", |state| {
+            state.ended_sessions.push(username.to_owned());
+        })
     }
 }
 

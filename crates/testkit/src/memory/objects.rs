@@ -5,8 +5,8 @@ use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    CopyError, HeadError, JobStore, ListedVersion, LoadError, NewestJobs, ObjectDeletion,
-    ObjectHead, ObjectStore, SaveError, Unavailable,
+    CopyError, FirstBytes, HeadError, JobStore, ListedVersion, LoadError, NewestJobs,
+    ObjectDeletion, ObjectHead, ObjectStore, SaveError, Unavailable,
 };
 use jobs::save_request::SaveRequest;
 use jobs::state::StatusGroup;
@@ -178,12 +178,16 @@ impl ObjectStore for Memory {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<Vec<u8>>, Unavailable> {
-        self.check_read(&location.key)?;
+    ) -> Result<Option<FirstBytes>, Unavailable> {
+        let refusal = self.check_read(&location.key).err();
         self.operation("read", |state| {
-            state
-                .head(&location.bucket, &location.key, limit)
-                .map(|head| head.first_bytes)
+            let head = state.head(&location.bucket, &location.key, limit)?;
+            let is_refused = refusal.is_some();
+            Some(FirstBytes {
+                bytes: if is_refused { vec![] } else { head.first_bytes },
+                size: head.bytes,
+                content_type: head.content_type,
+            })
         })
     }
 

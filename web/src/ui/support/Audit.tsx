@@ -137,6 +137,7 @@ const TARGETS: Record<AuditEntry["action"], "job" | "plan" | "message" | "scope"
   "export-data": "user",
   "export-audit": "user",
   "sign-in": "user",
+  "end-sessions": "user",
 };
 
 function Target({ entry: { action, target } }: { entry: AuditEntry }): JSX.Element {

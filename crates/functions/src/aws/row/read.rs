@@ -191,6 +191,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
             detail,
         }),
         unexpected_content_type: item.optional_text("unexpected_content_type")?,
+        pages: item.optional("pages", Reader::number)?,
         model: model_from_item(item)?,
     })
 }

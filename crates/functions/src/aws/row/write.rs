@@ -260,6 +260,7 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         "unexpected_content_type",
         record.unexpected_content_type.as_ref().map(s),
     );
+    put(&mut item, "pages", record.pages.map(n));
     if let Some(model) = &record.model {
         item.insert("model".to_owned(), s(model.version.to_string()));
         let other = model.other.as_ref().map(|other| s(other.to_string()));

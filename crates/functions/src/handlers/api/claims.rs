@@ -146,6 +146,21 @@ pub(super) fn account(request: &HttpEvent) -> Result<Account, ApiError> {
     })
 }
 
+/// The caller's name in the user pool, which people have, and machine clients have not.
+///
+/// # Errors
+/// If the caller is a machine client.
+pub(super) fn username(request: &HttpEvent) -> Result<String, ApiError> {
+    let claims = request.claims();
+    let name = claims.and_then(|claims| claim(claims, "cognito:username"));
+    name.ok_or_else(|| {
+        ApiError::Refused(
+            "a program has no sessions: its tokens end within an hour, and operators can replace its secret"
+                .to_owned(),
+        )
+    })
+}
+
 /// Users can enter any address; only a verified one identifies them.
 fn verified_email(claims: &BTreeMap<String, Value>) -> Option<String> {
     let verified = claim(claims, "email_verified").is_some_and(|verified| verified == "true");

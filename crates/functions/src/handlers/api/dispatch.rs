@@ -278,6 +278,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
         | Operation::SendTestEvent
         | Operation::RedeliverEvents
         | Operation::ListDeliveries
+        | Operation::EndMySessions
         | Operation::GetMyDigests
         | Operation::ChangeMyDigests
         | Operation::ChangeTenantDigests

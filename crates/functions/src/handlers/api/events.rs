@@ -1,12 +1,13 @@
-//! The paths of the HTTP API for events, e-mail digests and usage. A function of its own, `events-api`, serves them: it has none of the rights of
+//! The paths of the HTTP API for events, e-mail digests, usage and the end of sessions. A function of its own, `events-api`, serves them: it has none of the rights of
 //! `support-api`, and none of its code.
 
 use api::digests::ports::DigestQueue;
 use api::feed::FeedPosition;
+use api::ports::UserSessions;
 use api::types::{DigestQuery, EventQuery, UsageQuery, WebhookQuery};
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
-use api::{ApiError, Permission, Principal, digests, events, usage, webhooks};
+use api::{ApiError, Permission, Principal, digests, events, sign_ins, usage, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
@@ -32,17 +33,19 @@ environment! {
         webhook_receivers: WebhookReceivers,
         digests_queue_url: DigestsQueueUrl,
         email_sender: EmailSender,
+        user_pool_id: UserPoolId,
+        sign_in_url: SignInUrl,
     }
 }
 
 /// The ports of these paths.
 pub trait EventsApiPorts:
-    Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue + DigestQueue
+    Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue + DigestQueue + UserSessions
 {
 }
 
 impl<P> EventsApiPorts for P where
-    P: Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue + DigestQueue
+    P: Clock + KeyValueStore + NameResolver + Sleep + WebhookQueue + DigestQueue + UserSessions
 {
 }
 
@@ -161,6 +164,11 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
         }
         Operation::RedeliverEvents => {
             webhooks::redeliver(ports, pipelines, principal, id(), request.json()?).await?;
+            String::new()
+        }
+        Operation::EndMySessions => {
+            let username = claims::username(request)?;
+            sign_ins::end_all(ports, pipelines, principal, &username).await?;
             String::new()
         }
         Operation::GetMyDigests => {

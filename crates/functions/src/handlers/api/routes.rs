@@ -151,6 +151,8 @@ routes! {
         "Sends one event, or all from a time on, again.";
     ListDeliveries: "GET" "/webhooks/{webhook_id}/deliveries", Some(ChangeWebhooks), None => 200 Some("DeliveryList"),
         "Lists the newest 50 attempts to deliver an event, of the last 7 days.";
+    EndMySessions: "DELETE" "/me/sessions", Some(SeeJobs), None => 204 None,
+        "Ends all sign-ins of the caller, on all devices, whether by password or by a company. Tokens that were issued work until they expire. Refused as `refused` for a program, which has no sessions.";
     GetMyDigests: "GET" "/me/digests", Some(ReceiveDigests), Some("DigestQuery") => 200 Some("DigestView"),
         "Returns the caller's settings for e-mail digests of a tenant, and whether there are any.";
     ChangeMyDigests: "POST" "/me/digests", Some(ReceiveDigests), Some("DigestChange") => 200 Some("DigestView"),

@@ -191,7 +191,11 @@ fn table_says_what_roles_are_for() {
             .is_some_and(|permission| permission.is_of(Role::Auditor))
     });
     let paths: Vec<&str> = of_auditor.map(|route| route.path).collect();
-    assert_eq!(paths, ["/ws-tickets"], "an auditor changes nothing");
+    assert_eq!(
+        paths,
+        ["/me/sessions", "/ws-tickets"],
+        "an auditor changes nothing"
+    );
 }
 
 #[test]
