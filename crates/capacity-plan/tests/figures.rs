@@ -1,7 +1,5 @@
 //! Figures of the model to the millisecond, worked out by hand in the comments.
 
-#![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
-
 use capacity_plan::{
     Arrival, Demand, EndpointTraits, Outcome, PastJob, Plan, PlanOption, RawRequest, Scaling,
     ScalingSettings, WarmHours, grid, in_words, learn, plan, simulate,
