@@ -23,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 
 import instrument
 import results
@@ -57,17 +58,27 @@ def list_mutants(packages: tuple[str, ...]) -> list[Mutant]:
     ]
 
 
-def copy_sources() -> None:
-    """Copies the tracked files, without touching those that are equal: cargo builds what changed."""
+def copy_sources(packages: tuple[str, ...], instrumented: Collection[str]) -> None:
+    """Copies the tracked files but the instrumented ones. Equal ones are not touched: cargo builds what changed."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
+    manifests = {f"crates/{package}/Cargo.toml" for package in packages}
     for name in tracked.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            write(TREE / name, (ROOT / name).read_bytes(), (ROOT / name).stat().st_mode)
+        if not name or name in instrumented or not (ROOT / name).is_file():
+            continue
+        content = (ROOT / name).read_bytes()
+        if name == "Cargo.toml":
+            content = for_mutants(content.decode()).encode()
+        elif name in manifests:
+            content = with_switch(content.decode()).encode()
+        write(TREE / name, content, (ROOT / name).stat().st_mode)
+    shutil.copytree(ROOT / "tests" / "mutation" / "switch", WORK / "switch", dirs_exist_ok=True)
+
+
+def for_mutants(manifest: str) -> str:
     # Choices between equal branches and unused code are what mutants are made of.
-    manifest = (ROOT / "Cargo.toml").read_text()
     manifest = manifest.replace('= "deny"', '= "allow"').replace('= "warn"', '= "allow"')
-    # What is built once and run for an hour need not be small, and most of a next run's code is the same. The tests of `jobs`
-    # and the simulation calculate, the others do not.
+    # What is built once and run for an hour need not be small, and most of a next run's code is the same. The tests of
+    # `jobs` and the simulation calculate, the others do not.
     levels = dict.fromkeys((*PACKAGES, "testkit", "simulation"), 0) | {"jobs": 1, "simulation": 1}
     for package, level in levels.items():
         section = f"[profile.release.package.{package}]\n"
@@ -76,7 +87,12 @@ def copy_sources() -> None:
             manifest += f"\n{section}"
         settings = f"opt-level = {level}\ncodegen-units = 16\nincremental = true\n"
         manifest = manifest.replace(section, section + settings)
-    write(TREE / "Cargo.toml", manifest.encode())
+    return manifest
+
+
+def with_switch(manifest: str) -> str:
+    """The manifest of a package that depends on the switch."""
+    return manifest.replace("[dependencies]\n", f'[dependencies]\nmutation-switch.path = "{WORK / "switch"}"\n', 1)
 
 
 def write(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
@@ -84,17 +100,6 @@ def write(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(mode & 0o777)
-
-
-def add_switch(packages: tuple[str, ...]) -> None:
-    """Makes the packages depend on the switch."""
-    shutil.copytree(ROOT / "tests" / "mutation" / "switch", WORK / "switch", dirs_exist_ok=True)
-    for package in packages:
-        manifest = TREE / "crates" / package / "Cargo.toml"
-        text = manifest.read_text().replace(
-            "[dependencies]\n", f'[dependencies]\nmutation-switch.path = "{WORK / "switch"}"\n', 1
-        )
-        write(manifest, text.encode())
 
 
 class Sources:
@@ -245,9 +250,8 @@ def main() -> int:
     packages = tuple(options.packages)
     mutants = list_mutants(packages)
     say(f"{len(mutants)} mutants")
-    copy_sources()
-    add_switch(packages)
     sources = Sources(mutants)
+    copy_sources(packages, sources.files.keys())
     found = results.Results(ROOT, WORK / "results.json", mutants, packages)
     is_continued = options.survivors or options.only
     if is_continued:

@@ -10,7 +10,8 @@ import tomllib
 from instrument import Mutant
 
 NOTICED = ("caught", "hangs")
-SURVIVED = ("survived", "unreached")
+# What is undecided counts as noticed by none.
+SURVIVED = ("survived", "unreached", "undecided")
 
 
 class Results:

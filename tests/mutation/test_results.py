@@ -58,6 +58,10 @@ class ResultsTest(unittest.TestCase):
         (self.root / "f.rs").write_text(f"\n{SOURCE}")
         self.assertEqual(self.found().of_last_run("caught"), {})
 
+    def test_what_is_undecided_counts_as_a_survivor(self):
+        found = self.found(m1="undecided", m2="hangs")
+        self.assertEqual(self.figures(found), {"viable": 2, "caught": 1, "survivors_that_matter": 1})
+
     def test_results_of_other_packages_stay(self):
         self.found(m1="caught").write()
         others = results.Results(self.root, self.root / "results.json", [], ("q",))

@@ -1,7 +1,8 @@
 """Runs tests with one mutant, until one of them fails.
 
-The order saves most of the time and changes no verdict: first the tests that noticed other mutants of the same function,
-then the short and special ones in batches that grow, at last the simulation. A mutant survives only when all ran.
+The order saves most of the time and changes no verdict: first the tests that noticed other mutants of the same
+function, then the short and special ones in batches that grow, at last the simulation. A mutant survives only when all
+ran.
 """
 
 import collections
