@@ -27,6 +27,7 @@ class Mutant:
     genre: str
     replacement: str
     span: dict
+    function: str = ""
 
     def describe(self) -> str:
         return f"{self.file}:{self.span['start']['line']}: {self.name}"
@@ -244,5 +245,8 @@ def deleted_arms(instrumented: bytes, offset: int) -> list[int]:
 def returned_values(instrumented: bytes, offset: int) -> list[int]:
     """The mutants that return at the start of the function around a byte offset."""
     node = parse(instrumented).descendant_for_byte_range(offset, offset + 1)
-    text = ancestor(node, ("function_item",)).text
+    try:
+        text = ancestor(node, ("function_item",)).text
+    except NotInstrumented:
+        return []
     return [int(it) for it in re.findall(rb"/\*<(\d+)\*/if [\w:]+\(\d+\) \{ return ", text)]

@@ -1,12 +1,14 @@
 """Changes the code in small ways and checks whether a test notices each.
 
-    make mutants                    all packages (hours)
-    make mutants PACKAGE=jobs       one package
+    make mutants                            all packages (hours)
+    make mutants PACKAGE=jobs               one package
+    make mutants PACKAGE="jobs --survivors" what no test noticed in the last run, after new tests
 
 cargo-mutants names the mutants. A build per mutant would take days, so all of a run are built once, each behind a
 switch (instrument.py), in a copy of the sources. Each test then runs once by itself, to record which mutants it
-reaches; a mutant is tried with the tests that reach it, and at last with histories of the simulation. What does not
-compile is no mutant. The results are in target/mutants/results.json; accepted.toml names survivors that do not matter.
+reaches; a mutant is tried with the tests that reach it, and at last with histories of the simulation (trials.py). What
+does not compile is no mutant. The results are in target/mutants/results.json, also while the run lasts; accepted.toml
+names survivors that do not matter, each with the reason (results.py).
 
 The last line of standard output is one JSON object: {"viable", "caught", "survivors_that_matter"}.
 """
@@ -15,18 +17,19 @@ import argparse
 import collections
 import concurrent.futures
 import json
-import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-import tomllib
+from collections.abc import Collection
 
 import instrument
+import results
+import trials
 from instrument import Mutant
+from trials import Test
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "target" / "mutants"
@@ -34,9 +37,7 @@ TREE = WORK / "tree"
 # Their tests run against the packages' code. The test packages themselves are not mutated.
 PACKAGES = ("jobs", "api", "functions", "capacity-plan")
 TESTS = ("jobs", "api", "functions", "capacity-plan", "handler-tests")
-SIMULATED_HISTORIES = ("--seeds", "40", "--jobs", "40", "--workers", "1")
-# A mutant that takes this much longer than the tests without it runs forever.
-MAX_SECONDS = 60
+BUILD = ("test", "--no-run", "--all-features", *(it for name in TESTS for it in ("-p", name)))
 
 
 def say(text: str) -> None:
@@ -50,18 +51,48 @@ def list_mutants(packages: tuple[str, ...]) -> list[Mutant]:
     for it in listed:
         # "crates/jobs/src/retry.rs:73:13: replace < with <= in may_retry": the place has fields of its own.
         it["name"] = it["name"].split(": ", 1)[1]
-    return [Mutant(number, **{field: it[field] for field in fields}) for number, it in enumerate(listed, 1)]
+        it["in"] = (it["function"] or {}).get("function_name", "")
+    return [
+        Mutant(number, **{field: it[field] for field in fields}, function=it["in"])
+        for number, it in enumerate(listed, 1)
+    ]
 
 
-def copy_sources() -> None:
-    """Copies the tracked files, without touching those that are equal: cargo builds what changed."""
+def copy_sources(packages: tuple[str, ...], instrumented: Collection[str]) -> None:
+    """Copies the tracked files but the instrumented ones. Equal ones are not touched: cargo builds what changed."""
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout
+    manifests = {f"crates/{package}/Cargo.toml" for package in packages}
     for name in tracked.decode().split("\0"):
-        if name and (ROOT / name).is_file():
-            write(TREE / name, (ROOT / name).read_bytes(), (ROOT / name).stat().st_mode)
+        if not name or name in instrumented or not (ROOT / name).is_file():
+            continue
+        content = (ROOT / name).read_bytes()
+        if name == "Cargo.toml":
+            content = for_mutants(content.decode()).encode()
+        elif name in manifests:
+            content = with_switch(content.decode()).encode()
+        write(TREE / name, content, (ROOT / name).stat().st_mode)
+    shutil.copytree(ROOT / "tests" / "mutation" / "switch", WORK / "switch", dirs_exist_ok=True)
+
+
+def for_mutants(manifest: str) -> str:
     # Choices between equal branches and unused code are what mutants are made of.
-    manifest = (TREE / "Cargo.toml").read_text()
-    write(TREE / "Cargo.toml", manifest.replace('= "deny"', '= "allow"').replace('= "warn"', '= "allow"').encode())
+    manifest = manifest.replace('= "deny"', '= "allow"').replace('= "warn"', '= "allow"')
+    # What is built once and run for an hour need not be small, and most of a next run's code is the same. The tests of
+    # `jobs` and the simulation calculate, the others do not.
+    levels = dict.fromkeys((*PACKAGES, "testkit", "simulation"), 0) | {"jobs": 1, "simulation": 1}
+    for package, level in levels.items():
+        section = f"[profile.release.package.{package}]\n"
+        manifest = manifest.replace(f"{section}opt-level = 3\n", section)
+        if section not in manifest:
+            manifest += f"\n{section}"
+        settings = f"opt-level = {level}\ncodegen-units = 16\nincremental = true\n"
+        manifest = manifest.replace(section, section + settings)
+    return manifest
+
+
+def with_switch(manifest: str) -> str:
+    """The manifest of a package that depends on the switch."""
+    return manifest.replace("[dependencies]\n", f'[dependencies]\nmutation-switch.path = "{WORK / "switch"}"\n', 1)
 
 
 def write(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
@@ -69,17 +100,6 @@ def write(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(mode & 0o777)
-
-
-def add_switch(packages: tuple[str, ...]) -> None:
-    """Makes the packages depend on the switch."""
-    shutil.copytree(ROOT / "tests" / "mutation" / "switch", WORK / "switch", dirs_exist_ok=True)
-    for package in packages:
-        manifest = TREE / "crates" / package / "Cargo.toml"
-        text = manifest.read_text().replace(
-            "[dependencies]\n", f'[dependencies]\nmutation-switch.path = "{WORK / "switch"}"\n', 1
-        )
-        write(manifest, text.encode())
 
 
 class Sources:
@@ -118,17 +138,11 @@ def messages(done: subprocess.CompletedProcess) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def leave_out_what_does_not_compile(sources: Sources, packages: tuple[str, ...]) -> None:
-    """Checks the packages until all compile. Later phases of the compiler report only when earlier ones are content."""
-    arguments = [
-        "check",
-        "--all-features",
-        "--all-targets",
-        *(it for name in {*packages, *TESTS, "simulation"} for it in ("-p", name)),
-    ]
+def leave_out_what_does_not_compile(sources: Sources) -> None:
+    """Builds until all compiles. Later phases of the compiler report only when earlier ones are content."""
     for round_ in range(40):
         sources.write()
-        done = cargo(*arguments)
+        done = cargo(*BUILD)
         if done.returncode == 0:
             return
         found: set[int] = set()
@@ -183,22 +197,15 @@ def returned_values(report: dict) -> set[int]:
 
 
 def build_tests() -> list[str]:
-    """The test programs, and the simulation last."""
-    names = [it for name in TESTS for it in ("-p", name)]
-    done = cargo("test", "--no-run", "--all-features", *names)
-    if done.returncode:
-        raise SystemExit(
-            "\n".join(it["message"]["rendered"] for it in messages(done) if it.get("reason") == "compiler-message")
-        )
-    programs = [it["executable"] for it in messages(done) if it.get("executable") and it["profile"]["test"]]
-    done = cargo("build", "-p", "simulation", "--bin", "simulate")
+    done = cargo(*BUILD)
+    return [it["executable"] for it in messages(done) if it.get("executable") and it["profile"]["test"]]
+
+
+def build_simulation() -> str:
+    done = cargo("build", "--all-features", "-p", "simulation", "--bin", "simulate")
     if done.returncode:
         raise SystemExit(done.stderr)
-    return [*programs, next(it["executable"] for it in messages(done) if it.get("executable"))]
-
-
-Test = tuple[str, str]
-"""A program and the name of one of its tests, or no name for the simulation."""
+    return next(it["executable"] for it in messages(done) if it.get("executable"))
 
 
 def list_tests(programs: list[str]) -> list[Test]:
@@ -208,7 +215,9 @@ def list_tests(programs: list[str]) -> list[Test]:
             [program, "--list", "--format", "terse"], check=True, capture_output=True, text=True, cwd=folder(program)
         )
         found += [
-            (program, line.removesuffix(": test")) for line in listed.stdout.splitlines() if line.endswith(": test")
+            Test(program, line.removesuffix(": test"), folder(program))
+            for line in listed.stdout.splitlines()
+            if line.endswith(": test")
         ]
     return found
 
@@ -223,121 +232,58 @@ def folder(program: str) -> pathlib.Path:
     return TREE
 
 
-def run(program: str, names: list[str], seconds: float, **variables: str) -> bool | None:
-    """Whether the tests pass. `None`: they did not end in time."""
-    arguments = ["--exact", *names, "--quiet"] if names else [*SIMULATED_HISTORIES]
-    environment = os.environ | {"CARGO_MANIFEST_DIR": str(folder(program)), "RUST_BACKTRACE": "0"} | variables
-    process = subprocess.Popen(
-        [program, *arguments], env=environment, cwd=folder(program) if names else TREE,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
-    try:
-        return process.wait(seconds) == 0
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, 9)
-        process.wait()
-        return None
-
-
-def reach(test: Test) -> tuple[Test, set[int], float]:
-    """The mutants that a test reaches, and the seconds it takes."""
-    with tempfile.TemporaryDirectory() as temporary:
-        path = pathlib.Path(temporary) / "reached"
-        since = time.monotonic()
-        passed = run(test[0], [test[1]] if test[1] else [], MAX_SECONDS, REACHED_MUTANTS=str(path))
-        seconds = time.monotonic() - since
-        if not passed:
-            raise SystemExit(f"{test} fails without a mutant")
-        lines = path.read_text().split() if path.exists() else []
-        return test, {int(it) for it in lines}, seconds
-
-
-def notices(mutant: Mutant, tests: list[Test], seconds: dict[Test, float]) -> str:
-    """`caught`, `hangs`, `survived`, or `unreached`."""
-    if not tests:
-        return "unreached"
-    by_program: dict[str, list[Test]] = collections.defaultdict(list)
-    for test in tests:
-        by_program[test[0]].append(test)
-    for program, some in sorted(by_program.items(), key=lambda it: sum(seconds[test] for test in it[1])):
-        limit = 10 + 10 * sum(seconds[test] for test in some)
-        passed = run(
-            program, [name for _, name in some if name], min(limit, MAX_SECONDS), ACTIVE_MUTANT=str(mutant.number)
-        )
-        if passed is None:
-            return "hangs"
-        if not passed:
-            return "caught"
-    return "survived"
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("packages", nargs="*", default=list(PACKAGES))
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--only", help="a part of the names or files of the mutants to try")
+    parser.add_argument(
+        "--survivors", action="store_true", help="only what the last run did not notice, or files that changed since"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=float("inf"),
+        help="of tests per mutant, without the simulation: what these do not notice is undecided",
+    )
     options = parser.parse_args()
     packages = tuple(options.packages)
     mutants = list_mutants(packages)
     say(f"{len(mutants)} mutants")
-    copy_sources()
-    add_switch(packages)
     sources = Sources(mutants)
-    leave_out_what_does_not_compile(sources, packages)
+    copy_sources(packages, sources.files.keys())
+    found = results.Results(ROOT, WORK / "results.json", mutants, packages)
+    is_continued = options.survivors or options.only
+    if is_continued:
+        sources.left_out |= found.of_last_run("unviable").keys()
+        found.by_number = found.of_last_run(*results.NOTICED)
+    leave_out_what_does_not_compile(sources)
     say(f"{len(sources.left_out)} do not compile, {len(sources.unplaced)} are not tried")
-    *programs, simulation = build_tests()
-    tests = list_tests(programs)
+    tests = list_tests(build_tests())
     say(f"{len(tests)} tests")
-    reaching: dict[int, list[Test]] = collections.defaultdict(list)
-    seconds: dict[Test, float] = {}
+    found.untried = sources.unplaced | dict.fromkeys(sources.left_out, "unviable")
     with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
-        for test, reached, took in pool.map(reach, [*tests, (simulation, "")]):
-            seconds[test] = took
-            for number in reached:
-                reaching[number].append(test)
-        tried = [it for it in mutants if it.number not in sources.left_out and it.number not in sources.unplaced]
+        before = trials.ReachedBefore(WORK / "reached.json")
+        if options.seconds == float("inf"):
+            tests.append(Test(build_simulation(), "", TREE))
+        reached = trials.Reached(pool.map(before.reach, tests))
+        before.save()
+        tried = [it for it in mutants if it.number not in found.untried]
         tried = [it for it in tried if not options.only or options.only in it.describe()]
-        say(f"the tests take {sum(seconds.values()):.0f} s; {len(tried)} mutants are tried")
-        results: dict[int, str] = {}
-        trying = pool.map(lambda it: notices(it, reaching[it.number], seconds), tried)
+        if options.survivors:
+            tried = [it for it in tried if it.number not in found.by_number]
+        found.write()
+        say(f"the tests take {reached.total_seconds():.0f} s; {len(tried)} mutants are tried")
+        trying = pool.map(lambda it: reached.try_mutant(it, options.seconds), tried)
         for number, (mutant, result) in enumerate(zip(tried, trying, strict=True), 1):
-            results[mutant.number] = result
-            if result not in ("caught", "hangs"):
+            found.by_number[mutant.number] = result
+            if result not in results.NOTICED:
                 say(f"{result}: {mutant.describe()}")
+            if number % 20 == 0:
+                found.write()
             if number % 100 == 0:
-                write_results(mutants, sources, results)
                 say(f"{number} of {len(tried)}")
-    return report(mutants, sources, results)
-
-
-def write_results(mutants: list[Mutant], sources: Sources, results: dict[int, str]) -> list[dict]:
-    def result(mutant: Mutant) -> str:
-        unviable = "unviable" if mutant.number in sources.left_out else "not tried"
-        return results.get(mutant.number) or sources.unplaced.get(mutant.number, unviable)
-
-    entries = [
-        {"file": it.file, "line": it.span["start"]["line"], "mutant": it.name, "result": result(it)} for it in mutants
-    ]
-    (WORK / "results.json").write_text(json.dumps(entries, indent=1))
-    return entries
-
-
-def report(mutants: list[Mutant], sources: Sources, results: dict[int, str]) -> int:
-    entries = write_results(mutants, sources, results)
-    say(
-        ", ".join(
-            f"{count} {result}" for result, count in collections.Counter(it["result"] for it in entries).most_common()
-        )
-    )
-    survivors = [it for it in mutants if results.get(it.number) in ("survived", "unreached")]
-    accepted = tomllib.loads((ROOT / "tests" / "mutation" / "accepted.toml").read_text()).get("accepted", [])
-    known = {(entry["file"], entry["mutant"]) for entry in accepted}
-    mattering = [it for it in survivors if (it.file, it.name) not in known]
-    for mutant in mattering:
-        print(mutant.describe())
-    caught = len(results) - len(survivors)
-    print(json.dumps({"viable": len(results), "caught": caught, "survivors_that_matter": len(mattering)}))
-    return 1 if mattering else 0
+    return found.report()
 
 
 if __name__ == "__main__":

@@ -166,3 +166,134 @@ fn probe_time(pipeline: &Pipeline) -> Duration {
     let run = Duration::from_secs(pipeline.invocation_timeout_seconds.into());
     (run + pipeline.objective().cold_start).min(MAX_PROBE_TIME)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Pipelines;
+
+    const SECOND: u64 = 1000;
+    const MINUTE: u64 = 60 * SECOND;
+    const DAY: u64 = 24 * 60 * MINUTE;
+
+    fn failure(at: u64, attempt: u8, trouble: Trouble) -> RecentFailure {
+        RecentFailure {
+            at: Timestamp(at),
+            job: JobId::of_bits(1),
+            attempt: Attempt(attempt),
+            trouble,
+            words: 0,
+        }
+    }
+
+    fn remembered(failures: &[RecentFailure]) -> Breaker {
+        let mut breaker = Breaker::new("p".to_owned());
+        for failure in failures {
+            breaker.remember(*failure);
+        }
+        breaker
+    }
+
+    fn open_since(since: u64) -> OpenBreaker {
+        OpenBreaker {
+            since: Timestamp(since),
+            probe_at: Timestamp(since + MINUTE),
+            probe: None,
+            trouble: Trouble::Refuses,
+            reason: String::new(),
+        }
+    }
+
+    /// Without an objective of its own, so a cold start takes 640 s.
+    fn ocr(change: impl FnOnce(&mut Pipeline)) -> Pipeline {
+        let all = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+        let mut pipeline = all.get("ocr-batch").unwrap().clone();
+        change(&mut pipeline);
+        pipeline
+    }
+
+    #[test]
+    fn redelivered_failure_counts_once_and_a_refused_attempt_each_time() {
+        let fails = |attempt| failure(MINUTE, attempt, Trouble::Fails);
+        let refuses = |at| failure(at, 1, Trouble::Refuses);
+        assert_eq!(remembered(&[fails(1), fails(1)]).failures.len(), 1);
+        assert_eq!(remembered(&[fails(1), fails(2)]).failures.len(), 2);
+        assert_eq!(remembered(&[refuses(1), refuses(2)]).failures.len(), 2);
+        assert_eq!(remembered(&[fails(1), refuses(2)]).failures.len(), 2);
+    }
+
+    #[test]
+    fn newest_twenty_failures_of_a_day_are_remembered() {
+        let refuses = |at| failure(at, 1, Trouble::Refuses);
+        let many: Vec<RecentFailure> = (1..=21).map(refuses).collect();
+        assert_eq!(remembered(&many[..20]).failures, many[..20]);
+        assert_eq!(remembered(&many).failures, many[1..]);
+        let of_days = remembered(&[refuses(1), refuses(2), refuses(DAY + 1)]);
+        assert_eq!(of_days.failures, [refuses(2), refuses(DAY + 1)]);
+    }
+
+    #[test]
+    fn only_failures_of_a_kind_after_the_last_success_are_in_a_row() {
+        let mut breaker = remembered(&[
+            failure(10, 1, Trouble::Refuses),
+            failure(20, 1, Trouble::Refuses),
+            failure(30, 1, Trouble::Fails),
+        ]);
+        let row = |breaker: &Breaker, trouble| breaker.in_a_row(trouble).count();
+        assert_eq!(row(&breaker, Trouble::Refuses), 2);
+        assert_eq!(row(&breaker, Trouble::Fails), 1);
+        breaker.counted_since = Timestamp(10);
+        assert_eq!(row(&breaker, Trouble::Refuses), 1);
+        assert_eq!(breaker.first_counted_at(), Timestamp(0), "it is closed");
+        breaker.open = Some(open_since(40));
+        assert_eq!(breaker.first_counted_at(), Timestamp(20));
+    }
+
+    #[test]
+    fn closed_breaker_is_kept_for_a_day_and_an_open_one_for_a_week() {
+        let mut breaker = Breaker::new("p".to_owned());
+        assert_eq!(breaker.kept_until(), Timestamp(0));
+        breaker.remember(failure(5, 1, Trouble::Fails));
+        assert_eq!(breaker.kept_until(), Timestamp(5 + DAY));
+        breaker.open = Some(open_since(5));
+        assert_eq!(breaker.kept_until(), Timestamp(5 + MINUTE + 7 * DAY));
+    }
+
+    #[test]
+    fn probes_become_rare_the_longer_the_endpoint_is_down() {
+        let pipeline = ocr(|_| {});
+        let open = open_since(DAY);
+        let after = |minutes: u64| {
+            let now = DAY + minutes * MINUTE;
+            open.next_probe_at(&pipeline, Timestamp(now)).0 - now
+        };
+        // Half of the time, at least as configured, at most ten minutes and later a quarter.
+        assert_eq!(after(0), MINUTE);
+        assert_eq!(after(10), 5 * MINUTE);
+        assert_eq!(after(30), 10 * MINUTE);
+        assert_eq!(after(60), 15 * MINUTE);
+        let slow = ocr(|pipeline| pipeline.breaker.probe_seconds = 3600);
+        let next = open.next_probe_at(&slow, Timestamp(DAY));
+        assert_eq!(next, Timestamp(DAY + 60 * MINUTE));
+    }
+
+    #[test]
+    fn probe_has_the_time_of_a_cold_start_and_a_run_but_an_hour_at_most() {
+        assert_eq!(probe_time(&ocr(|_| {})), Duration::from_secs(640 + 1800));
+        let long = ocr(|pipeline| pipeline.invocation_timeout_seconds = 3600);
+        assert_eq!(probe_time(&long), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn breaker_that_nobody_probed_for_twenty_minutes_holds_no_new_upload() {
+        let mut breaker = Breaker::new("p".to_owned());
+        let holds = |breaker: &Breaker, pipeline, now| {
+            held_by_breaker(&breaker.to_line(), pipeline, Timestamp(now))
+        };
+        assert!(!holds(&breaker, "p", 1), "it is closed");
+        breaker.open = Some(open_since(0));
+        assert!(holds(&breaker, "p", 21 * MINUTE - 1));
+        assert!(!holds(&breaker, "p", 21 * MINUTE));
+        assert!(!holds(&breaker, "other", 1));
+    }
+}

@@ -172,6 +172,9 @@ mod tests {
                 "Request expired: it was not processed within the requested time to live.",
                 Cause::Expired,
             ),
+            ("The invocation timed out", Cause::TimedOut),
+            ("The inference request timed out", Cause::TimedOut),
+            ("The session of the request timed out", Cause::Unknown),
             ("The request's time to live is over", Cause::Unknown),
             ("Request time to live is over", Cause::Expired),
             (

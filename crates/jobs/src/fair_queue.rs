@@ -310,6 +310,32 @@ mod tests {
     }
 
     #[test]
+    fn of_many_tenants_those_that_are_furthest_ahead_are_remembered() {
+        let mut times: StartTimes<Tenant> = StartTimes::default();
+        let name = |number: u64| tenant(&format!("t{number}"));
+        for number in 0..1005 {
+            times.charge(&name(number), 100 + number);
+        }
+        // They are due, so they start at the clock without being remembered.
+        times.clock = 101;
+        times.forget_the_past();
+        assert_eq!(times.next.len(), MAX_REMEMBERED_TENANTS);
+        assert_eq!(times.next.values().min(), Some(&105));
+        assert_eq!(times.next.values().max(), Some(&1104));
+        times.clock = 1103;
+        times.forget_the_past();
+        assert_eq!(times.next.into_keys().collect::<Vec<_>>(), [name(1004)]);
+    }
+
+    #[test]
+    fn large_document_counts_like_a_thousand_small_ones_at_most() {
+        assert_eq!(expected_work(0), BASE_WORK);
+        assert_eq!(expected_work(BASE_WORK), 2 * BASE_WORK);
+        assert_eq!(expected_work(1023 * BASE_WORK - 1), 1024 * BASE_WORK - 1);
+        assert_eq!(expected_work(u64::MAX), 1024 * BASE_WORK);
+    }
+
+    #[test]
     fn turns_are_read_as_they_were_stored() {
         let mut turns = FairQueue::default();
         turns.take(vec![queue("a", 5, 7), queue("b", 2, 9), bulk("a", 3)], 4);

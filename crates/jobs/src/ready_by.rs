@@ -334,29 +334,32 @@ fn running_jobs(snapshot: &QueueSnapshot) -> u32 {
     snapshot.slots().min(snapshot.position(Timestamp(u64::MAX)))
 }
 
+/// How many jobs have started by then, in milliseconds since the snapshot. While a job runs it counts as one; from the second on
+/// in parts, so that the number grows evenly.
+fn started(at: f64, run: f64, slots: &[RunSlot]) -> f64 {
+    let of = |slot: &RunSlot| {
+        let later = at - slot.free_at;
+        if later < 0.0 {
+            0.0
+        } else if later < slot.first_run {
+            1.0
+        } else {
+            2.0 + (later - slot.first_run) / run
+        }
+    };
+    slots.iter().map(of).sum()
+}
+
 /// When the last of so many waiting jobs starts, in milliseconds since the snapshot.
 fn start(waiting: f64, run: f64, slots: &[RunSlot]) -> f64 {
-    let started = |at: f64| -> f64 {
-        let of = |slot: &RunSlot| {
-            let later = at - slot.free_at;
-            if later < 0.0 {
-                0.0
-            } else if later < slot.first_run {
-                1.0
-            } else {
-                2.0 + (later - slot.first_run) / run
-            }
-        };
-        slots.iter().map(of).sum()
-    };
     // The number of started jobs grows with time, so a bisection finds the time.
     let (mut low, mut high) = (-1.0, 1000.0);
-    while started(high) < waiting && high < 1e12 {
+    while started(high, run, slots) < waiting && high < 1e12 {
         high *= 2.0;
     }
     for _ in 0..40 {
         let middle = f64::midpoint(low, high);
-        if started(middle) < waiting {
+        if started(middle, run, slots) < waiting {
             low = middle;
         } else {
             high = middle;

@@ -216,6 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn window_is_written_again_when_it_changes_or_half_of_its_time_is_over() {
+        let window = Window::new(3, 1, 1, Duration::from_secs(45), TIMEOUT);
+        let known = KnownWindow {
+            pipeline: "p".to_owned(),
+            until: Timestamp(180_000),
+            window,
+            is_full: false,
+        };
+        assert!(known.is_current(window, false, Timestamp(90_000)));
+        assert!(!known.is_current(window, false, Timestamp(90_001)));
+        assert!(!known.is_current(window, true, Timestamp(0)));
+        let larger = Window::new(4, 1, 1, Duration::from_secs(45), TIMEOUT);
+        assert!(!known.is_current(larger, false, Timestamp(0)));
+    }
+
+    #[test]
     fn window_is_read_as_it_was_stored() {
         for (in_service, is_full) in [(0, true), (1, true), (1, false)] {
             let known = KnownWindow {

@@ -5,10 +5,10 @@
 use jobs::apply::{Change, RunContext, apply_command};
 use jobs::commands::{
     CancelResult, EraseResult, InvalidCommand, JobCommand, MAX_ACTOR_CHARS, MAX_REASON_CHARS,
-    RetryResult, cancel_job, erase_job, retry_job,
+    RetryResult, cancel_job, erase_job, may_be_retried, retry_job,
 };
 use jobs::error::{ApplyError, CommandError};
-use jobs::id::Timestamp;
+use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
 use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
@@ -392,4 +392,35 @@ fn erasure_of_a_job_that_is_retried_at_the_same_moment_is_refused() {
     .unwrap();
     assert_eq!(change, Change::Ignored(IgnoreReason::StillOpen));
     assert!(matches!(job.state, State::RetryScheduled { .. }));
+}
+
+#[test]
+fn failed_job_can_be_retried_while_it_has_attempts_left() {
+    let failed = |attempt: Attempt, cause: Cause| {
+        let failure = Failure::new(cause, "no");
+        Job {
+            state: State::Failed { attempt, failure },
+            ..in_state("Failed")
+        }
+    };
+    let last = Attempt(Attempt::MAX.0 - 1);
+    assert!(may_be_retried(&failed(last, Cause::ModelError)));
+    assert!(!may_be_retried(&failed(Attempt::MAX, Cause::ModelError)));
+    assert!(!may_be_retried(&failed(last, Cause::InvalidInput)));
+    assert!(!may_be_retried(&in_state("InProgress")));
+}
+
+/// Whatever its attempts may still write: it must be cancelled first.
+#[test]
+fn erasure_of_an_open_job_is_refused_because_it_is_open() {
+    let job = in_state("InProgress");
+    let memory = table(&job);
+    let refused = in_run(async |run| erase_job(&memory, run, &command(&job)).await);
+    assert!(
+        matches!(
+            refused,
+            Ok(EraseResult::Refused(_, IgnoreReason::StillOpen))
+        ),
+        "{refused:?}"
+    );
 }

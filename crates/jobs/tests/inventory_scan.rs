@@ -45,6 +45,8 @@ struct LargeBucket {
     lost: BTreeSet<u64>,
     /// How long a page of the complete scan takes.
     page_ms: u64,
+    /// How long a page of the recent scan takes.
+    recent_page_ms: u64,
     complete_requests: Cell<u64>,
     recent_requests: Cell<u64>,
     resent: RefCell<Vec<String>>,
@@ -72,6 +74,7 @@ impl LargeBucket {
             size,
             lost: BTreeSet::new(),
             page_ms: 0,
+            recent_page_ms: 0,
             complete_requests: Cell::new(0),
             recent_requests: Cell::new(0),
             resent: RefCell::default(),
@@ -163,6 +166,7 @@ impl Inventory for LargeBucket {
         let is_recent = prefix.matches('/').count() > 1;
         if is_recent {
             add(&self.recent_requests);
+            self.memory.state().now.0 += self.recent_page_ms;
         } else {
             add(&self.complete_requests);
             self.memory.state().now.0 += self.page_ms;
@@ -361,4 +365,27 @@ fn scan_that_hardly_advances_is_late_however_large_the_bucket_is() {
         let late_after = (0..).find(|run| is_late(*run)).unwrap() * RUN_MINUTES;
         assert!(late_after <= 70, "{size}: {late_after} minutes");
     }
+}
+
+/// With very many tenants it takes several runs.
+#[test]
+fn scan_of_recent_uploads_takes_half_of_a_run_and_is_continued_by_the_next() {
+    // So large that the complete scan does not come to the last tenant meanwhile.
+    let mut bucket = LargeBucket::new(10_000_000);
+    bucket.recent_page_ms = 10_000;
+    let per_tenant = bucket.objects_per_tenant();
+    let last = (TENANTS - 1) * per_tenant + per_tenant / 2 - 15;
+    bucket.lost.insert(last);
+    bucket.run(0, 60_000);
+    // A list of folders for each pipeline, then three folders in 30 s.
+    assert_eq!(bucket.recent_requests.get(), pipeline_count() + 3);
+    assert_ne!(bucket.complete_requests.get(), 0, "the other half");
+    bucket.run(1, 60_000);
+    assert_eq!(bucket.recent_requests.get(), pipeline_count() + 3 + 1 + 3);
+    let runs = TENANTS.div_ceil(3);
+    for run in 2..runs {
+        assert_eq!(*bucket.resent.borrow(), [] as [String; 0], "run {run}");
+        bucket.run(run, 60_000);
+    }
+    assert_eq!(*bucket.resent.borrow(), [bucket.key(last)]);
 }

@@ -6,7 +6,7 @@
 use jobs::id::Timestamp;
 use jobs::ready_by::{
     Basis, Expected, KnownInstances, MAX_SNAPSHOT_AGE, NoEstimate, OpenSince, QueueSnapshot,
-    Queued, estimate_queued,
+    Queued, estimate_queued, estimate_turn,
 };
 
 const SECOND: u64 = 1000;
@@ -205,4 +205,39 @@ fn limits_of_what_is_known_are_exact() {
         estimate_queued(&job, Some(&busy), latest),
         Err(NoEstimate::Late)
     );
+}
+
+/// Two places, whose runs end in 75 s and 225 s: when they began is not known. Each end lets a job in.
+#[test]
+fn queued_job_is_released_when_those_before_it_were_let_in() {
+    let busy = snapshot(&[60, 50], in_service(1));
+    let idle = snapshot(&[], in_service(1));
+    let estimated = |snapshot, before, at_endpoint, seconds| {
+        let found = estimate_turn(before, at_endpoint, Some(snapshot), later(seconds)).unwrap();
+        let after = |at: Timestamp| at.0 - NOW.0;
+        let ready = found.ready;
+        let range = [ready.earliest, ready.about, ready.latest].map(after);
+        (after(found.released), range)
+    };
+    let figures = |before, at_endpoint, seconds| estimated(&busy, before, at_endpoint, seconds);
+    assert_eq!(
+        figures(0, 2, 0),
+        (75_000, [309_350, 377_000, 455_924]),
+        "the next"
+    );
+    // Three more wait at the endpoint; a run that starts in 600 s is the fifth from now.
+    let expected = (225_000, [817_572, 902_000, 1_000_498]);
+    assert_eq!(figures(1, 5, 0), expected);
+    // One has been let in since the snapshot: the same job is the next now.
+    assert_eq!(figures(0, 5, 80), expected);
+    assert_eq!(estimated(&idle, 0, 0, 80).0, 80_000, "nothing runs");
+    // At the moment it is let in it is not late.
+    assert_eq!(figures(0, 2, 225).0, 375_000);
+    let at = |seconds| estimate_turn(0, 2, Some(&busy), later(seconds)).err();
+    assert_eq!(at(MAX_SNAPSHOT_AGE.as_secs()), None);
+    let old = Some(NoEstimate::NotCounted);
+    assert_eq!(at(MAX_SNAPSHOT_AGE.as_secs() + 1), old);
+    assert_eq!(estimate_turn(0, 2, None, NOW).err(), old);
+    let nowhere = snapshot(&[60, 50], in_service(0));
+    assert_eq!(estimate_turn(0, 2, Some(&nowhere), NOW).err(), old);
 }

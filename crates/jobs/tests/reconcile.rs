@@ -98,6 +98,38 @@ fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
     }
 }
 
+#[test]
+fn retry_whose_message_is_lost_is_started_two_minutes_after_its_time() {
+    let mut job = in_state("RetryScheduled");
+    let at = Timestamp(job.updated_at.0 + 60_000);
+    if let State::RetryScheduled { due, .. } = &mut job.state {
+        *due = at;
+    }
+    for (late_ms, delays) in [(119_999, &[][..]), (120_000, &[0])] {
+        let memory = Memory::at(Timestamp(at.0 + late_ms));
+        memory.state().jobs.insert(job.id, job.clone());
+        wait(check_overdue(&memory, INTERVAL, LATER));
+        let sent = memory.state().checks.clone();
+        let found: Vec<u32> = sent.iter().map(|check| check.delay_seconds).collect();
+        assert_eq!(found, delays, "{late_ms} ms late");
+    }
+}
+
+/// A check that falls due before the next run gets a delay. An earlier one only looks for a result.
+#[test]
+fn attempt_is_checked_at_its_deadline_if_that_is_before_the_next_run() {
+    let job = in_state("InProgress");
+    let deadline = job.state.check_deadline().unwrap();
+    let ahead = (INTERVAL + Duration::from_secs(120)).as_millis() as u64;
+    for (before_ms, delay) in [(ahead, 422), (ahead + 1, 0)] {
+        let memory = Memory::at(Timestamp(deadline.0 - before_ms));
+        memory.state().jobs.insert(job.id, job.clone());
+        let done = wait(check_overdue(&memory, INTERVAL, LATER));
+        assert_eq!(done.checks_sent, 1);
+        assert_eq!(memory.state().checks[0].delay_seconds, delay, "{before_ms}");
+    }
+}
+
 /// Messages must not pile up while a service is down, and an hour is the maximum once it is back.
 #[test]
 fn overdue_job_is_checked_again_at_growing_intervals() {

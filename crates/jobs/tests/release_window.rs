@@ -395,6 +395,69 @@ fn second_release_at_the_same_time_releases_nothing_else() {
     }
 }
 
+/// The checks were lost.
+#[test]
+fn released_jobs_that_do_not_start_are_released_again_after_ten_seconds() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 10);
+    scene.queue("globex", 10);
+    let release = |scene: &Scene| -> BTreeSet<JobId> {
+        wait(release_window(&scene.memory, &pipeline())).unwrap();
+        let checks = std::mem::take(&mut scene.memory.state().checks);
+        checks.iter().map(|check| check.message.job).collect()
+    };
+    let first = release(&scene);
+    assert_eq!(first.len(), WINDOW);
+    scene.pass(10);
+    assert_eq!(release(&scene), BTreeSet::new());
+    scene.pass(1);
+    assert_eq!(release(&scene), first);
+}
+
+/// A release sends at most a hundred checks.
+#[test]
+fn release_that_leaves_places_free_asks_for_another() {
+    for (instances, queued, requests) in [(50, 150, 0), (51, 150, 1), (51, 99, 0)] {
+        let mut scene = Scene::new();
+        // Two places on each.
+        scene.know_window_of(instances);
+        scene.queue("acme", queued);
+        assert_eq!(scene.release().len(), queued.min(100));
+        let asked = scene.memory.state().release_requests.len();
+        assert_eq!(asked, requests, "{instances} instances, {queued} queued");
+    }
+    for (queued, requests) in [(99, 0), (100, 1)] {
+        let mut scene = Scene::new();
+        scene.memory.state().records.delete("pauses", "now");
+        scene.queue("acme", queued);
+        assert_eq!(scene.release().len(), queued);
+        let asked = scene.memory.state().release_requests.len();
+        assert_eq!(asked, requests, "no window, {queued} queued");
+    }
+}
+
+/// Each release reads some of them, from a random one on.
+#[test]
+fn of_more_queues_than_a_release_reads_none_is_always_left_out() {
+    let mut scene = Scene::new();
+    scene.know_window_of(60);
+    for number in 0..230 {
+        scene.queue(&format!("tenant-{number}"), 1);
+    }
+    let mut released = scene.release();
+    for _ in 0..4 {
+        let before = released.len();
+        scene.pass(20);
+        scene.know_window_of(60);
+        for id in &released {
+            scene.memory.state().jobs.remove(id);
+        }
+        released.extend(scene.release());
+        assert!(released.len() > before || before == 230);
+    }
+    assert_eq!(released.iter().collect::<BTreeSet<_>>().len(), 230);
+}
+
 /// The policies of AWS scale by the endpoint's own queue.
 #[test]
 fn pipeline_without_a_window_gets_every_job_oldest_first() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Estimate, MAX_SNAPSHOT_AGE, NoEstimate, QueueSnapshot, Spread, end_of_run, estimate_at,
-    running_jobs, slots, start,
+    running_jobs, slots, start, started,
 };
 use crate::id::Timestamp;
 
@@ -40,19 +40,8 @@ pub fn estimate_turn(
     let mean = run.mean.max(1.0);
     // The jobs before it were counted now. Runs that have ended since the snapshot let others in.
     let elapsed = age.as_millis() as f64;
-    let ended = |until: f64| -> f64 {
-        let (mut low, mut high) = (0.0, f64::from(u32::MAX));
-        while high - low > 0.5 {
-            let middle = f64::midpoint(low, high);
-            if start(middle, mean, &slots) <= until {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        low.floor()
-    };
-    let before = f64::from(before) + ended(elapsed);
+    let let_in = started(elapsed, mean, &slots) - started(0.0, mean, &slots);
+    let before = f64::from(before) + let_in.floor();
     let at_endpoint = f64::from(at_endpoint) - f64::from(running_jobs(snapshot));
     let released = start(before + 1.0, mean, &slots).max(elapsed);
     let begins = start(before + at_endpoint.max(0.0) + 1.0, mean, &slots).max(released);

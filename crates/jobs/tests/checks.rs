@@ -1,0 +1,165 @@
+//! What a check starts, what it asks before, and what a pause has to do with it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use jobs::apply::RunContext;
+use jobs::commands::JobCommand;
+use jobs::error::MessageError;
+use jobs::id::{Attempt, LeaseToken, Timestamp};
+use jobs::job::Job;
+use jobs::model_version::ServedModels;
+use jobs::pause::{Pause, PauseDetails, PauseScope, store};
+use jobs::pipeline::Pipelines;
+use jobs::ports::CheckRequest;
+use jobs::retry::{retry, run_command};
+use jobs::state::{Cause, RetryBudget, State};
+use testkit::conformance::one_in_every_state;
+use testkit::memory::Memory;
+
+const NOW: Timestamp = Timestamp(1_767_608_042_118);
+const BUCKET: &str = "docket-jobs";
+const FAR: Timestamp = Timestamp(NOW.0 + 100 * 86_400_000);
+
+const BUDGET: RetryBudget = RetryBudget {
+    last_attempt: Attempt(3),
+    expires_at: FAR,
+    earlier_result: Attempt::NONE,
+};
+
+fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
+    let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+    let run = RunContext {
+        pipelines: &pipelines,
+        bucket: BUCKET,
+        lease_expires_at: Timestamp(NOW.0 + 65_000),
+        on_job_found: |_| {},
+        models: &ServedModels::default(),
+    };
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work(&run))
+}
+
+/// A job whose document is in S3.
+fn scene(state: State) -> (Memory, Job) {
+    let memory = Memory::at(NOW);
+    let mut job = one_in_every_state(BUCKET, "acme").swap_remove(0);
+    job.state = state;
+    job.attempts.clear();
+    job.input.version = memory.put(BUCKET, &job.input.key, b"%PDF-1.7");
+    memory.state().jobs.insert(job.id, job.clone());
+    (memory, job)
+}
+
+fn pause(memory: &Memory) {
+    let pause = Pause {
+        scope: PauseScope::Tenant("acme".parse().unwrap()),
+        details: PauseDetails {
+            actor: "sam@docket.example".to_owned(),
+            reason: "the wrong folder".to_owned(),
+            since: NOW,
+            until: NOW.plus(Duration::from_secs(3600)),
+        },
+    };
+    in_run(async |_| store(memory, &pause, NOW).await).unwrap();
+}
+
+/// The job after a check of its attempt that was sent for `due`.
+fn checked(memory: &Memory, job: &Job, due: Option<Timestamp>) -> Result<Job, MessageError> {
+    let check = CheckRequest {
+        job: job.id,
+        attempt: job.state.attempt(),
+        due,
+    };
+    in_run(async |run| retry(memory, run, &check, false).await)?;
+    Ok(memory.state().jobs[&job.id].clone())
+}
+
+fn scheduled(due: Timestamp, budget: RetryBudget) -> State {
+    State::RetryScheduled {
+        next: Attempt(2),
+        due,
+        budget,
+    }
+}
+
+/// It was sent before the pause, and may run.
+#[test]
+fn attempt_whose_function_died_is_taken_over_although_its_tenant_is_paused_since() {
+    let (memory, job) = scene(State::Submitting {
+        attempt: Attempt(1),
+        lease_token: LeaseToken(1),
+        lease_expires_at: NOW,
+        deadline: FAR,
+        budget: BUDGET,
+    });
+    pause(&memory);
+    let after = checked(&memory, &job, Some(NOW)).unwrap();
+    assert_eq!(after.state.name(), "InProgress");
+    assert_eq!(memory.state().invocations.len(), 1);
+}
+
+#[test]
+fn retry_of_a_paused_tenant_is_queued_unless_it_is_too_late_for_an_attempt() {
+    let (memory, job) = scene(scheduled(NOW, BUDGET));
+    pause(&memory);
+    let after = checked(&memory, &job, Some(NOW)).unwrap();
+    assert_eq!(after.state.name(), "Queued");
+    let late = RetryBudget {
+        expires_at: NOW,
+        ..BUDGET
+    };
+    let (memory, job) = scene(scheduled(NOW, late));
+    pause(&memory);
+    let after = checked(&memory, &job, None).unwrap();
+    assert_eq!(after.failure().map(|it| it.cause), Some(Cause::Lost));
+    assert_eq!(after.state.name(), "Failed");
+}
+
+/// A list of the job's outputs costs a request.
+#[test]
+fn queued_job_is_released_without_a_search_for_results() {
+    for (due, searches) in [(Some(Timestamp(NOW.0 - 9_000_000)), false), (None, true)] {
+        let (memory, job) = scene(State::Queued {
+            next: Attempt(1),
+            since: Timestamp(NOW.0 - 9_000_000),
+            start_by: None,
+            urgent: false,
+            budget: BUDGET,
+        });
+        memory.state().fail_before.insert("list", 1);
+        let after = checked(&memory, &job, due);
+        assert_eq!(after.is_err(), searches, "{after:?}");
+        assert_eq!(memory.state().invocations.len(), usize::from(!searches));
+    }
+}
+
+/// Its message was lost. Meanwhile an earlier attempt may have written a result, whose notification was lost as well.
+#[test]
+fn retry_that_is_two_minutes_late_searches_for_results_before_another_run() {
+    for (late_ms, searches) in [(119_999, false), (120_000, true)] {
+        let due = Timestamp(NOW.0 - late_ms);
+        let (memory, job) = scene(scheduled(due, BUDGET));
+        memory.state().fail_before.insert("list", 1);
+        let after = checked(&memory, &job, Some(due));
+        assert_eq!(after.is_err(), searches, "{late_ms}: {after:?}");
+        assert_eq!(memory.state().invocations.len(), usize::from(!searches));
+    }
+}
+
+/// The function that cancelled it may have died before the push.
+#[test]
+fn redelivered_cancellation_of_a_plan_runs_its_effects_again() {
+    let (memory, job) = scene(State::Cancelled {
+        attempt: Attempt(1),
+    });
+    let command = JobCommand::new(job.id, None, "sam@docket.example", "the wrong folder");
+    let command = command.unwrap().cancelling();
+    for (redelivered, pending) in [(true, 1), (false, 0)] {
+        let done = in_run(async |run| run_command(&memory, run, &command, redelivered).await);
+        assert_eq!(done.unwrap().len(), pending, "{redelivered}");
+    }
+}
