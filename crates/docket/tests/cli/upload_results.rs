@@ -63,6 +63,22 @@ fn upload_with_wait_saves_the_result_next_to_the_document() {
 }
 
 #[test]
+fn program_learns_where_the_result_was_written() {
+    let setup = Setup::signed_in();
+    let file = setup.file("contract.pdf", &document(1000));
+    setup
+        .service
+        .respond_once("GET /jobs/job-1", 200, &detail("job-1", "Ready"));
+    serve_result(&setup, "job-1", "{}");
+    let output = upload(&setup, &file, &["--wait", "--json"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let line: serde_json::Value = output.json();
+    assert_eq!(line["job"]["status"], "Ready");
+    let path = setup.home.join(line["path"].as_str().unwrap());
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "{}");
+}
+
+#[test]
 fn existing_file_is_overwritten_only_with_force() {
     let setup = Setup::signed_in();
     let there = setup.file("contract.json", b"mine");
