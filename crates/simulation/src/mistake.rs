@@ -125,6 +125,10 @@ mistakes! {
     TenantsByArrival,
     /// Documents of lane `bulk` are released when no others wait.
     BulkStarves,
+    /// Turns are weighted by bytes, whatever was learned about run times.
+    LearnedWorkIgnored,
+    /// Turns are weighted by what was learned about another pipeline.
+    WorkOfAnotherPipeline,
     /// A circuit breaker is never closed.
     BreakerNeverCloses,
     /// Every failure of a document counts as that of another document.
@@ -183,6 +187,8 @@ impl Mistake {
                 | Self::PlaceLeaked
                 | Self::TenantsByArrival
                 | Self::BulkStarves
+                | Self::LearnedWorkIgnored
+                | Self::WorkOfAnotherPipeline
         )
     }
 
@@ -191,7 +197,10 @@ impl Mistake {
         // A segment is full.
         if self == Self::FeedSegmentNotWritten {
             40
-        } else if self == Self::TenantsByArrival {
+        } else if matches!(
+            self,
+            Self::TenantsByArrival | Self::LearnedWorkIgnored | Self::WorkOfAnotherPipeline
+        ) {
             30
         } else if self == Self::BulkStarves {
             80
@@ -268,7 +277,9 @@ impl Mistake {
             | Self::WindowNeverRefilled
             | Self::PlaceLeaked
             | Self::TenantsByArrival
-            | Self::BulkStarves => Some(none),
+            | Self::BulkStarves
+            | Self::LearnedWorkIgnored
+            | Self::WorkOfAnotherPipeline => Some(none),
             Self::BreakerNeverCloses => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::CancelledJobProbed => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::BreakerOpensOnOneDocument => Some(none.with(FaultKind::ModelBroken, 600_000)),
