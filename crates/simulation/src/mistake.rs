@@ -197,11 +197,10 @@ impl Mistake {
         // A segment is full.
         if self == Self::FeedSegmentNotWritten {
             40
-        } else if matches!(
-            self,
-            Self::TenantsByArrival | Self::LearnedWorkIgnored | Self::WorkOfAnotherPipeline
-        ) {
+        } else if self == Self::TenantsByArrival {
             30
+        } else if matches!(self, Self::LearnedWorkIgnored | Self::WorkOfAnotherPipeline) {
+            60
         } else if self == Self::BulkStarves {
             80
         } else {
