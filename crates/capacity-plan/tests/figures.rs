@@ -1,8 +1,8 @@
 //! Figures of the model to the millisecond, worked out by hand in the comments.
 
 use capacity_plan::{
-    Arrival, Demand, EndpointTraits, Outcome, PastJob, Plan, PlanOption, RawRequest, Scaling,
-    ScalingSettings, WarmHours, grid, in_words, learn, plan, simulate,
+    Arrival, Demand, EndpointTraits, LateJob, Outcome, PastJob, Plan, PlanOption, RawRequest,
+    Scaling, ScalingSettings, WarmHours, grid, learn, plan, plan_text, simulate,
 };
 
 const SECOND: u64 = 1000;
@@ -269,7 +269,13 @@ fn late_jobs_took_longer_than_the_slo_and_the_latest_is_named() {
     ];
     let found = learn(jobs, (DAY + 1, 2 * DAY + HOUR), 1, 45_000, HOUR);
     assert_eq!((found.ended, found.late), (3, 2));
-    assert_eq!(found.latest, Some((DAY + 5, DAY + 7 + HOUR)));
+    assert_eq!(
+        found.latest,
+        Some(LateJob {
+            created_at: DAY + 5,
+            ended_at: DAY + 7 + HOUR
+        })
+    );
     // From midnight on.
     assert_eq!(found.span_ms, DAY + HOUR);
     let at: Vec<u64> = found.arrivals.iter().map(|it| it.at_ms).collect();
@@ -449,7 +455,7 @@ fn option(settings: ScalingSettings, kept_usd_per_month: f64) -> PlanOption {
 }
 
 #[test]
-fn plan_is_told_in_words() {
+fn plan_is_told_plan_text() {
     let from_zero = ScalingSettings {
         scaling: DOCKET,
         min_instances: 0,
@@ -495,7 +501,7 @@ The cheapest settings that keep the SLO of 2 h:
 
 A note.
 ";
-    let text = in_words(&plan);
+    let text = plan_text(&plan);
     let lines = |text: &str| -> Vec<String> {
         let words = text
             .lines()
@@ -507,7 +513,7 @@ A note.
     plan.slo_kept = false;
     plan.best.late_documents = 7;
     let says = |plan: &Plan, words: &str| {
-        let text = in_words(plan);
+        let text = plan_text(plan);
         assert!(text.contains(words), "{text}");
     };
     says(

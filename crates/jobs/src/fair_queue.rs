@@ -11,14 +11,11 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
+use crate::expected_work::BaseWork;
 use crate::id::Tenant;
 use crate::lane::Lane;
 use crate::ports::QueuedJob;
 
-/// Expected work of a document besides its bytes, in the same unit: small documents cost a run, too.
-const BASE_WORK: u64 = 256 * 1024;
-/// No document counts for more, so that a tenant with one huge document is not shut out for hours.
-const MAX_WORK: u64 = 1024 * BASE_WORK;
 /// Tenants of a lane whose turns are remembered, those with the latest first.
 const MAX_REMEMBERED_TENANTS: usize = 1000;
 /// While jobs of both lanes wait, one release in so many is of lane `bulk`.
@@ -26,12 +23,7 @@ pub const BULK_SHARE: u64 = 5;
 /// The first characters of stored lines. No tenant's name has them.
 const BULK_TENANTS: char = '~';
 const LANES: char = '%';
-
-/// Expected work of a document. The run time is not known before the run, and grows with the size of the document.
-pub const fn expected_work(bytes: u64) -> u64 {
-    let work = BASE_WORK.saturating_add(bytes);
-    if work < MAX_WORK { work } else { MAX_WORK }
-}
+const BASE: char = '@';
 
 /// What a release of a lane costs it.
 const fn lane_cost(lane: Lane) -> u64 {
@@ -50,9 +42,22 @@ pub struct FairQueue {
     lanes: StartTimes<Lane>,
     standard: StartTimes<Tenant>,
     bulk: StartTimes<Tenant>,
+    /// With which the work of the tenants is counted.
+    base: BaseWork,
 }
 
 impl FairQueue {
+    /// The same turns, with another base from now on. It keeps no tenant waiting for more releases of another one than before:
+    /// what a tenant is ahead of the clock becomes less with a smaller base.
+    #[must_use]
+    pub fn with_base(mut self, base: BaseWork) -> Self {
+        for tenants in [&mut self.standard, &mut self.bulk] {
+            tenants.rescale(|ahead| base.rescaled(ahead, self.base));
+        }
+        self.base = base;
+        self
+    }
+
     /// Takes up to `count` jobs from the queues, in their order.
     pub fn take(&mut self, queues: Vec<Heads>, count: usize) -> Vec<QueuedJob> {
         let mut queues: Vec<std::vec::IntoIter<QueuedJob>> =
@@ -94,7 +99,7 @@ impl FairQueue {
 
     fn charge(&mut self, job: &QueuedJob) {
         let lane = job.lane();
-        let work = expected_work(job.bytes);
+        let work = self.base.expected_work(job.bytes);
         if job.is_urgent() {
             // The tenant pays with its next turn. The clocks stand still for the others.
             self.standard.charge(&job.tenant, work);
@@ -115,22 +120,25 @@ impl FairQueue {
         }
     }
 
-    /// As stored: lines of the tenants of lane `standard`, of those of `bulk`, and of the lanes.
+    /// As stored: lines of the tenants of lane `standard`, of those of `bulk`, of the lanes, and the base.
     pub fn to_lines(&self) -> String {
         let mut lines = self.standard.to_lines(None);
         lines.extend(self.bulk.to_lines(Some(BULK_TENANTS)));
         lines.extend(self.lanes.to_lines(Some(LANES)));
+        lines.push(format!("{BASE}{}", self.base.bytes()));
         lines.join("\n")
     }
 
     /// Reads [`to_lines`](Self::to_lines). What cannot be read is forgotten: then each tenant starts at the clock.
     pub fn from_lines(text: &str) -> Self {
-        let is_own = |line: &&str| !line.starts_with([BULK_TENANTS, LANES]);
+        let is_own = |line: &&str| !line.starts_with([BULK_TENANTS, LANES, BASE]);
         let marked = |mark: char| text.lines().filter_map(move |line| line.strip_prefix(mark));
+        let base = marked(BASE).find_map(|base| base.parse().ok());
         Self {
             standard: StartTimes::from_lines(text.lines().filter(is_own)),
             bulk: StartTimes::from_lines(marked(BULK_TENANTS)),
             lanes: StartTimes::from_lines(marked(LANES)),
+            base: base.map_or_else(BaseWork::default, BaseWork::of_bytes),
         }
     }
 }
@@ -167,6 +175,14 @@ impl<K: Ord + Clone + Display + FromStr> StartTimes<K> {
     fn take_turn(&mut self, key: &K, cost: u64) {
         self.clock = self.start(key);
         self.charge(key, cost);
+    }
+
+    /// Changes what each is ahead of the clock.
+    fn rescale(&mut self, rescaled: impl Fn(u64) -> u64) {
+        for start in self.next.values_mut() {
+            let ahead = start.saturating_sub(self.clock);
+            *start = self.clock.saturating_add(rescaled(ahead));
+        }
     }
 
     fn forget_the_past(&mut self) {
@@ -261,10 +277,24 @@ mod tests {
     fn turns_are_weighted_by_expected_work() {
         let mut turns = FairQueue::default();
         let small = queue("s", 100, 0);
-        let large = queue("l", 100, 3 * BASE_WORK);
+        let large = queue("l", 100, 3 * BaseWork::default().bytes());
         let taken = turns.take(vec![small, large], 50);
         let of_large = taken.iter().filter(|job| job.bytes > 0).count();
         assert_eq!(of_large, 10, "{}", names(&taken));
+    }
+
+    #[test]
+    fn tenant_that_is_ahead_waits_for_as_many_documents_with_another_base() {
+        for base in [64 << 10, 256 << 10, 4 << 20, 256 << 20].map(BaseWork::of_bytes) {
+            let mut turns = FairQueue::default();
+            // Each counts as ten of the others.
+            turns.take(vec![queue("l", 1, 9 * BaseWork::default().bytes())], 1);
+            let mut turns = turns.with_base(base);
+            let taken = turns.take(vec![queue("l", 2, 0), queue("s", 20, 0)], 22);
+            let before = names(&taken).find('l');
+            assert!(before.is_some_and(|before| before <= 10), "{base:?}");
+            assert!(before >= Some(1), "it has had a turn: {base:?}");
+        }
     }
 
     #[test]
@@ -328,14 +358,6 @@ mod tests {
     }
 
     #[test]
-    fn large_document_counts_like_a_thousand_small_ones_at_most() {
-        assert_eq!(expected_work(0), BASE_WORK);
-        assert_eq!(expected_work(BASE_WORK), 2 * BASE_WORK);
-        assert_eq!(expected_work(1023 * BASE_WORK - 1), 1024 * BASE_WORK - 1);
-        assert_eq!(expected_work(u64::MAX), 1024 * BASE_WORK);
-    }
-
-    #[test]
     fn turns_are_read_as_they_were_stored() {
         let mut turns = FairQueue::default();
         turns.take(vec![queue("a", 5, 7), queue("b", 2, 9), bulk("a", 3)], 4);
@@ -343,7 +365,9 @@ mod tests {
         assert_eq!(FairQueue::from_lines(&turns.to_lines()), turns);
         assert_eq!(FairQueue::from_lines(""), FairQueue::default());
         assert_eq!(FairQueue::from_lines("x\ny"), FairQueue::default());
-        // By a release without lanes.
+        let turns = turns.with_base(BaseWork::of_bytes(3_000_000));
+        assert_eq!(FairQueue::from_lines(&turns.to_lines()), turns);
+        // By a release without lanes and bases.
         let before = FairQueue::from_lines("7\na\t9");
         assert_eq!(before.standard.start(&tenant("a")), 9);
         assert_eq!((before.standard.clock, before.bulk.clock), (7, 0));

@@ -56,14 +56,20 @@ pub async fn add<P: KeyValueStore>(
     at: Timestamp,
     counts: InstanceCounts,
 ) -> Result<(), Unavailable> {
+    let (collection, key, record) = reading(pipeline, at, counts);
+    // False: another run has recorded a reading of the same millisecond.
+    let _is_first: bool = ports.put(&collection, &key, &record).await?;
+    Ok(())
+}
+
+/// The collection, the key and the record of a reading.
+pub fn reading(pipeline: &str, at: Timestamp, counts: InstanceCounts) -> (String, String, Record) {
     let record = Record {
         body: serde_json::to_string(&counts).unwrap_or_default(),
         revision: 1,
         expires_at: Some(Timestamp(at.0 + RETENTION_MS)),
     };
-    // False: another run has recorded a reading of the same millisecond.
-    let _is_first: bool = ports.put(&collection(pipeline), &key(at), &record).await?;
-    Ok(())
+    (collection(pipeline), key(at), record)
 }
 
 /// The instances of an endpoint over a time.

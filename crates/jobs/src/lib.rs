@@ -46,6 +46,7 @@ pub mod erase_objects;
 pub mod error;
 pub mod event;
 pub mod evidence;
+pub mod expected_work;
 pub mod fair_queue;
 pub mod file_name;
 pub mod id;

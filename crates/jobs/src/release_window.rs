@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::expected_work::BaseWork;
 use crate::fair_queue::{FairQueue, Heads};
 use crate::id::{JobId, Timestamp};
 use crate::pause::{self, Pauses};
@@ -19,7 +20,7 @@ use crate::ports::{
     CheckQueue, Clock, DelayedMessage, JobIndex, KeyValueStore, QueuedJob, Record, Unavailable,
 };
 use crate::queue_position;
-use crate::window::{KNOWN_FOR, KnownWindow, Window, open_jobs_of};
+use crate::window::{KNOWN_FOR, KnownWindow, open_jobs_of};
 
 /// Maximum number of jobs of a release. If there is room for more, another release follows.
 const MAX_RELEASED: usize = 100;
@@ -55,7 +56,12 @@ where
     let open = open_jobs_of(ports, &pipeline.name).await?;
     let sent = window.count(&open, now);
     if !known.is_full && sent >= window.attempts {
-        store_window(ports, &pipeline.name, window, true, now).await?;
+        let full = KnownWindow {
+            until: now.plus(KNOWN_FOR),
+            is_full: true,
+            ..known.clone()
+        };
+        store_window(ports, &full, now).await?;
     }
     let places = usize::try_from(window.attempts.saturating_sub(sent)).unwrap_or(usize::MAX);
     if places == 0 {
@@ -63,7 +69,7 @@ where
     }
     let count = places.min(MAX_RELEASED);
     let queues = heads(ports, &pipeline.name, &pauses, count).await?;
-    let Some(taken) = take(ports, &pipeline.name, queues, count, &open, now).await? else {
+    let Some(taken) = take(ports, known, queues, count, &open, now).await? else {
         info!(pipeline = pipeline.name, "another release was faster");
         return Ok(0);
     };
@@ -91,21 +97,14 @@ pub async fn request<P: CheckQueue>(ports: &P, pipeline: &str) {
 /// If the store does not answer.
 pub(crate) async fn store_window<P: KeyValueStore>(
     ports: &P,
-    pipeline: &str,
-    window: Window,
-    is_full: bool,
+    known: &KnownWindow,
     now: Timestamp,
 ) -> Result<(), Unavailable> {
-    let known = KnownWindow {
-        pipeline: pipeline.to_owned(),
-        until: now.plus(KNOWN_FOR),
-        window,
-        is_full,
-    };
-    if is_full {
-        info!(pipeline, window = window.attempts, "the window is full");
+    if known.is_full {
+        let window = known.window.attempts;
+        info!(pipeline = known.pipeline, window, "the window is full");
     }
-    pause::store_window(ports, &known, now).await
+    pause::store_window(ports, known, now).await
 }
 
 /// Nothing is known of the window: function `capacity` does not run. Then the endpoint gets everything, as without a window.
@@ -179,6 +178,8 @@ where
     if queues.len() > 1 {
         let stored = ports.get(COLLECTION, pipeline).await?;
         turns = stored.map_or(turns, |record| stored_turns(&record.body).0);
+        let known = pauses.window(pipeline);
+        turns = turns.with_base(known.map_or_else(BaseWork::default, |known| known.base));
     }
     let taken = turns.take(queues, usize::MAX);
     Ok(Some(taken.iter().map(|job| job.position.job).collect()))
@@ -260,7 +261,7 @@ impl HeadsReader {
 /// Whose turn it is is stored only if several queues have jobs: those of one are released in their order anyway.
 async fn take<P: KeyValueStore>(
     ports: &P,
-    pipeline: &str,
+    known: &KnownWindow,
     mut queues: Vec<Heads>,
     count: usize,
     open: &[crate::ports::OpenJob],
@@ -275,9 +276,11 @@ async fn take<P: KeyValueStore>(
         jobs.truncate(count);
         return Ok(Some(jobs));
     }
+    let pipeline = known.pipeline.as_str();
     let stored = ports.get(COLLECTION, pipeline).await?;
     let body = stored.as_ref().map_or("", |record| record.body.as_str());
-    let (mut turns, mut released) = stored_turns(body);
+    let (turns, mut released) = stored_turns(body);
+    let mut turns = turns.with_base(known.base);
     released.retain(|(_, at)| now.since(*at) <= ON_ITS_WAY);
     let was_released = |id: JobId| released.iter().any(|(released, _)| *released == id);
     for queue in &mut queues {

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::expected_work::BaseWork;
 use crate::id::{JobId, Timestamp};
 use crate::pipeline::{Pipeline, Scaling};
 use crate::ports::{JobIndex, OpenJob, Unavailable};
@@ -86,6 +87,8 @@ pub struct KnownWindow {
     pub window: Window,
     /// As many attempts are at the endpoint as the window allows, or jobs are queued.
     pub is_full: bool,
+    /// With which releases count the work of the tenants' documents.
+    pub base: BaseWork,
 }
 
 impl KnownWindow {
@@ -95,7 +98,7 @@ impl KnownWindow {
         is_same && self.until.since(now) >= RENEW_BELOW
     }
 
-    /// As stored: a line of five columns.
+    /// As stored: a line of six columns.
     pub fn to_line(&self) -> String {
         let Window {
             attempts,
@@ -104,8 +107,10 @@ impl KnownWindow {
         let counts_for = counts_for.map_or(0, |limit| limit.as_secs());
         let is_full = if self.is_full { FULL } else { OPEN };
         format!(
-            "{MARK}{}\t{is_full}\t{}\t{attempts}\t{counts_for}",
-            self.pipeline, self.until.0
+            "{MARK}{}\t{is_full}\t{}\t{attempts}\t{counts_for}\t{}",
+            self.pipeline,
+            self.until.0,
+            self.base.bytes()
         )
     }
 
@@ -119,6 +124,8 @@ impl KnownWindow {
         let attempts = column()?.parse().ok()?;
         let counts_for: u64 = column()?.parse().ok()?;
         let counts_for = (counts_for > 0).then(|| Duration::from_secs(counts_for));
+        // An earlier release writes five columns.
+        let base = column().and_then(|base| base.parse().ok());
         Some(Self {
             pipeline,
             until,
@@ -127,6 +134,7 @@ impl KnownWindow {
                 counts_for,
             },
             is_full,
+            base: base.map_or_else(BaseWork::default, BaseWork::of_bytes),
         })
     }
 }
@@ -239,8 +247,15 @@ mod tests {
                 until: Timestamp(1_767_607_442_118),
                 window: Window::new(3, in_service, 1, Duration::from_secs(45), TIMEOUT),
                 is_full,
+                base: BaseWork::of_bytes(3_000_000),
             };
             let line = known.to_line();
+            let earlier = line.rsplit_once('\t').map_or("", |(before, _)| before);
+            let without_base = KnownWindow {
+                base: BaseWork::default(),
+                ..known.clone()
+            };
+            assert_eq!(KnownWindow::from_line(earlier), Some(without_base));
             assert!(is_window_line(&line));
             let says = |pipeline, now| super::is_full(&line, pipeline, now);
             assert_eq!(says("legal-review", Timestamp(1)), Some(is_full));

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jobs::event::HeldBy;
+use jobs::expected_work::BaseWork;
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::lane::Lane;
@@ -38,6 +39,7 @@ fn pipeline() -> Pipeline {
 struct Scene {
     memory: Memory,
     made: u128,
+    base: BaseWork,
 }
 
 impl Scene {
@@ -46,6 +48,7 @@ impl Scene {
         let scene = Self {
             memory: Memory::at(NOW),
             made: 0,
+            base: BaseWork::default(),
         };
         scene.know_window();
         scene
@@ -65,6 +68,7 @@ impl Scene {
             until: state.now.plus(Duration::from_secs(180)),
             window: Window::new(instances, instances, 1, run, timeout),
             is_full: false,
+            base: self.base,
         };
         let stored = state.records.get("pauses", "now");
         let record = Record {
@@ -218,6 +222,41 @@ fn tenants_that_wait_take_turns() {
         let count = turns.iter().filter(|of| of.as_str() == name).count();
         assert!((5..=7).contains(&count), "{name} had {count} of 18");
     }
+}
+
+/// Of 18 turns of two tenants, those of the one whose documents are fifty times as large.
+fn turns_of_large_documents(base: BaseWork) -> usize {
+    let mut scene = Scene::new();
+    scene.base = base;
+    scene.know_window();
+    for (name, bytes) in [("acme", 100_000), ("globex", 5_000_000)] {
+        for id in scene.queue(name, 50) {
+            let mut state = scene.memory.state();
+            state.jobs.get_mut(&id).unwrap().input.bytes = bytes;
+        }
+    }
+    let mut running = scene.release();
+    let mut turns = 0;
+    for _ in 0..18 {
+        scene.pass(20);
+        let pauses = wait(Pauses::load(&scene.memory, scene.memory.now())).unwrap();
+        let foretold = wait(next_released(&scene.memory, PIPELINE, &pauses, 50, 9)).unwrap();
+        scene.end(running.remove(0));
+        let released = scene.release();
+        assert_eq!(released[..], foretold.unwrap()[..1]);
+        let of_large = |id: &&JobId| scene.tenant(**id).as_str() == "globex";
+        turns += released.iter().filter(of_large).count();
+        running.extend(released);
+    }
+    turns
+}
+
+#[test]
+fn turns_are_weighted_by_the_base_that_is_known_with_the_window() {
+    let by_bytes = turns_of_large_documents(BaseWork::default());
+    assert!(by_bytes <= 2, "{by_bytes} of 18");
+    let all_alike = turns_of_large_documents(BaseWork::of_bytes(u64::MAX));
+    assert!((8..=10).contains(&all_alike), "{all_alike} of 18");
 }
 
 /// One release in five, of whatever tenants.

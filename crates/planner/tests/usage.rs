@@ -6,6 +6,7 @@ use api::types::{UsageQuery, UsageView};
 use api::usage::{count_hours, report};
 use api::{Principal, Role};
 use futures_util::FutureExt;
+use jobs::expected_work::learned_base;
 use jobs::id::Timestamp;
 use jobs::instance_history::{InstanceCounts, add};
 use jobs::pipeline::Pipelines;
@@ -33,7 +34,7 @@ fn day(scenario: Scenario, seed: u64, concurrent: u32) -> Day {
 }
 
 /// The day's rows and readings in a store, counted.
-fn counted(day: &Day, pipeline: &str) -> UsageView {
+fn counted(day: &Day, pipeline: &str) -> (UsageView, Memory) {
     let at = |of_day: u64| Timestamp(day.started_at.0 + of_day);
     let end = at(day.until + 2 * HOUR);
     let memory = Memory::at(at(0));
@@ -73,7 +74,8 @@ fn counted(day: &Day, pipeline: &str) -> UsageView {
     };
     let query = UsageQuery::default();
     let view = report(&memory, &pipelines, &support, &query);
-    view.now_or_never().unwrap().unwrap()
+    let view = view.now_or_never().unwrap().unwrap();
+    (view, memory)
 }
 
 fn assert_close(what: &str, counted: u64, actual: u64, max_percent: u64) {
@@ -111,7 +113,7 @@ fn counted_run_time_and_instance_time_are_close_to_those_of_the_endpoint() {
             for seed in 1..=DAYS {
                 let day = day(scenario, seed, concurrent);
                 assert_eq!(day.violations, [""; 0], "{what}, seed {seed}");
-                let view = counted(&day, scenario.pipeline());
+                let (view, _) = counted(&day, scenario.pipeline());
                 let documents: u64 = view.sums.iter().map(|sum| sum.documents).sum();
                 let bytes: u64 = view.sums.iter().map(|sum| sum.bytes).sum();
                 let rows = day.documents.iter().filter_map(|it| it.job.as_ref());
@@ -138,6 +140,21 @@ fn counted_run_time_and_instance_time_are_close_to_those_of_the_endpoint() {
                 instances.1,
                 max_percent,
             );
+        }
+    }
+}
+
+/// Run times of contracts are random, whatever their size is: up to 8 MB. So a contract counts nearly as much as any other.
+#[test]
+fn counted_runs_teach_that_run_times_do_not_depend_on_sizes() {
+    for concurrent in [1, 2] {
+        for seed in 1..=5 {
+            let day = day(Scenario::Busy, seed, concurrent);
+            let pipeline = Scenario::Busy.pipeline();
+            let (_, memory) = counted(&day, pipeline);
+            let base = learned_base(&memory, pipeline);
+            let base = base.now_or_never().unwrap().unwrap();
+            assert!(base.bytes() > 40_000_000, "{concurrent}, {seed}: {base:?}");
         }
     }
 }

@@ -12,6 +12,7 @@ use jobs::capacity::{
     decide, expected_run,
 };
 use jobs::id::Timestamp;
+use jobs::instance_history::InstanceCounts;
 use jobs::open_jobs::is_at_risk;
 use jobs::pipeline::Pipeline;
 use jobs::ready_by::{MAX_SNAPSHOT_AGE, QueueSnapshot, Queued, estimate};
@@ -74,6 +75,9 @@ pub(crate) struct CapacityController {
     pipeline_settings: Pipeline,
     /// When it last ran.
     window: Option<Window>,
+    /// The numbers of instances that it found then, if they differ from the ones before.
+    changed_instances: Option<InstanceCounts>,
+    instances: Option<InstanceCounts>,
     /// The estimates that readers got, by the documents' keys.
     pub(crate) readings: BTreeMap<String, Vec<Reading>>,
 }
@@ -119,6 +123,8 @@ impl CapacityController {
             inferred: None,
             pipeline_settings: pipeline.clone(),
             window: None,
+            changed_instances: None,
+            instances: None,
             readings: BTreeMap::new(),
         }
     }
@@ -198,6 +204,13 @@ impl CapacityController {
         self.read_estimates(now, wall, table, ReadAt::OldSnapshot);
         let (input, deviation_percent) = self.input(now, wall, (table, ledger), endpoint);
         let decision = decide(&input);
+        let counts = InstanceCounts {
+            in_service: input.instances.in_service,
+            starting: input.instances.starting,
+            concurrent_runs: self.concurrent_runs,
+        };
+        self.changed_instances = Some(counts).filter(|_| self.instances != Some(counts));
+        self.instances = Some(counts);
         self.window = Some(Window::new(
             input.instances.count().max(decision.instances),
             input.instances.in_service,
@@ -232,6 +245,11 @@ impl CapacityController {
             .window
             .filter(|_| has_window(&self.pipeline_settings))?;
         Some((self.pipeline.clone(), window))
+    }
+
+    /// The numbers of instances that it found when it last ran, if they had changed.
+    pub(crate) const fn changed_instances(&self) -> Option<InstanceCounts> {
+        self.changed_instances
     }
 
     /// Runs next at this time.

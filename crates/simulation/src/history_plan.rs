@@ -254,15 +254,19 @@ impl HistoryPlan {
         let prefix = env.pick(&all).prefix.clone();
         let at = env.between(0, window);
         let [hog, other, _] = TENANTS;
-        for number in 0..uploads + 2 {
-            let (tenant, after) = if number < uploads {
-                (hog, env.between(0, 20 * SECOND))
-            } else {
-                (other, env.between(40 * SECOND, 90 * SECOND))
-            };
-            let key = format!("{prefix}{tenant}/hog {number}.pdf");
-            let poisoned = false;
+        let key = |tenant: &str, number: u32| format!("{prefix}{tenant}/hog {number}.pdf");
+        for number in 0..uploads {
+            let after = env.between(0, 20 * SECOND);
+            let (key, poisoned) = (key(hog, number), false);
             let upload = UserAction::Upload { key, poisoned };
+            self.add(at + after, PlannedEvent::Action(upload));
+        }
+        // Also of documents that are much larger.
+        let bytes = env.pick(&[20_000, 20_000_000]);
+        for number in uploads..uploads + 2 {
+            let after = env.between(40 * SECOND, 90 * SECOND);
+            let key = key(other, number);
+            let upload = UserAction::UploadPdf { key, bytes };
             self.add(at + after, PlannedEvent::Action(upload));
         }
         // Support does so while they wait.

@@ -127,6 +127,10 @@ mistakes! {
     TenantsByArrival,
     /// Documents of lane `bulk` are released when no others wait.
     BulkStarves,
+    /// Turns are weighted by bytes, whatever was learned about run times.
+    LearnedWorkIgnored,
+    /// Turns are weighted by what was learned about another pipeline.
+    WorkOfAnotherPipeline,
     /// A circuit breaker is never closed.
     BreakerNeverCloses,
     /// Every failure of a document counts as that of another document.
@@ -185,6 +189,8 @@ impl Mistake {
                 | Self::PlaceLeaked
                 | Self::TenantsByArrival
                 | Self::BulkStarves
+                | Self::LearnedWorkIgnored
+                | Self::WorkOfAnotherPipeline
         )
     }
 
@@ -195,6 +201,8 @@ impl Mistake {
             40
         } else if self == Self::TenantsByArrival {
             30
+        } else if matches!(self, Self::LearnedWorkIgnored | Self::WorkOfAnotherPipeline) {
+            60
         } else if self == Self::BulkStarves {
             80
         } else {
@@ -276,7 +284,9 @@ impl Mistake {
             | Self::WindowNeverRefilled
             | Self::PlaceLeaked
             | Self::TenantsByArrival
-            | Self::BulkStarves => Some(none),
+            | Self::BulkStarves
+            | Self::LearnedWorkIgnored
+            | Self::WorkOfAnotherPipeline => Some(none),
             Self::BreakerNeverCloses => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::CancelledJobProbed => Some(none.with(FaultKind::EndpointDown, 1_000_000)),
             Self::BreakerOpensOnOneDocument => Some(none.with(FaultKind::ModelBroken, 600_000)),

@@ -1,6 +1,7 @@
 //! The simulated cloud: the only module that knows all services. It passes events and their consequences between them,
 //! and lets the checks observe.
 
+mod expected_work;
 mod instances;
 mod pausing;
 mod people;
@@ -146,6 +147,7 @@ impl Simulation {
             .iter()
             .any(|it| it.scaling == Scaling::Docket)
         {
+            self.plan_learned_work();
             let outages = history_plan::capacity_outages(&mut self.env);
             self.calls.outages.extend(outages);
             self.plan([After::new(SECOND, TimelineEvent::CapacityTick)]);
@@ -346,12 +348,16 @@ impl Simulation {
         let (instances, delay) = controller.check(env.now, env.wall(), (table, ledger), model);
         let events = endpoints.update_instance_count(env, bucket, ENDPOINT, instances);
         let tended = controller.window();
+        let changed = controller.changed_instances();
         self.plan(events);
         let mut delay = delay;
-        if let Some((pipeline, window)) = tended
-            && self.update_window(&pipeline, window)
-        {
-            delay = self.capacity_again_within(delay);
+        if let Some((pipeline, window)) = tended {
+            if let Some(counts) = changed {
+                self.record_instances(&pipeline, counts);
+            }
+            if self.update_window(&pipeline, window) {
+                delay = self.capacity_again_within(delay);
+            }
         }
         self.plan([After::new(delay, TimelineEvent::CapacityCheck)]);
     }
@@ -411,7 +417,8 @@ impl Simulation {
             let held_by = (&self.pauses, &self.breakers);
             checks::pauses::check(&mut self.env, held_by, &self.functions, &write);
             checks::breakers::check(&mut self.env, &self.breakers, &self.functions, &write);
-            self.turns.observe(&mut self.env, held_by, &write);
+            self.turns
+                .observe(&mut self.env, &self.records, held_by, &write);
             self.ledger.record_write(self.env.now, &write.job);
             self.docket.observe(self.env.now, &write);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jobs::expected_work::{RunSums, learn};
 use jobs::id::Timestamp;
 use jobs::instance_history::InstanceHistory;
 use jobs::pipeline::{Pipeline, Pipelines};
@@ -101,6 +102,8 @@ pub(super) struct Hour {
     begins_at: u64,
     /// By tenant.
     sums: BTreeMap<String, Vec<StoredSum>>,
+    /// By pipeline: its runs whose durations are known.
+    runs: BTreeMap<String, RunSums>,
     /// Jobs are open, or their rows could not be read.
     is_preliminary: bool,
 }
@@ -136,6 +139,7 @@ impl Hour {
         let mut names: Vec<&str> = jobs.iter().map(|job| job.pipeline.as_str()).collect();
         names.sort_unstable();
         names.dedup();
+        let mut runs: BTreeMap<String, RunSums> = BTreeMap::new();
         for name in names {
             let of_others = before.iter().filter(|(pipeline, _)| pipeline == name);
             let of_others = of_others.map(|(_, request)| (None, *request));
@@ -147,6 +151,10 @@ impl Hour {
             let times = times(reading.ports, pipelines.get(name), name, &requests).await?;
             for ((job, request), time) in requests.iter().zip(times) {
                 let Some(job) = job else { continue };
+                if job.is_ready_at_once() && !time.is_assumed {
+                    let runs = runs.entry(name.to_owned()).or_default();
+                    runs.add(job.bytes, time.ms);
+                }
                 let key = (job.tenant.clone(), job.pipeline.clone(), job.batch.clone());
                 amounts.entry(key).or_default().add(Amounts {
                     runs: 1,
@@ -169,17 +177,21 @@ impl Hour {
         Ok(Some(Self {
             begins_at,
             sums,
+            runs,
             is_preliminary: has_open_jobs || !is_complete,
         }))
     }
 
-    /// Replaces what is stored of this hour. Returns whether it is preliminary.
+    /// Replaces what is stored of this hour, and learns from its runs. Returns whether it is preliminary.
     pub(super) async fn store<P: KeyValueStore>(self, ports: &P) -> Result<bool, ApiError> {
         let at = Timestamp(self.begins_at);
         let (month, day) = Month::of(at);
         let hour = u8::try_from(at.0 % DAY_MS / HOUR_MS).unwrap_or_default();
         for (tenant, sums) in &self.sums {
             replace(ports, month, &day_key(tenant, day), hour, sums, at).await?;
+        }
+        for (pipeline, runs) in &self.runs {
+            learn(ports, pipeline, at, *runs).await?;
         }
         Ok(self.is_preliminary)
     }

@@ -42,6 +42,13 @@ pub(super) struct HourOfJobs {
     pub(super) is_complete: bool,
 }
 
+impl CountedJob {
+    /// Its first run had a result: failures can end early or late, whatever the size of the document.
+    pub(super) fn is_ready_at_once(&self) -> bool {
+        self.group == StatusGroup::Ready && self.requests.len() == 1
+    }
+}
+
 impl From<&Job> for CountedJob {
     fn from(job: &Job) -> Self {
         let requests = job.attempts.iter().filter_map(|it| request(job, it));

@@ -5,9 +5,11 @@ use functions::handlers::api::events::{self, EventsApi};
 use functions::handlers::api::{HttpEvent, HttpResponse};
 use functions::handlers::{capacity, reconciler};
 use jobs::event::EventKind;
+use jobs::expected_work::BaseWork;
 use jobs::id::{Attempt, JobId, Location, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
-use jobs::ports::EndpointInstances;
+use jobs::pause::Pauses;
+use jobs::ports::{Clock, EndpointInstances};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::{Advance, AttemptChange, Event};
 use lambda_runtime::{Context, LambdaEvent};
@@ -328,6 +330,44 @@ fn failed_attempts_count_and_those_that_never_ran_do_not() {
     let sum = &view.sums[0];
     assert_eq!((sum.documents, sum.runs, sum.run_ms), (1, 2, 80_000));
     assert_eq!((sum.max_run_ms, sum.assumed_runs), (80_000, 0));
+}
+
+/// The base of turns after an hour with a document each minute, small and large ones by turns, that take so many seconds.
+fn learned_base(seconds: impl Fn(u64, u64) -> u64) -> u64 {
+    let service = Service::new();
+    service.advance(HOUR - NOW.0 % HOUR);
+    service.read_instances(1, 1);
+    for minute in 0..59 {
+        service.advance(MINUTE);
+        let bytes = [100_000, 5_000_000][(minute % 2) as usize];
+        let key = format!("inbound/acme/{minute}.pdf");
+        service.job("acme", &key, |job| {
+            ready(seconds(minute, bytes))(job);
+            job.input.bytes = bytes;
+        });
+    }
+    let base = || {
+        let pauses = run(Pauses::load(service.ports(), service.ports().now())).unwrap();
+        pauses.window(PIPELINE).unwrap().base
+    };
+    service.read_instances(1, 1);
+    assert_eq!(base(), BaseWork::default(), "nothing is learned yet");
+    service.advance(15 * MINUTE);
+    assert!(service.reconcile() > 0);
+    service.read_instances(1, 1);
+    base().bytes()
+}
+
+#[test]
+fn turns_count_documents_as_the_runs_of_counted_hours_say() {
+    let random = |minute, _| 20 + minute * 7 % 31;
+    assert!(learned_base(random) > 20_000_000);
+    // 10 s are the time of two megabytes.
+    let by_size = |_, bytes| 10 + 5 * bytes / 1_000_000;
+    let base = learned_base(by_size);
+    assert!((1_700_000..2_100_000).contains(&base), "{base}");
+    let none = |minute, _| if minute < 20 { 30 } else { 0 };
+    assert_eq!(learned_base(none), BaseWork::default().bytes(), "few runs");
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::expected_work::learned_base;
 use crate::fair_queue::Heads;
 use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
 use crate::ports::{CheckQueue, Clock, JobIndex, KeyValueStore, OpenJob, QueuedJob, Unavailable};
 use crate::release_window::{heads, request, store_window};
-use crate::window::Window;
+use crate::window::{KNOWN_FOR, KnownWindow, Window};
 
 /// Queued jobs of a tenant that are counted. More would not change the decision: they are hours of work for any number of
 /// instances.
@@ -77,7 +78,14 @@ impl QueuedWork {
         let is_full =
             !self.queues.is_empty() || at_endpoint >= window.attempts || was_full && !exact;
         if !known.is_some_and(|known| known.is_current(window, is_full, now)) {
-            store_window(ports, pipeline, window, is_full, now).await?;
+            let known = KnownWindow {
+                pipeline: pipeline.to_owned(),
+                until: now.plus(KNOWN_FOR),
+                window,
+                is_full,
+                base: learned_base(ports, pipeline).await?,
+            };
+            store_window(ports, &known, now).await?;
         }
         if self.has_turn(pipeline) && at_endpoint < window.attempts {
             request(ports, pipeline).await;

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use jobs::fair_queue::{BULK_SHARE, expected_work};
+use jobs::expected_work::{self, BaseWork, StoredRuns};
+use jobs::fair_queue::BULK_SHARE;
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::lane::Lane;
+use jobs::window::KNOWN_FOR;
+use testkit::key_value_map::KeyValueMap;
 
 use super::guarantees::TURNS;
 use crate::breakers::BreakerLedger;
@@ -50,6 +53,8 @@ pub(crate) struct TurnLedger {
     waiting: BTreeMap<JobId, WaitingJob>,
     /// The work of the last job of a queue that was released, and of urgent ones of its tenant since.
     last: BTreeMap<TenantQueue, u64>,
+    /// With which the work of the documents of each pipeline is counted, and from when on releases certainly know it.
+    bases: BTreeMap<String, (BaseWork, u64)>,
 }
 
 fn queue_of(job: &Job, is_urgent: bool) -> TenantQueue {
@@ -69,6 +74,7 @@ impl TurnLedger {
     pub(crate) fn observe(
         &mut self,
         env: &mut SimulationEnvironment,
+        records: &KeyValueMap,
         held_by: (&PauseLedger, &BreakerLedger),
         write: &Write,
     ) {
@@ -81,7 +87,8 @@ impl TurnLedger {
         } else if was_queued && !is_queued {
             self.waiting.remove(&job.id);
             if job.sent_at().is_some() {
-                self.released(env, held_by, job, was_urgent);
+                let base = self.learned_base(env.now, records, &job.pipeline);
+                self.released(env, held_by, job, was_urgent, base);
             }
         }
     }
@@ -101,14 +108,33 @@ impl TurnLedger {
         self.waiting.insert(job.id, waiting);
     }
 
+    /// What the runs of the pipeline have taught. Function `capacity` passes a new base on within the time for which a window is
+    /// known. What was released until then does not count.
+    fn learned_base(&mut self, now: u64, records: &KeyValueMap, pipeline: &str) -> (BaseWork, u64) {
+        let key = expected_work::key(pipeline);
+        let record = records.get(expected_work::COLLECTION, &key);
+        let base = StoredRuns::from_record(record.as_ref()).learned().base();
+        let known = self.bases.entry(pipeline.to_owned()).or_insert((base, 0));
+        if known.0 != base {
+            let passed_on = now + u64::try_from(KNOWN_FOR.as_millis()).unwrap_or(u64::MAX);
+            *known = (base, passed_on);
+            let of_pipeline = |it: &&mut WaitingJob| it.queue.pipeline == pipeline;
+            for waiting in self.waiting.values_mut().filter(of_pipeline) {
+                waiting.passed.clear();
+            }
+        }
+        *known
+    }
+
     fn released(
         &mut self,
         env: &mut SimulationEnvironment,
         (pauses, breakers): (&PauseLedger, &BreakerLedger),
         job: &Job,
         was_urgent: bool,
+        (base, known_from): (BaseWork, u64),
     ) {
-        let work = expected_work(job.input.bytes);
+        let work = base.expected_work(job.input.bytes);
         let queue = queue_of(job, was_urgent);
         let TenantQueue {
             pipeline,
@@ -142,7 +168,7 @@ impl TurnLedger {
                     continue;
                 }
             }
-            let since = waiting.since + SEEN_AFTER;
+            let since = (waiting.since + SEEN_AFTER).max(known_from);
             // The oldest job probes, whatever its tenant.
             let is_held = pauses.held_tenant_within(pipeline, own_tenant, waiting.since, now)
                 || breakers.open_within(pipeline, waiting.since, now);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jobs::expected_work;
 use jobs::id::{JobId, Timestamp};
 use jobs::ports::FailedEntries;
 use jobs::ports::Listing;
@@ -190,6 +191,9 @@ impl KeyValueStore for Ports {
             let found = simulation.records.get(collection, key);
             if collection == pauses::COLLECTION {
                 return simulation.seen_pauses(found);
+            }
+            if collection == expected_work::COLLECTION {
+                return simulation.seen_learned_work(key, found);
             }
             found.filter(|_| !is_hidden)
         })

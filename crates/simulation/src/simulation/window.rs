@@ -1,6 +1,7 @@
 //! The window of a workload's pipeline, as function `capacity` tends it: the record of windows, and requests for a release.
 
 use functions::handlers::retry::ReleaseMessage;
+use jobs::expected_work::{self, StoredRuns};
 use jobs::ports::{OpenJob, Queue, Record};
 use jobs::window::{KNOWN_FOR, KnownWindow, Window};
 
@@ -25,11 +26,14 @@ impl Simulation {
         let line = stored.as_ref().map_or("", |record| record.body.as_str());
         let known = KnownWindow::from_line(line).filter(|known| known.until > wall);
         if !known.is_some_and(|known| known.is_current(window, is_full, wall)) {
+            let key = expected_work::key(pipeline);
+            let runs = self.records.get(expected_work::COLLECTION, &key);
             let known = KnownWindow {
                 pipeline: pipeline.to_owned(),
                 until: wall.plus(KNOWN_FOR),
                 window,
                 is_full,
+                base: StoredRuns::from_record(runs.as_ref()).learned().base(),
             };
             let record = Record {
                 body: known.to_line(),

@@ -3,6 +3,7 @@
 use api::types::{JobCommandResult, JobDetail, JobPage, PauseList, PauseView, ResumeResult};
 use functions::handlers::{inference_error, reconciler, retry, upload_trigger};
 use jobs::event::EventKind;
+use jobs::expected_work::BaseWork;
 use jobs::id::{JobId, Timestamp};
 use jobs::job::Job;
 use jobs::state::State;
@@ -442,6 +443,7 @@ fn know_window(api: &TestApi) {
         until: Timestamp(NOW.0 + 2 * HOUR),
         window: Window::new(1, 1, 1, seconds(45), seconds(120)),
         is_full: false,
+        base: BaseWork::default(),
     };
     let record = jobs::ports::Record {
         body: known.to_line(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use api::types::{AuditEntry, JobCommandResult, JobDetail, JobPage, UploadView};
 use functions::handlers::upload_trigger;
+use jobs::expected_work::BaseWork;
 use jobs::id::{Attempt, JobId, Timestamp};
 use jobs::job::Job;
 use jobs::labels::LabelMetadata;
@@ -51,6 +52,7 @@ fn fill_window(api: &TestApi) {
         until: Timestamp(NOW.0 + 2 * HOUR),
         window: Window::new(1, 1, 1, RUN, Duration::from_secs(120)),
         is_full: true,
+        base: BaseWork::default(),
     };
     let record = Record {
         body: known.to_line(),
