@@ -259,7 +259,7 @@ conformance: venv ## run the ports' conformance suite against moto and dynalite,
 	@$(PYTHON) tests/conformance.py
 
 CONTRACT ?=
-contract: package venv-clients ## compare the API with its OpenAPI document as each role, and as a program, with schemathesis on a local stack (10 min; CONTRACT="--max-time 60": a minute for each)
+contract: package venv-clients ## compare the API with its OpenAPI document as each role, and as a program, with schemathesis on a local stack (CONTRACT="--max-time 60": a minute for each)
 	@$(CARGO) build $(TESTS) --example contract
 	@"$(TARGET)/release/examples/contract" $(CONTRACT)
 
