@@ -129,6 +129,7 @@ test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules
 	@cd benches && ../.venv/bin/python -m unittest
 	@cd tests/baseline && ../../.venv/bin/python -m unittest
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
+	@if [ -x target/venv-clients/bin/python ]; then target/venv-clients/bin/python -m unittest tests/clients/examples_test.py; fi
 	@if [ -x target/venv-clients/bin/python ]; then cd clients/python && PYTHONPATH=src ../../target/venv-clients/bin/python -m unittest discover -s tests; fi
 	$(call say,testing what is written in Rust)
 	@rm -f "$(DECISIONS)"
@@ -168,11 +169,12 @@ deny: venv-check venv-supply-chain ## check dependencies: bans, licences, source
 venv-check:
 	@$(PYTHON) $(PY)/venv.py target/venv-check $(PY)/requirements-check.txt
 
-# The generator of the tested Python client needs Python 3.11. Without it, and outside CI, its test is skipped.
+# The generators of the tested Python clients, and the S3 clients, need Python 3.11. Without it, and outside CI, their tests are skipped.
 venv-clients:
-	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then $(PYTHON) $(PY)/venv.py target/venv-clients tests/clients/requirements.txt; \
+	@if $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then \
+	  $(PYTHON) $(PY)/venv.py target/venv-clients tests/clients/requirements.txt && $(PYTHON) $(PY)/venv.py target/venv-s3-clients tests/clients/s3/requirements.txt; \
 	elif [ -n "$(CI)" ]; then echo "CI needs Python 3.11" >&2; exit 1; \
-	else echo "== the generated client is not tested: its generator needs Python 3.11" >&2; fi
+	else echo "== generated clients and S3 clients are not tested: they need Python 3.11" >&2; fi
 
 # Needs `cargo install cargo-mutants`, which lists the mutants.
 PACKAGE ?=
@@ -262,7 +264,7 @@ conformance: venv ## run the ports' conformance suite against moto and dynalite,
 	@$(PYTHON) tests/conformance.py
 
 CONTRACT ?=
-contract: package venv-clients ## compare the API with its OpenAPI document as each role, with schemathesis on a local stack (5 min; CONTRACT="--max-examples 200")
+contract: package venv-clients ## compare the API with its OpenAPI document as each role, and as a program, with schemathesis on a local stack (CONTRACT="--max-time 60": a minute for each)
 	@$(CARGO) build $(TESTS) --example contract
 	@"$(TARGET)/release/examples/contract" $(CONTRACT)
 

@@ -27,6 +27,7 @@ REQUIREMENTS = (
     ROOT / "supply-chain" / "requirements.txt",
     ROOT / "tests" / "baseline" / "requirements.txt",
     ROOT / "tests" / "clients" / "requirements.txt",
+    ROOT / "tests" / "clients" / "s3" / "requirements.txt",
     ROOT / "tests" / "emulators" / "requirements.txt",
     ROOT / "tests" / "mutation" / "requirements.txt",
     ROOT / "infra" / "deploy" / "requirements.txt",

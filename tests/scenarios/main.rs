@@ -17,6 +17,7 @@ mod breaker;
 mod browser;
 mod company_sign_in;
 mod conformance;
+mod contract;
 mod dead_letters;
 mod digests;
 #[cfg(target_os = "linux")]
@@ -41,6 +42,7 @@ mod quarantine;
 mod reconciler_killed;
 #[cfg(target_os = "linux")]
 mod release_killed;
+mod s3_clients;
 mod trace_id;
 #[cfg(target_os = "linux")]
 mod upload_burst;

@@ -9,7 +9,9 @@ const SOURCE = join(import.meta.dirname, "..", "..", "docs", "openapi.json");
 const TARGET = join(import.meta.dirname, "..", "src", "api");
 const HEADER = "// Generated from docs/openapi.json by `npm run api-types`. Do not edit.\n\n";
 
-const document = JSON.parse(readFileSync(SOURCE, "utf8"));
+// Without examples, which would be comments of a thousand lines. No schema has a field with these names.
+const withoutExamples = (key, value) => (key === "example" || key === "examples" ? undefined : value);
+const document = JSON.parse(readFileSync(SOURCE, "utf8"), withoutExamples);
 
 /** The limit that a schema sets for a field. */
 function limit(schema, field, keyword) {

@@ -13,7 +13,7 @@ use super::retention::is_document_expired;
 use super::summary::count_jobs_by;
 use super::{ApiError, Permission, Principal};
 use crate::ports::{JobList, TimeRange};
-use crate::types::{AuditAction, NewRetryPlan, RetryPlanList, RetryPlanView};
+use crate::types::{AuditAction, NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
 use jobs::commands::{MAX_EQUAL_FAILURES, MAX_REASON_CHARS, STOPPED_PLANS, equal_failures};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
@@ -70,7 +70,7 @@ where
     let tenant: Option<Tenant> = tenant
         .map(|name| principal.tenant(permission, Some(name)))
         .transpose()?;
-    if filter.batch.is_some() {
+    if names_contents(filter) {
         principal.must_for_whole(Permission::ReadContents, tenant.as_ref())?;
     }
     let now = ports.now();
@@ -199,9 +199,16 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
             "the filter's model selects ready jobs only: set run_again".to_owned(),
         ));
     }
-    if label("the filter's batch", filter.batch.as_deref())?.is_some() && filter.tenant.is_none() {
+    label("the filter's batch", filter.batch.as_deref())?;
+    label("the filter's reference", filter.reference.as_deref())?;
+    if filter.tag.as_deref().is_some_and(|tag| !tag.contains('=')) {
         return Err(ApiError::BadRequest(
-            "name the tenant of the batch: another tenant may have one with the same name"
+            "write the filter's tag as name=value".to_owned(),
+        ));
+    }
+    if names_contents(filter) && filter.tenant.is_none() {
+        return Err(ApiError::BadRequest(
+            "name the tenant of the batch, reference or tag: another tenant may have the same"
                 .to_owned(),
         ));
     }
@@ -237,13 +244,20 @@ fn is_readable(principal: &Principal, plan: &PlanRecord) -> bool {
     }
 }
 
-/// The name of a batch is for those who may read contents.
+/// Whether the filter has names that customers chose. They are for those who may read contents.
+const fn names_contents(filter: &RetryPlanFilter) -> bool {
+    filter.batch.is_some() || filter.reference.is_some() || filter.tag.is_some()
+}
+
+/// A plan as the principal may read it.
 fn shown(principal: &Principal, mut view: RetryPlanView) -> RetryPlanView {
     let tenant = view.filter.tenant.as_deref();
     let tenant = tenant.and_then(|name| name.parse::<Tenant>().ok());
     let reads = principal.must_for_whole(Permission::ReadContents, tenant.as_ref());
     if reads.is_err() {
         view.filter.batch = None;
+        view.filter.reference = None;
+        view.filter.tag = None;
     }
     view
 }

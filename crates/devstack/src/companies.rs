@@ -229,7 +229,7 @@ impl CompanySignIns {
 }
 
 /// A machine client's id and secret, as an operator finds them (docs/deploy.md).
-async fn machine_client(
+pub(crate) async fn machine_client(
     cloud_url: &str,
     outputs: &Outputs,
     name: &str,

@@ -21,6 +21,7 @@ pub mod background;
 mod child_processes;
 pub mod cloud;
 mod companies;
+pub mod contract;
 pub mod demo;
 mod deploy;
 pub mod endpoints;

@@ -752,6 +752,15 @@ pub(crate) struct CreatePlanArgs {
     /// Only jobs of this batch
     #[arg(long, requires = "tenant", value_parser = label)]
     pub(crate) batch: Option<String>,
+    /// Only jobs of this reference
+    #[arg(long, requires = "tenant", value_parser = label)]
+    pub(crate) reference: Option<String>,
+    /// Only jobs with this tag
+    #[arg(long, value_name = "NAME=VALUE", requires = "tenant")]
+    pub(crate) tag: Option<String>,
+    /// Only jobs in this lane: standard or bulk
+    #[arg(long, value_parser = lane)]
+    pub(crate) lane: Option<Lane>,
     /// Only jobs that failed at or after this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC)
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) since: Option<u64>,

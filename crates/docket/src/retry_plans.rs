@@ -41,6 +41,9 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
             pipeline: args.pipeline,
             cause: args.cause,
             batch: args.batch,
+            reference: args.reference,
+            tag: args.tag,
+            lane: args.lane,
             since: args.since,
             until: args.until,
             model: args.model,
@@ -290,11 +293,15 @@ fn describe_filter(plan: &RetryPlanView) -> String {
         "failed jobs"
     };
     let mut words = vec![jobs.to_owned()];
+    let lane = filter.lane.map(|lane| lane.to_string());
     let named = [
         ("of tenant", &filter.tenant),
         ("of pipeline", &filter.pipeline),
         ("with cause", &filter.cause),
         ("of batch", &filter.batch),
+        ("of reference", &filter.reference),
+        ("with tag", &filter.tag),
+        ("in lane", &lane),
         ("by model", &filter.model),
     ];
     for (name, value) in named {

@@ -176,13 +176,13 @@ mod tests {
     const MINUTE: u64 = 60 * SECOND;
     const DAY: u64 = 24 * 60 * MINUTE;
 
-    fn failure(at: u64, attempt: u8, trouble: Trouble) -> RecentFailure {
+    fn failure(at: u64, attempt: u8, kind: FailureKind) -> RecentFailure {
         RecentFailure {
             at: Timestamp(at),
             job: JobId::of_bits(1),
             attempt: Attempt(attempt),
-            trouble,
-            words: 0,
+            kind,
+            detail_hash: 0,
         }
     }
 
@@ -199,7 +199,7 @@ mod tests {
             since: Timestamp(since),
             probe_at: Timestamp(since + MINUTE),
             probe: None,
-            trouble: Trouble::Refuses,
+            kind: FailureKind::RefusedCall,
             reason: String::new(),
         }
     }
@@ -214,8 +214,8 @@ mod tests {
 
     #[test]
     fn redelivered_failure_counts_once_and_a_refused_attempt_each_time() {
-        let fails = |attempt| failure(MINUTE, attempt, Trouble::Fails);
-        let refuses = |at| failure(at, 1, Trouble::Refuses);
+        let fails = |attempt| failure(MINUTE, attempt, FailureKind::FailedRun);
+        let refuses = |at| failure(at, 1, FailureKind::RefusedCall);
         assert_eq!(remembered(&[fails(1), fails(1)]).failures.len(), 1);
         assert_eq!(remembered(&[fails(1), fails(2)]).failures.len(), 2);
         assert_eq!(remembered(&[refuses(1), refuses(2)]).failures.len(), 2);
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn newest_twenty_failures_of_a_day_are_remembered() {
-        let refuses = |at| failure(at, 1, Trouble::Refuses);
+        let refuses = |at| failure(at, 1, FailureKind::RefusedCall);
         let many: Vec<RecentFailure> = (1..=21).map(refuses).collect();
         assert_eq!(remembered(&many[..20]).failures, many[..20]);
         assert_eq!(remembered(&many).failures, many[1..]);
@@ -235,15 +235,15 @@ mod tests {
     #[test]
     fn only_failures_of_a_kind_after_the_last_success_are_in_a_row() {
         let mut breaker = remembered(&[
-            failure(10, 1, Trouble::Refuses),
-            failure(20, 1, Trouble::Refuses),
-            failure(30, 1, Trouble::Fails),
+            failure(10, 1, FailureKind::RefusedCall),
+            failure(20, 1, FailureKind::RefusedCall),
+            failure(30, 1, FailureKind::FailedRun),
         ]);
         let row = |breaker: &Breaker, trouble| breaker.in_a_row(trouble).count();
-        assert_eq!(row(&breaker, Trouble::Refuses), 2);
-        assert_eq!(row(&breaker, Trouble::Fails), 1);
+        assert_eq!(row(&breaker, FailureKind::RefusedCall), 2);
+        assert_eq!(row(&breaker, FailureKind::FailedRun), 1);
         breaker.counted_since = Timestamp(10);
-        assert_eq!(row(&breaker, Trouble::Refuses), 1);
+        assert_eq!(row(&breaker, FailureKind::RefusedCall), 1);
         assert_eq!(breaker.first_counted_at(), Timestamp(0), "it is closed");
         breaker.open = Some(open_since(40));
         assert_eq!(breaker.first_counted_at(), Timestamp(20));
@@ -253,7 +253,7 @@ mod tests {
     fn closed_breaker_is_kept_for_a_day_and_an_open_one_for_a_week() {
         let mut breaker = Breaker::new("p".to_owned());
         assert_eq!(breaker.kept_until(), Timestamp(0));
-        breaker.remember(failure(5, 1, Trouble::Fails));
+        breaker.remember(failure(5, 1, FailureKind::FailedRun));
         assert_eq!(breaker.kept_until(), Timestamp(5 + DAY));
         breaker.open = Some(open_since(5));
         assert_eq!(breaker.kept_until(), Timestamp(5 + MINUTE + 7 * DAY));

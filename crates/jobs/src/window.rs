@@ -227,6 +227,7 @@ mod tests {
     fn window_is_written_again_when_it_changes_or_half_of_its_time_is_over() {
         let window = Window::new(3, 1, 1, Duration::from_secs(45), TIMEOUT);
         let known = KnownWindow {
+            base: BaseWork::default(),
             pipeline: "p".to_owned(),
             until: Timestamp(180_000),
             window,

@@ -2306,6 +2306,8 @@ export interface components {
             batch?: string | null;
             /** @description Only jobs that failed with this cause. */
             cause?: components["schemas"]["FailureCause"] | null;
+            /** @description Only jobs in this lane. */
+            lane?: components["schemas"]["Lane"] | null;
             /**
              * @description Only jobs whose result is by this model: an endpoint configuration, or one with its digest as in `ModelView`. Also those of
              *     which it is not certain. Only with `run_again`.
@@ -2313,11 +2315,15 @@ export interface components {
             model?: string | null;
             /** @description Only this pipeline. */
             pipeline?: string | null;
+            /** @description Only jobs of exactly this reference. Needs `tenant`. */
+            reference?: string | null;
             /**
              * Format: int64
              * @description Only jobs that failed, or became ready, at or after this time; of open jobs, that were uploaded then.
              */
             since?: number | null;
+            /** @description Only jobs with exactly this tag, as `name=value`. Needs `tenant`. */
+            tag?: string | null;
             /** @description Only jobs of this tenant. */
             tenant?: string | null;
             /**

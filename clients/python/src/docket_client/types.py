@@ -320,9 +320,12 @@ class ResumeResult(TypedDict):
 class RetryPlanFilter(TypedDict, closed=True):
     batch: NotRequired[str | None]
     cause: NotRequired[FailureCause | None]
+    lane: NotRequired[Lane | None]
     model: NotRequired[str | None]
     pipeline: NotRequired[str | None]
+    reference: NotRequired[str | None]
     since: NotRequired[int | None]
+    tag: NotRequired[str | None]
     tenant: NotRequired[str | None]
     until: NotRequired[int | None]
 

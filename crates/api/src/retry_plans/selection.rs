@@ -29,13 +29,20 @@ fn matches(job: &Job, at: Timestamp, filter: &RetryPlanFilter) -> bool {
     let equals = |filter: &Option<String>, value: &str| {
         filter.as_deref().is_none_or(|wanted| wanted == value)
     };
+    let labels = &job.input.labels;
     equals(&filter.pipeline, &job.pipeline)
         && (filter.cause.is_none() || equals(&filter.cause, cause(job)))
         && filter
             .model
             .as_deref()
             .is_none_or(|wanted| is_by_model(job, wanted))
-        && has_label(filter.batch.as_deref(), job.input.labels.batch.as_deref())
+        && has_label(filter.batch.as_deref(), labels.batch.as_deref())
+        && has_label(filter.reference.as_deref(), labels.reference.as_deref())
+        && filter
+            .tag
+            .as_deref()
+            .is_none_or(|tag| labels.tags.lines().split('\n').any(|line| line == tag))
+        && filter.lane.is_none_or(|lane| lane == labels.lane)
         && filter.since.is_none_or(|since| at.0 >= since)
         && filter.until.is_none_or(|until| at.0 < until)
 }

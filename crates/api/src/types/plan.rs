@@ -7,6 +7,7 @@ use super::NamedCount;
 use super::schema::{TENANT_PATTERN, visible_pattern};
 #[cfg(feature = "schema")]
 use jobs::labels::MAX_LABEL_CHARS;
+use jobs::lane::Lane;
 use jobs::view::JobView;
 
 /// Body of `POST /retry-plans`: failed jobs to retry together, ready jobs to run again together, or open jobs to cancel together.
@@ -58,6 +59,17 @@ pub struct RetryPlanFilter {
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<String>,
+    /// Only jobs of exactly this reference. Needs `tenant`.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = MAX_LABEL_CHARS)))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    /// Only jobs with exactly this tag, as `name=value`. Needs `tenant`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "=")))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+    /// Only jobs in this lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lane: Option<Lane>,
     /// Only jobs whose result is by this model: an endpoint configuration, or one with its digest as in `ModelView`. Also those of
     /// which it is not certain. Only with `run_again`.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = 76)))]

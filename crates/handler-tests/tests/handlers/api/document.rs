@@ -1,4 +1,4 @@
-//! `docs/openapi.json` and `docs/api.md` are generated from the table of routes and the types of the API. `make docs`
+//! `docs/openapi.json`, `docs/api.md` and `docs/api-examples.md` are generated from the table of routes and the types of the API. `make docs`
 //! updates them.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,9 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
+
+use super::examples::{self, EXAMPLES, REFUSED};
+use super::links;
 
 fn generator() -> SchemaGenerator {
     let mut settings = SchemaSettings::draft2020_12();
@@ -296,8 +299,8 @@ const TAGS: [(&str, &str, &[&str]); 10] = [
     ),
     (
         "events",
-        "For programs: all events of a tenant in one sequence, webhooks, and usage.",
-        &["events", "usage", "webhooks"],
+        "For programs: all events of a tenant in one sequence, and webhooks.",
+        &["events", "webhooks"],
     ),
     ("usage", "What a tenant has used in a month.", &["usage"]),
     (
@@ -366,11 +369,18 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     ) {
         success["content"] = json!({"text/html": {"schema": {"type": "string"}}});
     }
-    let problem = json!({"description": "The request was refused.", "content": {"application/problem+json": {"schema": reference("Problem")}}});
+    let links = links::of(route);
+    if !links.is_empty() {
+        success["links"] = links.into();
+    }
+    let refused = json!({"refused": {"$ref": "#/components/examples/Refused"}});
+    let problem = json!({"schema": reference("Problem"), "examples": refused});
+    let problem = json!({"description": "The request was refused.", "content": {"application/problem+json": problem}});
     let mut responses = gateway_responses(route);
     responses[route.status.to_string()] = success;
     responses["default"] = problem;
     operation["responses"] = responses;
+    EXAMPLES[&name].add_to(route, &mut operation);
     if route.permission.is_none() {
         operation["security"] = json!([]);
     }
@@ -396,6 +406,7 @@ pub(super) fn openapi() -> Value {
         "components": {
             "securitySchemes": {"signIn": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The ID token of a sign-in to the Amazon Cognito user pool, or the access token of a machine client."}},
             "schemas": schemas,
+            "examples": {"Refused": {"value": *REFUSED}},
         },
         "x-limits": api::limits::limits(),
     })
@@ -607,7 +618,7 @@ fn describe(name: &str, schema: &Value, text: &mut String) {
 fn markdown() -> String {
     let schemas = schemas();
     let mut text = String::from(
-        "# HTTP API\n\nGenerated from the code by `make docs`. The same API as an OpenAPI 3.1 document: [openapi.json](openapi.json).\n\n\
+        "# HTTP API\n\nGenerated from the code by `make docs`. The same API as an OpenAPI 3.1 document: [openapi.json](openapi.json). [api-examples.md](api-examples.md) has an example of each request.\n\n\
          - **URL**: the output `HttpApiUrl` of the stack. `make up` prints the local one.\n\
          - **Authentication**: every request except `GET /configuration` and `/unsubscribe` needs the header `Authorization: Bearer <ID token>`, with the ID token of a sign-in to the Amazon Cognito user pool. A program with a client of its own sends the access token that it got by client credentials (RFC 6749, 4.4) at `company_sign_in.url` + `/oauth2/token`, without naming scopes.\n\
          - **Authorization**: the groups in the token decide what the caller may see and do: `customer`, `reviewer`, `support`, `operator`, `auditor` and `tenant:<name>` ([Roles](#roles)). Those of a machine client are its scopes.\n\
@@ -622,9 +633,10 @@ fn markdown() -> String {
     for route in ROUTES {
         writeln!(
             text,
-            "| `{} {}` | {} | {} {} | {} | {} |",
+            "| [`{} {}`](api-examples.md#{}) | {} | {} {} | {} | {} |",
             route.method,
             route.path,
+            examples::anchor(route),
             link(route.request),
             route.status,
             link(route.response),
@@ -706,12 +718,22 @@ Values are percent-encoded UTF-8, since most clients send ASCII only; write `%25
 A value with other characters than ASCII is not used, since S3 returns it in another form.
 A value that breaks the limits is not used. The document gets its job all the same, and the job's explanation says what is wrong.
 Metadata counts when the object is first uploaded. Changing it later, by a copy of the object onto itself, makes no second job and changes no job, as long as the copy has the same ETag ([docs/reliability.md](reliability.md#known-limits): a copy of a multipart upload may have another).
-AWS CLI 1.46, boto3 1.44, rclone 1.60, s3cmd 2.4, minio 7.2 and obstore 0.12 were tried.
 
 ```sh
 aws s3 cp nda.pdf s3://$BUCKET/inbound/acme/nda.pdf --content-type application/pdf \\
   --metadata 'docket-reference=INV-4711,docket-batch=2026-05,docket-tags=matter=47-11&client=ACME'
 ```
+
+A test uploads with each of these clients to the local stack, sends the same file again, and changes the metadata of the object that is there: name, size, type and labels are right, and it costs one run.
+
+| client | upload with a reference | change of metadata |
+|---|---|---|
+| AWS CLI 1.46 | as above | `aws s3 cp s3://$BUCKET/$KEY s3://$BUCKET/$KEY --metadata-directive REPLACE --content-type application/pdf --metadata …` |
+| boto3 1.44 | `s3.upload_file(\"nda.pdf\", bucket, key, ExtraArgs={\"ContentType\": \"application/pdf\", \"Metadata\": {\"docket-reference\": \"INV-4711\"}})` | `s3.copy_object(Bucket=bucket, Key=key, CopySource={\"Bucket\": bucket, \"Key\": key}, MetadataDirective=\"REPLACE\", ContentType=\"application/pdf\", Metadata=…)` |
+| minio 7.2 (Python) | `client.fput_object(bucket, key, \"nda.pdf\", content_type=\"application/pdf\", metadata={\"docket-reference\": \"INV-4711\"})` | `client.copy_object(bucket, key, CopySource(bucket, key), metadata={\"Content-Type\": \"application/pdf\", …}, metadata_directive=REPLACE)` |
+| obstore 0.12 (Python) | `obstore.put(store, key, Path(\"nda.pdf\"), attributes={\"Content-Type\": \"application/pdf\", \"docket-reference\": \"INV-4711\"})` | none; the same again |
+| rclone 1.75 | `rclone copyto nda.pdf s3:$BUCKET/$KEY --metadata --metadata-set docket-reference=INV-4711` | `rclone touch s3:$BUCKET/$KEY` |
+| s3cmd 2.4 | `s3cmd put nda.pdf s3://$BUCKET/$KEY --mime-type=application/pdf --add-header=x-amz-meta-docket-reference:INV-4711` | `s3cmd modify --acl-private s3://$BUCKET/$KEY --add-header=…`; without `--acl-private` it changes the object and then fails, since the bucket has no ACLs |
 ";
 
 const EVENTS: &str = "
@@ -809,6 +831,7 @@ fn api_documents_match_the_code() {
         &format!("{}\n", serde_json::to_string_pretty(&document).unwrap()),
     );
     check("api.md", &markdown());
+    check("api-examples.md", &examples::page());
     check("problems.md", &catalogue());
 }
 

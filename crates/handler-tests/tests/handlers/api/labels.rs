@@ -1,10 +1,11 @@
 //! References, tags and batches: where they come from, where they are shown, and what finds them.
 
-use api::types::{JobDetail, JobPage, RetryPlanView, UploadView};
+use api::types::{JobDetail, JobPage, RetryPlanList, RetryPlanView, UploadView};
 use functions::handlers::upload_trigger;
 use jobs::id::Timestamp;
 use jobs::job::Job;
-use jobs::labels::LabelMetadata;
+use jobs::labels::{LabelMetadata, Tags};
+use jobs::lane::Lane;
 use jobs::ports::Connection;
 use jobs::state::Cause;
 use serde_json::{Value, json};
@@ -263,6 +264,65 @@ fn customer_finds_only_its_own_uploads_by_reference() {
         let page: JobPage = api.customer().get(&format!("/jobs?{query}"));
         assert_eq!(names(&page), [""; 0], "{query}");
     }
+}
+
+#[test]
+fn retry_plan_selects_failed_jobs_by_reference_tag_and_lane() {
+    let api = TestApi::new();
+    for (key, reference, client, lane) in [
+        ("inbound/acme/a.pdf", "INV-1", "ACME", Lane::Standard),
+        ("inbound/acme/b.pdf", "INV-2", "ACME", Lane::Bulk),
+        ("inbound/acme/c.pdf", "INV-3", "ACME=1", Lane::Bulk),
+    ] {
+        api.job(key, 1000, |job| {
+            labelled(Some(reference), None)(job);
+            job.input.labels.tags = Tags::from_lines(format!("client={client}"));
+            job.input.labels.lane = lane;
+            super::fail(job, Cause::ModelError);
+        });
+    }
+    let plan = |filter: &Value| json!({"filter": filter, "reason": "the model was repaired"});
+    let support = api.support();
+    for (mut filter, jobs) in [
+        (json!({"reference": "INV-2"}), 1),
+        (json!({"reference": "INV"}), 0),
+        (json!({"tag": "client=ACME"}), 2),
+        (json!({"tag": "client=ACME=1"}), 1),
+        (json!({"tag": "client=acme"}), 0),
+        (json!({"tag": "client=ACME", "lane": "bulk"}), 1),
+        (json!({"lane": "bulk"}), 2),
+    ] {
+        filter["tenant"] = json!("acme");
+        let view: RetryPlanView = support.post("/retry-plans", plan(&filter));
+        assert_eq!(view.jobs, jobs, "{filter}");
+        assert_eq!(serde_json::to_value(view.filter).unwrap(), filter);
+    }
+    let lane: RetryPlanView = support.post("/retry-plans", plan(&json!({"lane": "bulk"})));
+    assert_eq!(lane.jobs, 2, "a lane is no tenant's");
+    for filter in [
+        json!({"reference": "INV-1"}),
+        json!({"tag": "client=ACME"}),
+        json!({"tenant": "acme", "tag": "client"}),
+        json!({"tenant": "acme", "reference": ""}),
+        json!({"tenant": "acme", "lane": "urgent"}),
+    ] {
+        let code = support.problem_code("POST", "/retry-plans", Some(plan(&filter)));
+        assert_eq!(code, "bad-request", "{filter}");
+    }
+    // Names that customers chose are contents; a lane is none.
+    let operator = api.client("olaf@docket.example", "[operator]");
+    for filter in [
+        json!({"tenant": "acme", "reference": "INV-1"}),
+        json!({"tenant": "acme", "tag": "client=ACME"}),
+    ] {
+        let code = operator.problem_code("POST", "/retry-plans", Some(plan(&filter)));
+        assert_eq!(code, "forbidden", "{filter}");
+    }
+    let _: RetryPlanView = operator.post("/retry-plans", plan(&json!({"lane": "bulk"})));
+    let listed: RetryPlanList = operator.get("/retry-plans");
+    let hidden =
+        |plan: &RetryPlanView| plan.filter.reference.is_none() && plan.filter.tag.is_none();
+    assert!(listed.plans.iter().all(hidden), "{listed:?}");
 }
 
 #[test]
