@@ -239,7 +239,7 @@ fn runs_are_measured_while_an_instance_is_warm_and_cold_starts_after_four_hours(
     assert_eq!(overlapping(1, 1_100_000), 1);
     assert_eq!(overlapping(2, 1_100_000), 0);
     assert_eq!(overlapping(1, 1_000_000), 0, "both ended at once");
-    // Nobody knows when an open job began.
+    // When an open job began is not known.
     let open = PastJob {
         ended_at: None,
         ..job(1, 1)

@@ -239,7 +239,7 @@ mod tests {
             failure(20, 1, FailureKind::RefusedCall),
             failure(30, 1, FailureKind::FailedRun),
         ]);
-        let row = |breaker: &Breaker, trouble| breaker.in_a_row(trouble).count();
+        let row = |breaker: &Breaker, kind| breaker.in_a_row(kind).count();
         assert_eq!(row(&breaker, FailureKind::RefusedCall), 2);
         assert_eq!(row(&breaker, FailureKind::FailedRun), 1);
         breaker.counted_since = Timestamp(10);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn breaker_that_nobody_probed_for_twenty_minutes_holds_no_new_upload() {
+    fn breaker_that_was_not_probed_for_twenty_minutes_holds_no_new_upload() {
         let mut breaker = Breaker::new("p".to_owned());
         let holds = |breaker: &Breaker, pipeline, now| {
             held_by_breaker(&breaker.to_line(), pipeline, Timestamp(now))

@@ -62,7 +62,7 @@ impl BaseWork {
         if work < MAX_WORK { work } else { MAX_WORK }
     }
 
-    /// Work ahead of the clock that was counted with the base `before`, so that it keeps nobody waiting for more releases of
+    /// Work ahead of the clock that was counted with the base `before`, so that it keeps no tenant waiting for more releases of
     /// others than before: with a larger base each of these counts for more, with a smaller one for at least the same share.
     pub(crate) fn rescaled(self, work: u64, before: Self) -> u64 {
         if self >= before {

@@ -45,7 +45,7 @@ mistakes! {
     OutputNotChecked,
     /// A result is accepted although its input was replaced meanwhile.
     InputNotRechecked,
-    /// An attempt starts although S3 lets no one read its input any more.
+    /// An attempt starts although its input can no longer be read.
     UnreadableInputStarted,
     /// An upload counts as a job's input if an older version, not the one before, had the same bytes.
     OlderSameBytesCount,

@@ -37,7 +37,7 @@ pub(super) async fn failed_job(stack: &Stack, name: &str) -> FailedJob {
     FailedJob { key, id }
 }
 
-/// A webhook of tenant `acme` with details. Nobody listens at its address, so each delivery fails, which its log says.
+/// A webhook of tenant `acme` with details. Its address does not answer, so each delivery fails, which its log says.
 pub(super) struct DeafWebhook {
     path: String,
 }

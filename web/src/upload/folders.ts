@@ -16,7 +16,7 @@ const HIDDEN_FOLDER = "A hidden folder: its files were left out.";
 const UNREADABLE = "The folder could not be read: its files were left out. Choose it again.";
 const UNREADABLE_FILE = "The file cannot be read: it was changed, moved or deleted. Choose it again.";
 
-/** What systems put into folders by themselves: nobody means it, and nobody has to hear of it. */
+/** What systems put into folders by themselves. It is left out without a message. */
 function isOfSystem(name: string): boolean {
   return [".DS_Store", ".localized", "Thumbs.db", "desktop.ini"].includes(name) || name.startsWith("._");
 }

@@ -10,7 +10,7 @@ use crate::web_sockets::serve_web_sockets;
 const FIRST: &str = "0190a5c1-0000-7000-8000-000000000001";
 const SECOND: &str = "0190a5c1-0000-7000-8000-000000000002";
 
-/// Runs the program with a standard output that nobody reads.
+/// Runs the program with a standard output that is not read.
 fn run(setup: &Setup, arguments: &[&str]) -> CommandOutput {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
@@ -71,7 +71,7 @@ fn command_for_several_jobs_is_sent_for_each() {
     }
 }
 
-/// Two pages, the second of which nobody needs.
+/// Two pages, the second of which is not needed.
 fn serve_events(setup: &Setup) {
     let event = |sequence: u64| {
         json!({"sequence": sequence, "id": format!("e{sequence}"), "type": "job.ready", "job_id": FIRST,

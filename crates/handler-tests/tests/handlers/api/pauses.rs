@@ -138,7 +138,7 @@ fn uploads_wait_while_their_pipeline_is_paused_and_start_in_order_when_it_is_res
     assert_eq!(reconcile(&api).queued_released, 0, "nothing is left");
 }
 
-/// Nobody pays for an instance that cannot read the document.
+/// No instance is started for a document that it cannot read.
 #[test]
 fn document_that_became_unreadable_while_it_was_queued_starts_nothing() {
     for key in [KEY, "inbound/acme/a b.pdf"] {
