@@ -276,8 +276,8 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
   if (filter.found !== undefined)
     return (
       <EmptyState icon="inbox" title="No contracts">
-        No contract with this is known. Results that were never opened or listed are not counted: show the list
-        without this filter, and the page counts them.
+        No contract with this is known. Results that were never opened or listed are not counted: show the list without
+        this filter, and the page counts them.
       </EmptyState>
     );
   if (isNarrowed(filter))
