@@ -108,7 +108,8 @@ impl Service {
         let is_of_events = ["/events", "/usage", "/webhooks", "/unsubscribe"]
             .iter()
             .any(|start| raw_path.starts_with(start))
-            || raw_path.ends_with("/digests");
+            || raw_path.ends_with("/digests")
+            || raw_path == "/me/sessions";
         if !is_of_events {
             return run(handle(&self.api.handler, event)).unwrap();
         }

@@ -398,4 +398,5 @@ fn overview(service: &mut Service) {
     service.keep(Some(&sam), "GET", first, None);
     let robin = claims("robin@acme.example", "[reviewer tenant:acme]");
     service.keep(Some(&robin), "GET", "/me/data", None);
+    service.keep(Some(&robin), "DELETE", "/me/sessions", None);
 }
