@@ -573,7 +573,8 @@ fn while_a_breaker_is_open_nothing_is_released_and_the_oldest_job_probes() {
         assert_eq!(scene.release(), [], "{tenants:?}");
         // The check of the first job makes it wait for the breaker, too: it was queued for its turn.
         let checks = scene.checks_of_reconciler();
-        let delays = [0, 58, 118, 178, 238];
+        // Each probe is due half of the breaker's age after the one before, and its check arrives two seconds later.
+        let delays = [0, 58, 120, 184, 280];
         let expected: Vec<(JobId, u32)> = before.iter().chain(&held).copied().zip(delays).collect();
         assert_eq!(checks, expected, "{tenants:?}");
         assert_eq!(scene.memory.state().release_requests, []);

@@ -350,12 +350,13 @@ fn controller() -> String {
                         docket.usd <= 0.35 * aws.usd && docket.p50_s < aws.p50_s && no_longer,
                     );
                     check(
-                        "the longest wait of the days of deals is shorter, too",
-                        docket.max_s < aws.max_s,
+                        "the longest wait of the days of deals is shorter, too, with the window that ships",
+                        found.window.max_s < aws.max_s,
                     );
                     longest = format!(
-                        "On {} of {SEEDS} days of deals (cold start 5 min) the longest wait is shorter as well.\n",
-                        found.days_with_shorter_max
+                        "On {} of {SEEDS} days of deals (cold start 5 min) the longest wait is shorter as well. With the window, as it ships, that of all {SEEDS} is {}.\n",
+                        found.days_with_shorter_max,
+                        span((found.window.max_s * 1000.0) as u64),
                     );
                 }
                 Scenario::Tuesday => check(

@@ -17,8 +17,13 @@ const PIPELINES: &str = include_str!("../../../infra/pipelines.toml");
 const HOUR: u64 = 3_600_000;
 /// How often function `capacity` reads the endpoint.
 const READING_INTERVAL: u64 = 30_000;
-/// The days that are compared.
-const DAYS: u64 = 20;
+/// The days that are compared. An ordinary day has a few runs only, most of them after a start.
+const fn days(scenario: Scenario) -> u64 {
+    match scenario {
+        Scenario::Ordinary => 100,
+        _ => 20,
+    }
+}
 /// For the sum of their runs, and for that of their instance time.
 const MAX_DIFFERENCE_PERCENT: u64 = 2;
 /// With two runs at once on a busy instance, it is less certain which end of a run let the next one begin.
@@ -110,7 +115,7 @@ fn counted_run_time_and_instance_time_are_close_to_those_of_the_endpoint() {
                 _ => MAX_DIFFERENCE_PERCENT_AT_ONCE,
             };
             let (mut runs, mut instances) = ((0, 0), (0, 0));
-            for seed in 1..=DAYS {
+            for seed in 1..=days(scenario) {
                 let day = day(scenario, seed, concurrent);
                 assert_eq!(day.violations, [""; 0], "{what}, seed {seed}");
                 let (view, _) = counted(&day, scenario.pipeline());
@@ -144,7 +149,8 @@ fn counted_run_time_and_instance_time_are_close_to_those_of_the_endpoint() {
     }
 }
 
-/// Run times of contracts are random, whatever their size is: up to 8 MB. So a contract counts nearly as much as any other.
+/// Run times of contracts are random, whatever their size is: up to 8 MB. So the largest counts for at most half as much again as
+/// the smallest.
 #[test]
 fn counted_runs_teach_that_run_times_do_not_depend_on_sizes() {
     for concurrent in [1, 2] {
@@ -154,7 +160,7 @@ fn counted_runs_teach_that_run_times_do_not_depend_on_sizes() {
             let (_, memory) = counted(&day, pipeline);
             let base = learned_base(&memory, pipeline);
             let base = base.now_or_never().unwrap().unwrap();
-            assert!(base.bytes() > 40_000_000, "{concurrent}, {seed}: {base:?}");
+            assert!(base.bytes() > 16_000_000, "{concurrent}, {seed}: {base:?}");
         }
     }
 }
