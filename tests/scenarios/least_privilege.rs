@@ -326,6 +326,8 @@ const GRANTS: [Grants; 17] = [
             "read a recipient of digests",
             "write a recipient of digests",
             "list recipients of digests",
+            "list webhooks",
+            "read the state of a webhook",
             "look up a user",
             "list the groups of a user",
             "send a mail",

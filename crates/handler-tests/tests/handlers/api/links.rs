@@ -161,7 +161,8 @@ fn link(to: Operation, parameter: &str, value: &str) -> Value {
     json!({"operationId": format!("{to:?}"), "parameters": {parameter: value}})
 }
 
-/// The links of an operation's successful response, by the operations that they lead to.
+/// The links of an operation's successful response, by the operations that they lead to. None has a request body: openapi-generator
+/// takes only a text for it.
 pub(super) fn of(route: &Route) -> Map<String, Value> {
     let mut links = Map::new();
     for (_, value, parameter, targets) in LINKS.iter().filter(|link| link.0 == route.operation) {
@@ -173,15 +174,6 @@ pub(super) fn of(route: &Route) -> Map<String, Value> {
                 route.path
             );
         }
-    }
-    if route.operation == CreatePause {
-        let names = ["pipeline", "tenant", "reason"];
-        let body: Map<String, Value> = names
-            .iter()
-            .map(|name| ((*name).to_owned(), json!(format!("$request.body#/{name}"))))
-            .collect();
-        let resume = json!({"operationId": format!("{ResumePause:?}"), "requestBody": body});
-        links.insert(format!("{ResumePause:?}"), resume);
     }
     links
 }
