@@ -363,11 +363,13 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
         assert!(schemas.contains_key(name), "{name} has no schema");
         success["content"] = json!({"application/json": {"schema": reference(name)}});
     }
-    if matches!(
+    let is_page = matches!(
         route.operation,
         Operation::ShowUnsubscribe | Operation::Unsubscribe
-    ) {
-        success["content"] = json!({"text/html": {"schema": {"type": "string"}}});
+    );
+    let page = json!({"schema": {"type": "string"}});
+    if is_page {
+        success["content"] = json!({"text/html": page});
     }
     let links = links::of(route);
     if !links.is_empty() {
@@ -375,7 +377,10 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     }
     let refused = json!({"refused": {"$ref": "#/components/examples/Refused"}});
     let problem = json!({"schema": reference("Problem"), "examples": refused});
-    let problem = json!({"description": "The request was refused.", "content": {"application/problem+json": problem}});
+    let mut problem = json!({"description": "The request was refused.", "content": {"application/problem+json": problem}});
+    if is_page {
+        problem["content"]["text/html"] = page;
+    }
     let mut responses = gateway_responses(route);
     responses[route.status.to_string()] = success;
     responses["default"] = problem;
