@@ -13,7 +13,7 @@ PY := crates/devstack/python
 LOCKED := $(if $(CI),--locked)
 TESTS := --release --workspace --all-features $(LOCKED)
 # Tests of the whole flow wait more than they work.
-export RUST_TEST_THREADS ?= 6
+export RUST_TEST_THREADS ?= 4
 # What the emulator allowed and refused to whom while the tests ran.
 DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.

@@ -6098,6 +6098,7 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProblemOrGatewayError"];
                     "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                    "text/html": string;
                 };
             };
             /** @description Too many requests. Send it again after a second. */
@@ -6169,6 +6170,7 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ProblemOrGatewayError"];
                     "application/problem+json": components["schemas"]["ProblemOrGatewayError"];
+                    "text/html": string;
                 };
             };
             /** @description Too many requests. Send it again after a second. */

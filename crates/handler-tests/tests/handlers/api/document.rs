@@ -369,7 +369,7 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     );
     let page = json!({"schema": {"type": "string"}});
     if is_page {
-        success["content"] = json!({"text/html": page});
+        success["content"] = json!({"text/html": page.clone()});
     }
     let links = links::of(route);
     if !links.is_empty() {
@@ -379,9 +379,12 @@ fn operation(route: &Route, schemas: &Map<String, Value>) -> Value {
     let problem = json!({"schema": reference("Problem"), "examples": refused});
     let mut problem = json!({"description": "The request was refused.", "content": {"application/problem+json": problem}});
     if is_page {
-        problem["content"]["text/html"] = page;
+        problem["content"]["text/html"] = page.clone();
     }
     let mut responses = gateway_responses(route);
+    if is_page {
+        responses["404"]["content"]["text/html"] = page.clone();
+    }
     responses[route.status.to_string()] = success;
     responses["default"] = problem;
     operation["responses"] = responses;
