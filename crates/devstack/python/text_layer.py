@@ -5,6 +5,7 @@ lies in its box: its letters are stretched to the word's width and turned with i
 """
 
 import base64
+import io
 from typing import BinaryIO
 import zlib
 
@@ -27,12 +28,17 @@ BOX_FONT = zlib.decompress(base64.b64decode(
     "mBWADGYGJqgQUA+zwn+gO6Gu+QI2CRkwgkWYgK6ByDBhGMvM+AUYCqxAFYQBiun2QAB2vQJO9Qowl8HtBvlaBEgygmkWsF4WqOsU/v+HkP8fIt"
     "nEC7EX6nugflFBRUHGLyeYX/yRgKlhg5qMBwAA/Lc3nw=="
 ))  # fmt: skip
+# The beginning of a linearized file says how many pages it has. Larger files are not linearized: they are written twice for it,
+# which takes as long as reading them.
+MAX_LINEARIZED_BYTES = 100_000_000
 
 
 class TextLayer:
     """Adds the words page by page, then writes the file."""
 
     def __init__(self, source: BinaryIO):
+        source.seek(0, io.SEEK_END)
+        self.linearized = source.tell() <= MAX_LINEARIZED_BYTES
         source.seek(0)
         try:
             # Mapped into memory, a file of 1 GB would be more address space than a document may have.
@@ -86,8 +92,7 @@ class TextLayer:
         try:
             info = self.pdf.docinfo
             info[Name("/DocketTextLayer")] = comment
-            # Linearized, so that the file's beginning says how many pages it has.
-            self.pdf.save(output, compress_streams=True, fix_metadata_version=False, preserve_pdfa=False, linearize=True)
+            self.pdf.save(output, compress_streams=True, fix_metadata_version=False, preserve_pdfa=False, linearize=self.linearized)
         except pikepdf.PdfError as error:
             raise _damaged() from error
 
