@@ -121,7 +121,7 @@ describe("the account", { skip: SKIP_REASON }, () => {
     await page.getByRole("alert").waitFor();
     assert.equal(fixture.requests.includes("DELETE /me/sessions"), false);
     await submit("Sign out everywhere");
-    await page.getByLabel("E-mail").waitFor();
+    await page.getByLabel("E-mail", { exact: true }).waitFor();
     assert.equal(fixture.requests.filter((line) => line === "DELETE /me/sessions").length, 1);
   });
 
