@@ -24,7 +24,7 @@ use crate::stack::{Stack, StackOptions};
 /// The program of `tests/clients/sign-in.toml`.
 const PROGRAM: &str = "contract";
 const SIGN_IN: &str = "tests/clients/sign-in.toml";
-/// One user per role, and [`PROGRAM`], which belongs to another tenant.
+/// One user per role, and `PROGRAM`, which belongs to another tenant.
 pub const CALLERS: [&str; 6] = [
     "customer@acme.example",
     "reviewer@acme.example",
@@ -44,7 +44,7 @@ const DOCUMENTS: [&str; 4] = [
 const SYNC_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_RUN_TIME: Duration = Duration::from_secs(120);
 
-/// A stack with [`PROGRAM`].
+/// A stack with `PROGRAM`.
 pub fn stack_options() -> StackOptions {
     StackOptions {
         companies: Some(Companies {

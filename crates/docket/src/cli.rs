@@ -706,7 +706,7 @@ pub(crate) struct OpenArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum RetryPlanCommand {
     /// Select failed jobs, ready ones with --run-again, or open ones with --cancel, and show what that would mean; changes nothing
-    Create(CreatePlanArgs),
+    Create(Box<CreatePlanArgs>),
     /// List the newest plans
     List,
     /// Show a plan and the outcome of its jobs

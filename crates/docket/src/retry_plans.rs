@@ -13,7 +13,7 @@ use crate::url::path_segment;
 
 pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> Result<Exit> {
     match command {
-        RetryPlanCommand::Create(args) => create(context, args).await,
+        RetryPlanCommand::Create(args) => create(context, *args).await,
         RetryPlanCommand::List => list(context).await,
         RetryPlanCommand::Show { id } => {
             let plan: RetryPlanView = context

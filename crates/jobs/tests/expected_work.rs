@@ -77,7 +77,7 @@ fn work_is_positive_bounded_and_grows_with_the_bytes() {
         let (given, bytes, more) = (random.size(), random.size(), random.size());
         let base = BaseWork::of_bytes(given);
         let work = base.expected_work(bytes);
-        assert!(work >= 64 * 1024 && work <= MAX_WORK, "{base:?} {bytes}");
+        assert!((64 * 1024..=MAX_WORK).contains(&work), "{base:?} {bytes}");
         assert!(base.expected_work(bytes + more) >= work, "{base:?} {bytes}");
         let larger = BaseWork::of_bytes(given + more);
         assert!(larger.expected_work(bytes) >= work, "{base:?} {bytes}");

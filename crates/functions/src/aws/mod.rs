@@ -30,6 +30,7 @@ mod sqs;
 mod tickets;
 #[cfg(feature = "api")]
 mod transfers;
+#[cfg(feature = "api")]
 mod user_sessions;
 mod version_listing;
 #[cfg(feature = "api")]
