@@ -13,6 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use jobs::id::JobId;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -88,7 +89,12 @@ async fn program_token(stack: &Stack) -> Result<String> {
     let (id, secret) = machine_client(&stack.cloud.url, outputs, PROGRAM).await?;
     let domain = outputs.company_sign_in_url.as_deref();
     let domain = domain.context("programs cannot sign in at this stack")?;
-    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        encode(&id),
+        encode(&secret)
+    );
     let request = Request::post(format!("{domain}/oauth2/token"))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(form)))?;
