@@ -163,19 +163,23 @@ fn user_of_a_group_that_was_renamed_is_told_what_arrived() {
     });
 }
 
+/// Waits until the emulator issues a token of a later second, since it compares whole seconds.
+async fn later_second(company: &CompanyStack, user: &str, than: &Tokens) {
+    let issued_at = |tokens: &Tokens| claims(&tokens.id)["iat"].as_u64().unwrap();
+    until("a token of a later second", async || {
+        let later = company.sign_in("Acme", user).await;
+        (issued_at(&later) > issued_at(than)).then_some(())
+    })
+    .await;
+}
+
 #[test]
 fn administrator_ends_all_sessions_of_a_user() {
     run(async |company| {
         acme_user(company, "otto", &["legal-customers"]);
         let one = company.sign_in("Acme", "otto").await;
         let two = company.sign_in("Acme", "otto").await;
-        // The emulator compares whole seconds: it has to issue a token of a later one first.
-        let issued_at = |tokens: &Tokens| claims(&tokens.id)["iat"].as_u64().unwrap();
-        until("a token of a later second", async || {
-            let later = company.sign_in("Acme", "otto").await;
-            (issued_at(&later) > issued_at(&two)).then_some(())
-        })
-        .await;
+        later_second(company, "otto", &two).await;
         let user = json!({"Username": claims(&one.id)["cognito:username"]});
         company
             .user_pools("AdminUserGlobalSignOut", user)
@@ -197,8 +201,7 @@ fn user_ends_all_own_sessions_and_no_others() {
         let one = company.sign_in("Acme", "olga").await;
         let two = company.sign_in("Acme", "olga").await;
         let other = company.sign_in("Acme", "omar").await;
-        // The emulator compares whole seconds.
-        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        later_second(company, "olga", &two).await;
         let ended = call_with_token(&company.stack, &one.id, "DELETE", "/me/sessions", None).await;
         assert_eq!(ended.status, 204);
         for tokens in [&one, &two] {
