@@ -124,7 +124,14 @@ impl CompanyStack {
     /// Signs a user of a company in, and returns the code.
     pub(super) async fn code(&self, company: &str, user: &str) -> String {
         let url = self.authorize_url(company, &[]);
-        let answer = Browser::new().sign_in(&url, user, CALLBACK).await;
+        let mut answer = Browser::new().sign_in(&url, user, CALLBACK).await;
+        // On a busy machine the provider fails now and then, and the user signs in again.
+        for _ in 0..2 {
+            if !answer.body.contains("OIDC token exchange failed: HTTP 500") {
+                break;
+            }
+            answer = Browser::new().sign_in(&url, user, CALLBACK).await;
+        }
         let location = answer
             .location
             .unwrap_or_else(|| panic!("{} {}", answer.status, answer.body));
