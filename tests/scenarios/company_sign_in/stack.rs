@@ -86,7 +86,10 @@ impl CompanyStack {
         let mut all = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, users) = all.get_mut(company).unwrap();
         users[name] = profile;
-        std::fs::write(file, users.to_string()).unwrap();
+        // The provider reads it at any time, so it must always be whole.
+        let new = file.with_extension("new");
+        std::fs::write(&new, users.to_string()).unwrap();
+        std::fs::rename(&new, file).unwrap();
     }
 
     pub(super) fn domain(&self) -> &str {
@@ -124,14 +127,7 @@ impl CompanyStack {
     /// Signs a user of a company in, and returns the code.
     pub(super) async fn code(&self, company: &str, user: &str) -> String {
         let url = self.authorize_url(company, &[]);
-        let mut answer = Browser::new().sign_in(&url, user, CALLBACK).await;
-        // On a busy machine the provider fails now and then, and the user signs in again.
-        for _ in 0..2 {
-            if !answer.body.contains("OIDC token exchange failed: HTTP 500") {
-                break;
-            }
-            answer = Browser::new().sign_in(&url, user, CALLBACK).await;
-        }
+        let answer = Browser::new().sign_in(&url, user, CALLBACK).await;
         let location = answer
             .location
             .unwrap_or_else(|| panic!("{} {}", answer.status, answer.body));
