@@ -15,11 +15,10 @@ pub const RESULT_START_BYTES: usize = 65_536;
 pub const MAX_PAGES: u32 = 1_000_000;
 /// Names of the number. Names are compared without case, spaces, `_` and `-`, here and below.
 const PAGE_NAMES: [&str; 4] = ["pages", "pagecount", "numberofpages", "numpages"];
-/// Objects that may hold it: what readers show as facts, and what may wrap a whole result.
-const OBJECT_NAMES: [&str; 12] = [
-    "document",
-    "facts",
-    "metadata",
+/// Objects that may hold it, besides [`WRAPPERS`]: what readers show as facts.
+const FACT_OBJECTS: [&str; 3] = ["document", "facts", "metadata"];
+/// Names of an object that wraps the whole result.
+pub const WRAPPERS: [&str; 9] = [
     "result",
     "results",
     "review",
@@ -32,6 +31,10 @@ const OBJECT_NAMES: [&str; 12] = [
 ];
 /// A wrapper, and the document in it.
 const MAX_DEPTH: u8 = 2;
+
+fn may_hold_it(plain_name: &str) -> bool {
+    FACT_OBJECTS.contains(&plain_name) || WRAPPERS.contains(&plain_name)
+}
 
 /// The number of pages that the start of a result names: in JSON, or in the first object of a linearized PDF.
 pub fn pages_in(start: &FirstBytes) -> Option<u32> {
@@ -84,7 +87,7 @@ impl ResultPart<'_> {
             .collect();
         let kind = if PAGE_NAMES.contains(&plain.as_str()) {
             ResultPartKind::Number
-        } else if depth < MAX_DEPTH && OBJECT_NAMES.contains(&plain.as_str()) {
+        } else if depth < MAX_DEPTH && may_hold_it(&plain) {
             ResultPartKind::Object(depth + 1)
         } else {
             return None;

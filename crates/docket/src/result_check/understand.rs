@@ -1,6 +1,7 @@
 //! What readers understand of a model's JSON. The page does the same (`web/src/ui/result`); both are tested with
 //! `tests/results/cases.json`. The names are listed in docs/models.md.
 
+use jobs::result_pages::WRAPPERS;
 use serde_json::{Map, Value};
 
 use super::finding::{ReviewFinding, findings_in};
@@ -9,18 +10,6 @@ use super::remainder::{Remainder, ResultPaths, plain_name, pointer_names, scalar
 /// The version of the schema in docs/models.md.
 pub(super) const SCHEMA: &str = "docket-result/1";
 
-/// Names of an object that wraps the whole result.
-const WRAPPERS: [&str; 9] = [
-    "result",
-    "results",
-    "review",
-    "output",
-    "data",
-    "prediction",
-    "predictions",
-    "response",
-    "analysis",
-];
 pub(super) const FINDINGS: [&str; 9] = [
     "flags",
     "findings",
