@@ -1,9 +1,13 @@
 //! Figures of the model to the millisecond, worked out by hand in the comments.
 
+mod common;
+
 use capacity_plan::{
     Arrival, Demand, EndpointTraits, LateJob, Outcome, PastJob, Plan, PlanOption, RawRequest,
     Scaling, ScalingSettings, WarmHours, grid, learn, plan, plan_text, simulate,
 };
+
+use common::raw;
 
 const SECOND: u64 = 1000;
 const MINUTE: u64 = 60 * SECOND;
@@ -300,21 +304,6 @@ fn hours_with_documents_are_whole_half_hours_without_the_first_and_last_twentiet
     // Until midnight, and around the clock.
     assert_eq!(hours(&[40, 1430]), Some((30, 1439)));
     assert_eq!(hours(&[10, 1430]), None);
-}
-
-fn raw() -> RawRequest {
-    RawRequest {
-        concurrent_runs: 1,
-        cold_start_seconds: 300,
-        typical_run_seconds: 45,
-        slo_seconds: 8 * 3600,
-        min_instances: 0,
-        max_instances: 5,
-        drain_within_seconds: None,
-        price: 1.22,
-        price_source: "as given".to_owned(),
-        days_per_month: 30,
-    }
 }
 
 #[test]

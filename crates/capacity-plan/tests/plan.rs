@@ -2,10 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers outside test functions")]
 
+mod common;
+
 use capacity_plan::{
     Arrival, Demand, EndpointTraits, FieldError, LateJob, Learned, PastJob, Plan, RawRequest,
     Scaling, ScalingSettings, WarmHours, learn, plan, plan_text, simulate,
 };
+
+use common::raw;
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
@@ -15,21 +19,6 @@ const HOURS: WarmHours = WarmHours {
     from: 9 * 60,
     until: 15 * 60,
 };
-
-fn raw() -> RawRequest {
-    RawRequest {
-        concurrent_runs: 1,
-        cold_start_seconds: 300,
-        typical_run_seconds: 45,
-        slo_seconds: 8 * 3600,
-        min_instances: 0,
-        max_instances: 5,
-        drain_within_seconds: None,
-        price: 1.22,
-        price_source: "as given".to_owned(),
-        days_per_month: 30,
-    }
-}
 
 fn demand() -> Demand {
     Demand {
