@@ -295,7 +295,7 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
             now.0,
             Dimension::Gauge(pipeline),
             &[
-                (Metric::JobsOpen, vec![backlog.open]),
+                (Metric::JobsOpen, vec![backlog.open + backlog.waiting]),
                 (Metric::OldestOpenJobAge, vec![backlog.oldest_age_seconds]),
                 (Metric::JobsAtRisk, vec![backlog.at_risk]),
             ],
