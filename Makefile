@@ -270,8 +270,10 @@ contract: package venv-clients ## compare the API with its OpenAPI document as e
 
 SEEDS ?= 700
 JOBS ?= 60
-simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each
-	@$(CARGO) run --release -p simulation $(LOCKED) -- --seeds $(SEEDS) --jobs $(JOBS)
+simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each, half of them with windows and Docket's scaling
+	@$(CARGO) build --release -p simulation $(LOCKED)
+	@"$(TARGET)/release/simulate" --seeds $$(( ($(SEEDS) + 1) / 2 )) --jobs $(JOBS)
+	@"$(TARGET)/release/simulate" --seeds $$(( $(SEEDS) / 2 )) --jobs $(JOBS) --docket-scaling
 
 BASE ?=
 bench-simulation: ## compare the speed of the simulation with BASE=<simulate of an earlier build>

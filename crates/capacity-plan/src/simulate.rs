@@ -158,9 +158,6 @@ impl QueueModel<'_> {
         self.next += 1;
         self.open.count += 1;
         self.open.newest_at = Some(arrival.at_ms + SUBMIT_MS);
-        if let ScalingPolicy::Docket(controller) = &mut self.policy {
-            controller.nudge(now);
-        }
     }
 
     fn end(&mut self, now: u64, document: usize) {

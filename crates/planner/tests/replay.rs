@@ -503,13 +503,13 @@ fn window_leaves_instances_no_more_idle_than_two_percent_on_average() {
     for scenario in Scenario::ALL {
         let mut added = 0.0;
         for seed in 1..=DAYS {
-            let without = ReplayOptions {
+            let with = ReplayOptions {
                 seed,
                 ..options(scenario).scaled_by_docket(objective_of(scenario.pipeline()).unwrap())
             };
-            let with = ReplayOptions {
-                window: true,
-                ..without.clone()
+            let without = ReplayOptions {
+                window: false,
+                ..with.clone()
             };
             let [without, with] = [without, with].map(|options| Figures::of(&day(&options)));
             assert_eq!(with.ready, without.ready, "{}", scenario.name());

@@ -372,13 +372,6 @@ impl Simulation {
         delay
     }
 
-    /// A job was made.
-    fn nudge_capacity(&mut self) {
-        let now = self.env.now;
-        let nudge = self.capacity.as_mut().and_then(|known| known.nudge(now));
-        self.plan(nudge.map(|delay| After::new(delay, TimelineEvent::CapacityCheck)));
-    }
-
     const fn writer(&self, newer: bool) -> Writer {
         Writer {
             function: self.functions.current,
@@ -390,11 +383,7 @@ impl Simulation {
     pub(crate) fn create_row(&mut self, job: &Job) -> Result<(), SaveError> {
         let writer = self.writer(self.functions.current_is_newer());
         let write = self.table.create(&mut self.env, writer, job)?;
-        let is_new = write.is_some();
         self.observe_write(write);
-        if is_new {
-            self.nudge_capacity();
-        }
         Ok(())
     }
 
