@@ -143,7 +143,7 @@ impl QueueModel<'_> {
             .get(self.next)
             .is_some_and(|it| it.at_ms + SUBMIT_MS <= now)
         {
-            self.arrive(now);
+            self.arrive();
         }
         let min = self.min(now);
         if self.fleet.count() < min {
@@ -152,7 +152,7 @@ impl QueueModel<'_> {
         self.decide(now, min);
     }
 
-    fn arrive(&mut self, now: u64) {
+    fn arrive(&mut self) {
         let arrival = self.arrivals[self.next];
         self.fleet.accept(self.next, arrival.run_ms);
         self.next += 1;
