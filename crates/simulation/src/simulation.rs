@@ -27,6 +27,7 @@ use crate::endpoint::Endpoints;
 use crate::environment::SimulationEnvironment;
 use crate::event::{FunctionEvent, TimelineEvent};
 use crate::event_bus::SimulatedEventBus;
+use crate::execution_environments::ExecutionEnvironments;
 use crate::fault::{FaultKind, FaultProfile};
 use crate::function::{Functions, Task};
 use crate::history_plan::{self, HistoryPlan};
@@ -81,8 +82,7 @@ pub(crate) struct Simulation {
     pub(crate) capacity: Option<CapacityController>,
     /// Of function `capacity`.
     pub(crate) docket: DocketScaling,
-    /// The function that last sent uploads at once, and how many of each pipeline.
-    pub(crate) starts: (FunctionId, BTreeMap<String, u32>),
+    pub(crate) execution_environments: ExecutionEnvironments,
     /// User actions that have not happened yet.
     actions_left: usize,
     /// Only one release runs.
@@ -115,7 +115,7 @@ impl Simulation {
             ledger: Ledger::default(),
             capacity: None,
             docket: DocketScaling::default(),
-            starts: (FunctionId(0), BTreeMap::new()),
+            execution_environments: ExecutionEnvironments::default(),
             actions_left: 0,
             released: true,
         }
