@@ -253,8 +253,8 @@ impl Compared {
         );
         let short = "cold start 3 min";
         check(
-            "a cold start that is two minutes shorter reduces the waits by as much, at less cost",
-            self.p90(short) + 120_000 < self.p90(now) && self.cost(short) < self.cost(now),
+            "a cold start that is two minutes shorter reduces the waits by nearly as much, at less cost",
+            self.p90(short) + 110_000 < self.p90(now) && self.cost(short) < self.cost(now),
         );
         format!(
             "- **For \"the same day\", a longer time to drain is enough.**\n  \
