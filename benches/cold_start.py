@@ -25,6 +25,8 @@ from certificates import Certificates
 TIMEOUT_SECONDS = 120
 # The future of an AWS call. Callgrind dumps its count whenever a function of such a name returns.
 CALL = "*FluentBuilder::send*"
+# The same of services that are called without an SDK client (crates/functions/src/aws/json_call.rs).
+PLAIN_CALL = "*call_json*"
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 # Functions that receive their event as the body of an SQS message.
 QUEUE_FUNCTIONS = {"upload-trigger", "inference-success", "inference-error", "retry", "event-feed", "webhooks", "digests"}
@@ -273,7 +275,7 @@ def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bo
     }
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
     if not whole:
-        command += [f"--dump-after={CALL}", "--combine-dumps=yes"]
+        command += [f"--dump-after={CALL}", f"--dump-after={PLAIN_CALL}", "--combine-dumps=yes"]
     command.append(str(program))
     try:
         with log.open("wb") as output:
@@ -311,6 +313,9 @@ def cut(profile: Path, call: str) -> int:
     # GetItem is aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder
     builder = f"::{call.rpartition(' ')[2]}FluentBuilder::send"
     ends = [index for index, part in enumerate(parts) if builder in part.partition("\nevents:")[0]]
+    if not ends:
+        plain = PLAIN_CALL.strip("*")
+        ends = [index for index, part in enumerate(parts) if plain in part.partition("\nevents:")[0]]
     if not ends:
         raise RuntimeError(f"{profile} does not contain the end of {call}; was {builder} renamed?")
     parts = parts[: ends[-1] + 1]
