@@ -221,7 +221,7 @@ templates: venv venv-check
 	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory target/expanded
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
-	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES)
+	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES) $(ZIP_BYTES_MORE)
 
 bench-lists: ## count what a page of jobs costs, from a thousand jobs to a million
 	@$(CARGO) build $(TESTS) --example lists

@@ -17,8 +17,9 @@ import ssl
 import subprocess
 import threading
 import time
+import zipfile
 
-from build import ROOT
+from build import ROOT, ZIPS
 from certificates import Certificates
 
 # Under callgrind a cold start takes a second, or a minute on a very busy machine.
@@ -83,6 +84,8 @@ ENVIRONMENT = {
     "EMAIL_CONFIGURATION_SET": "docket",
     "HTTP_API_URL": "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
     "USER_POOL_ID": "eu-central-1_EXAMPLE01",
+    "COMPANY_SIGN_IN": "off",
+    "RECEIPT_KEY_ID": "off",
     "EVENT_BUS": "docket",
     "SERVICE_NAME": "docket",
     "PAGE_ORIGIN": "*",
@@ -244,6 +247,13 @@ def event(name: str) -> bytes:
     return json.dumps({"Records": [{**message, "messageAttributes": {}, "eventSource": "aws:sqs"}]}).encode()
 
 
+def task_root(folder: Path) -> Path:
+    """A folder with the pipelines.toml of the zips."""
+    with zipfile.ZipFile(ZIPS / "retry.zip") as archive:
+        archive.extract("pipelines.toml", folder)
+    return folder
+
+
 def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bool = False) -> ColdStart:
     """Runs one cold start. Raises RuntimeError, with the output of the function, if it fails.
 
@@ -270,7 +280,7 @@ def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bo
         "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjE" + "A" * 800,  # similar length as in Lambda
         "AWS_ENDPOINT_URL": f"https://localhost:{service.server_port}",
         "WEBSOCKET_MANAGEMENT_URL": f"https://localhost:{service.server_port}/live",
-        "LAMBDA_TASK_ROOT": str(ROOT / "infra"),  # contains pipelines.toml, as the zip does
+        "LAMBDA_TASK_ROOT": str(task_root(folder)),
         "_HANDLER": "bootstrap",
     }
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
