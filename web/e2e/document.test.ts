@@ -140,6 +140,47 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     assert.ok(loaded < 20_000_000, `${loaded} bytes were loaded`);
   });
 
+  test("pages that are out of view are released: their canvases, and the words above them", async () => {
+    const pages = Array.from({ length: 60 }, (_, index) => [`Page ${index + 1}`, "Lorem ipsum dolor sit amet"]);
+    fixture.document = makePdf(pages);
+    // What the page makes, also what it takes out of the document and keeps.
+    await page.addInitScript(() => {
+      const made: { canvases: WeakRef<Element>[]; words: WeakRef<Element>[] } = { canvases: [], words: [] };
+      const create = Document.prototype.createElement;
+      Document.prototype.createElement = function (this: Document, ...what: Parameters<typeof create>) {
+        const element = create.apply(this, what);
+        if (element instanceof HTMLCanvasElement) made.canvases.push(new WeakRef(element));
+        if (element instanceof HTMLSpanElement) made.words.push(new WeakRef(element));
+        return element;
+      } as typeof create;
+      Object.assign(globalThis, { made });
+    });
+    await open();
+    for (let number = 1; number <= pages.length; number += 1) {
+      await page.locator(".pdf-pages").evaluate((box, to) => {
+        box.scrollTop = box.querySelector<HTMLElement>(`[data-page="${to}"]`)?.offsetTop ?? 0;
+      }, number);
+      await page.locator(`.pdf-page[data-page="${number}"] .textLayer`).waitFor();
+    }
+    /** Canvases that hold pixels, and words of the document. pdf.js keeps one canvas to measure text. */
+    const kept = (): Promise<{ canvases: number; words: number }> =>
+      page.evaluate(() => {
+        const { made } = globalThis as unknown as { made: Record<"canvases" | "words", WeakRef<HTMLElement>[]> };
+        const alive = (refs: WeakRef<HTMLElement>[]): HTMLElement[] => refs.flatMap((one) => one.deref() ?? []);
+        return {
+          canvases: alive(made.canvases).filter((one) => (one as HTMLCanvasElement).width > 0).length,
+          words: alive(made.words).filter((one) => one.textContent?.startsWith("Lorem ipsum")).length,
+        };
+      });
+    const { canvases } = await kept();
+    assert.ok(canvases <= 8, `${canvases} canvases hold pixels`);
+    await until("the words of pages out of view are collected", async () => {
+      await page.requestGC();
+      const { words } = await kept();
+      return (words > 0 && words <= 8) || `${words} lines are kept`;
+    });
+  });
+
   test("a signed request that has expired is replaced", async () => {
     fixture.document = makePdf(
       Array.from({ length: 30 }, (_, index) => [`Page ${index + 1}`]),
