@@ -59,16 +59,22 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     assert.match((await page.evaluate(() => document.activeElement?.textContent)) ?? "", /Renews automatically/);
   });
 
-  test("the keys n and p go from finding to finding", async () => {
+  test("the keys n and p go from finding to finding, also to those without a place in the document", async () => {
     await open();
     await page.locator(".pdf-page canvas").first().waitFor();
     await page.keyboard.press("n");
+    await page.locator(".flag.chosen", { hasText: "No limitation of liability" }).waitFor();
+    await page.keyboard.press("n");
     await page.locator(".flag.chosen", { hasText: "Renews automatically" }).waitFor();
+    await page.locator(".pdf-mark.chosen").first().waitFor();
+    await page.keyboard.press("n");
+    await page.locator(".flag.chosen", { hasText: "No termination for convenience" }).waitFor();
+    await page.locator(".pdf-mark.chosen").first().waitFor({ state: "detached" });
     await page.keyboard.press("n");
     await page.locator(".flag.chosen", { hasText: "Switzerland" }).waitFor();
     assert.ok(await page.getByRole("button", { name: "Next finding" }).isDisabled());
     await page.keyboard.press("p");
-    await page.locator(".flag.chosen", { hasText: "Renews automatically" }).waitFor();
+    await page.locator(".flag.chosen", { hasText: "No termination for convenience" }).waitFor();
   });
 
   test("keys that follow each other within a frame count each", async () => {
@@ -77,7 +83,7 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     await page.evaluate(() => {
       for (const _ of [1, 2]) document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "n", bubbles: true }));
     });
-    await page.locator(".flag.chosen", { hasText: "Switzerland" }).waitFor();
+    await page.locator(".flag.chosen", { hasText: "Renews automatically" }).waitFor();
   });
 
   test("a box is highlighted where the result says; a place that is not there says so", async () => {

@@ -113,8 +113,18 @@ export class Pages {
       await this.measure(located.page);
       this.goTo(located.page, located.rects[0]?.top ?? 0);
     }
-    for (const slot of this.slots.filter((one) => one.drawn !== undefined)) void this.highlight(slot);
+    this.highlightDrawn();
     return located;
+  }
+
+  /** Highlights no place more than the others. */
+  unchoose(): void {
+    this.chosen = undefined;
+    this.highlightDrawn();
+  }
+
+  private highlightDrawn(): void {
+    for (const slot of this.slots.filter((one) => one.drawn !== undefined)) void this.highlight(slot);
   }
 
   private readonly scrolled = (): void => this.noteCurrent();
