@@ -22,7 +22,7 @@ const LINES = Array.from(
 );
 
 const MAX_KEPT_RATIO = 1.5;
-/** Chromium decides when it collects; nothing that the page does brings this down to 1.5. */
+/** Chromium decides when it collects. Nothing that was tried brings this down to 1.5. */
 const MAX_PEAK_RATIO = 2.2;
 const COLLECTIONS = 3;
 const MEASURED_PAGES = 5;
