@@ -12,8 +12,8 @@ PY := crates/devstack/python
 # CI builds what was committed; elsewhere the lock file may follow a change of Cargo.toml.
 LOCKED := $(if $(CI),--locked)
 TESTS := --release --workspace --all-features $(LOCKED)
-# Tests of the whole flow wait more than they work.
-export RUST_TEST_THREADS ?= 4
+# Tests of the whole flow wait more than they work, also for each other: tests/scenarios/support/shared_stack.rs limits how many run.
+export RUST_TEST_THREADS ?= 8
 # What the emulator allowed and refused to whom while the tests ran.
 DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
