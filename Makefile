@@ -150,7 +150,7 @@ test-rust: package cli page venv-clients company-modules tests-built
 
 # Compilers and then the tests in Rust, and beside them everything else, which waits more than it works.
 check: ## everything that must hold before a commit: what CI runs
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SIDE_BY_SIDE=1 checks
+	@$(MAKE) --no-print-directory --jobs=2 SIDE_BY_SIDE=1 checks
 	$(call say,all checks passed)
 
 checks: build format deny templates zips test lint doc
