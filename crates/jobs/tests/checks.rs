@@ -7,8 +7,9 @@ use std::time::Duration;
 use jobs::apply::RunContext;
 use jobs::commands::JobCommand;
 use jobs::error::MessageError;
-use jobs::id::{Attempt, LeaseToken, Timestamp};
-use jobs::job::Job;
+use jobs::evidence::find_output;
+use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
+use jobs::job::{AttemptRecord, Job};
 use jobs::model_version::ServedModels;
 use jobs::pause::{Pause, PauseDetails, PauseScope, store};
 use jobs::pipeline::Pipelines;
@@ -162,4 +163,47 @@ fn redelivered_cancellation_of_a_plan_runs_its_effects_again() {
         let done = in_run(async |run| run_command(&memory, run, &command, redelivered).await);
         assert_eq!(done.unwrap().len(), pending, "{redelivered}");
     }
+}
+
+/// While a job is run again, the result that it has is not that of the new run.
+#[test]
+fn only_outputs_of_newer_attempts_count_while_a_job_is_run_again() {
+    let (memory, mut job) = scene(State::InProgress {
+        attempt: Attempt(3),
+        deadline: FAR,
+        budget: RetryBudget {
+            earlier_result: Attempt(1),
+            ..BUDGET
+        },
+    });
+    let found = |memory: &Memory, job: &Job| {
+        let found = in_run(async |_| find_output(memory, job).await).unwrap();
+        found.map(|found| found.attempt.0)
+    };
+    let own = job.output_prefix();
+    memory.put(BUCKET, &format!("{own}a1/x.out"), b"{}");
+    assert_eq!(found(&memory, &job), None, "the earlier result");
+    memory.put(BUCKET, &format!("{own}a2/x.out"), b"{}");
+    assert_eq!(found(&memory, &job), Some(2));
+    // Where the endpoint said that it writes, which is looked at first.
+    let record = |attempt: u8| AttemptRecord {
+        attempt: Attempt(attempt),
+        started_at: NOW,
+        may_run_twice: false,
+        output: Some(Location {
+            bucket: BUCKET.to_owned(),
+            key: format!("outbound/elsewhere/{attempt}.out"),
+        }),
+        failure_object: None,
+        closed_at: None,
+        failure: None,
+        unexpected_content_type: None,
+        pages: None,
+        model: None,
+    };
+    job.attempts = vec![record(1), record(3)];
+    memory.put(BUCKET, "outbound/elsewhere/1.out", b"{}");
+    assert_eq!(found(&memory, &job), Some(2));
+    memory.put(BUCKET, "outbound/elsewhere/3.out", b"{}");
+    assert_eq!(found(&memory, &job), Some(3));
 }
