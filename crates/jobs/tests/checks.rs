@@ -7,7 +7,7 @@ use std::time::Duration;
 use jobs::apply::RunContext;
 use jobs::commands::JobCommand;
 use jobs::error::MessageError;
-use jobs::evidence::find_output;
+use jobs::evidence::{InputStatus, find_output, input_status};
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::job::{AttemptRecord, Job};
 use jobs::model_version::ServedModels;
@@ -17,7 +17,7 @@ use jobs::ports::CheckRequest;
 use jobs::retry::{retry, run_command};
 use jobs::state::{Cause, RetryBudget, State};
 use testkit::conformance::one_in_every_state;
-use testkit::memory::Memory;
+use testkit::memory::{Memory, Object};
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
 const BUCKET: &str = "docket-jobs";
@@ -206,4 +206,38 @@ fn only_outputs_of_newer_attempts_count_while_a_job_is_run_again() {
     assert_eq!(found(&memory, &job), Some(2));
     memory.put(BUCKET, "outbound/elsewhere/3.out", b"{}");
     assert_eq!(found(&memory, &job), Some(3));
+}
+
+/// S3 refuses to read the newest version at the key of a job, but does not say which one that is.
+#[test]
+fn refusal_to_read_is_about_the_version_of_the_job_or_one_of_the_same_bytes() {
+    let document = |etag: &str| {
+        Some(Object {
+            content: b"%PDF-1.7".to_vec(),
+            bytes: 8,
+            etag: etag.to_owned(),
+            ..Object::default()
+        })
+    };
+    let status = |key: &str, newer: Option<&str>| {
+        let memory = Memory::at(NOW);
+        let mut job = one_in_every_state(BUCKET, "acme").swap_remove(0);
+        job.input.key = key.to_owned();
+        job.input.version = memory.put_object(BUCKET, key, document("one"));
+        job.input.etag = "one".to_owned();
+        job.input.bytes = 8;
+        if let Some(etag) = newer {
+            memory.put_object(BUCKET, key, document(etag));
+        }
+        let refusal = "InvalidObjectState";
+        memory.state().refused_reads.insert(key.to_owned(), refusal);
+        in_run(async |_| input_status(&memory, &job).await).ok()
+    };
+    let plain = "inbound/acme/nda.pdf";
+    assert_eq!(status(plain, None), None, "its own version");
+    assert_eq!(status(plain, Some("one")), None, "the same bytes");
+    assert_eq!(status(plain, Some("two")), Some(InputStatus::Replaced));
+    // The endpoint reads a copy of it, because of its key.
+    let copied = "inbound/acme/n d a.pdf";
+    assert_eq!(status(copied, Some("two")), Some(InputStatus::Current));
 }

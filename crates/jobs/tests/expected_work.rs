@@ -139,6 +139,18 @@ fn change_of_the_base_keeps_no_tenant_waiting_for_more_documents_of_another() {
     assert!(waited > 1000, "{waited}");
 }
 
+/// What a tenant is ahead is converted, not forgotten.
+#[test]
+fn tenant_waits_for_as_many_documents_with_half_the_base() {
+    let mut turns = FairQueue::default().with_base(BaseWork::of_bytes(2 * MIB));
+    turns.take(vec![queue("acme", &[10 * MIB])], 1);
+    let queues = [queue("acme", &[0; 20]), queue("globex", &[0; 20])];
+    let before = released_before("acme", &turns, &queues);
+    let halved = turns.with_base(BaseWork::of_bytes(MIB));
+    assert_eq!(released_before("acme", &halved, &queues), before);
+    assert_eq!(before[&tenant("globex")], 6);
+}
+
 /// The sums of runs of documents of both sizes, by turns.
 fn sums(runs: u64, sizes: [u64; 2], mut ms: impl FnMut(u64) -> u64) -> RunSums {
     let mut sums = RunSums::default();
