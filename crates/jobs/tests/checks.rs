@@ -11,7 +11,7 @@ use jobs::evidence::{InputStatus, find_output, input_status};
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::job::{AttemptRecord, Job};
 use jobs::model_version::ServedModels;
-use jobs::pause::{Pause, PauseDetails, PauseScope, store};
+use jobs::pause::{MAX_PAUSES, Pause, PauseChange, PauseDetails, PauseScope, store};
 use jobs::pipeline::Pipelines;
 use jobs::ports::CheckRequest;
 use jobs::retry::{retry, run_command};
@@ -56,8 +56,12 @@ fn scene(state: State) -> (Memory, Job) {
 }
 
 fn pause(memory: &Memory) {
+    pause_tenant(memory, "acme");
+}
+
+fn pause_tenant(memory: &Memory, tenant: &str) -> PauseChange {
     let pause = Pause {
-        scope: PauseScope::Tenant("acme".parse().unwrap()),
+        scope: PauseScope::Tenant(tenant.parse().unwrap()),
         details: PauseDetails {
             actor: "sam@docket.example".to_owned(),
             reason: "the wrong folder".to_owned(),
@@ -65,7 +69,18 @@ fn pause(memory: &Memory) {
             until: NOW.plus(Duration::from_secs(3600)),
         },
     };
-    in_run(async |_| store(memory, &pause, NOW).await).unwrap();
+    in_run(async |_| store(memory, &pause, NOW).await).unwrap()
+}
+
+#[test]
+fn another_pause_is_refused_once_there_are_too_many_but_each_can_be_renewed() {
+    let memory = Memory::at(NOW);
+    for number in 0..MAX_PAUSES {
+        let done = pause_tenant(&memory, &format!("tenant-{number}"));
+        assert_eq!(done, PauseChange::Done);
+    }
+    assert_eq!(pause_tenant(&memory, "acme"), PauseChange::TooMany);
+    assert_eq!(pause_tenant(&memory, "tenant-0"), PauseChange::Done);
 }
 
 /// The job after a check of its attempt that was sent for `due`.

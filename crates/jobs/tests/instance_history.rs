@@ -64,3 +64,19 @@ fn all_readings_since_the_beginning_of_a_span_are_loaded() {
         assert_eq!(history.begins_at(), Some(begins_at), "{readings}");
     }
 }
+
+/// Those of the first reading started before it.
+#[test]
+fn instances_of_the_first_reading_count_as_no_start() {
+    let first = InstanceCounts {
+        starting: 1,
+        ..counts(1, 1)
+    };
+    let readings = vec![
+        (Timestamp(NOON), first),
+        (Timestamp(NOON + 60_000), counts(2, 1)),
+    ];
+    let history = InstanceHistory::of_readings(readings);
+    let time = history.time(Timestamp(NOON - 60_000), Timestamp(NOON + 120_000));
+    assert_eq!(time.starts, 0);
+}
