@@ -12,8 +12,8 @@ PY := crates/devstack/python
 # CI builds what was committed; elsewhere the lock file may follow a change of Cargo.toml.
 LOCKED := $(if $(CI),--locked)
 TESTS := --release --workspace --all-features $(LOCKED)
-# Tests of the whole flow wait more than they work.
-export RUST_TEST_THREADS ?= 4
+# Tests of the whole flow wait more than they work, also for each other: tests/scenarios/support/shared_stack.rs limits how many run.
+export RUST_TEST_THREADS ?= 8
 # What the emulator allowed and refused to whom while the tests ran.
 DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
@@ -24,8 +24,11 @@ MODEL_IMAGE ?= docket-reference-model
 say = @echo "== $(1)" >&2
 
 .DEFAULT_GOAL := help
+# Two jobs at once in `make check`, one in everything else.
+ifndef SIDE_BY_SIDE
 .NOTPARALLEL:
-.PHONY: cdk-modules company-modules company-node help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web check format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove game-days release upgrade conformance
+endif
+.PHONY: cdk-modules company-modules company-node help demo up down build cli model-image model-check model-check-servers package venv docs web page test test-web test-python test-rust tests-built check checks format lint doc deny notices sbom findings generate venv-check venv-supply-chain venv-clients zips templates policies policy-files preflight deploy undeploy bench-cold bench-lists bench-ocr bench-pages bench-plan bench-push bench-ready-by bench-release bench-simulation contract mutants simulate plan replay compare prove game-days release upgrade conformance
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -123,7 +126,9 @@ company-node:
 cdk-modules company-modules:
 	@if $(NODE_IS_THERE); then cd $(if $(filter cdk%,$@),infra/cdk,crates/devstack/company) && npm ci --silent --no-audit --no-fund; fi
 
-test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules company-modules ## run all tests, end to end on the local stack included
+test: test-web test-python test-rust ## run all tests, end to end on the local stack included
+
+test-python: package cli page venv-check venv-supply-chain venv-clients cdk-modules company-modules
 	$(call say,testing what is written in Python)
 	@.venv/bin/python -m unittest tests/*_test.py
 	@cd benches && ../.venv/bin/python -m unittest
@@ -131,14 +136,41 @@ test: package cli test-web venv-check venv-supply-chain venv-clients cdk-modules
 	@cd $(PY) && ../../../.venv/bin/python -m unittest
 	@if [ -x target/venv-clients/bin/python ]; then target/venv-clients/bin/python -m unittest tests/clients/examples_test.py; fi
 	@if [ -x target/venv-clients/bin/python ]; then cd clients/python && PYTHONPATH=src ../../target/venv-clients/bin/python -m unittest discover -s tests; fi
+
+tests-built:
+	$(call say,building the tests)
+	@$(CARGO) test $(TESTS) --no-run
+
+test-rust: package cli page venv-clients company-modules tests-built
 	$(call say,testing what is written in Rust)
 	@rm -f "$(DECISIONS)"
 	@DECISIONS_LOG="$(DECISIONS)" $(CARGO) test $(TESTS)
 	$(call say,comparing what functions may do with what they did)
 	@.venv/bin/python tests/grants.py "$(DECISIONS)"
 
-check: format deny templates test zips lint doc ## everything that must hold before a commit: what CI runs
+# Compilers and then the tests in Rust, and beside them everything else, which waits more than it works.
+check: ## everything that must hold before a commit: what CI runs
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target SIDE_BY_SIDE=1 checks
 	$(call say,all checks passed)
+
+checks: build format deny templates zips test lint doc
+
+# One after the other in each of the two rows, because cargo locks its folder and two browsers are one too many.
+ifdef SIDE_BY_SIDE
+unexport MAKEFLAGS SIDE_BY_SIDE # of the programs that recipes start
+cli: | package
+tests-built: | cli
+# The other row.
+deny: | format
+templates: | deny
+venv-clients cdk-modules: | templates
+company-modules: | cdk-modules
+page: | company-modules
+test-web: | page venv-clients
+test-python: | test-web
+lint: | test-python tests-built
+doc: | lint
+endif
 
 format:
 	$(call say,format)
@@ -221,7 +253,7 @@ templates: venv venv-check
 	@target/venv-check/bin/checkov --config-file .ci/checkov.yaml --directory target/expanded
 
 bench-cold: package ## measure cold starts, zips and one job's calls against their budgets (needs valgrind, openssl)
-	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES)
+	@.venv/bin/python benches/cold.py --zip-bytes $(ZIP_BYTES) $(ZIP_BYTES_MORE)
 
 bench-lists: ## count what a page of jobs costs, from a thousand jobs to a million
 	@$(CARGO) build $(TESTS) --example lists
@@ -270,8 +302,10 @@ contract: package venv-clients ## compare the API with its OpenAPI document as e
 
 SEEDS ?= 700
 JOBS ?= 60
-simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each
-	@$(CARGO) run --release -p simulation $(LOCKED) -- --seeds $(SEEDS) --jobs $(JOBS)
+simulate: ## run the whole protocol in virtual time with faults: SEEDS histories of JOBS uploads each, half of them with windows and Docket's scaling
+	@$(CARGO) build --release -p simulation $(LOCKED)
+	@"$(TARGET)/release/simulate" --seeds $$(( ($(SEEDS) + 1) / 2 )) --jobs $(JOBS)
+	@"$(TARGET)/release/simulate" --seeds $$(( $(SEEDS) / 2 )) --jobs $(JOBS) --docket-scaling
 
 BASE ?=
 bench-simulation: ## compare the speed of the simulation with BASE=<simulate of an earlier build>

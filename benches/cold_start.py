@@ -17,14 +17,17 @@ import ssl
 import subprocess
 import threading
 import time
+import zipfile
 
-from build import ROOT
+from build import ROOT, ZIPS
 from certificates import Certificates
 
 # Under callgrind a cold start takes a second, or a minute on a very busy machine.
 TIMEOUT_SECONDS = 120
 # The future of an AWS call. Callgrind dumps its count whenever a function of such a name returns.
 CALL = "*FluentBuilder::send*"
+# The same of services that are called without an SDK client (crates/functions/src/aws/json_call.rs).
+PLAIN_CALL = "*call_json*"
 REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 # Functions that receive their event as the body of an SQS message.
 QUEUE_FUNCTIONS = {"upload-trigger", "inference-success", "inference-error", "retry", "event-feed", "webhooks", "digests"}
@@ -81,6 +84,8 @@ ENVIRONMENT = {
     "EMAIL_CONFIGURATION_SET": "docket",
     "HTTP_API_URL": "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com",
     "USER_POOL_ID": "eu-central-1_EXAMPLE01",
+    "COMPANY_SIGN_IN": "off",
+    "RECEIPT_KEY_ID": "off",
     "EVENT_BUS": "docket",
     "SERVICE_NAME": "docket",
     "PAGE_ORIGIN": "*",
@@ -242,6 +247,13 @@ def event(name: str) -> bytes:
     return json.dumps({"Records": [{**message, "messageAttributes": {}, "eventSource": "aws:sqs"}]}).encode()
 
 
+def task_root(folder: Path) -> Path:
+    """A folder with the pipelines.toml of the zips."""
+    with zipfile.ZipFile(ZIPS / "retry.zip") as archive:
+        archive.extract("pipelines.toml", folder)
+    return folder
+
+
 def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bool = False) -> ColdStart:
     """Runs one cold start. Raises RuntimeError, with the output of the function, if it fails.
 
@@ -268,12 +280,12 @@ def measure(name: str, program: Path, tls: Certificates, folder: Path, whole: bo
         "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjE" + "A" * 800,  # similar length as in Lambda
         "AWS_ENDPOINT_URL": f"https://localhost:{service.server_port}",
         "WEBSOCKET_MANAGEMENT_URL": f"https://localhost:{service.server_port}/live",
-        "LAMBDA_TASK_ROOT": str(ROOT / "infra"),  # contains pipelines.toml, as the zip does
+        "LAMBDA_TASK_ROOT": str(task_root(folder)),
         "_HANDLER": "bootstrap",
     }
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={profile}"]
     if not whole:
-        command += [f"--dump-after={CALL}", "--combine-dumps=yes"]
+        command += [f"--dump-after={CALL}", f"--dump-after={PLAIN_CALL}", "--combine-dumps=yes"]
     command.append(str(program))
     try:
         with log.open("wb") as output:
@@ -311,6 +323,9 @@ def cut(profile: Path, call: str) -> int:
     # GetItem is aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder
     builder = f"::{call.rpartition(' ')[2]}FluentBuilder::send"
     ends = [index for index, part in enumerate(parts) if builder in part.partition("\nevents:")[0]]
+    if not ends:
+        plain = PLAIN_CALL.strip("*")
+        ends = [index for index, part in enumerate(parts) if plain in part.partition("\nevents:")[0]]
     if not ends:
         raise RuntimeError(f"{profile} does not contain the end of {call}; was {builder} renamed?")
     parts = parts[: ends[-1] + 1]

@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 from build import ROOT, TARGET, functions
+from cold_start import WITHOUT_CALLS
 from proxies import CountingProxies, Table, Usage
 
 DEVSTACK = TARGET / "release" / "devstack"
@@ -44,7 +45,7 @@ def measure() -> JobCost:
         try:
             # What a schedule calls is not part of a job, and would change the window.
             aws(running, "lambda", "put-function-concurrency", "--function-name", "docket-capacity", "--reserved-concurrent-executions", "0")
-            for function in functions():
+            for function in sorted(set(functions()) - WITHOUT_CALLS):
                 redirect(running, function, proxies.proxy(function))
             # The first job starts the processes and opens connections, which is not part of the cost of a job.
             run_job(running, seen, "warm-up.pdf")

@@ -20,12 +20,25 @@ import guarantees  # noqa: E402
 import unknowns  # noqa: E402
 from guarantees import GUARANTEES, Guarantees  # noqa: E402
 from prove import CASES, Document, Pace, Prove, job_id, notified  # noqa: E402
+from witness import TENANT, Witness  # noqa: E402
 
 
 def row(status="Ready", attempts=1, version="v", **state):
     records = [{"M": {"n": {"N": str(number)}, "output": {"S": f"outbound/{number}"}}} for number in range(1, attempts + 1)]
     state = {name: {"S": value} for name, value in state.items()}
     return {"status": {"S": status}, "version": {"N": "4"}, "attempts": {"L": records}, "state": {"M": state}, "input": {"M": {"version": {"S": version}}}}
+
+
+class Pushing:
+    """A page that receives a list of pushes, each with a higher version, one at each look."""
+
+    def __init__(self, *pushes):
+        self.frames = [{"type": "job.changed", "job": {"id": job, "status": status, "version": version}} for version, (job, status) in enumerate(pushes, 1)]
+        self.looked = False
+
+    def receive(self, seconds):
+        self.looked = not self.looked
+        return [self.frames.pop(0)] if self.looked and self.frames else []
 
 
 class Game:
@@ -38,11 +51,11 @@ class Game:
             Document("cancelled", "k3", "Cancelled", job="3", row=row("Cancelled")),
         ]
         self.name, self.notes, self.before, self.others_saw, self.said, self.now = "n", [], {"1": "4"}, [], [], 0.0
-        self.pushed, self.events = {"1": "Ready", "2": "Failed", "3": "Cancelled"}, {"1", "2"}
+        self.pushed, self.events, self.pages = {}, {"1", "2"}, {TENANT: Pushing(("1", "Ready"), ("2", "Failed"), ("3", "Cancelled"))}
         self.malformed_found, self.audit, self.missing_objects, self.allowed_to_others = [{}], ["n about 3"], set(), 404
         self.listed = {"1", "2", "3"}
         self.environment = example()
-        self.outputs, self.pace, self.say = {"JobsBucketName": "b"}, types.SimpleNamespace(max_wait=3.0, poll=1.0), self.said.append
+        self.outputs, self.pace, self.say = {"JobsBucketName": "b"}, types.SimpleNamespace(max_wait=3.0, pushes=9.0, poll=1.0), self.said.append
 
     def rows(self):
         return [{"job_id": {"S": job}} for job in self.listed]
@@ -65,6 +78,9 @@ class Game:
 
     def read_events(self):
         return self.events
+
+    def read_pages(self):
+        Witness.read_pages(self)
 
     def of(self, case):
         return [one for one in self.documents if one.case == case]
@@ -148,7 +164,7 @@ class Kept(unittest.TestCase):
             (4, lambda game: game.documents[0].row.update(version={"N": "5"})),
             (5, lambda game: game.documents[0].row.update(row(attempts=2))),
             (6, lambda game: game.malformed_found.clear()),
-            (7, lambda game: game.pushed.pop("1")),
+            (7, lambda game: game.pages[TENANT].frames.pop(0)),
             (8, lambda game: game.others_saw.append("1")),
             (8, lambda game: setattr(game, "allowed_to_others", 200)),
             (9, lambda game: game.audit.clear()),
@@ -165,6 +181,13 @@ class Kept(unittest.TestCase):
         game.documents[1].row = row("Failed", cause="ModelError", detail="d")
         self.assertEqual(game.broken(), [2])
         self.assertIn("Failed (ModelError: d) after 1 attempts, expected Failed (Superseded)", "\n".join(game.said))
+
+    def test_a_page_shows_the_highest_version_whatever_arrives_last(self):
+        game = Game()
+        frames = game.pages[TENANT].frames
+        frames.insert(1, {"type": "job.changed", "job": {"id": "1", "status": "InProgress", "version": 0}})
+        self.assertEqual(game.broken(), [])
+        self.assertEqual(frames, [], "all were read")
 
     def test_every_guarantee_has_its_check(self):
         self.assertEqual(set(GUARANTEES), set(range(1, 11)))

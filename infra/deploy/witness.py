@@ -47,7 +47,8 @@ class Witness:
                 while frames := page.receive(0.01):
                     for job in (frame["job"] for frame in frames if frame.get("type") == "job.changed"):
                         if tenant == TENANT:
-                            self.pushed[job["id"]] = job["status"]
+                            # Pushes may overtake each other; a page shows the highest version, too.
+                            self.pushed[job["id"]] = max(self.pushed.get(job["id"], job), job, key=lambda shown: shown["version"])
                         else:
                             self.others_saw.append(job["id"])
             except Closed as error:

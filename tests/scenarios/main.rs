@@ -1,8 +1,8 @@
 //! The whole flow on the local stack: the template and the zips that ship. `make test` runs it after building the zips.
 //!
 //! All scenarios share one stack and run concurrently, each with a tenant of its own; those that inject faults into
-//! calls share a second stack. No scenario waits for a fixed time: a wait ends with its condition, or fails after
-//! [`support::WAIT_TIMEOUT`].
+//! calls share a second stack. They start in the order of their names, so the longest have names that come early.
+//! No scenario waits for a fixed time: a wait ends with its condition, or fails after [`support::WAIT_TIMEOUT`].
 
 #![expect(
     clippy::unwrap_used,
@@ -15,11 +15,15 @@ mod support;
 mod api;
 mod breaker;
 mod browser;
+#[cfg(target_os = "linux")]
+mod burst_of_uploads;
 mod company_sign_in;
 mod conformance;
 mod contract;
 mod dead_letters;
 mod digests;
+#[cfg(target_os = "linux")]
+mod document_release_killed;
 #[cfg(target_os = "linux")]
 mod fault_proxy;
 #[cfg(target_os = "linux")]
@@ -40,12 +44,8 @@ mod overwritten_object;
 mod quarantine;
 #[cfg(target_os = "linux")]
 mod reconciler_killed;
-#[cfg(target_os = "linux")]
-mod release_killed;
 mod s3_clients;
 mod trace_id;
-#[cfg(target_os = "linux")]
-mod upload_burst;
 mod upload_to_ready;
 mod webhooks;
 mod websocket_page;

@@ -10,6 +10,7 @@ mod test_tenant;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -336,9 +337,16 @@ pub(crate) fn reconcile(stack: &Stack, payload: &str) -> Value {
     invoke(stack, &stack.outputs.reconciler_function_name, payload)
 }
 
-/// Invokes a function with the AWS CLI and returns its answer. The scenario must run alone.
+/// A path in the system's folder for temporary files that no other call returns.
+pub(crate) fn temporary_file(name: &str) -> PathBuf {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    std::env::temp_dir().join(format!("{}-{number}-{name}", std::process::id()))
+}
+
+/// Invokes a function with the AWS CLI and returns its answer.
 pub(crate) fn invoke(stack: &Stack, function: &str, payload: &str) -> Value {
-    let answer = std::env::temp_dir().join(format!("answered-{}.json", std::process::id()));
+    let answer = temporary_file("answer.json");
     let done = Command::new(devstack::venv_python().unwrap())
         .args(["-m", "awscli", "lambda", "invoke"])
         .args(["--function-name", function])

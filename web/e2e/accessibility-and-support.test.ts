@@ -215,6 +215,12 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
             .map((one) => `${one.tagName} ${one.className}`),
         );
         assert.deepEqual(cut, [], path);
+        await until(`the link of /support${path} is in view`, () =>
+          page.locator(".screens [aria-current]").evaluate((link) => {
+            const { left, right } = link.getBoundingClientRect();
+            return (left >= 0 && right <= innerWidth) || `${left} to ${right}`;
+          }),
+        );
         const header = await page.locator("header.top").evaluate((one) => getComputedStyle(one).position);
         assert.equal(header, height < 400 ? "static" : "sticky");
       }

@@ -13,9 +13,9 @@ export const WAIT_TIMEOUT_MS = 120_000;
 /** Without a browser the tests are skipped, except in CI, where they fail. */
 export const NO_BROWSER = existsSync(EXECUTABLE) || process.env.CI ? undefined : `no browser at ${EXECUTABLE}`;
 
-export function launch(): Promise<Browser> {
+export function launch(args: readonly string[] = []): Promise<Browser> {
   // Containers seldom allow Chromium's sandbox, and the tests load only local pages.
-  return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+  return chromium.launch({ executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage", ...args] });
 }
 
 /** A new context, whose pages wait for {@link WAIT_TIMEOUT_MS} and whose user has chosen a pipeline for uploads. */

@@ -64,6 +64,22 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     assert.equal(await tray.locator("li").count(), 2);
   });
 
+  test("what was not uploaded is first in the list of uploads, which does not cover the next screen", async () => {
+    const ready = fixture.set(newJob({ status: "Ready", version: 3, name: "Lease.pdf" }));
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    const tray = page.getByRole("complementary", { name: "Uploads" });
+    const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no PDF") };
+    await upload(pdf("a.pdf"), pdf("b.pdf"), notes);
+    await tray.getByRole("heading", { name: "1 not uploaded" }).waitFor();
+    assert.match((await tray.locator("li").first().textContent()) ?? "", /notes\.txt/);
+    await row("Lease.pdf").locator(`a[data-id="${ready.id}"]`).click();
+    await page.getByRole("heading", { name: "4 findings" }).waitFor();
+    assert.equal(await tray.locator("li").count(), 0);
+    await tray.getByRole("heading", { name: "1 not uploaded" }).waitFor();
+    await tray.getByRole("button", { name: "Show" }).click();
+    await tray.getByText("Not a PDF").waitFor();
+  });
+
   test("while reviews are paused the list says until when, and what waits is stopped before it runs", async () => {
     fixture.pauses.push({
       pipeline: "legal-review",

@@ -59,16 +59,22 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     assert.match((await page.evaluate(() => document.activeElement?.textContent)) ?? "", /Renews automatically/);
   });
 
-  test("the keys n and p go from finding to finding", async () => {
+  test("the keys n and p go from finding to finding, also to those without a place in the document", async () => {
     await open();
     await page.locator(".pdf-page canvas").first().waitFor();
     await page.keyboard.press("n");
+    await page.locator(".flag.chosen", { hasText: "No limitation of liability" }).waitFor();
+    await page.keyboard.press("n");
     await page.locator(".flag.chosen", { hasText: "Renews automatically" }).waitFor();
+    await page.locator(".pdf-mark.chosen").first().waitFor();
+    await page.keyboard.press("n");
+    await page.locator(".flag.chosen", { hasText: "No termination for convenience" }).waitFor();
+    await page.locator(".pdf-mark.chosen").first().waitFor({ state: "detached" });
     await page.keyboard.press("n");
     await page.locator(".flag.chosen", { hasText: "Switzerland" }).waitFor();
     assert.ok(await page.getByRole("button", { name: "Next finding" }).isDisabled());
     await page.keyboard.press("p");
-    await page.locator(".flag.chosen", { hasText: "Renews automatically" }).waitFor();
+    await page.locator(".flag.chosen", { hasText: "No termination for convenience" }).waitFor();
   });
 
   test("keys that follow each other within a frame count each", async () => {
@@ -77,7 +83,7 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     await page.evaluate(() => {
       for (const _ of [1, 2]) document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "n", bubbles: true }));
     });
-    await page.locator(".flag.chosen", { hasText: "Switzerland" }).waitFor();
+    await page.locator(".flag.chosen", { hasText: "Renews automatically" }).waitFor();
   });
 
   test("a box is highlighted where the result says; a place that is not there says so", async () => {
@@ -138,6 +144,48 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
       .map((one) => /bytes=(\d+)-(\d+)/.exec(one))
       .reduce((sum, one) => sum + Number(one?.[2]) - Number(one?.[1]), 0);
     assert.ok(loaded < 20_000_000, `${loaded} bytes were loaded`);
+  });
+
+  test("pages that are out of view are released: their canvases, and the words above them", async () => {
+    const pages = Array.from({ length: 60 }, (_, index) => [`Page ${index + 1}`, "Lorem ipsum dolor sit amet"]);
+    fixture.document = makePdf(pages);
+    // What the page makes, also what it has taken out of the document. Canvases without pixels need no memory.
+    await page.addInitScript(() => {
+      const made: { canvases: Element[]; words: WeakRef<Element>[] } = { canvases: [], words: [] };
+      const create = Document.prototype.createElement;
+      Document.prototype.createElement = function (this: Document, ...what: Parameters<typeof create>) {
+        const element = create.apply(this, what);
+        if (element instanceof HTMLCanvasElement) made.canvases.push(element);
+        if (element instanceof HTMLSpanElement) made.words.push(new WeakRef(element));
+        return element;
+      } as typeof create;
+      Object.assign(globalThis, { made });
+    });
+    await open();
+    for (let number = 1; number <= pages.length; number += 1) {
+      await page.locator(".pdf-pages").evaluate((box, to) => {
+        box.scrollTop = box.querySelector<HTMLElement>(`[data-page="${to}"]`)?.offsetTop ?? 0;
+      }, number);
+      await page.locator(`.pdf-page[data-page="${number}"] .textLayer`).waitFor();
+    }
+    /** Canvases that hold pixels, and words of the document. pdf.js keeps one canvas to measure text. */
+    const kept = (): Promise<{ canvases: number; words: number }> =>
+      page.evaluate(() => {
+        const { made } = globalThis as unknown as {
+          made: { canvases: HTMLCanvasElement[]; words: WeakRef<Element>[] };
+        };
+        return {
+          canvases: made.canvases.filter((one) => one.width > 0).length,
+          words: made.words.filter((one) => one.deref()?.textContent?.startsWith("Lorem ipsum")).length,
+        };
+      });
+    const { canvases } = await kept();
+    assert.ok(canvases <= 8, `${canvases} canvases hold pixels`);
+    await until("the words of pages out of view are collected", async () => {
+      await page.requestGC();
+      const { words } = await kept();
+      return (words > 0 && words <= 8) || `${words} lines are kept`;
+    });
   });
 
   test("a signed request that has expired is replaced", async () => {

@@ -79,6 +79,17 @@ describe("taking results along", { skip: SKIP_REASON }, () => {
       assert.ok(archive.content.includes(name), name);
   });
 
+  test("a result of another form is not an empty line in the table", async () => {
+    fixture.review = JSON.stringify({ verdict: { liability: "uncapped" } });
+    fixture.set(newJob({ ...ready, name: "Lease.pdf" }));
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await row("Lease.pdf").waitFor();
+    await page.getByRole("button", { name: "Select…" }).click();
+    await page.getByRole("button", { name: "Select all 1 shown" }).click();
+    const table = await saved("Save as CSV");
+    assert.match(table.content.toString(), /Lease\.pdf,.*,Ready,not counted: the result has another form,/);
+  });
+
   test("paper has what the screen cuts, folds or shows in steps", async () => {
     const flags = Array.from({ length: 120 }, (_, index) => ({ severity: "low", text: `finding ${index}` }));
     const deep = { one: [{ two: { three: [{ four: "at the bottom" }, { four: 4 }] } }, { two: 2 }] };

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jobs::capacity::{
-    CapacityInput, InstanceLimits, Instances, Measured, Objective, OpenWork, decide,
+    CapacityInput, EVALUATION_INTERVAL, InstanceLimits, Instances, Measured, Objective, OpenWork,
+    decide,
 };
 
-use crate::arrivals::{MINUTE, SECOND};
+use crate::arrivals::SECOND;
 use crate::fleet::Fleet;
 use crate::settings::EndpointTraits;
 
@@ -17,7 +18,6 @@ pub(crate) struct Controller {
     concurrent_runs: u32,
     /// When it decides next.
     pub(crate) next_at: u64,
-    was_open: bool,
     runs: Durations,
     cold_starts: Durations,
     starting_since: Option<u64>,
@@ -69,7 +69,6 @@ impl Controller {
             typical_run: Duration::from_millis(endpoint.typical_run_ms),
             concurrent_runs: endpoint.concurrent_runs,
             next_at: 0,
-            was_open: false,
             runs: Durations::default(),
             cold_starts: Durations::default(),
             starting_since: None,
@@ -79,14 +78,6 @@ impl Controller {
 
     pub(crate) const fn run_ended(&mut self, run_ms: u64) {
         self.runs.add(run_ms);
-    }
-
-    /// The first upload after a time without open jobs calls it at once.
-    pub(crate) fn nudge(&mut self, now: u64) {
-        let at = now + SECOND;
-        if !self.was_open && !(now..=at).contains(&self.next_at) {
-            self.next_at = at;
-        }
     }
 
     /// The number of instances that it asks for, if that is another.
@@ -125,10 +116,9 @@ impl Controller {
             since_last_upload: open.newest_at.map(since),
             since_last_open: open.last_end_at.map(since),
         });
-        self.was_open = open.count > 0;
-        let again = decision.check_again_in.unwrap_or(Duration::MAX).as_millis();
-        let again = u64::try_from(again).unwrap_or(MINUTE);
-        self.next_at = now + again.clamp(SECOND, MINUTE);
+        let again = decision.check_again_in.unwrap_or(EVALUATION_INTERVAL);
+        let again = again.min(EVALUATION_INTERVAL).as_millis();
+        self.next_at = now + u64::try_from(again).unwrap_or(u64::MAX).max(SECOND);
         if updating || decision.instances == fleet.count() {
             return None;
         }

@@ -143,7 +143,7 @@ impl QueueModel<'_> {
             .get(self.next)
             .is_some_and(|it| it.at_ms + SUBMIT_MS <= now)
         {
-            self.arrive(now);
+            self.arrive();
         }
         let min = self.min(now);
         if self.fleet.count() < min {
@@ -152,15 +152,12 @@ impl QueueModel<'_> {
         self.decide(now, min);
     }
 
-    fn arrive(&mut self, now: u64) {
+    fn arrive(&mut self) {
         let arrival = self.arrivals[self.next];
         self.fleet.accept(self.next, arrival.run_ms);
         self.next += 1;
         self.open.count += 1;
         self.open.newest_at = Some(arrival.at_ms + SUBMIT_MS);
-        if let ScalingPolicy::Docket(controller) = &mut self.policy {
-            controller.nudge(now);
-        }
     }
 
     fn end(&mut self, now: u64, document: usize) {

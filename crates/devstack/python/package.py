@@ -4,7 +4,7 @@
   python package.py --check-bytes 4000000      only checks the existing zips
 
 There is a function for each program in crates/function-binaries/src/bin. Each zip holds `bootstrap`, the program,
-`pipelines.toml`, and the licence notices of the crates in the program (supply-chain/notices.py). The same inputs give
+`pipelines.toml` without its comments, which each cold start would read, and the licence notices of the crates in the program (supply-chain/notices.py). The same inputs give
 the same bytes: fixed times, fixed order. A zip whose comment has the hash of
 the same inputs is kept; times would not do, since Cargo restores an older program without a new time.
 Standard library only.
@@ -14,8 +14,10 @@ import argparse
 import hashlib
 import os
 from pathlib import Path
+import re
 import sys
 import tempfile
+import tomllib
 import zipfile
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,13 +33,22 @@ def functions() -> list[str]:
     return sorted(path.stem for path in PROGRAMS.glob("*.rs"))
 
 
-def entry(archive: zipfile.ZipFile, name: str, mode: int, source: Path) -> None:
+def without_comments(toml: str) -> str:
+    """The same settings without comments and empty lines. Raises ValueError for a comment that it cannot tell from a value."""
+    lines = [re.sub(r"\s+#[^\"']*$", "", line) for line in toml.splitlines() if not re.match(r"\s*(#|$)", line)]
+    short = "\n".join(lines) + "\n"
+    if tomllib.loads(short) != tomllib.loads(toml):
+        raise ValueError(f"{PIPELINES}: move the comments at the ends of lines to lines of their own")
+    return short
+
+
+def entry(archive: zipfile.ZipFile, name: str, mode: int, content: bytes) -> None:
     """Adds a file with a fixed time and creator."""
     info = zipfile.ZipInfo(name, EPOCH)
     info.create_system = 3  # Unix, on every machine: the mode counts
     info.external_attr = mode << 16
     info.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(info, source.read_bytes(), compresslevel=9)
+    archive.writestr(info, content, compresslevel=9)
 
 
 def inputs_hash(binary: Path) -> bytes:
@@ -65,9 +76,9 @@ def package(binary: Path, out: Path) -> bool:
     with tempfile.NamedTemporaryFile(dir=out.parent, suffix=".part", delete=False) as part:
         with zipfile.ZipFile(part, "w") as archive:
             archive.comment = inputs
-            entry(archive, "bootstrap", PROGRAM, binary)
-            entry(archive, "pipelines.toml", TEXT, PIPELINES)
-            entry(archive, NOTICES.name, TEXT, NOTICES)
+            entry(archive, "bootstrap", PROGRAM, binary.read_bytes())
+            entry(archive, "pipelines.toml", TEXT, without_comments(PIPELINES.read_text()).encode())
+            entry(archive, NOTICES.name, TEXT, NOTICES.read_bytes())
     os.chmod(part.name, 0o644)
     os.replace(part.name, out)
     return True

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import tomllib
 import unittest
 import zipfile
 
@@ -43,10 +44,18 @@ class Package(unittest.TestCase):
         with zipfile.ZipFile(self.out / "retry.zip") as archive:
             self.assertEqual(archive.namelist(), ["bootstrap", "pipelines.toml", "THIRD-PARTY-NOTICES"])
             self.assertEqual(archive.read("bootstrap"), (self.binaries / "retry").read_bytes())
-            self.assertEqual(archive.read("pipelines.toml"), package.PIPELINES.read_bytes())
+            settings = archive.read("pipelines.toml").decode()
+            self.assertEqual(tomllib.loads(settings), tomllib.loads(package.PIPELINES.read_text()))
+            self.assertLess(len(settings), package.PIPELINES.stat().st_size / 2)
             self.assertEqual(archive.read("THIRD-PARTY-NOTICES"), package.NOTICES.read_bytes())
             mode = archive.getinfo("bootstrap").external_attr >> 16
         self.assertEqual(stat.S_IMODE(mode), 0o755)
+
+    def test_comments_are_left_out_and_values_are_not(self):
+        toml = '# head\n\n[a] # of "a"\nb = "x # y"   # it\'s b\nc = 1  # one\n'
+        self.assertEqual(package.without_comments(toml), '[a] # of "a"\nb = "x # y"   # it\'s b\nc = 1\n')
+        with self.assertRaises(ValueError):
+            package.without_comments('a = """\n# text\n"""\n')
 
     def test_the_same_program_gives_the_same_bytes_whatever_its_time(self):
         self.run_it()

@@ -32,7 +32,7 @@ use crate::ports::{
 };
 use crate::ready_by::{self, QueueSnapshot};
 use crate::window::Window;
-use observations::StoredObservations;
+use observations::{StoredObservations, begins_to_wait};
 use open_work::{OpenJobsReading, PipelineOpenJobs, read_open_jobs};
 use queued_work::QueuedWork;
 
@@ -282,14 +282,13 @@ where
             return;
         }
         let name = &self.pipeline.name;
-        // The index does not have the time of an attempt.
-        let sent_at = jobs.jobs.iter().map(|job| job.created_at);
+        let sent_at = jobs.jobs.iter().map(begins_to_wait);
         let sent_at = sent_at.chain(queued.times()).collect();
         let stored = async {
             let earlier = ready_by::load(self.ports, name).await?;
             let earlier =
                 earlier.filter(|earlier| now.since(earlier.at) <= ready_by::MAX_SNAPSHOT_AGE);
-            let snapshot = QueueSnapshot::of_capacity(now, input, sent_at, starting_since, None);
+            let snapshot = QueueSnapshot::of_capacity(now, input, sent_at, starting_since);
             ready_by::store(self.ports, name, &snapshot.after(earlier.as_ref())).await
         };
         if let Err(error) = stored.await {

@@ -17,6 +17,9 @@ mod reason;
 
 use std::time::Duration;
 
+/// The longest time between two decisions. Shorter than [`SETTLE`], so that the first upload after a quiet time is seen before
+/// that pause ends.
+pub const EVALUATION_INTERVAL: Duration = Duration::from_secs(30);
 /// How long uploads must have paused before the number rises.
 pub const SETTLE: Duration = Duration::from_secs(40);
 /// The number rises without such a pause if the oldest open job is older than this.

@@ -1,6 +1,8 @@
 //! Counts the open jobs of each pipeline: how many there are, how old the oldest is, and how many are close to their SLO.
 
-use std::collections::BTreeMap;
+mod waiting;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -10,6 +12,7 @@ use crate::id::{JobId, Timestamp};
 use crate::pipeline::{Pipeline, Pipelines};
 use crate::ports::{Clock, JobIndex, JobStore, KeyValueStore, Unavailable};
 use crate::ready_by::{self, Basis, Estimate, NoEstimate, QueueSnapshot, Queued, estimate_queued};
+use waiting::WaitingJobs;
 
 /// Index entries read per query.
 const PAGE: u16 = 1000;
@@ -22,7 +25,10 @@ const COUNTED_LATELY: Duration = Duration::from_secs(180);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenJobs {
+    /// Jobs at the endpoint, or on their way there.
     pub open: u64,
+    /// Jobs that wait for their turn. Those that a pause holds are not counted here, nor below.
+    pub waiting: u64,
     /// Age of the oldest open job; 0 if there is none.
     pub oldest_age_seconds: u64,
     /// Jobs that will probably be ready later than their pipeline's `slo_seconds`, or have used up three quarters of it.
@@ -69,6 +75,10 @@ where
             }
         }
     }
+    let counted: BTreeSet<JobId> = open.values().flatten().map(|(_, id)| *id).collect();
+    let Some(waiting) = WaitingJobs::read(ports, &counted, until).await? else {
+        return Ok(None);
+    };
     let now = ports.now();
     let mut rows_left = MAX_ROWS;
     let mut counts = OpenJobsByPipeline::new();
@@ -77,12 +87,19 @@ where
         let oldest = jobs.first().map(|(created_at, _)| now.since(*created_at));
         let mut count = OpenJobs {
             open: jobs.len() as u64,
+            waiting: 0,
             oldest_age_seconds: oldest.map_or(0, |age| age.as_secs()),
             at_risk: 0,
         };
-        if let (Some(pipeline), false) = (pipelines.get(&name), jobs.is_empty()) {
+        let is_empty = jobs.is_empty() && !waiting.has_jobs_of(&name);
+        if let (Some(pipeline), false) = (pipelines.get(&name), is_empty) {
             let snapshot = snapshot(ports, pipeline, &jobs, now).await;
             count.at_risk = at_risk(ports, pipeline, &jobs, &snapshot, now, &mut rows_left).await;
+            let waiting = waiting.count(ports, pipeline, &snapshot, now).await?;
+            count.waiting = waiting.jobs;
+            count.at_risk += waiting.at_risk;
+            let oldest = waiting.oldest_age.as_secs();
+            count.oldest_age_seconds = count.oldest_age_seconds.max(oldest);
         }
         counts.insert(name, count);
     }

@@ -2,12 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Change, RunContext, apply, context};
+mod common;
+
+use jobs::apply::{Change, apply, context};
 use jobs::container_error::model_message;
 use jobs::effects::{MessageIndex, PendingEffects, run_effects};
 use jobs::id::{Attempt, Location, Timestamp};
 use jobs::job::Job;
-use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{CheckRequest, Connection};
 use jobs::record_outcome::{AttemptOutcome, record_outcome};
@@ -18,26 +19,12 @@ use testkit::conformance::one_in_every_state;
 use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
-const NOW: Timestamp = Timestamp(1_767_608_042_118);
-const TOML: &str = include_str!("../../../infra/pipelines.toml");
+use common::{BUCKET, TOML, in_run};
 
-fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
-    let pipelines = Pipelines::parse(toml).unwrap();
-    let run = RunContext {
-        pipelines: &pipelines,
-        bucket: "docket-jobs",
-        lease_expires_at: Timestamp(NOW.0 + 65_000),
-        on_job_found: |_| {},
-        models: &ServedModels::default(),
-    };
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(work(&run))
-}
+const NOW: Timestamp = Timestamp(1_767_608_042_118);
 
 fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state("docket-jobs", "acme");
+    let all = one_in_every_state(BUCKET, "acme");
     all.into_iter()
         .find(|job| job.state.name() == wanted)
         .unwrap()
@@ -53,7 +40,7 @@ fn table(job: &Job) -> Memory {
 #[test]
 fn jitter_is_distributed_over_the_whole_delay() {
     let memory = Memory::at(NOW);
-    let drawn = in_run(TOML, async |run| -> Vec<u16> {
+    let drawn = in_run(TOML, NOW, async |run| -> Vec<u16> {
         (0..2000)
             .map(|_| context(&memory, run).jitter_permille)
             .collect()
@@ -87,7 +74,7 @@ fn changed_pipeline_settings_apply_from_the_next_attempt_on() {
         failure,
     };
     let memory = table(&running);
-    let (waiting, change) = in_run(&changed, async |run| {
+    let (waiting, change) = in_run(&changed, NOW, async |run| {
         apply(&memory, run, running.clone(), async |_, _| {
             Ok(failed.clone())
         })
@@ -102,7 +89,7 @@ fn changed_pipeline_settings_apply_from_the_next_attempt_on() {
         due: None,
         evidence: Evidence::NotChecked,
     };
-    let (begun, _) = in_run(&changed, async |run| {
+    let (begun, _) = in_run(&changed, NOW, async |run| {
         apply(&memory, run, waiting.clone(), async |_, _| {
             Ok(begins.clone())
         })
@@ -164,7 +151,7 @@ fn message_about_a_final_job_makes_no_s3_request() {
             content_type: None,
             last_call: false,
         };
-        let pending = in_run(TOML, async |run| {
+        let pending = in_run(TOML, NOW, async |run| {
             record_outcome(&memory, run, &outcome).await
         });
         assert!(pending.is_ok(), "{state}: {pending:?}");
@@ -173,7 +160,9 @@ fn message_about_a_final_job_makes_no_s3_request() {
             attempt: Attempt(1),
             due: None,
         };
-        let pending = in_run(TOML, async |run| retry(&memory, run, &check, false).await);
+        let pending = in_run(TOML, NOW, async |run| {
+            retry(&memory, run, &check, false).await
+        });
         assert!(pending.is_ok(), "{state}: {pending:?}");
     }
 }
@@ -197,7 +186,9 @@ fn frames_that_did_not_arrive_are_counted_as_dropped() {
         job: in_state("Ready"),
     }];
     let until = Timestamp(NOW.0 + 1000);
-    let done = in_run(TOML, async |_| run_effects(&memory, &pending, until).await);
+    let done = in_run(TOML, NOW, async |_| {
+        run_effects(&memory, &pending, until).await
+    });
     assert_eq!((done.pushed, done.dropped), (1, 2));
 }
 
@@ -223,7 +214,7 @@ fn location_is_parsed_only_from_s3_hosts() {
 /// The table's time to live deletes rows by `expires_at`.
 #[test]
 fn only_a_final_row_may_expire() {
-    for job in one_in_every_state("docket-jobs", "acme") {
+    for job in one_in_every_state(BUCKET, "acme") {
         let is_open = job.state.is_open();
         assert_eq!(job.expires_at.is_none(), is_open, "{:?}", job.state);
         if let Some(at) = job.expires_at {

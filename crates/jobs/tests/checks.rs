@@ -2,25 +2,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::time::Duration;
 
-use jobs::apply::RunContext;
 use jobs::commands::JobCommand;
 use jobs::error::MessageError;
 use jobs::evidence::{InputStatus, find_output, input_status};
 use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
 use jobs::job::{AttemptRecord, Job};
-use jobs::model_version::ServedModels;
 use jobs::pause::{MAX_PAUSES, Pause, PauseChange, PauseDetails, PauseScope, store};
-use jobs::pipeline::Pipelines;
 use jobs::ports::CheckRequest;
 use jobs::retry::{retry, run_command};
 use jobs::state::{Cause, RetryBudget, State};
 use testkit::conformance::one_in_every_state;
 use testkit::memory::{Memory, Object};
 
+use common::{BUCKET, TOML, in_run};
+
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
-const BUCKET: &str = "docket-jobs";
 const FAR: Timestamp = Timestamp(NOW.0 + 100 * 86_400_000);
 
 const BUDGET: RetryBudget = RetryBudget {
@@ -28,21 +28,6 @@ const BUDGET: RetryBudget = RetryBudget {
     expires_at: FAR,
     earlier_result: Attempt::NONE,
 };
-
-fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
-    let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
-    let run = RunContext {
-        pipelines: &pipelines,
-        bucket: BUCKET,
-        lease_expires_at: Timestamp(NOW.0 + 65_000),
-        on_job_found: |_| {},
-        models: &ServedModels::default(),
-    };
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(work(&run))
-}
 
 /// A job whose document is in S3.
 fn scene(state: State) -> (Memory, Job) {
@@ -69,7 +54,7 @@ fn pause_tenant(memory: &Memory, tenant: &str) -> PauseChange {
             until: NOW.plus(Duration::from_secs(3600)),
         },
     };
-    in_run(async |_| store(memory, &pause, NOW).await).unwrap()
+    in_run(TOML, NOW, async |_| store(memory, &pause, NOW).await).unwrap()
 }
 
 #[test]
@@ -90,7 +75,9 @@ fn checked(memory: &Memory, job: &Job, due: Option<Timestamp>) -> Result<Job, Me
         attempt: job.state.attempt(),
         due,
     };
-    in_run(async |run| retry(memory, run, &check, false).await)?;
+    in_run(TOML, NOW, async |run| {
+        retry(memory, run, &check, false).await
+    })?;
     Ok(memory.state().jobs[&job.id].clone())
 }
 
@@ -175,7 +162,9 @@ fn redelivered_cancellation_of_a_plan_runs_its_effects_again() {
     let command = JobCommand::new(job.id, None, "sam@docket.example", "the wrong folder");
     let command = command.unwrap().cancelling();
     for (redelivered, pending) in [(true, 1), (false, 0)] {
-        let done = in_run(async |run| run_command(&memory, run, &command, redelivered).await);
+        let done = in_run(TOML, NOW, async |run| {
+            run_command(&memory, run, &command, redelivered).await
+        });
         assert_eq!(done.unwrap().len(), pending, "{redelivered}");
     }
 }
@@ -192,7 +181,7 @@ fn only_outputs_of_newer_attempts_count_while_a_job_is_run_again() {
         },
     });
     let found = |memory: &Memory, job: &Job| {
-        let found = in_run(async |_| find_output(memory, job).await).unwrap();
+        let found = in_run(TOML, NOW, async |_| find_output(memory, job).await).unwrap();
         found.map(|found| found.attempt.0)
     };
     let own = job.output_prefix();
@@ -246,7 +235,7 @@ fn refusal_to_read_is_about_the_version_of_the_job_or_one_of_the_same_bytes() {
         }
         let refusal = "InvalidObjectState";
         memory.state().refused_reads.insert(key.to_owned(), refusal);
-        in_run(async |_| input_status(&memory, &job).await).ok()
+        in_run(TOML, NOW, async |_| input_status(&memory, &job).await).ok()
     };
     let plain = "inbound/acme/nda.pdf";
     assert_eq!(status(plain, None), None, "its own version");

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use jobs::apply::{Change, RunContext, apply_command};
+mod common;
+
+use jobs::apply::{Change, apply_command};
 use jobs::commands::{
     CancelResult, EraseResult, InvalidCommand, JobCommand, MAX_ACTOR_CHARS, MAX_REASON_CHARS,
     RetryResult, cancel_job, erase_job, may_be_retried, retry_job,
@@ -10,8 +12,6 @@ use jobs::commands::{
 use jobs::error::{ApplyError, CommandError};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
-use jobs::model_version::ServedModels;
-use jobs::pipeline::Pipelines;
 use jobs::ports::CheckRequest;
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
@@ -19,6 +19,8 @@ use jobs::transition::{Event, IgnoreReason};
 use testkit::conformance::one_in_every_state;
 use testkit::fixture::AdvanceJob as _;
 use testkit::memory::{Memory, Object};
+
+use common::{BUCKET, TOML, in_run};
 
 const NOW: Timestamp = Timestamp(1_767_700_000_000);
 
@@ -74,25 +76,10 @@ fn table(job: &Job) -> Memory {
 }
 
 fn ask(memory: &Memory, which: &Command, command: &JobCommand) -> Result<Answer, CommandError> {
-    in_run(async |run| match which {
+    in_run(TOML, NOW, async |run| match which {
         Command::Retry => retry_job(memory, run, command).await.map(Answer::from),
         Command::Cancel => cancel_job(memory, run, command).await.map(Answer::from),
     })
-}
-
-fn in_run<T>(work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
-    let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
-    let run = RunContext {
-        pipelines: &pipelines,
-        bucket: "docket-jobs",
-        lease_expires_at: NOW,
-        on_job_found: |_| {},
-        models: &ServedModels::default(),
-    };
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(work(&run))
 }
 
 fn command(job: &Job) -> JobCommand {
@@ -106,7 +93,7 @@ fn command(job: &Job) -> JobCommand {
 }
 
 fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state("docket-jobs", "acme");
+    let all = one_in_every_state(BUCKET, "acme");
     all.into_iter()
         .find(|job| job.state.name() == wanted)
         .unwrap()
@@ -196,7 +183,10 @@ fn retry_command_uses_an_existing_result_instead_of_another_run() {
     };
     assert_eq!(memory.state().jobs[&failed.id], failed, "nothing is saved");
     // The function that receives the check makes the job ready and publishes it.
-    let pending = in_run(async |run| retry(&memory, run, &check, false).await).unwrap();
+    let pending = in_run(TOML, NOW, async |run| {
+        retry(&memory, run, &check, false).await
+    })
+    .unwrap();
     assert!(matches!(pending[0].state, State::Ready { .. }));
     assert!(pending[0].corrected, "its event is a correction");
     assert_eq!(pending[0].output().unwrap().key, key);
@@ -327,13 +317,17 @@ fn attempt_that_began_anew_may_write_a_result_until_its_renewed_time_is_over() {
         let memory = table(&ended);
         memory.state().now = Timestamp(until.0 - 1);
         let command = JobCommand::new(ended.id, None, "ops", "the client asked").unwrap();
-        let early = in_run(async |run| erase_job(&memory, run, &command).await);
+        let early = in_run(TOML, NOW, async |run| {
+            erase_job(&memory, run, &command).await
+        });
         assert!(
             matches!(early, Err(CommandError::MayStillWrite { until: told }) if told == until),
             "{early:?}"
         );
         memory.state().now = until;
-        let erased = in_run(async |run| erase_job(&memory, run, &command).await);
+        let erased = in_run(TOML, NOW, async |run| {
+            erase_job(&memory, run, &command).await
+        });
         assert!(matches!(erased, Ok(EraseResult::Erased(_))), "{erased:?}");
     }
 }
@@ -349,7 +343,7 @@ fn erasure_wins_over_every_event_that_is_decided_at_the_same_moment() {
         Event::Succeeded {
             attempt,
             output: jobs::id::Location {
-                bucket: "docket-jobs".to_owned(),
+                bucket: BUCKET.to_owned(),
                 key: "outbound/legal-review/x.out".to_owned(),
             },
             unexpected_content_type: None,
@@ -359,7 +353,7 @@ fn erasure_wins_over_every_event_that_is_decided_at_the_same_moment() {
         let memory = table(&failed);
         memory.state().now = Timestamp(NOW.0 + 30 * 86_400_000);
         let erase = JobCommand::new(failed.id, None, "ops", "the client asked").unwrap();
-        let (job, change) = in_run(async |run| {
+        let (job, change) = in_run(TOML, NOW, async |run| {
             apply_command(&memory, run, failed.clone(), async |seen, _| {
                 if !seen.is_erased() {
                     erase_job(&memory, run, &erase).await?;
@@ -379,7 +373,7 @@ fn erasure_of_a_job_that_is_retried_at_the_same_moment_is_refused() {
     let failed = in_state("Failed");
     let memory = table(&failed);
     let (actor, reason) = ("ops".to_owned(), "the client asked".to_owned());
-    let (job, change) = in_run(async |run| {
+    let (job, change) = in_run(TOML, NOW, async |run| {
         apply_command(&memory, run, failed.clone(), async |seen, _| {
             if seen.version == failed.version {
                 retry_job(&memory, run, &command(seen)).await?;
@@ -419,7 +413,9 @@ fn erasure_of_an_open_job_is_refused_because_it_is_open() {
     }
     assert!(job.may_write_until(NOW).is_some());
     let memory = table(&job);
-    let refused = in_run(async |run| erase_job(&memory, run, &command(&job)).await);
+    let refused = in_run(TOML, NOW, async |run| {
+        erase_job(&memory, run, &command(&job)).await
+    });
     assert!(
         matches!(
             refused,

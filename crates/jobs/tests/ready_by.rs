@@ -62,9 +62,21 @@ fn sent_at(open: u32, at: Timestamp) -> Vec<Timestamp> {
     (0..open).map(second).collect()
 }
 
+/// Single runs differ by 20 %.
+fn described(
+    at: Timestamp,
+    input: &CapacityInput,
+    sent_at: Vec<Timestamp>,
+    since: Option<Timestamp>,
+) -> QueueSnapshot {
+    let mut snapshot = QueueSnapshot::of_capacity(at, input, sent_at, since);
+    snapshot.run.deviation_percent = 20;
+    snapshot
+}
+
 fn snapshot(open: u32, in_service: u32, starting: u32, since: Option<Timestamp>) -> QueueSnapshot {
     let input = input(open, in_service, starting);
-    QueueSnapshot::of_capacity(NOW, &input, sent_at(open, NOW), since, Some(20)).after(None)
+    described(NOW, &input, sent_at(open, NOW), since).after(None)
 }
 
 fn queued(since: Timestamp) -> Queued {
@@ -170,15 +182,14 @@ fn job_whose_notification_is_lost_is_expected_at_its_next_check_and_delays_no_ot
     let new = Timestamp(at.0 - 5 * SECOND);
     let mut input = input(2, 2, 0);
     input.instances.in_service = 1;
-    let after = QueueSnapshot::of_capacity(at, &input, vec![lost, new], None, Some(20));
+    let after = described(at, &input, vec![lost, new], None);
     let after = after.after(Some(&before));
     let found = estimate_queued(&queued(lost), Some(&after), at).unwrap();
     // The margin within which jobs may overtake each other is longer than these jobs are apart, so it still counts as
     // running; with a longer time apart it counts as overtaken.
     assert!(found.latest > at);
     let much_later = Timestamp(at.0 + 10 * MINUTE);
-    let done =
-        QueueSnapshot::of_capacity(much_later, &input, vec![lost, much_later], None, Some(20));
+    let done = described(much_later, &input, vec![lost, much_later], None);
     let done = done.after(Some(&after));
     let found = estimate_queued(&queued(lost), Some(&done), much_later).unwrap();
     assert_eq!(found.basis, Basis::NextCheck);

@@ -10,9 +10,11 @@ use jobs::expected_work::BaseWork;
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::lane::Lane;
+use jobs::open_jobs::{OpenJobs, count_open_jobs};
 use jobs::pause::{Hold, Pause, PauseDetails, PauseScope, Pauses, hold, store};
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{Clock, Record};
+use jobs::ready_by::{self, QueueSnapshot};
 use jobs::release::release_queued;
 use jobs::release_window::{next_released, release_window};
 use jobs::state::{RetryBudget, State};
@@ -127,6 +129,19 @@ impl Scene {
         (0..jobs)
             .map(|_| self.job(tenant, running.clone()))
             .collect()
+    }
+
+    fn pause(&self, tenant: &str, seconds: u64) {
+        let paused = Pause {
+            scope: PauseScope::Tenant(tenant.parse().unwrap()),
+            details: PauseDetails {
+                actor: "sam@docket.example".to_owned(),
+                reason: "the wrong folder".to_owned(),
+                since: NOW,
+                until: NOW.plus(Duration::from_secs(seconds)),
+            },
+        };
+        wait(store(&self.memory, &paused, NOW)).unwrap();
     }
 
     /// Releases, and starts what was released. Returns those jobs.
@@ -337,16 +352,7 @@ fn what_a_pause_holds_is_not_released_and_delays_no_other_job() {
     let mut scene = Scene::new();
     scene.queue("acme", 5);
     let free = scene.queue("globex", 2);
-    let paused = Pause {
-        scope: PauseScope::Tenant("acme".parse().unwrap()),
-        details: PauseDetails {
-            actor: "sam@docket.example".to_owned(),
-            reason: "the wrong folder".to_owned(),
-            since: NOW,
-            until: NOW.plus(Duration::from_secs(3600)),
-        },
-    };
-    wait(store(&scene.memory, &paused, NOW)).unwrap();
+    scene.pause("acme", 3600);
     assert_eq!(scene.release(), free);
 }
 
@@ -597,4 +603,51 @@ fn breaker_holds_uploads_whatever_the_window_is() {
         let held = wait(hold(&scene.memory, PIPELINE, &acme, scene.memory.now())).unwrap();
         assert_eq!(held, Hold::By(HeldBy::Breaker), "{jobs} at the endpoint");
     }
+}
+
+impl Scene {
+    /// What the reconciler counts. One instance is known to be in service.
+    fn open_jobs(&self) -> OpenJobs {
+        let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+        let now = self.memory.now();
+        let mut snapshot = QueueSnapshot::inferred(now, &pipeline(), vec![], None);
+        snapshot.instances.in_service = 1;
+        snapshot.instances.concurrent_runs = 1;
+        snapshot.instances.is_counted = true;
+        wait(ready_by::store(&self.memory, PIPELINE, &snapshot)).unwrap();
+        let until = now.plus(Duration::from_secs(100));
+        let counted = wait(count_open_jobs(&self.memory, &pipelines, until)).unwrap();
+        counted.unwrap()[PIPELINE]
+    }
+}
+
+#[test]
+fn waiting_jobs_are_open_and_at_risk_if_their_turn_comes_too_late() {
+    let mut scene = Scene::new();
+    let running = scene.at_endpoint("acme", WINDOW).len() as u64;
+    scene.queue("acme", 100);
+    scene.queue("globex", 1);
+    scene.pass(60);
+    let expected = OpenJobs {
+        open: running,
+        waiting: 101,
+        oldest_age_seconds: 60,
+        at_risk: 0,
+    };
+    assert_eq!(scene.open_jobs(), expected);
+    // 1,100 runs of 45 s are 14 hours; they shall be ready within eight.
+    scene.queue("acme", 1000);
+    let at_risk = scene.open_jobs().at_risk;
+    assert!((400..=700).contains(&at_risk), "{at_risk}");
+}
+
+#[test]
+fn jobs_that_a_pause_holds_are_not_at_risk() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 3);
+    scene.queue("globex", 1);
+    scene.pause("acme", 86_400);
+    scene.pass(8 * 3600);
+    let found = scene.open_jobs();
+    assert_eq!((found.waiting, found.at_risk), (1, 1), "the other tenant's");
 }

@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::time::Duration;
 
-use jobs::apply::RunContext;
 use jobs::error::MessageError;
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::model_version::ServedModels;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
     Accepted, CheckQueue, CheckRequest, Clock, CopyError, DelayedMessage, FailedEntries,
@@ -27,26 +27,11 @@ use testkit::conformance::one_in_every_state;
 use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
+use common::{BUCKET, TOML, in_run};
+
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
-const TOML: &str = include_str!("../../../infra/pipelines.toml");
-const BUCKET: &str = "docket-jobs";
 const KEY: &str = "inbound/acme/nda.pdf";
 const PDF: &[u8] = b"%PDF-1.7";
-
-fn in_run<T>(toml: &str, work: impl AsyncFnOnce(&RunContext<'_>) -> T) -> T {
-    let pipelines = Pipelines::parse(toml).unwrap();
-    let run = RunContext {
-        pipelines: &pipelines,
-        bucket: BUCKET,
-        lease_expires_at: Timestamp(NOW.0 + 65_000),
-        on_job_found: |_| {},
-        models: &ServedModels::default(),
-    };
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(work(&run))
-}
 
 fn in_state(wanted: &str) -> Job {
     let all = one_in_every_state(BUCKET, "acme");
@@ -73,7 +58,7 @@ fn upload_event(key: &str, version: Option<&str>) -> UploadEvent {
 }
 
 fn submit_event(memory: &Memory, upload: &UploadEvent) -> Job {
-    let pending = in_run(TOML, async |run| {
+    let pending = in_run(TOML, NOW, async |run| {
         submit(memory, run, upload, IfDenied::Redeliver).await
     })
     .unwrap();
@@ -86,7 +71,7 @@ fn upload_to_a_retired_pipeline_fails() {
     let version = memory.put(BUCKET, KEY, PDF);
     let upload = upload_event(KEY, Some(&version));
     let retired = TOML.replacen("[legal-review]", "[legal-review]\nretired = true", 1);
-    let pending = in_run(&retired, async |run| {
+    let pending = in_run(&retired, NOW, async |run| {
         submit(&memory, run, &upload, IfDenied::Redeliver).await
     })
     .unwrap();
@@ -150,7 +135,7 @@ fn row_about_another_object_is_a_contradiction() {
         row.input.version = memory.put(BUCKET, KEY, PDF);
         memory.state().jobs.insert(row.id, row.clone());
         let upload = upload_event(KEY, Some(&row.input.version));
-        let answer = in_run(TOML, async |run| {
+        let answer = in_run(TOML, NOW, async |run| {
             submit(&memory, run, &upload, IfDenied::Redeliver).await
         });
         assert!(
@@ -173,7 +158,7 @@ fn output_location_outside_the_pipeline_is_not_recorded() {
         "endpoint = \"docket-x\"",
         1,
     );
-    let pending = in_run(&other, async |run| {
+    let pending = in_run(&other, NOW, async |run| {
         submit(&memory, run, &upload, IfDenied::Redeliver).await
     })
     .unwrap();
@@ -219,7 +204,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
         content_type: None,
         last_call: false,
     };
-    let pending = in_run(TOML, async |run| {
+    let pending = in_run(TOML, NOW, async |run| {
         record_outcome(&memory, run, &outcome).await
     })
     .unwrap();
@@ -233,7 +218,9 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
         ..outcome
     };
     memory.state().jobs.insert(job.id, job.clone());
-    let answer = in_run(TOML, async |run| record_outcome(&memory, run, &first).await);
+    let answer = in_run(TOML, NOW, async |run| {
+        record_outcome(&memory, run, &first).await
+    });
     assert!(
         matches!(answer, Err(MessageError::OutputMissing(_))),
         "and not where another attempt's is: {answer:?}"
@@ -255,7 +242,7 @@ fn redelivered_check_runs_the_effects_of_a_refused_attempt() {
             attempt: Attempt(attempt),
             due: Some(job.created_at),
         };
-        let pending = in_run(TOML, async |run| {
+        let pending = in_run(TOML, NOW, async |run| {
             retry(&memory, run, &check, redelivered).await
         });
         let case = format!("{attempt} {redelivered}");
@@ -276,7 +263,9 @@ fn check_that_starts_an_attempt_asks_s3_only_after_the_deadline() {
         let memory = table(&job);
         memory.state().now = Timestamp(deadline.0.checked_add_signed(late).unwrap());
         memory.state().fail_before.insert("read", 1);
-        let pending = in_run(TOML, async |run| retry(&memory, run, &check, false).await);
+        let pending = in_run(TOML, NOW, async |run| {
+            retry(&memory, run, &check, false).await
+        });
         assert_eq!(pending.is_err(), asks, "{pending:?}");
     }
 }
@@ -290,7 +279,7 @@ fn object_under_an_impossible_attempt_number_is_not_an_output() {
         let key = format!("outbound/{}/{}/{folder}/x.out", job.pipeline, job.id);
         memory.put(BUCKET, &key, b"{}");
     }
-    let found = in_run(TOML, async |_| find_output(&memory, &job).await);
+    let found = in_run(TOML, NOW, async |_| find_output(&memory, &job).await);
     assert_eq!(found.unwrap(), None);
 }
 
@@ -442,7 +431,10 @@ fn result_is_not_used_if_the_input_was_replaced_during_the_call() {
         due: Some(job.created_at),
     };
     let ports = Overwritten(memory);
-    let pending = in_run(TOML, async |run| retry(&ports, run, &again, false).await).unwrap();
+    let pending = in_run(TOML, NOW, async |run| {
+        retry(&ports, run, &again, false).await
+    })
+    .unwrap();
     let State::Failed { failure, .. } = &pending[0].state else {
         panic!("{:?}", pending[0].state)
     };

@@ -102,6 +102,8 @@ pub fn day_with_faults(kind: CalibrationDay, seed: u64) -> Result<Day, ReplayErr
     settings.max_instances = kind.max_instances.unwrap_or(settings.max_instances);
     options.endpoint.settings = settings;
     let mut options = options.scaled_by_docket(objective_of(kind.scenario.pipeline())?);
+    // Of jobs at the endpoint. Those that wait for their turn have estimates of another kind (`jobs::ready_by::estimate_turn`).
+    options.window = false;
     // The controller expects the usual time.
     options.endpoint.settings.cold_start = Millis(usual * (70 + rng.up_to(60)) / 100);
     replay(&options)

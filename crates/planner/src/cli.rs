@@ -12,7 +12,7 @@ use jobs::capacity::Objective;
 use crate::calibration::{CALIBRATION_DAYS, Calibration, day_with_faults};
 use crate::compare::{table, variants};
 use crate::day::{Day, Excerpt, ReplayOptions};
-use crate::hog::hog;
+use crate::hog::{DOCUMENTS_OF_A, hog};
 use crate::live::{live_excerpt, live_plan};
 use crate::parameters::{with, with_warm_hours};
 use crate::picture::picture;
@@ -149,7 +149,7 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
             Ok((text, day.violations.is_empty()))
         }
         CliCommand::Hog { seed } => {
-            let day = hog(seed).map_err(|error| error.to_string())?;
+            let day = hog(seed, DOCUMENTS_OF_A).map_err(|error| error.to_string())?;
             let json = serde_json::to_string(&day).map_err(|error| error.to_string())?;
             Ok((format!("{json}\n"), true))
         }

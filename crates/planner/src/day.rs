@@ -23,8 +23,8 @@ pub struct ReplayOptions {
     pub endpoint: EndpointParameters,
     /// If present, Docket's controller sets the number of instances; otherwise the endpoint's scaling policies do.
     pub objective: Option<Objective>,
-    /// With Docket's controller: the endpoint is handed only as many documents as its window has places for. Without it, all at
-    /// once.
+    /// With Docket's controller, as it ships: the endpoint is handed only as many documents as its window has places for. Without
+    /// it, all at once.
     pub window: bool,
     /// Faults of the service's surroundings.
     pub faults: FaultProfile,
@@ -63,6 +63,7 @@ impl ReplayOptions {
             cold_start: Duration::from_millis(self.endpoint.settings.cold_start.0),
             ..objective
         });
+        self.window = true;
         self
     }
 }

@@ -15,7 +15,8 @@ use crate::units::{HOUR, MINUTE, SECOND};
 
 const SCENARIO: Scenario = Scenario::DealDay;
 const BEGINS_AT: u64 = 9 * HOUR;
-const DOCUMENTS_OF_A: u32 = 1000;
+/// What `planner hog` replays.
+pub(crate) const DOCUMENTS_OF_A: u32 = 1000;
 const B_COMES_AFTER: u64 = 30 * MINUTE;
 const RUN: u64 = 45 * SECOND;
 
@@ -37,7 +38,7 @@ pub struct HogDay {
 ///
 /// # Errors
 /// A shipped file is wrong, or a guarantee of the service was violated.
-pub fn hog(seed: u64) -> Result<HogDay, ReplayError> {
+pub fn hog(seed: u64, documents_of_a: u32) -> Result<HogDay, ReplayError> {
     let mut settings = EndpointParameters::parse(SCENARIO.parameters())?.settings;
     settings.min_instances = 1;
     let settings = settings.scaled_by_docket();
@@ -56,10 +57,10 @@ pub fn hog(seed: u64) -> Result<HogDay, ReplayError> {
         run,
     );
     Ok(HogDay {
-        b_wait_s: day(DOCUMENTS_OF_A, true)?,
+        b_wait_s: day(documents_of_a, true)?,
         b_alone_s: day(0, true)?,
         window_s: f64::from(window.attempts) / f64::from(slots) * run.as_secs_f64(),
-        b_wait_without_window_s: day(DOCUMENTS_OF_A, false)?,
+        b_wait_without_window_s: day(documents_of_a, false)?,
     })
 }
 

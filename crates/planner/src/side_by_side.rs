@@ -32,19 +32,17 @@ pub struct SideBySide {
     pub days_with_shorter_max: usize,
     /// With Docket's controller, every document was ready within the pipeline's SLO.
     pub slo_kept: bool,
-    /// What the window of the endpoint costs.
+    /// What the window of the endpoint, which `docket` has, costs.
     pub window: WindowFigures,
 }
 
-/// The same days with Docket's controller, and with the window that it has when it is deployed.
+/// The same days with Docket's controller, with and without the window that it has when it is deployed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct WindowFigures {
     /// Instance time in service without work that the window adds, as a share of all instance time.
     pub gpu_idle_added: f64,
-    pub p50_s: f64,
-    pub max_s: f64,
-    /// Every document was ready within the SLO.
-    pub slo_kept: bool,
+    /// If the endpoint were handed all documents at once.
+    pub without: PolicyFigures,
 }
 
 /// The figures of a policy: dollars, hours and starts are means per day, waits are of all documents of all days.
@@ -94,15 +92,15 @@ pub fn side_by_side(
     let cold_start = options.endpoint.settings.cold_start.0;
     let scaled = options.clone().scaled_by_docket(objective);
     let docket = days(&scaled, seeds)?;
-    let with_window = ReplayOptions {
-        window: true,
+    let without_window = ReplayOptions {
+        window: false,
         ..scaled
     };
-    let with_window = days(&with_window, seeds)?;
+    let without_window = days(&without_window, seeds)?;
     if let Some(violation) = aws
         .iter()
         .chain(&docket)
-        .chain(&with_window)
+        .chain(&without_window)
         .flat_map(|day| &day.violations)
         .next()
     {
@@ -132,24 +130,17 @@ pub fn side_by_side(
         floor_usd: cents(in_hours(floor) / seeds.max(1) as f64 * price),
         days_with_shorter_max: shorter.count(),
         slo_kept: docket.iter().all(in_time),
-        window: window_figures(&docket, &with_window, in_time),
+        window: window_figures(&without_window, &docket, price),
     })
 }
 
-fn window_figures(
-    without: &[Day],
-    with: &[Day],
-    in_time: impl FnMut(&Day) -> bool,
-) -> WindowFigures {
+fn window_figures(without: &[Day], with: &[Day], price: f64) -> WindowFigures {
     let idle = |days: &[Day]| -> f64 { days.iter().map(|it| Figures::of(it).idle as f64).sum() };
     let hours: f64 = without.iter().map(|it| Figures::of(it).hours()).sum();
     let added = in_hours(1) * (idle(with) - idle(without)) / hours;
-    let figures = PolicyFigures::of(with, 0.0);
     WindowFigures {
         gpu_idle_added: (added * 10_000.0).round() / 10_000.0,
-        p50_s: figures.p50_s,
-        max_s: figures.max_s,
-        slo_kept: with.iter().all(in_time),
+        without: PolicyFigures::of(without, price),
     }
 }
 

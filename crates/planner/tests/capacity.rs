@@ -246,20 +246,20 @@ impl Compared {
         );
         let (two, more) = ("`MaxInstances` 2", "`MaxInstances` 8");
         check(
-            "two instances do nearly as well as five, and eight no better",
-            self.p90(two) < self.p90(now) + 30_000
-                && self.cost(two) < 0.9 * self.cost(now)
+            "two instances cost a fifth less than five for a minute at p90, and eight are no better",
+            self.p90(two) < self.p90(now) + 60_000
+                && self.cost(two) < 0.8 * self.cost(now)
                 && self.longest(more) >= self.longest(now),
         );
         let short = "cold start 3 min";
         check(
-            "a cold start that is two minutes shorter reduces the waits by as much, at less cost",
-            self.p90(short) + 120_000 < self.p90(now) && self.cost(short) < self.cost(now),
+            "a cold start that is two minutes shorter reduces the waits by nearly as much, at less cost",
+            self.p90(short) + 110_000 < self.p90(now) && self.cost(short) < self.cost(now),
         );
         format!(
             "- **For \"the same day\", a longer time to drain is enough.**\n  \
              `drain_within_seconds` 1200 costs ${:.2} instead of ${:.2}, and p90 is {} instead of {}. `MaxInstances` 1 does about the same.\n\
-             - **Two instances do nearly as well as five** on this day: ${:.2}, p90 {}. Eight are no better.\n\
+             - **Two instances cost a fifth less than five** on this day for less than a minute: ${:.2}, p90 {}. Eight are no better.\n\
              - **To reduce waits, keep one instance during business hours**: p50 is {} instead of {}, for ${:.2}. A longer idle time costs more and does less: {} for ${:.2}.\n\
              - **A shorter cold start** reduces waits and cost: two minutes less, p90 {} and ${:.2}.\n",
             self.cost(slow),
@@ -336,7 +336,7 @@ fn controller() -> String {
     let mut days: Vec<_> = Scenario::ALL.map(|scenario| (scenario, usual)).into();
     for slow in [640, 900] {
         let of = |scenario| (scenario, Millis::from_secs(slow));
-        days.extend(Scenario::PICTURED.map(of));
+        days.extend(Scenario::ALL.map(of));
     }
     for (scenario, cold_start) in days {
         let found = compared(scenario, cold_start);
@@ -346,17 +346,15 @@ fn controller() -> String {
             match scenario {
                 Scenario::DealDay => {
                     check(
-                        "the controller costs at most 0.35 of AWS's policy on the day of deals, at shorter p50 and p90",
-                        docket.usd <= 0.35 * aws.usd && docket.p50_s < aws.p50_s && no_longer,
-                    );
-                    check(
-                        "the longest wait of the days of deals is shorter, too, with the window that ships",
-                        found.window.max_s < aws.max_s,
+                        "the controller costs at most 0.35 of AWS's policy on the day of deals, at shorter p50, p90 and longest wait",
+                        docket.usd <= 0.35 * aws.usd
+                            && docket.p50_s < aws.p50_s
+                            && docket.p90_s < aws.p90_s
+                            && docket.max_s < aws.max_s,
                     );
                     longest = format!(
-                        "On {} of {SEEDS} days of deals (cold start 5 min) the longest wait is shorter as well. With the window, as it ships, that of all {SEEDS} is {}.\n",
+                        "On {} of {SEEDS} days of deals (cold start 5 min) the longest wait is shorter as well.\n",
                         found.days_with_shorter_max,
-                        span((found.window.max_s * 1000.0) as u64),
                     );
                 }
                 Scenario::Tuesday => check(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_endpoint::{Endpoint, InstanceStatus};
 use jobs::capacity::{
-    CapacityInput, InstanceLimits, Instances, MIN_MEASURED_RUNS, Measured, Objective, OpenWork,
+    CapacityInput, EVALUATION_INTERVAL, InstanceLimits, Instances, Measured, Objective, OpenWork,
     decide, expected_run,
 };
 use jobs::id::Timestamp;
@@ -21,10 +21,7 @@ use jobs::window::{Window, has_window};
 
 use crate::ledger::Ledger;
 use crate::table::{JobTable, TableRow};
-use crate::time::{MINUTE, SECOND};
-
-/// From an upload to the controller's start.
-const NUDGE_DELAY: u64 = SECOND;
+use crate::time::SECOND;
 
 /// The limits of the hosted endpoint are wrong.
 const LIMITS: &str =
@@ -65,8 +62,6 @@ pub(crate) struct CapacityController {
     slo: Duration,
     /// When it runs next. Earlier planned runs do nothing.
     next_at: u64,
-    /// Whether a job was open when it last ran.
-    was_open: bool,
     starts: Starts,
     /// The queue when it last ran.
     snapshot: Option<QueueSnapshot>,
@@ -117,7 +112,6 @@ impl CapacityController {
             concurrent_runs,
             slo: Duration::from_secs(pipeline.slo_seconds.into()),
             next_at: 0,
-            was_open: false,
             starts: Starts::default(),
             snapshot: None,
             inferred: None,
@@ -179,15 +173,6 @@ impl CapacityController {
         }
     }
 
-    /// A job was made. Returns the delay until the controller runs, if that is earlier than planned.
-    pub(crate) fn nudge(&mut self, now: u64) -> Option<u64> {
-        if self.was_open || now + NUDGE_DELAY >= self.next_at {
-            return None;
-        }
-        self.next_at = now + NUDGE_DELAY;
-        Some(NUDGE_DELAY)
-    }
-
     /// Whether a run is due now.
     pub(crate) const fn is_due(&self, now: u64) -> bool {
         self.next_at == now
@@ -202,7 +187,7 @@ impl CapacityController {
         endpoint: &Endpoint<R>,
     ) -> (u32, u64) {
         self.read_estimates(now, wall, table, ReadAt::OldSnapshot);
-        let (input, deviation_percent) = self.input(now, wall, (table, ledger), endpoint);
+        let input = self.input(now, wall, (table, ledger), endpoint);
         let decision = decide(&input);
         let counts = InstanceCounts {
             in_service: input.instances.in_service,
@@ -221,20 +206,11 @@ impl CapacityController {
         if decision.instances > input.instances.count() {
             self.starts.since = Some(now);
         }
-        self.take_snapshot(
-            now,
-            wall,
-            table,
-            &input,
-            decision.instances,
-            deviation_percent,
-        );
+        self.take_snapshot(now, wall, table, &input, decision.instances);
         self.read_estimates(now, wall, table, ReadAt::NewSnapshot);
-        self.was_open = input.open.alive > 0;
-        let again = decision.check_again_in.map_or(MINUTE, |after| {
-            u64::try_from(after.as_millis()).unwrap_or(MINUTE)
-        });
-        let delay = again.clamp(SECOND, MINUTE);
+        let again = decision.check_again_in.unwrap_or(EVALUATION_INTERVAL);
+        let again = again.min(EVALUATION_INTERVAL).as_millis();
+        let delay = u64::try_from(again).unwrap_or(u64::MAX).max(SECOND);
         self.next_at = now + delay;
         (decision.instances, delay)
     }
@@ -265,7 +241,6 @@ impl CapacityController {
         table: &JobTable,
         input: &CapacityInput,
         asked: u32,
-        deviation_percent: Option<u32>,
     ) {
         let mut input = *input;
         if !input.instances.updating && asked > input.instances.count() {
@@ -282,8 +257,7 @@ impl CapacityController {
             .starts
             .since
             .map(|since| Timestamp(wall.0 - (now - since)));
-        let snapshot =
-            QueueSnapshot::of_capacity(wall, &input, sent_at.collect(), since, deviation_percent);
+        let snapshot = QueueSnapshot::of_capacity(wall, &input, sent_at.collect(), since);
         self.snapshot = Some(snapshot.after(self.snapshot.as_ref()));
     }
 
@@ -293,7 +267,7 @@ impl CapacityController {
         wall: Timestamp,
         (table, ledger): (&JobTable, &Ledger),
         endpoint: &Endpoint<R>,
-    ) -> (CapacityInput, Option<u32>) {
+    ) -> CapacityInput {
         let rows: Vec<&TableRow> = table
             .rows()
             .filter(|row| row.job.pipeline == self.pipeline)
@@ -317,8 +291,8 @@ impl CapacityController {
         let updating = endpoint.is_updating();
         self.starts.observe(now, updating);
         let (min, max) = endpoint.instance_limits();
-        let (runs, deviation_percent) = runs(&rows, ledger);
-        let input = CapacityInput {
+        let runs = runs(&rows, ledger);
+        CapacityInput {
             open: work,
             instances: Instances {
                 in_service,
@@ -337,32 +311,24 @@ impl CapacityController {
             typical_run: self.typical_run,
             since_last_upload: newest.map(|at| wall.since(at)),
             since_last_open: last_end.map(|at| wall.since(at)),
-        };
-        (input, deviation_percent)
+        }
     }
 }
 
-/// The runs that have ended, and their standard deviation in percent: what CloudWatch's metric `ModelLatency` says on AWS.
-fn runs(rows: &[&TableRow], ledger: &Ledger) -> (Measured, Option<u32>) {
+/// The runs that have ended.
+fn runs(rows: &[&TableRow], ledger: &Ledger) -> Measured {
     let runs = rows
         .iter()
         .filter(|row| matches!(row.job.state, State::Ready { .. }))
         .flat_map(|row| ledger.all_requests(row.job.id))
         .filter_map(|request| request.run.get());
-    let (mut count, mut total, mut squares) = (0_u32, 0_u64, 0.0);
+    let (mut count, mut total) = (0_u32, 0_u64);
     for (from, until) in runs {
         count += 1;
         total += until - from;
-        squares += ((until - from) as f64).powi(2);
     }
-    let of = f64::from(count.max(1));
-    let mean = total as f64 / of;
-    let deviation = (squares / of - mean * mean).max(0.0).sqrt();
-    let percent =
-        (count >= MIN_MEASURED_RUNS && mean > 0.0).then(|| (deviation / mean * 100.0) as u32);
-    let measured = Measured {
+    Measured {
         count,
         mean: Duration::from_millis(total / u64::from(count.max(1))),
-    };
-    (measured, percent)
+    }
 }

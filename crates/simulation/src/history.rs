@@ -151,11 +151,12 @@ impl HistoryPhase {
                 Self::LAST_SYNC
             }
             Self::Repairing(left) => Self::Repairing(left.saturating_sub(1)),
-            Self::LastSync(0) => {
+            // A notification that was very late may have made a digest wait again.
+            Self::LastSync(0) if at_rest => {
                 simulation.check_at_rest();
                 Self::Over
             }
-            Self::LastSync(left) => Self::LastSync(left - 1),
+            Self::LastSync(left) => Self::LastSync(left.saturating_sub(1)),
             Self::Over => Self::Over,
         }
     }

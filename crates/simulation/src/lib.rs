@@ -39,6 +39,7 @@ mod endpoint;
 mod environment;
 mod event;
 mod event_bus;
+mod execution_environments;
 pub mod fault;
 mod function;
 mod handlers;

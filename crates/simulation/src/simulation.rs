@@ -27,6 +27,7 @@ use crate::endpoint::Endpoints;
 use crate::environment::SimulationEnvironment;
 use crate::event::{FunctionEvent, TimelineEvent};
 use crate::event_bus::SimulatedEventBus;
+use crate::execution_environments::ExecutionEnvironments;
 use crate::fault::{FaultKind, FaultProfile};
 use crate::function::{Functions, Task};
 use crate::history_plan::{self, HistoryPlan};
@@ -81,8 +82,7 @@ pub(crate) struct Simulation {
     pub(crate) capacity: Option<CapacityController>,
     /// Of function `capacity`.
     pub(crate) docket: DocketScaling,
-    /// The function that last sent uploads at once, and how many of each pipeline.
-    pub(crate) starts: (FunctionId, BTreeMap<String, u32>),
+    pub(crate) execution_environments: ExecutionEnvironments,
     /// User actions that have not happened yet.
     actions_left: usize,
     /// Only one release runs.
@@ -115,7 +115,7 @@ impl Simulation {
             ledger: Ledger::default(),
             capacity: None,
             docket: DocketScaling::default(),
-            starts: (FunctionId(0), BTreeMap::new()),
+            execution_environments: ExecutionEnvironments::default(),
             actions_left: 0,
             released: true,
         }
@@ -372,13 +372,6 @@ impl Simulation {
         delay
     }
 
-    /// A job was made.
-    fn nudge_capacity(&mut self) {
-        let now = self.env.now;
-        let nudge = self.capacity.as_mut().and_then(|known| known.nudge(now));
-        self.plan(nudge.map(|delay| After::new(delay, TimelineEvent::CapacityCheck)));
-    }
-
     const fn writer(&self, newer: bool) -> Writer {
         Writer {
             function: self.functions.current,
@@ -390,11 +383,7 @@ impl Simulation {
     pub(crate) fn create_row(&mut self, job: &Job) -> Result<(), SaveError> {
         let writer = self.writer(self.functions.current_is_newer());
         let write = self.table.create(&mut self.env, writer, job)?;
-        let is_new = write.is_some();
         self.observe_write(write);
-        if is_new {
-            self.nudge_capacity();
-        }
         Ok(())
     }
 

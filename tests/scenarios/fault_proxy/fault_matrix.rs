@@ -121,9 +121,10 @@ impl FaultMatrix {
     pub(crate) async fn run(&self, stack: &'static FaultStack) {
         let started = Instant::now();
         let calls = self.record_calls(stack).await;
-        let cases = self.cases(stack, &calls);
+        let mut cases = self.cases(stack, &calls);
         self.process(stack, &cases).await;
         stack.wait_for_empty_queues().await;
+        self.repeat_skipped_pushes(stack, &mut cases).await;
         let mut problems = self.problems(stack, &cases, WAIT_TIMEOUT).await;
         problems.extend(stack.unprocessed_messages().await);
         let name = self.name;
@@ -208,6 +209,37 @@ impl FaultMatrix {
         }
         cases.dedup_by(|a, b| a.job == b.job);
         cases
+    }
+
+    /// On a busy stack a function skips a push that would start late (`push_until` in `crates/jobs/src/effects.rs`). Then its
+    /// fault is injected into the push of another document.
+    async fn repeat_skipped_pushes(&self, stack: &FaultStack, cases: &mut Vec<FaultCase>) {
+        let skipped_push = |case: &FaultCase| {
+            let mut unused = stack.proxy.state().unused_faults(&case.job);
+            let only_push = unused.len() == 1 && unused[0].operation == PUSH;
+            only_push.then(|| unused.remove(0))
+        };
+        let mut tried = 0;
+        until("a push for every fault of a push", async || {
+            tried += 1;
+            let mut again = Vec::new();
+            cases.retain(|case| {
+                let Some(fault) = skipped_push(case) else {
+                    return true;
+                };
+                let name = format!("{}-again-{tried}", case.name);
+                again.push(self.case(stack, &name, Some(fault)));
+                false
+            });
+            if again.is_empty() {
+                return Some(());
+            }
+            self.process(stack, &again).await;
+            stack.wait_for_empty_queues().await;
+            cases.append(&mut again);
+            None
+        })
+        .await;
     }
 
     /// Uploads the documents and waits until all jobs have ended.

@@ -36,7 +36,7 @@ pub(crate) fn deploy_with_settings(stack: &Stack, function: &str, pipeline: &str
     let table = format!("[{pipeline}]\n");
     let pipelines = shipped.replace(&table, &format!("{table}{settings}\n"));
     assert_ne!(pipelines, shipped);
-    let zip = std::env::temp_dir().join(format!("{function}-{}.zip", std::process::id()));
+    let zip = super::temporary_file("function.zip");
     repackage(&shipped_zip(function), &pipelines, &zip);
     deploy(stack, function, &zip);
     std::fs::remove_file(zip).unwrap();

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use devstack::ChildProcesses;
 use devstack::{ProgressCallback, RunDir, Stack, StackOptions};
 use tokio::runtime::Runtime;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, Semaphore};
+
+/// Scenarios of all stacks that run at once. There are more threads, because a scenario that waits for its turn has one too.
+static SLOTS: Semaphore = Semaphore::const_new(4);
 
 /// A stack and the runtime of all scenarios that use it. One runtime, because the connections of the stack's clients
 /// belong to the runtime that opened them.
@@ -61,6 +64,7 @@ impl<T: Borrow<Stack>> SharedStack<T> {
     }
 
     async fn run_watched(&'static self, scenario: impl AsyncFnOnce(&'static T)) {
+        let _slot = SLOTS.acquire().await.unwrap();
         tokio::select! {
             () = scenario(&self.stack) => {}
             why = self.stack.borrow().failed() => panic!("a part of the stack ended: {why}"),

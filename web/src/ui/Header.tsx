@@ -24,6 +24,12 @@ export function Header({
   useEmitters(app.router);
   const { screen } = app.router.route;
   const current = (...screens: string[]): "page" | undefined => (screens.includes(screen) ? "page" : undefined);
+  const screens = useRef<HTMLElement>(null);
+  // On a narrow screen the links scroll.
+  useEffect(
+    () => screens.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }),
+    [screen],
+  );
   return (
     <header class="top">
       <a class="home" href="/" aria-label="Docket: contracts">
@@ -31,7 +37,7 @@ export function Header({
         <span>Docket</span>
       </a>
       {app.isStaff && (
-        <nav aria-label="Screens" class="screens">
+        <nav ref={screens} aria-label="Screens" class="screens">
           <a href="/" aria-current={current("list", "job")}>
             Contracts
           </a>

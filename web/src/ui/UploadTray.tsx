@@ -17,6 +17,9 @@ import { failureWords } from "./reader-words";
 /** Then the list folds, so that it covers nothing. What the person should read or decide stays. */
 const FOLDS_AFTER_MS = 5000;
 const ENDED: readonly UploadItem["state"][] = ["received", "refused", "failed", "identical"];
+/** What asks for something is first in the list, then what is under way. */
+const ORDER: Partial<Record<UploadItem["state"], number>> = { identical: 0, failed: 0, refused: 2, received: 3 };
+const inOrder = (a: UploadItem, b: UploadItem): number => (ORDER[a.state] ?? 1) - (ORDER[b.state] ?? 1);
 
 /** What became of a file that was received. */
 type Review = "open" | "ready" | "over";
@@ -29,8 +32,9 @@ function reviewOf({ state, jobId }: UploadItem, { jobs }: JobStore): Review | un
 }
 
 export function UploadTray(): JSX.Element | null {
-  const { uploads, store } = useAppContext();
-  useEmitters(uploads, store);
+  const { uploads, store, router } = useAppContext();
+  useEmitters(uploads, store, router);
+  const { route } = router;
   /** What the person chose. Undefined: it folds by itself. */
   const [chosen, setChosen] = useState<boolean>();
   const [isOver, setOver] = useState(false);
@@ -39,13 +43,15 @@ export function UploadTray(): JSX.Element | null {
   const asked = items.filter((item) => item.state === "identical").length;
   const bad = items.filter((item) => item.state === "refused" || item.state === "failed").length;
   const isSettled = active + asked + bad === 0;
+  // What was there on the last screen does not cover the next one. Its title stays.
+  useEffect(() => setOver(true), ["id" in route ? route.id : route.screen]);
   useEffect(() => {
     setOver(false);
     // Files that come later are shown again, unless the person has hidden the list.
     if (!isSettled) return setChosen((before) => before || undefined);
     const timer = setTimeout(() => setOver(true), FOLDS_AFTER_MS);
     return () => clearTimeout(timer);
-  }, [isSettled]);
+  }, [isSettled, asked + bad]);
   const folded = chosen ?? isOver;
   useEffect(() => {
     // The browser asks for confirmation before it abandons uploads.
@@ -86,7 +92,7 @@ export function UploadTray(): JSX.Element | null {
       </header>
       {!folded && (
         <ul>
-          {items.map((item) => (
+          {[...items].sort(inOrder).map((item) => (
             <Upload key={item.key} item={item} />
           ))}
         </ul>

@@ -39,9 +39,9 @@ pub struct EventWindow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenBatch {
     pub since: u64,
-    pub last_event_at: u64,
-    /// Whether it was looked at since that event, and had open jobs.
-    pub is_checked: bool,
+    /// When its jobs are looked at next.
+    #[serde(default)]
+    pub check_at: u64,
 }
 
 /// What a digest is about.
@@ -138,11 +138,9 @@ impl DigestState {
                 }
                 let batch = self.batches.entry(name.to_owned()).or_insert(OpenBatch {
                     since: at,
-                    last_event_at: at,
-                    is_checked: false,
+                    check_at: 0,
                 });
-                batch.last_event_at = at;
-                batch.is_checked = false;
+                batch.check_at = at + QUIET_MS;
             }
             None => {
                 // A digest is read at once when it is sent. A window this large waits for its place among the digests.
@@ -198,20 +196,20 @@ impl DigestState {
         let free = MAX_WAITING_DIGESTS.saturating_sub(self.digests.len());
         let candidates = self.batches.iter().filter_map(|(name, batch)| {
             let is_late = batch.since + MAX_BATCH_MS <= now.0;
-            let is_quiet = batch.last_event_at + QUIET_MS <= now.0;
-            (is_late || (is_quiet && !batch.is_checked)).then(|| (name.clone(), is_late))
+            (is_late || batch.check_at <= now.0).then(|| (name.clone(), is_late))
         });
         candidates.take(free).collect()
     }
 
-    /// Makes a digest of a batch, or remembers that it has open jobs.
+    /// Makes a digest of a batch, or looks at it again later: it has open jobs. Its last job can end without an event, since
+    /// it was cancelled or its data was deleted.
     pub fn batch_checked(&mut self, name: &str, is_reported: bool, now: Timestamp) {
         if is_reported {
             self.batches.remove(name);
             let name = name.to_owned();
             self.add(DigestSubject::Batch { name }, now);
         } else if let Some(batch) = self.batches.get_mut(name) {
-            batch.is_checked = true;
+            batch.check_at = now.0 + WINDOW_MS;
         }
     }
 
@@ -277,14 +275,8 @@ impl DigestState {
         let digests = self.digests.iter().map(|digest| digest.due);
         let is_full = self.digests.len() >= MAX_WAITING_DIGESTS;
         let window = self.window.as_ref().map(|window| window.since + WINDOW_MS);
-        let batches = self.batches.values().map(|batch| {
-            let late = batch.since + MAX_BATCH_MS;
-            if batch.is_checked {
-                late
-            } else {
-                late.min(batch.last_event_at + QUIET_MS)
-            }
-        });
+        let batches = self.batches.values();
+        let batches = batches.map(|batch| batch.check_at.min(batch.since + MAX_BATCH_MS));
         let waiting = window.into_iter().chain(batches).filter(|_| !is_full);
         digests.chain(waiting).min().map(|due| due.max(now.0))
     }
@@ -337,8 +329,11 @@ mod tests {
         let check = |is_late| [("data room".to_owned(), is_late)];
         assert_eq!(state.batches_to_check(Timestamp(61_000)), check(false));
         state.batch_checked("data room", false, Timestamp(61_000));
-        // It is looked at again only after its next event.
+        // It has open jobs, so it is looked at again after its next event, or after a while.
         assert_eq!(state.batches_to_check(Timestamp(600_000)), []);
+        let again = 61_000 + WINDOW_MS;
+        assert_eq!(state.next_due(Timestamp(600_000)), Some(again));
+        assert_eq!(state.batches_to_check(Timestamp(again)), check(false));
         state.take(&event(2, 700_000), Some("data room"));
         assert_eq!(state.batches_to_check(Timestamp(760_000)), check(false));
         state.batch_checked("data room", false, Timestamp(760_000));

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jobs::adjust_instances::{AdjustReport, adjust_instances};
+use jobs::capacity::EVALUATION_INTERVAL;
 use jobs::id::Timestamp;
 use jobs::observe_models;
 use jobs::ports::{
@@ -31,9 +32,6 @@ environment! {
 
 /// The interval of the schedule. From then on the next run evaluates, and this one only when a decision said so.
 const RUN_INTERVAL: Duration = Duration::from_secs(60);
-/// Between two evaluations of a run. Shorter than the pause in uploads that the controller waits for
-/// ([`jobs::capacity::SETTLE`]), so that the first upload after a quiet time is seen before that pause ends.
-const EVALUATION_INTERVAL: Duration = Duration::from_secs(30);
 /// A decision may ask for an earlier evaluation, but not for one before this time.
 const MIN_EVALUATION_INTERVAL: Duration = Duration::from_secs(1);
 /// No evaluation begins with less than this time left, in milliseconds. `TimeoutSeconds` of the template is 80: an upload

@@ -157,7 +157,7 @@ where
     let left = event.context.deadline.saturating_sub(began_at.0);
     let work = left.saturating_sub(RESERVE_MS).max(left / 4);
     // Each part may use its share of the time and what the parts before it did not use.
-    let until = |part: u64| Timestamp(began_at.0 + work * part / 4);
+    let until = |part: u64| Timestamp(began_at.0 + work * part / 5);
 
     // Retry plans come first because users wait for them. Without any, this costs one read.
     let released = retry_plans::release(ports, pipelines, until(1)).await;
@@ -206,11 +206,11 @@ where
     let indexed = indexed.inspect_err(|error| {
         warn!(error = %error, "the search index was not brought up to date");
     });
-    let hours = count_hours(ports, pipelines, until(4)).await;
+    let hours = count_hours(ports, pipelines, until(5)).await;
     let hours = hours.inspect_err(|error| {
         warn!(error = %error, "usage was not counted");
     });
-    let forgotten = forget(ports, pipelines, until(4)).await;
+    let forgotten = forget(ports, pipelines, until(5)).await;
     let forgotten = forgotten.inspect_err(|error| {
         warn!(error = %error, "names of batches were not forgotten");
     });
@@ -295,7 +295,7 @@ fn report(service: &str, now: Timestamp, done: &Reconciled, letters: &[RedriveRe
             now.0,
             Dimension::Gauge(pipeline),
             &[
-                (Metric::JobsOpen, vec![backlog.open]),
+                (Metric::JobsOpen, vec![backlog.open + backlog.waiting]),
                 (Metric::OldestOpenJobAge, vec![backlog.oldest_age_seconds]),
                 (Metric::JobsAtRisk, vec![backlog.at_risk]),
             ],

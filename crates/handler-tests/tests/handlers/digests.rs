@@ -254,6 +254,32 @@ fn batch_is_one_mail_when_it_is_complete() {
 }
 
 #[test]
+fn batch_is_complete_when_its_last_job_is_cancelled_or_deleted() {
+    let attempt = Attempt(1);
+    let ends = [
+        (State::Cancelled { attempt }, Some("data room")),
+        (State::Erased { attempt }, None),
+    ];
+    for (end, batch) in ends {
+        let service = Service::new();
+        service.subscribe(ANA, CUSTOMER, &on());
+        service.in_batch(0, "data room");
+        let change = |state: State, batch: Option<&str>| {
+            service.job(1, |job| {
+                job.state = state;
+                job.input.labels.batch = batch.map(str::to_owned);
+            });
+        };
+        change(full_job(BUCKET, "acme", 1).state, Some("data room"));
+        service.pass(3 * HOUR_MS);
+        assert_eq!(service.subjects(), [""; 0], "a job of the batch is open");
+        change(end, batch);
+        service.pass(WINDOW_MS + QUIET_MS);
+        assert_eq!(service.mails().len(), 1);
+    }
+}
+
+#[test]
 fn batch_that_does_not_end_is_reported_after_a_day_and_again_when_it_ends() {
     let service = Service::new();
     service.subscribe(ANA, CUSTOMER, &on());

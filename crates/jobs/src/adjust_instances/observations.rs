@@ -232,7 +232,7 @@ impl Observations {
 }
 
 /// A job that was queued was made long before it came to the endpoint.
-fn begins_to_wait(job: &OpenJob) -> Timestamp {
+pub(super) fn begins_to_wait(job: &OpenJob) -> Timestamp {
     job.sent_at.unwrap_or(job.created_at)
 }
 

@@ -112,13 +112,12 @@ impl QueueSnapshot {
     /// The snapshot of a function that knows the instances.
     ///
     /// `sent_at` are the times at which the attempts of the open jobs were sent, `starting_since` when the endpoint was
-    /// asked for the starting instances, and `run_deviation_percent` the standard deviation of measured runs.
+    /// asked for the starting instances.
     pub fn of_capacity(
         at: Timestamp,
         input: &CapacityInput,
         sent_at: Vec<Timestamp>,
         starting_since: Option<Timestamp>,
-        run_deviation_percent: Option<u32>,
     ) -> Self {
         let (planned, asked_in) = planned(input);
         let expected = |(duration, is_measured): (Duration, bool), deviation_percent| Expected {
@@ -146,10 +145,7 @@ impl QueueSnapshot {
                 concurrent_runs: instances.concurrent_runs,
                 is_counted: true,
             },
-            run: expected(
-                expected_run(input),
-                run_deviation_percent.unwrap_or(TYPICAL_RUN_DEVIATION_PERCENT),
-            ),
+            run: expected(expected_run(input), TYPICAL_RUN_DEVIATION_PERCENT),
             cold_start,
             ended_up_to: None,
             running: Vec::new(),

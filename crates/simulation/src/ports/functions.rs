@@ -1,7 +1,5 @@
 //! The ports that all functions use.
 
-use std::collections::BTreeMap;
-
 use api::ports::{JobList, JobListEntry, JobListKey, Page, TimeRange};
 use functions::handlers::retry::{CheckMessage, ReleaseMessage, RetryCommandMessage};
 use jobs::id::{JobId, Location, Tenant, Timestamp};
@@ -383,14 +381,14 @@ impl CheckQueue for Ports {
 impl RecentStarts for Ports {
     fn count_start(&self, pipeline: &str) -> u32 {
         let mut simulation = self.simulation.borrow_mut();
-        let current = simulation.functions.current;
-        let starts = &mut simulation.starts;
-        if starts.0 != current {
-            *starts = (current, BTreeMap::new());
-        }
-        let count = starts.1.entry(pipeline.to_owned()).or_default();
-        *count += 1;
-        *count
+        let Simulation {
+            env,
+            functions,
+            execution_environments,
+            ..
+        } = &mut *simulation;
+        let is_running = |call| functions.get(call).is_some();
+        execution_environments.count_start(functions.current, is_running, env.now, pipeline)
     }
 }
 

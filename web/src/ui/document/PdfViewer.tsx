@@ -83,7 +83,11 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
     if (located) setNote(noteOf(place, located));
   };
   useEffect(() => {
-    if (target && pages.current) void show(target.place);
+    if (target) void show(target.place);
+    else {
+      pages.current?.unchoose();
+      setNote("");
+    }
   }, [target?.turn]);
 
   const count = opened?.document.numPages ?? 0;

@@ -113,8 +113,18 @@ export class Pages {
       await this.measure(located.page);
       this.goTo(located.page, located.rects[0]?.top ?? 0);
     }
-    for (const slot of this.slots.filter((one) => one.drawn !== undefined)) void this.highlight(slot);
+    this.highlightDrawn();
     return located;
+  }
+
+  /** Highlights no place more than the others. */
+  unchoose(): void {
+    this.chosen = undefined;
+    this.highlightDrawn();
+  }
+
+  private highlightDrawn(): void {
+    for (const slot of this.slots.filter((one) => one.drawn !== undefined)) void this.highlight(slot);
   }
 
   private readonly scrolled = (): void => this.noteCurrent();
@@ -173,8 +183,7 @@ export class Pages {
   private release(slot: Slot): void {
     slot.cancel?.();
     if (slot.element.childElementCount === 0) return;
-    // A canvas keeps its memory until it has no size.
-    for (const canvas of slot.element.querySelectorAll("canvas")) canvas.width = canvas.height = 0;
+    slot.element.querySelectorAll("canvas").forEach(discard);
     slot.element.replaceChildren();
     slot.drawn = undefined;
     this.released += 1;
@@ -201,7 +210,8 @@ export class Pages {
       await this.drawPage(slot, scale);
     } catch (error) {
       // A page that was left while it was drawn is drawn when it is near again.
-      if (!this.isDestroyed && !(error instanceof pdfjs.RenderingCancelledException)) {
+      const wasLeft = error instanceof pdfjs.RenderingCancelledException || error instanceof pdfjs.AbortException;
+      if (!this.isDestroyed && !wasLeft) {
         slot.drawn = scale;
         this.showFailure(slot);
       }
@@ -240,24 +250,26 @@ export class Pages {
     const ratio = Math.min(window.devicePixelRatio || 1, Math.sqrt(MAX_CANVAS_PIXELS / pixels));
     canvas.width = Math.floor(viewport.width * ratio);
     canvas.height = Math.floor(viewport.height * ratio);
-    const task = page.render({ canvas, viewport, transform: [ratio, 0, 0, ratio, 0, 0] });
-    slot.cancel = () => task.cancel();
-    try {
-      await task.promise;
-    } catch (error) {
-      canvas.width = canvas.height = 0;
-      throw error;
-    }
     const words = window.document.createElement("div");
     words.className = "textLayer";
-    const layer = new pdfjs.TextLayer({ textContentSource: await page.getTextContent(), container: words, viewport });
-    await layer.render();
-    page.cleanup();
-    if (!slot.isNear || this.isDestroyed) {
-      canvas.width = canvas.height = 0;
-      return;
+    try {
+      const task = page.render({ canvas, viewport, transform: [ratio, 0, 0, ratio, 0, 0] });
+      slot.cancel = () => task.cancel();
+      await task.promise;
+      if (slot.isNear && !this.isDestroyed) {
+        const layer = new pdfjs.TextLayer({ textContentSource: page.streamTextContent(), container: words, viewport });
+        slot.cancel = () => layer.cancel();
+        await layer.render();
+      }
+    } catch (error) {
+      discard(canvas);
+      throw error;
+    } finally {
+      // What the worker sent of a page is kept until then, also of one that was left while it was drawn.
+      page.cleanup();
     }
-    for (const old of slot.element.querySelectorAll("canvas")) old.width = old.height = 0;
+    if (!slot.isNear || this.isDestroyed) return discard(canvas);
+    slot.element.querySelectorAll("canvas").forEach(discard);
     slot.element.replaceChildren(canvas, words);
     // The scale of before, if the page has another size than was thought: it is drawn with the real one.
     slot.drawn = real === scale ? scale : real;
@@ -304,4 +316,9 @@ export class Pages {
       return mark;
     });
   }
+}
+
+/** A canvas keeps its memory until it has no size, also after it left the page. */
+function discard(canvas: HTMLCanvasElement): void {
+  canvas.width = canvas.height = 0;
 }

@@ -50,6 +50,11 @@ test("each finding is a line, a contract without any is one too, and no cell is 
   assert.equal(end, "");
 });
 
+test("a result whose findings are not known says so in the table", () => {
+  const text = csv([{ job, findings: "not counted: the result has another form" }], "https://docket.example");
+  assert.ok(text.includes(",Ready,not counted: the result has another form,"), text);
+});
+
 test("a name of a contract becomes the name of a file on every system", () => {
   assert.equal(fileName("Lease.PDF", "docx"), "Lease.docx");
   assert.equal(fileName('a/b\\c:d*"?<>|.pdf', "docx"), "a_b_c_d_.docx");

@@ -30,14 +30,15 @@ const COLUMNS = [
 
 export interface Contract {
   job: JobView;
-  /** Undefined if they are not known. */
-  findings: readonly Finding[] | undefined;
+  /** Undefined if there is no result. A text says why those of a result are not known: an empty cell would read as none. */
+  findings: readonly Finding[] | string | undefined;
 }
 
 /** A line for each finding, and one for each contract without any. */
 export function csv(contracts: readonly Contract[], origin: string): string {
   const lines: (string | number)[][] = [COLUMNS];
   for (const { job, findings } of contracts) {
+    const known = typeof findings === "string" ? undefined : findings;
     const about = [
       job.name,
       job.reference ?? "",
@@ -45,14 +46,14 @@ export function csv(contracts: readonly Contract[], origin: string): string {
       new Date(job.created_at).toISOString(),
       job.uploaded_by ?? "",
       statusLabel(job),
-      foundWords(job),
+      typeof findings === "string" ? findings : foundWords(job),
       job.marks?.assigned_to ?? "",
       reviewedBy(job)?.by ?? "",
       job.marks?.note ?? "",
     ];
     const link = `${origin}/jobs/${job.id}`;
-    if (!findings?.length) lines.push([...about, "", "", "", "", "", "", "", link]);
-    for (const one of findings ?? []) {
+    if (!known?.length) lines.push([...about, "", "", "", "", "", "", "", link]);
+    for (const one of known ?? []) {
       const also = one.rest.map(([name, value]) => `${label(name)}: ${inline(value)}`).join("\n");
       lines.push([
         ...about,

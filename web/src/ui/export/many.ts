@@ -25,9 +25,11 @@ export async function saveTable({ client, jobs, name, progress }: Many): Promise
   let unread = 0;
   for (const [index, job] of all.entries()) {
     progress(`Reading ${index + 1} of ${all.length}…`);
-    const findings = await findingsOf(client, job).catch(() => "unread" as const);
-    if (findings === "unread") unread += 1;
-    contracts.push({ job, findings: findings === "unread" ? undefined : findings });
+    const findings = await findingsOf(client, job).catch(() => {
+      unread += 1;
+      return "not counted: the result could not be read";
+    });
+    contracts.push({ job, findings });
   }
   saveBlob(new Blob([csv(contracts, location.origin)], { type: "text/csv" }), `${name}.csv`);
   const missing = unread > 0 ? ` ${plural(unread, "result")} could not be read: try again.` : "";
@@ -37,7 +39,8 @@ export async function saveTable({ client, jobs, name, progress }: Many): Promise
 async function findingsOf(client: Client, job: JobView): Promise<Contract["findings"]> {
   if (job.status !== "Ready" && job.earlier_result === undefined) return undefined;
   const result = await loadResult(client, job.id);
-  return result.kind === "json" ? understand(result.json, result.paths).findings : undefined;
+  const findings = result.kind === "json" ? understand(result.json, result.paths).findings : undefined;
+  return findings ?? "not counted: the result has another form";
 }
 
 /** Returns what was saved, in a sentence; an empty one if the person closed the browser's dialog. */

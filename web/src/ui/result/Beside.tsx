@@ -31,26 +31,34 @@ export function usePlace(id: string): { isChosen: boolean; show: (() => void) | 
 
 /** The number in the id of the chosen entry of a kind, such as `finding`. */
 export function useChosenIndex(kind: string): number | undefined {
-  const { chosen } = useContext(SelectionContext);
-  return chosen?.startsWith(`${kind}-`) ? Number(chosen.slice(kind.length + 1)) : undefined;
+  return numberOf(kind, useContext(SelectionContext).chosen);
+}
+
+function numberOf(kind: string, id: string | undefined): number | undefined {
+  return id?.startsWith(`${kind}-`) ? Number(id.slice(kind.length + 1)) : undefined;
 }
 
 export function Beside({
   name,
   sign,
   places,
+  findings,
   children,
 }: {
   name: string;
   sign: () => Promise<ResultView>;
   places: readonly Place[];
+  /** How many there are, with those that have no place in the document. */
+  findings: number;
   children: ComponentChildren;
 }): JSX.Element {
   const isWide = useMedia(WIDE);
   const bar = useRef<HTMLDivElement>(null);
   const [isHidden, setHidden] = useState(() => localStorage.getItem(HIDDEN_KEY) === "yes");
   const [tab, setTab] = useState<"result" | "document">("result");
+  const [chosen, setChosen] = useState<string>();
   const [target, setTarget] = useState<{ place: Place; turn: number }>();
+  const turns = useRef(0);
   const [wasShown, setWasShown] = useState(false);
   const showsDocument = isWide ? !isHidden : tab === "document";
   const showsResult = isWide || tab === "result";
@@ -58,22 +66,23 @@ export function Beside({
     if (showsDocument) setWasShown(true);
   }, [showsDocument]);
   const byId = useMemo(() => new Map(places.map((place) => [place.id, place])), [places]);
-  const findings = useMemo(() => places.filter((place) => place.id.startsWith("finding")), [places]);
   const hide = (hidden: boolean): void => {
     setHidden(hidden);
     localStorage.setItem(HIDDEN_KEY, hidden ? "yes" : "no");
   };
   // Two keys may arrive before the next rendering.
   const latest = useRef<string | undefined>(undefined);
-  const choose = (place: Place): void => {
-    latest.current = place.id;
-    setTarget((before) => ({ place, turn: (before?.turn ?? 0) + 1 }));
+  const choose = (id: string): void => {
+    latest.current = id;
+    setChosen(id);
+    turns.current += 1;
+    const place = byId.get(id);
+    setTarget(place && { place, turn: turns.current });
   };
   const select = (id: string): void => {
-    const place = byId.get(id);
-    if (!place) return;
-    choose(place);
-    if (isWide) {
+    choose(id);
+    if (!byId.has(id)) showResult(id, false);
+    else if (isWide) {
       if (isHidden) hide(false);
     } else {
       setTab("document");
@@ -81,25 +90,27 @@ export function Beside({
       requestAnimationFrame(() => bar.current?.scrollIntoView({ block: "start" }));
     }
   };
+  const showResult = (id: string, focus = true): void => {
+    setTab("result");
+    requestAnimationFrame(() => reveal(id, focus));
+  };
   /** From the document back to the result. */
   const pick = (id: string): void => {
-    const place = byId.get(id);
-    if (!place) return;
-    choose(place);
-    setTab("result");
-    requestAnimationFrame(() => reveal(id));
+    choose(id);
+    showResult(id);
   };
-  const at = findings.findIndex((place) => place.id === target?.place.id);
+  const at = numberOf("finding", chosen);
   const step = (by: 1 | -1): void => {
-    const from = findings.findIndex((place) => place.id === latest.current);
-    const next = findings[from < 0 ? (by > 0 ? 0 : findings.length - 1) : from + by];
-    if (!next) return;
-    select(next.id);
-    if (isWide) requestAnimationFrame(() => reveal(next.id, false));
+    const from = numberOf("finding", latest.current);
+    const next = from === undefined ? (by > 0 ? 0 : findings - 1) : from + by;
+    if (next < 0 || next >= findings) return;
+    const id = `finding-${next}`;
+    select(id);
+    if (isWide) requestAnimationFrame(() => reveal(id, false));
   };
   useKeys({ n: () => step(1), p: () => step(-1) });
   return (
-    <SelectionContext.Provider value={{ chosen: target?.place.id, select, places: byId }}>
+    <SelectionContext.Provider value={{ chosen, select, places: byId }}>
       <div class="beside-bar" ref={bar}>
         {!isWide && (
           <div class="tabs" role="tablist" aria-label="Result and document">
@@ -125,18 +136,12 @@ export function Beside({
             ))}
           </div>
         )}
-        {findings.length > 0 && (
+        {findings > 0 && (
           <>
             <button type="button" class="quiet" title="Key p" disabled={at === 0} onClick={() => step(-1)}>
               Previous finding
             </button>
-            <button
-              type="button"
-              class="quiet"
-              title="Key n"
-              disabled={at === findings.length - 1}
-              onClick={() => step(1)}
-            >
+            <button type="button" class="quiet" title="Key n" disabled={at === findings - 1} onClick={() => step(1)}>
               Next finding
             </button>
           </>

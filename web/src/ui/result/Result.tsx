@@ -127,7 +127,7 @@ function Loaded({
   const isPdf = result.kind === "pdf";
   const shown = useCallback(() => (isPdf ? client.result(id, attempt) : sign()), [isPdf, attempt, sign]);
   return (
-    <Beside name={isPdf ? result.view.name : name} sign={shown} places={places}>
+    <Beside name={isPdf ? result.view.name : name} sign={shown} places={places} findings={found?.findings?.length ?? 0}>
       <TakeAway
         id={id}
         {...(attempt === undefined ? {} : { attempt })}
