@@ -14,6 +14,7 @@ import tree_sitter_rust
 LANGUAGE = tree_sitter.Language(tree_sitter_rust.language())
 IS_ACTIVE = "mutation_switch::is_active"
 OPERATIONS = ("binary_expression", "compound_assignment_expr")
+FIELDS = ("field_initializer", "shorthand_field_initializer")
 
 
 @dataclasses.dataclass
@@ -84,6 +85,8 @@ class File:
                 return ancestor(self.root.descendant_for_byte_range(start, start + 1), ("match_arm",))
             case "FnValue":
                 return self.body_at(start)
+            case "StructField":
+                return ancestor(self.field_at(mutant), ("struct_expression",))
             case genre:
                 raise NotInstrumented(f"{genre} is not supported")
 
@@ -93,8 +96,15 @@ class File:
             operator = node.child_by_field_name("operator") if node.type in OPERATIONS else None
             if operator is not None and operator.start_byte == start:
                 return node
+            if node.type == "let_chain":
+                # A condition that matches a pattern knows no other operator than &&.
+                raise NotInstrumented("unviable")
             node = node.parent
         raise NotInstrumented("the operation was not found")
+
+    def field_at(self, mutant: Mutant) -> tree_sitter.Node:
+        start = byte_offset(self.lines, mutant.span["start"])
+        return ancestor(self.root.descendant_for_byte_range(start, start + 1), FIELDS)
 
     def body_at(self, start: int) -> tree_sitter.Node:
         """The body of the innermost function around an offset."""
@@ -122,6 +132,9 @@ class File:
             case "MatchArmGuard":
                 replacements = [it.replacement.encode() for it in mutants]
                 return choice(mutants, replacements, self.inner(node, left_out))
+            case "StructField":
+                mutated = [self.without_field(node, self.field_at(it), left_out) for it in mutants]
+                return choice(mutants, mutated, self.inner(node, left_out))
             case _:
                 return self.render_arm(node, mutants[0], left_out)
 
@@ -173,6 +186,13 @@ class File:
             return b"({ let left: bool = %s; %s })" % (left, chosen)
         mutated = [b"%s %s %s" % (left, operator, right) for operator in operators]
         return choice(mutants, mutated, b"%s %s %s" % (left, original, right))
+
+    def without_field(self, node: tree_sitter.Node, field: tree_sitter.Node, left_out: set[int]) -> bytes:
+        """A copy of a struct in which a field keeps its value."""
+        members = node.child_by_field_name("body").named_children
+        kept = [it for it in members if it != field and it.type in (*FIELDS, "base_field_initializer")]
+        rendered = b", ".join(self.render_node(it, left_out) for it in kept)
+        return b"%s { %s }" % (node.child_by_field_name("name").text, rendered)
 
     def render_arm(self, arm: tree_sitter.Node, mutant: Mutant, left_out: set[int]) -> bytes:
         pattern = arm.child_by_field_name("pattern")

@@ -116,13 +116,23 @@ class Sources:
         self.files = {name: instrument.File((ROOT / name).read_bytes(), some) for name, some in by_file.items()}
         self.unplaced = {number: why for file in self.files.values() for number, why in file.unplaced.items()}
         self.left_out: set[int] = set()
+        # Functions that constants call, as the last run of the same packages found: a next one finds what that one built.
+        self.path = WORK / f"constant-{'+'.join(sorted({it.package for it in mutants}))}.json"
+        self.constant: list[str] = json.loads(self.path.read_text()) if self.path.is_file() else []
+        for name in self.constant:
+            self.left_out |= self.keep_constant(name)
 
-    def keep_constant(self, report: dict) -> set[int]:
+    def keep_constant(self, name: str) -> set[int]:
+        return set().union(*(file.keep_constant(name) for file in self.files.values()))
+
+    def keep_called(self, report: dict) -> set[int]:
         """Keeps a function that a constant calls as it is. Returns its mutants, and -1 so that a next round begins."""
         called = re.match(r"cannot call non-const .*`(?:.*::)?(\w+)`", report["message"])
         if not called:
             return set()
-        return {-1}.union(*(file.keep_constant(called[1]) for file in self.files.values()))
+        self.constant.append(called[1])
+        self.path.write_text(json.dumps(self.constant))
+        return {-1} | self.keep_constant(called[1])
 
     def write(self) -> None:
         for name, file in self.files.items():
@@ -152,7 +162,7 @@ def leave_out_what_does_not_compile(sources: Sources) -> None:
             if not isinstance(report, dict) or report.get("level") != "error" or not report["spans"]:
                 continue
             guilty = {it for span in report["spans"] for it in guilty_mutants(span)}
-            guilty = guilty or sources.keep_constant(report) or deleted_arms(report) or returned_values(report)
+            guilty = guilty or sources.keep_called(report) or deleted_arms(report) or returned_values(report)
             found |= guilty
             if not guilty:
                 unknown.append(report["rendered"])
@@ -258,10 +268,11 @@ def main() -> int:
         sources.left_out |= found.of_last_run("unviable").keys()
         found.by_number = found.of_last_run(*results.NOTICED)
     leave_out_what_does_not_compile(sources)
+    found.untried = sources.unplaced | dict.fromkeys(sources.left_out, "unviable")
+    found.write()
     say(f"{len(sources.left_out)} do not compile, {len(sources.unplaced)} are not tried")
     tests = list_tests(build_tests())
     say(f"{len(tests)} tests")
-    found.untried = sources.unplaced | dict.fromkeys(sources.left_out, "unviable")
     with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
         before = trials.ReachedBefore(WORK / "reached.json")
         if options.seconds == float("inf"):
@@ -272,7 +283,6 @@ def main() -> int:
         tried = [it for it in tried if not options.only or options.only in it.describe()]
         if options.survivors:
             tried = [it for it in tried if it.number not in found.by_number]
-        found.write()
         say(f"the tests take {reached.total_seconds():.0f} s; {len(tried)} mutants are tried")
         trying = pool.map(lambda it: reached.try_mutant(it, options.seconds), tried)
         for number, (mutant, result) in enumerate(zip(tried, trying, strict=True), 1):

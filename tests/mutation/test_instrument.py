@@ -16,6 +16,15 @@ fn name(kind: u8) -> &'static str {
         _ => "none",
     }
 }
+
+fn again(run: Run, next: Option<u8>) -> Run {
+    if run.ends
+        && let Some(number) = next
+    {
+        return Run { number, ends: number > 2, ..run };
+    }
+    Run { ends: true, ..run }
+}
 """
 
 
@@ -56,6 +65,17 @@ class InstrumentTest(unittest.TestCase):
         text = rendered(mutant(4, "MatchArm", "1 =>"), mutant(5, "MatchArmGuard", "n > 1", "true"))
         self.assertIn("1/*<4*/ if !mutation_switch::is_active(4) /*4>*/ =>", text)
         self.assertIn("n if (/*<5*/if mutation_switch::is_active(5) { true }/*5>*/ else { n > 1 })", text)
+
+    def test_field_keeps_the_value_of_the_struct_that_is_copied(self):
+        field, operation = mutant(8, "StructField", "number, ends"), mutant(9, "BinaryOperator", "> 2", "==")
+        text = rendered(field, operation)
+        self.assertIn("if mutation_switch::is_active(8) { Run { ends: number > 2, ..run } }", rendered(field))
+        self.assertIn("else { Run { number, ends: number > 2, ..run } }", rendered(field))
+        self.assertEqual(text.count("number == 2"), 2)
+
+    def test_condition_that_matches_a_pattern_has_no_other_operator(self):
+        some = mutant(10, "BinaryOperator", "&& let", "||")
+        self.assertEqual(instrument.File(SOURCE, [some]).unplaced, {10: "unviable"})
 
     def test_mutant_that_does_not_compile_is_left_out(self):
         some = mutant(6, "BinaryOperator", "<", "<=")

@@ -442,6 +442,13 @@ mod tests {
             assert!(nested(open, close, deepest), "{open}");
             assert!(!nested(open, close, deepest + 1), "{open}");
         }
+        // The lines of a traceback are read where they are listed.
+        let lines = r#"["Traceback (most recent call last):","ValueError: no xref"]"#;
+        for (lists, is_read) in [(8, true), (9, false)] {
+            let around = lists - 1;
+            let body = format!("{}{lines}{}", "[".repeat(around), "]".repeat(around));
+            assert_eq!(model_message(body.as_bytes()).is_some(), is_read, "{lists}");
+        }
         // JSON in a string, which each level escapes again.
         let mut body = "x".to_owned();
         for level in 1..=5 {
@@ -461,6 +468,8 @@ mod tests {
             ("<unk", Some("<unk")),
             (r#"{"error":"an open { here"#, Some("an open { here")),
             (r#"{"error":"an open [ here"#, Some("an open [ here")),
+            // Not JSON.
+            (r#"{"error":"x"\"#, Some(r#"{"error":"x"\"#)),
             (
                 r#"{"error":"a closing } or ] here"#,
                 Some("a closing } or ] here"),

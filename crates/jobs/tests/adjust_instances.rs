@@ -229,6 +229,23 @@ fn queue_is_described_with_the_counted_instances_while_jobs_are_open() {
 }
 
 #[test]
+fn description_of_a_queue_is_continued_for_a_quarter_of_an_hour() {
+    for (age, is_continued) in [(15 * 60, true), (15 * 60 + 1, false)] {
+        let scene = Scene::new(1);
+        scene.add(PIPELINE, "InProgress", 1);
+        scene.run();
+        scene.pass(Duration::from_secs(age));
+        scene.run();
+        let described =
+            wait(jobs::ready_by::load(&scene.memory, PIPELINE)).expect("memory answers");
+        let running = described.expect("a job is open").running;
+        // Otherwise it got its place at some time since it was sent.
+        let since = if is_continued { 0 } else { age * 500 };
+        assert_eq!(running, [(NOW, Timestamp(NOW.0 + since))], "{age} s");
+    }
+}
+
+#[test]
 fn instances_stay_while_a_job_in_any_open_state_is_open() {
     for state in ["Submitting", "InProgress", "RetryScheduled"] {
         let scene = Scene::new(4);

@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use jobs::commands::JobCommand;
 use jobs::error::MessageError;
-use jobs::id::{Attempt, LeaseToken, Timestamp};
-use jobs::job::Job;
-use jobs::pause::{Pause, PauseDetails, PauseScope, store};
+use jobs::evidence::{InputStatus, find_output, input_status};
+use jobs::id::{Attempt, LeaseToken, Location, Timestamp};
+use jobs::job::{AttemptRecord, Job};
+use jobs::pause::{MAX_PAUSES, Pause, PauseChange, PauseDetails, PauseScope, store};
 use jobs::ports::CheckRequest;
 use jobs::retry::{retry, run_command};
 use jobs::state::{Cause, RetryBudget, State};
 use testkit::conformance::one_in_every_state;
-use testkit::memory::Memory;
+use testkit::memory::{Memory, Object};
 
 use common::{BUCKET, TOML, in_run};
 
@@ -40,8 +41,12 @@ fn scene(state: State) -> (Memory, Job) {
 }
 
 fn pause(memory: &Memory) {
+    pause_tenant(memory, "acme");
+}
+
+fn pause_tenant(memory: &Memory, tenant: &str) -> PauseChange {
     let pause = Pause {
-        scope: PauseScope::Tenant("acme".parse().unwrap()),
+        scope: PauseScope::Tenant(tenant.parse().unwrap()),
         details: PauseDetails {
             actor: "sam@docket.example".to_owned(),
             reason: "the wrong folder".to_owned(),
@@ -49,7 +54,18 @@ fn pause(memory: &Memory) {
             until: NOW.plus(Duration::from_secs(3600)),
         },
     };
-    in_run(TOML, NOW, async |_| store(memory, &pause, NOW).await).unwrap();
+    in_run(TOML, NOW, async |_| store(memory, &pause, NOW).await).unwrap()
+}
+
+#[test]
+fn another_pause_is_refused_once_there_are_too_many_but_each_can_be_renewed() {
+    let memory = Memory::at(NOW);
+    for number in 0..MAX_PAUSES {
+        let done = pause_tenant(&memory, &format!("tenant-{number}"));
+        assert_eq!(done, PauseChange::Done);
+    }
+    assert_eq!(pause_tenant(&memory, "acme"), PauseChange::TooMany);
+    assert_eq!(pause_tenant(&memory, "tenant-0"), PauseChange::Done);
 }
 
 /// The job after a check of its attempt that was sent for `due`.
@@ -151,4 +167,81 @@ fn redelivered_cancellation_of_a_plan_runs_its_effects_again() {
         });
         assert_eq!(done.unwrap().len(), pending, "{redelivered}");
     }
+}
+
+/// While a job is run again, the result that it has is not that of the new run.
+#[test]
+fn only_outputs_of_newer_attempts_count_while_a_job_is_run_again() {
+    let (memory, mut job) = scene(State::InProgress {
+        attempt: Attempt(3),
+        deadline: FAR,
+        budget: RetryBudget {
+            earlier_result: Attempt(1),
+            ..BUDGET
+        },
+    });
+    let found = |memory: &Memory, job: &Job| {
+        let found = in_run(TOML, NOW, async |_| find_output(memory, job).await).unwrap();
+        found.map(|found| found.attempt.0)
+    };
+    let own = job.output_prefix();
+    memory.put(BUCKET, &format!("{own}a1/x.out"), b"{}");
+    assert_eq!(found(&memory, &job), None, "the earlier result");
+    memory.put(BUCKET, &format!("{own}a2/x.out"), b"{}");
+    assert_eq!(found(&memory, &job), Some(2));
+    // Where the endpoint said that it writes, which is looked at first.
+    let record = |attempt: u8| AttemptRecord {
+        attempt: Attempt(attempt),
+        started_at: NOW,
+        may_run_twice: false,
+        output: Some(Location {
+            bucket: BUCKET.to_owned(),
+            key: format!("outbound/elsewhere/{attempt}.out"),
+        }),
+        failure_object: None,
+        closed_at: None,
+        failure: None,
+        unexpected_content_type: None,
+        pages: None,
+        model: None,
+    };
+    job.attempts = vec![record(1), record(3)];
+    memory.put(BUCKET, "outbound/elsewhere/1.out", b"{}");
+    assert_eq!(found(&memory, &job), Some(2));
+    memory.put(BUCKET, "outbound/elsewhere/3.out", b"{}");
+    assert_eq!(found(&memory, &job), Some(3));
+}
+
+/// S3 refuses to read the newest version at the key of a job, but does not say which one that is.
+#[test]
+fn refusal_to_read_is_about_the_version_of_the_job_or_one_of_the_same_bytes() {
+    let document = |etag: &str| {
+        Some(Object {
+            content: b"%PDF-1.7".to_vec(),
+            bytes: 8,
+            etag: etag.to_owned(),
+            ..Object::default()
+        })
+    };
+    let status = |key: &str, newer: Option<&str>| {
+        let memory = Memory::at(NOW);
+        let mut job = one_in_every_state(BUCKET, "acme").swap_remove(0);
+        job.input.key = key.to_owned();
+        job.input.version = memory.put_object(BUCKET, key, document("one"));
+        job.input.etag = "one".to_owned();
+        job.input.bytes = 8;
+        if let Some(etag) = newer {
+            memory.put_object(BUCKET, key, document(etag));
+        }
+        let refusal = "InvalidObjectState";
+        memory.state().refused_reads.insert(key.to_owned(), refusal);
+        in_run(TOML, NOW, async |_| input_status(&memory, &job).await).ok()
+    };
+    let plain = "inbound/acme/nda.pdf";
+    assert_eq!(status(plain, None), None, "its own version");
+    assert_eq!(status(plain, Some("one")), None, "the same bytes");
+    assert_eq!(status(plain, Some("two")), Some(InputStatus::Replaced));
+    // The endpoint reads a copy of it, because of its key.
+    let copied = "inbound/acme/n d a.pdf";
+    assert_eq!(status(copied, Some("two")), Some(InputStatus::Current));
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use futures_util::FutureExt;
-use jobs::expected_work::{BaseWork, LearnedWork, RunSums, learn, learned_base};
+use jobs::expected_work::{BaseWork, LearnedWork, RunSums, StoredRuns, learn, learned_base};
 use jobs::fair_queue::{FairQueue, Heads};
 use jobs::id::{Attempt, JobId, Tenant, Timestamp};
 use jobs::lane::Lane;
@@ -139,6 +139,18 @@ fn change_of_the_base_keeps_no_tenant_waiting_for_more_documents_of_another() {
     assert!(waited > 1000, "{waited}");
 }
 
+/// What a tenant is ahead is converted, not forgotten.
+#[test]
+fn tenant_waits_for_as_many_documents_with_half_the_base() {
+    let mut turns = FairQueue::default().with_base(BaseWork::of_bytes(2 * MIB));
+    turns.take(vec![queue("acme", &[10 * MIB])], 1);
+    let queues = [queue("acme", &[0; 20]), queue("globex", &[0; 20])];
+    let before = released_before("acme", &turns, &queues);
+    let halved = turns.with_base(BaseWork::of_bytes(MIB));
+    assert_eq!(released_before("acme", &halved, &queues), before);
+    assert_eq!(before[&tenant("globex")], 6);
+}
+
 /// The sums of runs of documents of both sizes, by turns.
 fn sums(runs: u64, sizes: [u64; 2], mut ms: impl FnMut(u64) -> u64) -> RunSums {
     let mut sums = RunSums::default();
@@ -243,6 +255,56 @@ fn thin_evidence_changes_nothing_and_says_so() {
     );
     let empty = sums(500, [0, 0], |_| 45_000).learned();
     assert_eq!(empty, LearnedWork::SameSizes);
+}
+
+#[test]
+fn fifty_runs_whose_sizes_differ_by_an_eighth_of_their_mean_are_enough() {
+    let kib = |count: u64| count * 1024;
+    let sizes = [kib(700), kib(900)];
+    let learned = sums(50, sizes, |bytes| 2_050 + bytes / 1024 * 10).learned();
+    let by_size = LearnedWork::BySize {
+        base: BaseWork::of_bytes(kib(205)),
+        each_ms: 2_050,
+        mib_ms: 10_240,
+    };
+    assert_eq!(learned, by_size);
+    assert_eq!(
+        learned.to_string(),
+        "A run takes about 2.0 s and 10.2 s for each MB, so a document counts as its bytes and 205 KB."
+    );
+    let closer = sums(50, [kib(701), kib(900)], |bytes| bytes / 100).learned();
+    assert_eq!(closer, LearnedWork::SameSizes);
+    let equal = sums(50, sizes, |_| 45_000).learned();
+    assert_eq!(equal, LearnedWork::SameForAllSizes);
+    // Each KiB that has begun counts, up to the work of the largest document.
+    let of = |bytes| sums(1, [bytes, bytes], |_| 5);
+    assert_eq!(of(1), of(1024));
+    assert_ne!(of(1024), of(1025));
+    assert_eq!(of(MAX_WORK), of(MAX_WORK + 1024));
+}
+
+#[test]
+fn beyond_a_thousand_runs_the_earlier_ones_count_half() {
+    const SIZES: [u64; 2] = [MIB, 3 * MIB];
+    let earlier = |runs| sums(runs, SIZES, |bytes| 9_000 + bytes / 1000);
+    let newer_ms = |bytes: u64| 3_000 + bytes / 500;
+    let stored = |earlier_runs, newer_runs| {
+        let stored = StoredRuns {
+            hour: Timestamp(HOUR),
+            of_hour: sums(newer_runs, SIZES, newer_ms),
+            before: earlier(earlier_runs),
+        };
+        stored.learned()
+    };
+    let together = |earlier_runs, newer_runs: usize| {
+        let mut all = earlier(earlier_runs);
+        for bytes in SIZES.into_iter().cycle().take(newer_runs) {
+            all.add(bytes, newer_ms(bytes));
+        }
+        all.learned()
+    };
+    assert_eq!(stored(600, 400), together(600, 400));
+    assert_eq!(stored(600, 402), together(300, 402));
 }
 
 /// What chance makes of durations that do not depend on the size, in half of all cases.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use jobs::capacity::{CapacityInput, InstanceLimits, Instances, Measured, Objective, OpenWork};
 use jobs::id::Timestamp;
 use jobs::open_jobs::is_at_risk;
+use jobs::ports::KeyValueStore;
 use jobs::ready_by::{
-    Basis, Estimate, MAX_SNAPSHOT_AGE, NoEstimate, QueueSnapshot, Queued, estimate_queued, load,
-    store,
+    Basis, Estimate, KnownInstances, MAX_SNAPSHOT_AGE, NoEstimate, QueueSnapshot, Queued,
+    estimate_queued, load, store,
 };
 use testkit::memory::Memory;
 
@@ -236,6 +237,64 @@ fn without_counted_instances_the_job_table_shows_how_fast_jobs_end() {
 }
 
 #[test]
+fn instances_are_inferred_from_what_ended_since_an_earlier_snapshot() {
+    let pipelines =
+        jobs::pipeline::Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+    let pipeline = pipelines.get("legal-review").unwrap();
+    let of = |at: Timestamp, sent: &[Timestamp], earlier: Option<&QueueSnapshot>| {
+        QueueSnapshot::inferred(at, pipeline, sent.to_vec(), earlier)
+    };
+    let known = KnownInstances {
+        concurrent_runs: 1,
+        ..KnownInstances::default()
+    };
+    let starting_since = |at: Timestamp| KnownInstances {
+        starting: 1,
+        starting_since: Some(at),
+        ..known
+    };
+    let none = of(NOW, &[], None).instances;
+    assert_eq!(none, KnownInstances { more: 1, ..known });
+    let sent = sent_at(2, NOW);
+    let first = of(NOW, &sent, None);
+    assert_eq!(first.instances, starting_since(sent[0]));
+    let later = Timestamp(NOW.0 + MINUTE);
+    let same = of(later, &sent, Some(&first));
+    assert_eq!(same.instances, starting_since(sent[0]));
+    assert_eq!(same.ended_since(&first), (0, None));
+    // At the same moment nothing shows how fast they end.
+    let at_once = of(NOW, &sent[1..], Some(&first));
+    assert_eq!(at_once.instances, starting_since(sent[1]));
+    // One run of 45 s in a minute.
+    let second = of(later, &sent[1..], Some(&first));
+    let in_service = 1;
+    assert_eq!(
+        second.instances,
+        KnownInstances {
+            in_service,
+            ..known
+        }
+    );
+    assert_eq!(second.ended_since(&first), (1, Some(sent[0])));
+    assert_eq!(second.ended_up_to, Some(sent[0]));
+}
+
+#[test]
+fn newest_job_that_ended_is_known_only_if_all_open_jobs_are() {
+    let of = |at: Timestamp, sent: Vec<Timestamp>| {
+        let input = input(u32::try_from(sent.len()).unwrap(), 1, 0);
+        QueueSnapshot::of_capacity(at, &input, sent, None, Some(20))
+    };
+    let all = sent_at(100_000, NOW);
+    let later = Timestamp(NOW.0 + MINUTE);
+    let (many, two) = (of(NOW, all.clone()), of(later, all[99_998..].to_vec()));
+    assert_eq!(two.ended_since(&many), (99_998, None));
+    // One ended, and one that the index did not list yet has appeared.
+    let (before, after) = (of(NOW, vec![all[0]]), of(later, vec![all[1]]));
+    assert_eq!(after.ended_since(&before), (0, None));
+}
+
+#[test]
 fn job_is_at_risk_once_its_latest_time_is_after_its_slo_or_three_quarters_are_over() {
     let slo = secs(3600);
     let at = |minutes: u64| Timestamp(NOW.0 + minutes * MINUTE);
@@ -268,6 +327,9 @@ async fn newest_snapshot_is_stored() {
     assert_eq!(load(&ports, "legal-review").await.unwrap(), None);
     store(&ports, "legal-review", &new).await.unwrap();
     store(&ports, "legal-review", &old).await.unwrap();
+    let record = ports.get("state", "queue-legal-review").await.unwrap();
+    let kept_until = Timestamp(new.at.0 + 24 * 60 * MINUTE);
+    assert_eq!(record.unwrap().expires_at, Some(kept_until));
     assert_eq!(load(&ports, "legal-review").await.unwrap(), Some(new));
     assert_eq!(load(&ports, "ocr-batch").await.unwrap(), None);
 }

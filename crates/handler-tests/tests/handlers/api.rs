@@ -3,6 +3,7 @@
 mod access_control;
 mod audit_log;
 mod batches;
+mod boundaries;
 mod cancel_plans;
 mod commands;
 mod company_users;
