@@ -58,14 +58,6 @@ impl Pauses {
         self.breakers.iter().filter(|it| it.open.is_some())
     }
 
-    pub const fn len(&self) -> usize {
-        self.pauses.len()
-    }
-
-    pub const fn is_empty(&self) -> bool {
-        self.pauses.is_empty()
-    }
-
     /// What is known of the pipeline's window.
     pub fn window(&self, pipeline: &str) -> Option<&KnownWindow> {
         let mut windows = self.windows.iter();
