@@ -313,7 +313,7 @@ fn stolen_refresh_token_of_a_user_with_a_password_ends_with_all_sessions_too() {
         })
         .await;
         let ended = call_with_token(&company.stack, &id, "DELETE", "/me/sessions", None).await;
-        assert_eq!(ended.status, 204, "{}", ended.body);
+        assert_eq!(ended.status, 204, "{:?}", ended.body);
         assert!(
             refresh(&stolen)
                 .await
