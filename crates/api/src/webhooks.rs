@@ -37,6 +37,8 @@ pub const MAX_URL_BYTES: usize = 500;
 pub const MAX_WEBHOOKS: u16 = 5;
 /// How long the secret before a rotation is also used.
 pub const PREVIOUS_SECRET_HOURS: u64 = 24;
+/// How many secrets before rotations are used at once: a rotation whose answer was lost is repeated.
+pub const MAX_PREVIOUS_SECRETS: usize = 3;
 /// How long attempts are kept in the log.
 pub const LOG_DAYS: u64 = 7;
 /// How much of a request is kept. A payload without tags has about 600 bytes.
@@ -53,6 +55,9 @@ pub struct Webhook {
     pub secret: String,
     /// The secret before the last rotation, and until when it is used too.
     pub previous_secret: Option<(String, u64)>,
+    /// Those before it, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_secrets: Vec<(String, u64)>,
     pub created_by: String,
     pub created_at: u64,
     pub paused: bool,
@@ -62,10 +67,18 @@ pub struct Webhook {
 
 impl Webhook {
     fn secrets(&self, now: Timestamp) -> Vec<&str> {
-        let previous = self.previous_secret.as_ref();
+        let previous = self.previous_secret.iter().chain(&self.earlier_secrets);
         let previous = previous.filter(|(_, until)| now.0 < *until);
         let previous = previous.map(|(secret, _)| secret.as_str());
         [self.secret.as_str()].into_iter().chain(previous).collect()
+    }
+
+    /// Replaces the secret. Requests are also signed with the one before, until then.
+    fn replace_secret(&mut self, new: String, until: Timestamp) {
+        let before = std::mem::replace(&mut self.secret, new);
+        let earlier = self.previous_secret.replace((before, until.0));
+        self.earlier_secrets.splice(0..0, earlier);
+        self.earlier_secrets.truncate(MAX_PREVIOUS_SECRETS - 1);
     }
 
     fn wants(&self, event_type: EventType) -> bool {

@@ -166,6 +166,28 @@ pub trait ObjectStore {
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable>;
     /// The versions at exactly this key, newest first, at most 1,000, without delete markers.
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable>;
+    /// The checksum over all bytes of a version. `None` if it has none, may not be read, or does not exist.
+    async fn checksum(
+        &self,
+        object: &Location,
+        version: &str,
+    ) -> Result<Option<Checksum>, Unavailable>;
+}
+
+/// A checksum over all bytes of an object: S3's type `FULL_OBJECT`. One of type `COMPOSITE` depends on the sizes of the parts,
+/// as an ETag does (S3 user guide, "Checking object integrity").
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checksum {
+    /// Such as `CRC64NVME`, which S3 computes of every object since December 2024 unless the uploader sends another.
+    pub algorithm: &'static str,
+    pub value: String,
+}
+
+impl Checksum {
+    /// Whether the bytes are certainly not the same. Equal checksums do not prove that they are: bytes can be chosen for a checksum.
+    pub fn differs_from(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.value != other.value
+    }
 }
 
 /// The first bytes of an object.

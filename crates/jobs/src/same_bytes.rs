@@ -6,6 +6,9 @@
 //!
 //! An ETag is a hash of the contents, except of objects encrypted with SSE-KMS or SSE-C, and that of a multipart upload depends
 //! on the sizes of its parts (S3 API reference, `Object`, `ETag`). Equal bytes with different ETags are different inputs.
+//!
+//! The hash is MD5, of which two files can be made that have the same. So before an upload goes without a run, the checksums
+//! that S3 has of the versions are compared, too (ADR 47).
 
 use std::time::Duration;
 
@@ -60,6 +63,15 @@ impl<'a> SameBytes<'a> {
     /// Newest first.
     pub const fn versions(&self) -> &'a [ListedVersion] {
         self.same
+    }
+
+    /// Those from one of them to another, both included. All of them if the other is not among them.
+    pub fn between(&self, one: &str, other: &str) -> &'a [ListedVersion] {
+        let place = |version: &str| self.same.iter().position(|known| known.version == version);
+        match (place(one), place(other)) {
+            (Some(one), Some(other)) => &self.same[one.min(other)..=one.max(other)],
+            _ => self.same,
+        }
     }
 
     pub fn include(&self, version: &str) -> bool {

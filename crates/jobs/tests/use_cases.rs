@@ -12,7 +12,7 @@ use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{
-    Accepted, CheckQueue, CheckRequest, Clock, CopyError, DelayedMessage, FailedEntries,
+    Accepted, CheckQueue, CheckRequest, Checksum, Clock, CopyError, DelayedMessage, FailedEntries,
     FirstBytes, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore, KeyValueStore,
     ListedVersion, LoadError, NewestJobs, ObjectHead, ObjectStore, Queue, RecentJobs, Record,
     SaveError, Unavailable,
@@ -372,6 +372,14 @@ impl ObjectStore for Overwritten {
     async fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<String>, Unavailable> {
         self.0.list(bucket, prefix).await
     }
+    async fn checksum(
+        &self,
+        object: &Location,
+        version: &str,
+    ) -> Result<Option<Checksum>, Unavailable> {
+        self.0.checksum(object, version).await
+    }
+
     async fn versions(&self, bucket: &str, key: &str) -> Result<Vec<ListedVersion>, Unavailable> {
         self.0.versions(bucket, key).await
     }

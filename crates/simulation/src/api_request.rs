@@ -6,7 +6,7 @@ use api::ApiError;
 use api::types::{
     NewPause, NewRetryPlan, NewUpload, ResumeRequest, RetryPlanView, SignedParts, UploadView,
 };
-use jobs::id::JobId;
+use jobs::id::{JobId, Tenant};
 
 /// The user who retries, runs again, cancels and deletes.
 pub(crate) const SUPPORT: &str = "support";
@@ -30,6 +30,8 @@ pub(crate) enum ClientRequest {
     SignParts(usize, String, Vec<u32>),
     CompleteUpload(usize, String),
     AbortUpload(usize, String),
+    EnableWebhook(Tenant),
+    RotateSecret(Tenant),
 }
 
 #[derive(Debug)]
@@ -38,5 +40,7 @@ pub(crate) enum ApiAnswer {
     Plan(Box<RetryPlanView>),
     Upload(Box<UploadView>),
     Parts(SignedParts),
+    /// The new secret of a webhook.
+    Secret(String),
     Refused(ApiError),
 }

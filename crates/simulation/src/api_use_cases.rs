@@ -1,7 +1,8 @@
 //! The API's use cases, which carry the requests of people out.
 
-use api::types::{JobCommandRequest, SignPartsRequest};
-use api::{ApiError, Principal, commands, data_deletion, pauses, retry_plans, uploads};
+use api::types::{JobCommandRequest, SignPartsRequest, WebhookChange};
+use api::webhooks::address::AllowedReceivers;
+use api::{ApiError, Principal, commands, data_deletion, pauses, retry_plans, uploads, webhooks};
 use jobs::apply::RunContext;
 use jobs::id::Timestamp;
 use jobs::model_version::ServedModels;
@@ -11,6 +12,7 @@ use jobs::ports::Clock;
 use crate::api_request::{ApiAnswer, CUSTOMER, ClientRequest, SUPPORT};
 use crate::bucket::BUCKET;
 use crate::ports::Ports;
+use crate::receiver::webhook_id;
 use crate::time::SECOND;
 
 /// How long the function takes for pushes after a command.
@@ -109,6 +111,20 @@ async fn carry_out(
         ClientRequest::AbortUpload(_, id) => {
             uploads::abort(ports, &customer, &id).await?;
             ApiAnswer::Done
+        }
+        ClientRequest::EnableWebhook(tenant) => {
+            let change = WebhookChange {
+                enabled: Some(true),
+                ..WebhookChange::default()
+            };
+            let (id, allowed) = (webhook_id(&tenant), AllowedReceivers::Loopback);
+            webhooks::change(ports, pipelines, &support, &id, change, allowed).await?;
+            ApiAnswer::Done
+        }
+        ClientRequest::RotateSecret(tenant) => {
+            let id = webhook_id(&tenant);
+            let view = webhooks::rotate_secret(ports, pipelines, &support, &id).await?;
+            ApiAnswer::Secret(view.secret.unwrap_or_default())
         }
     })
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use jobs::id::{JobId, Timestamp};
 use jobs::labels::LabelMetadata;
 use jobs::ports::Listing;
-use jobs::ports::{ListedObject, ListedVersion, ListingCursor, ObjectHead, Queue};
+use jobs::ports::{Checksum, ListedObject, ListedVersion, ListingCursor, ObjectHead, Queue};
 
 use crate::environment::SimulationEnvironment;
 use crate::fault::FaultKind;
@@ -316,6 +316,16 @@ impl SimulatedBucket {
             versions.chunk_by(|one, other| one.object.is_some() && one.etag() == other.etag());
         runs.find(|run| run.iter().any(|version| version.id == id))
             .unwrap_or_default()
+    }
+
+    /// The checksum of a version: equal for equal bytes.
+    pub(crate) fn checksum(&self, key: &str, id: &str) -> Option<Checksum> {
+        let mut versions = self.objects.get(key)?.iter();
+        let version = versions.find(|version| version.id == id)?;
+        Some(Checksum {
+            algorithm: "CRC64NVME",
+            value: version.etag()?,
+        })
     }
 
     /// Whether two versions at a key have the same bytes.

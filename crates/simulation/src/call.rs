@@ -27,7 +27,7 @@ pub(crate) struct Outage {
 }
 
 /// The calls that can have an outage of their own.
-pub(crate) const CALLS: [&str; 32] = [
+pub(crate) const CALLS: [&str; 33] = [
     "load",
     "create",
     "save",
@@ -36,6 +36,7 @@ pub(crate) const CALLS: [&str; 32] = [
     "head",
     "list",
     "versions",
+    "checksum",
     "copy",
     "send",
     "publish",

@@ -133,6 +133,14 @@ faults! {
     TwoReconcilers 500_000,
     /// A receiver of webhooks answers with an error or a redirect.
     ReceiverRefuses 200_000,
+    /// A receiver of webhooks answers nothing until the delivery gives up.
+    ReceiverHangs 100_000,
+    /// A receiver of webhooks takes a part of the time that it has, or all.
+    ReceiverSlow 300_000,
+    /// A receiver of webhooks answers 410 Gone. Its owner enables the webhook again later.
+    ReceiverGone 50_000,
+    /// A tenant makes a new secret for its webhook, and installs it at the receiver later.
+    SecretRotated 500_000,
     /// A receiver of webhooks takes an event, and its answer is lost.
     ReceiverAnswerLost 200_000,
     /// SES takes no mail now.

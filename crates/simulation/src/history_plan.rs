@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use api::types::NewUpload;
 use api::uploads::MAX_SINGLE_PUT_BYTES;
+use jobs::id::Tenant;
 use jobs::lane::Lane;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::window::has_window;
@@ -71,6 +72,7 @@ impl HistoryPlan {
         let window = env.pick(&[MINUTE, 30 * MINUTE, 6 * HOUR]);
         plan.plan_uploads(env, pipelines, uploads, window);
         plan.plan_support(env, uploads, window);
+        plan.plan_rotations(env, window);
         plan.plan_junk(env, uploads, window);
         plan.plan_pauses(env, pipelines, window);
         if pipelines.iter().any(has_window) {
@@ -214,6 +216,22 @@ impl HistoryPlan {
             while env.strikes(FaultKind::ReadyRunAgain) {
                 let at = env.between(0, window + 2 * HOUR);
                 self.add(at, PlannedEvent::Action(UserAction::RunAgain));
+            }
+        }
+    }
+
+    fn plan_rotations(&mut self, env: &mut SimulationEnvironment, window: u64) {
+        for tenant in TENANTS {
+            let Ok(tenant) = tenant.parse::<Tenant>() else {
+                continue;
+            };
+            while env.strikes(FaultKind::SecretRotated) {
+                let at = env.between(0, window + 2 * HOUR);
+                let tenant = tenant.clone();
+                self.add(
+                    at,
+                    PlannedEvent::Action(UserAction::RotateSecret { tenant }),
+                );
             }
         }
     }

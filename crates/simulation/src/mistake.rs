@@ -163,6 +163,14 @@ mistakes! {
     FeedSegmentNotWritten,
     /// A receiver's refusal counts as a delivery.
     RefusalTakenForDelivery,
+    /// A receiver's 410 counts as a delivery.
+    GoneTakenForDelivery,
+    /// A receiver that does not answer counts as one that took the event.
+    HangTakenForDelivery,
+    /// After a rotation requests are signed with the new secret alone.
+    OnlyNewSecretSigns,
+    /// A rotation returns a secret with which nothing is signed.
+    NewSecretNotStored,
     /// Instructions to send a webhook's events again later are lost.
     DelayedInstructionsLost,
     /// Messages that continue digests later are lost.
@@ -263,6 +271,11 @@ impl Mistake {
             Self::RetriesIgnored => Some(none.with(FaultKind::ModelBroken, 500_000)),
             Self::RefusalTakenForDelivery | Self::DelayedInstructionsLost => {
                 Some(none.with(FaultKind::ReceiverRefuses, 400_000))
+            }
+            Self::GoneTakenForDelivery => Some(none.with(FaultKind::ReceiverGone, 400_000)),
+            Self::HangTakenForDelivery => Some(none.with(FaultKind::ReceiverHangs, 400_000)),
+            Self::OnlyNewSecretSigns | Self::NewSecretNotStored => {
+                Some(none.with(FaultKind::SecretRotated, 700_000))
             }
             Self::MailNotTakenCountsAsSent => Some(none.with(FaultKind::MailNotTaken, 400_000)),
             Self::DelayedDigestsLost | Self::DigestEventForgotten => Some(none),

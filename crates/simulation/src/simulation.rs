@@ -5,6 +5,7 @@ mod expected_work;
 mod instances;
 mod pausing;
 mod people;
+mod webhooks;
 mod window;
 
 use std::collections::BTreeMap;
@@ -302,6 +303,8 @@ impl Simulation {
             } => self.pause(pipeline, tenant, lasts, resumed_after),
             UserAction::StartUpload { new, poisoned } => self.start_upload(new, poisoned),
             UserAction::SendFile { client, key } => self.send_file(client, &key),
+            UserAction::RotateSecret { tenant } => self.rotate_secret(tenant),
+            UserAction::InstallSecret { tenant } => self.receivers.install_secret(&tenant),
             UserAction::Ask(request) => self.ask(request),
             UserAction::SendJunk { number } => {
                 let (queue, body) = user_action::junk(&mut self.env, &self.table, number);

@@ -1,12 +1,14 @@
 //! Planted mistakes that take more than one service to make: they change what the product sees.
 
 use api::digests::DigestState;
+use api::webhooks::Webhook;
 use aws_lambda_events::sqs::SqsMessage;
 use jobs::event::EventKind;
 use jobs::id::{Attempt, InferenceId, Timestamp};
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::ports::{ListedVersion, Record};
 use jobs::state::{Cause, RetryBudget, State};
+use testkit::key_value_map::KeyValueMap;
 
 use crate::environment::SimulationEnvironment;
 use crate::function::Functions;
@@ -269,4 +271,40 @@ pub(crate) fn without_waiting_events(
         body: serde_json::to_string(&state).ok()?,
         ..record.clone()
     })
+}
+
+/// [`Mistake::OnlyNewSecretSigns`]: a webhook is stored without the secrets before a rotation.
+pub(crate) fn without_previous_secrets(
+    env: &SimulationEnvironment,
+    collection: &str,
+    record: &Record,
+) -> Option<Record> {
+    if !env.has(Mistake::OnlyNewSecretSigns) || !collection.starts_with("webhook#") {
+        return None;
+    }
+    let mut webhook: Webhook = serde_json::from_str(&record.body).ok()?;
+    webhook.previous_secret = None;
+    webhook.earlier_secrets.clear();
+    Some(Record {
+        body: serde_json::to_string(&webhook).ok()?,
+        ..record.clone()
+    })
+}
+
+/// [`Mistake::NewSecretNotStored`]: whether a record is a webhook with another secret than before.
+pub(crate) fn is_rotation(
+    records: &KeyValueMap,
+    collection: &str,
+    key: &str,
+    record: &Record,
+) -> bool {
+    if !collection.starts_with("webhook#") {
+        return false;
+    }
+    let secret = |record: &Record| {
+        let webhook = serde_json::from_str::<Webhook>(&record.body);
+        webhook.map(|webhook| webhook.secret).ok()
+    };
+    let stored = records.get(collection, key);
+    stored.is_some_and(|stored| secret(&stored) != secret(record))
 }

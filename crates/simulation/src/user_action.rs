@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use api::types::NewUpload;
-use jobs::id::JobId;
+use jobs::id::{JobId, Tenant};
 use jobs::ports::Queue;
 use jobs::state::State;
 
@@ -66,6 +66,14 @@ pub(crate) enum UserAction {
     SendFile {
         client: usize,
         key: String,
+    },
+    /// A tenant makes a new secret for its webhook.
+    RotateSecret {
+        tenant: Tenant,
+    },
+    /// A tenant gives the new secret to its receiver.
+    InstallSecret {
+        tenant: Tenant,
     },
     /// A person sends a request to the HTTP API.
     Ask(ClientRequest),

@@ -10,8 +10,8 @@ use jobs::job::Job;
 use jobs::labels::LabelMetadata;
 use jobs::model_version::DescribedModel;
 use jobs::ports::{
-    CheckRequest, Clock, Connection, DeadLetter, DelayedMessage, EndpointInstances, Invocation,
-    QuarantinedMessage, Queue, RetryCommand, Ticket, Unavailable,
+    CheckRequest, Checksum, Clock, Connection, DeadLetter, DelayedMessage, EndpointInstances,
+    Invocation, QuarantinedMessage, Queue, RetryCommand, Ticket, Unavailable,
 };
 use jobs::submit::UploadEvent;
 
@@ -143,6 +143,8 @@ pub struct Object {
     pub put_at: Timestamp,
     /// Whether it was uploaded in parts.
     pub multipart: bool,
+    /// What S3 computed of it.
+    pub checksum: Option<Checksum>,
     /// If not empty, its ETag. Otherwise every version has another one, as if no bytes were uploaded twice.
     pub etag: String,
     /// The uploader's file name in its metadata.

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use super::browser::{Browser, claims, parameter, tampered};
 use super::stack::{CALLBACK, CompanyStack, run};
-use super::{acme_user, strings};
-use crate::api::CUSTOMER;
+use super::{acme_user, later_second, strings};
+use crate::api::{CUSTOMER, call_with_token};
+use crate::support::until;
 
 fn globex_user(company: &CompanyStack, name: &str, more: &Value) {
     let mut profile =
@@ -208,6 +209,119 @@ fn token_of_another_kind_client_pool_or_signature_is_refused() {
         ];
         assert_eq!(company.oauth("/oauth2/revoke", &foreign).await.status, 400);
         assert_eq!(company.refresh(&tokens.refresh).await.status, 200);
+    });
+}
+
+/// SECURITY.md says what a thief has of a refresh token, and how its user ends that.
+#[test]
+fn stolen_refresh_token_gives_the_users_rights_until_the_user_ends_all_sessions() {
+    run(async |company| {
+        acme_user(company, "stella", &["legal-customers"]);
+        let tokens = company.sign_in("Acme", "stella").await;
+        let stolen = tokens.refresh.clone();
+
+        // It needs no secret and no browser, and gives what its user has.
+        let first = company.refresh(&stolen).await.json();
+        let by_the_thief = first["id_token"].as_str().unwrap().to_owned();
+        let me = company.api(&by_the_thief, "/me").await.json();
+        assert_eq!(me["actor"], "stella@acme.example");
+        assert_eq!(me["roles"], json!(["customer"]));
+        assert_eq!(company.api(&by_the_thief, "/jobs").await.status, 200);
+        // No more than that: no other tenant, no role, no change of the account, and no later end than the first token's.
+        for path in ["/jobs?tenant=globex", "/audit", "/webhooks"] {
+            assert_eq!(company.api(&by_the_thief, path).await.status, 403, "{path}");
+        }
+        let change = json!({"AccessToken": first["access_token"], "UserAttributes": [{"Name": "name", "Value": "mallory"}]});
+        let refused = company.user_pools("UpdateUserAttributes", change).await;
+        assert!(refused.unwrap_err().contains("NotAuthorized"));
+        assert!(first.get("refresh_token").is_none(), "{first}");
+
+        // `docket logout --everywhere`, from another session of the user.
+        let own = company.sign_in("Acme", "stella").await;
+        later_second(company, "stella", &own).await;
+        let ended = call_with_token(&company.stack, &own.id, "DELETE", "/me/sessions", None).await;
+        assert_eq!(ended.status, 204);
+        for token in [&stolen, &own.refresh] {
+            let refused = company.refresh(token).await;
+            assert_eq!(
+                (refused.status, &refused.json()["error"]),
+                (400, &json!("invalid_grant"))
+            );
+        }
+        // An ID token that the thief has already is checked without Cognito, until it expires.
+        assert_eq!(company.api(&by_the_thief, "/jobs").await.status, 200);
+        // The user signs in again, and that does not help the thief.
+        let again = company.sign_in("Acme", "stella").await;
+        assert_eq!(company.refresh(&again.refresh).await.status, 200);
+        assert_eq!(company.refresh(&stolen).await.status, 400);
+    });
+}
+
+/// The same for a user with a password, whose tokens come from Cognito's own API.
+#[test]
+fn stolen_refresh_token_of_a_user_with_a_password_ends_with_all_sessions_too() {
+    run(async |company| {
+        let (name, password) = ("stefan@acme.example", "Correct-horse-battery-8");
+        let call = async |operation: &str, input: Value| company.user_pools(operation, input).await;
+        let attributes =
+            json!([{"Name": "email", "Value": name}, {"Name": "email_verified", "Value": "true"}]);
+        for (operation, input) in [
+            (
+                "AdminCreateUser",
+                json!({"Username": name, "MessageAction": "SUPPRESS", "UserAttributes": attributes}),
+            ),
+            (
+                "AdminSetUserPassword",
+                json!({"Username": name, "Password": password, "Permanent": true}),
+            ),
+            (
+                "AdminAddUserToGroup",
+                json!({"Username": name, "GroupName": "customer"}),
+            ),
+            (
+                "AdminAddUserToGroup",
+                json!({"Username": name, "GroupName": "tenant:acme"}),
+            ),
+        ] {
+            call(operation, input).await.unwrap();
+        }
+        let client = company.stack.outputs.user_pool_client_id.as_str();
+        let sign_in = async || {
+            let input = json!({"ClientId": client, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": name, "PASSWORD": password}});
+            let answer = call("InitiateAuth", input).await.unwrap();
+            let token = |name: &str| {
+                answer["AuthenticationResult"][name]
+                    .as_str()
+                    .unwrap()
+                    .to_owned()
+            };
+            (token("IdToken"), token("RefreshToken"))
+        };
+        let refresh = async |token: &str| {
+            let input = json!({"ClientId": client, "AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": {"REFRESH_TOKEN": token}});
+            call("InitiateAuth", input).await
+        };
+        let (id, stolen) = sign_in().await;
+        let answer = refresh(&stolen).await.unwrap();
+        let by_the_thief = answer["AuthenticationResult"]["IdToken"].as_str().unwrap();
+        assert_eq!(groups(by_the_thief), ["customer", "tenant:acme"]);
+        // The emulator compares whole seconds.
+        let issued_at = claims(&id)["iat"].as_u64();
+        until("a token of a later second", async || {
+            let (later, _) = sign_in().await;
+            (claims(&later)["iat"].as_u64() > issued_at).then_some(())
+        })
+        .await;
+        let ended = call_with_token(&company.stack, &id, "DELETE", "/me/sessions", None).await;
+        assert_eq!(ended.status, 204, "{:?}", ended.body);
+        assert!(
+            refresh(&stolen)
+                .await
+                .unwrap_err()
+                .contains("NotAuthorized")
+        );
+        let (_, newer) = sign_in().await;
+        refresh(&newer).await.unwrap();
     });
 }
 

@@ -41,6 +41,8 @@ pub(super) struct DisabledWebhook {
     /// The beginning of its URL: the path may be a secret.
     pub(super) receiver: String,
     pub(super) reason: String,
+    /// The user who created it.
+    pub(super) created_by: String,
 }
 
 /// The mail of a digest.

@@ -242,18 +242,19 @@ where
                     return Ok(self.postpone(index, &error.to_string()));
                 }
             }
-            // Who sees all documents of a tenant may enable its webhooks.
-            let disabled = match recipient.scope {
-                DigestScope::Tenant => disabled.as_slice(),
-                DigestScope::Own => &[],
+            // Who sees all documents of a tenant may enable its webhooks. Who created one is told in any case.
+            let is_told = |webhook: &&DisabledWebhook| match recipient.scope {
+                DigestScope::Tenant => true,
+                DigestScope::Own => webhook.created_by.eq_ignore_ascii_case(&recipient.address),
             };
+            let disabled: Vec<DisabledWebhook> = disabled.iter().filter(is_told).cloned().collect();
             let settings = self.settings;
             let mail = render(
                 self.tenant,
                 &key,
                 &recipient,
                 &part,
-                disabled,
+                &disabled,
                 allowed,
                 settings,
             );
@@ -338,6 +339,7 @@ async fn disabled_webhooks<P: KeyValueStore>(ports: &P, tenant: &Tenant) -> Vec<
         webhook.disabled_reason.map(|reason| DisabledWebhook {
             receiver: webhooks::origin(&webhook.url).to_owned(),
             reason,
+            created_by: webhook.created_by,
         })
     });
     disabled.collect()

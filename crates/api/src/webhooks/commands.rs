@@ -1,5 +1,6 @@
 //! What customers do with their webhooks. The audit log has each change.
 
+use jobs::id::Timestamp;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore};
 use tracing::info;
@@ -158,6 +159,7 @@ pub async fn create<P: KeyValueStore + Clock + NameResolver + WebhookQueue>(
         include_details: new.include_details,
         secret: signature::new_secret(ports),
         previous_secret: None,
+        earlier_secrets: vec![],
         created_by: principal.actor.clone(),
         created_at: now,
         paused: false,
@@ -250,7 +252,8 @@ async fn save<P: KeyValueStore>(
     Ok(())
 }
 
-/// Makes a new secret. For [`PREVIOUS_SECRET_HOURS`] each request has signatures with both.
+/// Makes a new secret. For [`PREVIOUS_SECRET_HOURS`] each request has signatures with both; after a further rotation within
+/// that time with all of them, at most [`super::MAX_PREVIOUS_SECRETS`] besides the newest.
 ///
 /// # Errors
 /// As [`change`].
@@ -262,10 +265,8 @@ pub async fn rotate_secret<P: KeyValueStore + Clock>(
 ) -> Result<WebhookView, ApiError> {
     let (id, mut webhook, revision) =
         find(ports, principal, Permission::ChangeWebhooks, id).await?;
-    let until = ports.now().0 + PREVIOUS_SECRET_HOURS * HOUR_MS;
-    let new = signature::new_secret(ports);
-    let old = std::mem::replace(&mut webhook.secret, new);
-    webhook.previous_secret = Some((old, until));
+    let until = Timestamp(ports.now().0 + PREVIOUS_SECRET_HOURS * HOUR_MS);
+    webhook.replace_secret(signature::new_secret(ports), until);
     let work = async {
         save(ports, &id, &webhook, revision).await?;
         let mut view = view_of(ports, &id, &webhook).await?;

@@ -1,5 +1,6 @@
 //! The ports of crates `jobs` and `api` on AWS, one file per service. Nothing else calls AWS.
 
+mod checksums;
 mod connections;
 #[cfg(feature = "api")]
 mod digests;

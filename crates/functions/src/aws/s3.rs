@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
-use aws_sdk_s3::types::{EncodingType, MetadataDirective, TaggingDirective};
+use aws_sdk_s3::types::{ChecksumMode, EncodingType, MetadataDirective, TaggingDirective};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -14,11 +14,12 @@ use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
 use jobs::labels::LabelMetadata;
 use jobs::ports::{
-    CopyError, FirstBytes, HeadError, ListedVersion, ObjectDeletion, ObjectHead, ObjectStore,
-    Unavailable,
+    Checksum, CopyError, FirstBytes, HeadError, ListedVersion, ObjectDeletion, ObjectHead,
+    ObjectStore, Unavailable,
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::checksums::full_checksum;
 use super::s3_refusals::ReadRefusal;
 use super::version_listing::versions_by_key;
 use super::{Aws, CONNECT_TIMEOUT, broken, client, no_retries, retries, timeouts, unavailable};
@@ -307,6 +308,33 @@ impl<E: Environment> ObjectStore for Aws<E> {
             .find(|listed| listed.key == key)
             .map(|listed| listed.versions)
             .unwrap_or_default())
+    }
+
+    async fn checksum(
+        &self,
+        object: &Location,
+        version: &str,
+    ) -> Result<Option<Checksum>, Unavailable> {
+        let response = self
+            .s3()
+            .head_object()
+            .bucket(&object.bucket)
+            .set_expected_bucket_owner(self.bucket_owner())
+            .key(&object.key)
+            .version_id(version)
+            .checksum_mode(ChecksumMode::Enabled)
+            .send()
+            .await;
+        match response {
+            Ok(head) => Ok(full_checksum(&head)),
+            // A checksum of an encrypted object needs its key; without a checksum the ETag decides alone.
+            Err(error) => {
+                match refusal(&error).head_error(|| unavailable("S3 HeadObject", error)) {
+                    Some(HeadError::Unavailable(error)) => Err(error),
+                    Some(HeadError::Denied(_) | HeadError::Unreadable(_)) | None => Ok(None),
+                }
+            }
+        }
     }
 }
 

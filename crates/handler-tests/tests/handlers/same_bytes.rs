@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use functions::handlers::reconciler;
 use functions::handlers::{inference_error, inference_success, upload_trigger};
 use jobs::job::Job;
+use jobs::ports::Checksum;
 use jobs::state::{Cause, State};
 use serde_json::json;
 use testkit::memory::Object;
@@ -296,6 +297,85 @@ fn same_bytes_stay_one_job_without_the_first_version_as_long_as_the_result_is_ke
     assert_eq!(resent_by_the_scan(&app), [fourth.as_str()]);
     deliver(&app, KEY, fourth);
     assert_eq!(counts(&app), (2, 2));
+}
+
+/// Two files can be made whose MD5, and so their ETag, is the same.
+#[test]
+fn other_bytes_with_the_same_etag_and_size_are_a_new_input_if_checksums_tell_them_apart() {
+    let crc = |value: &str| checksum("CRC64NVME", value);
+    let sha = |value: &str| checksum("SHA256", value);
+    for (checksums, jobs) in [
+        ([crc("a"), crc("b"), crc("b")], 2),
+        ([sha("a"), sha("b"), sha("b")], 2),
+        ([crc("a"), crc("b"), crc("a")], 3),
+        ([crc("a"), crc("a"), crc("a")], 1),
+        ([crc("a"), sha("b"), None], 1),
+        ([None, crc("b"), crc("b")], 1),
+    ] {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let app = app();
+            let mut versions = Vec::new();
+            for checksum in checksums.clone() {
+                advance(&app, SECOND);
+                let object = Object {
+                    content: PDF.to_vec(),
+                    bytes: PDF.len() as u64,
+                    etag: "0e99ee0adc41e2f2eb2b5bc3a7a2a9f1".to_owned(),
+                    checksum,
+                    ..Object::default()
+                };
+                versions.push(app.ports.put_object(BUCKET, KEY, Some(object)));
+            }
+            for index in order {
+                deliver(&app, KEY, &versions[index]);
+                advance(&app, 70 * SECOND);
+            }
+            assert_eq!(counts(&app).0, jobs, "{checksums:?} {order:?}");
+            if jobs == 3 {
+                let state = app.ports.state();
+                let mut jobs = state.jobs.values();
+                let of_newest = jobs.find(|job| job.input.version == versions[2]).unwrap();
+                let state = &of_newest.state;
+                assert!(matches!(state, State::InProgress { .. }), "{state:?}");
+            }
+        }
+    }
+}
+
+fn checksum(algorithm: &'static str, value: &str) -> Option<Checksum> {
+    Some(Checksum {
+        algorithm,
+        value: value.to_owned(),
+    })
+}
+
+/// Nothing that is left shows what the bytes of the row were.
+#[test]
+fn same_etag_and_size_as_a_version_that_is_gone_with_all_others_is_a_new_input() {
+    let app = app();
+    let versions = put(&app, KEY, "A");
+    deliver(&app, KEY, &versions[0]);
+    report(&app, &job(&app, KEY), None);
+    let at = (BUCKET.to_owned(), KEY.to_owned());
+    app.ports.state().objects.remove(&at);
+    let again = put(&app, KEY, "A");
+    deliver(&app, KEY, &again[0]);
+    assert_eq!(counts(&app), (2, 2));
+}
+
+#[test]
+fn checksums_are_asked_for_only_when_the_same_bytes_seem_to_be_written_again() {
+    let app = app();
+    let calls = || app.ports.state().calls.get("checksum").copied();
+    for (history, expected) in [("A", None), ("B", None), ("B", Some(1))] {
+        let version = &put(&app, KEY, history)[0];
+        deliver(&app, KEY, version);
+        assert_eq!(
+            calls().unwrap_or_default(),
+            expected.unwrap_or_default(),
+            "{history}"
+        );
+    }
 }
 
 /// The ETags of multipart uploads with other parts, and of SSE-KMS, are no hashes of the contents.

@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use tracing::info;
 
 use crate::error::MessageError;
-use crate::id::JobId;
+use crate::id::{JobId, Location};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::ports::{JobStore, ListedVersion, ObjectHead, ObjectStore, Unavailable};
@@ -36,6 +36,35 @@ impl<'a, P: ObjectStore> VersionsAtKey<'a, P> {
         }
         Ok(self.listed.get().map_or(&[], Vec::as_slice))
     }
+
+    /// Whether checksums tell a version apart from another one with the same ETag and size, or from one between them.
+    async fn are_told_apart(
+        &self,
+        same: &SameBytes<'_>,
+        version: &str,
+        other: &str,
+    ) -> Result<bool, Unavailable> {
+        let object = Location {
+            bucket: self.bucket.to_owned(),
+            key: self.key.to_owned(),
+        };
+        let Some(own) = self.ports.checksum(&object, version).await? else {
+            return Ok(false);
+        };
+        let between = same.between(version, other).iter();
+        let others = between.filter(|known| known.version != version);
+        for known in others.take(MAX_SAME_BYTES) {
+            let checksum = self.ports.checksum(&object, &known.version).await?;
+            if checksum.is_some_and(|checksum| checksum.differs_from(&own)) {
+                info!(
+                    upload.version = version,
+                    "other bytes with the ETag and the size of an earlier version"
+                );
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// Whether the current version is the one that an event is about, or has the same bytes. `bytes` are ETag and size in the event.
@@ -55,11 +84,16 @@ pub(super) async fn is_current<P: ObjectStore>(
         return Ok(false);
     }
     let same = SameBytes::neighbours(versions.list().await?, true, named);
-    Ok(same.is_some_and(|same| same.include(&object.version)))
+    match same.filter(|same| same.include(&object.version)) {
+        Some(same) => Ok(!versions
+            .are_told_apart(&same, named, &object.version)
+            .await?),
+        None => Ok(false),
+    }
 }
 
 /// The job of which an upload is the input although it has another version: own job first, since it was decided before.
-pub(super) async fn job_of_same_bytes<P: JobStore>(
+pub(super) async fn job_of_same_bytes<P: JobStore + ObjectStore>(
     versions: &VersionsAtKey<'_, P>,
     pipeline: &Pipeline,
     same: SameBytes<'_>,
@@ -71,8 +105,10 @@ pub(super) async fn job_of_same_bytes<P: JobStore>(
         return Ok(None);
     };
     let input = &of_key.input;
-    let is_of_key = same.are_of(&input.version, &input.etag, input.bytes);
-    if same.versions().len() == 1 && !is_of_key {
+    // Of a version that is gone, the row alone would say what its bytes were. Another one must still stand for it.
+    let has_other = same.versions().len() > 1;
+    let is_of_key = same.are_of(&input.version, &input.etag, input.bytes) && has_other;
+    if !has_other {
         return Ok(None);
     }
     let of_version = |version: &str| JobId::of_version(versions.bucket, versions.key, version);
@@ -81,7 +117,8 @@ pub(super) async fn job_of_same_bytes<P: JobStore>(
         return Ok(Some(row).filter(|row| row.input.version == version));
     }
     let takes = |job: &Job| job_takes_upload(job, pipeline, own.put_at);
-    if is_of_key && takes(&of_key) {
+    let of_row = &input.version;
+    if is_of_key && takes(&of_key) && !versions.are_told_apart(&same, version, of_row).await? {
         log_same_bytes(&of_key, version);
         return Ok(Some(of_key));
     }
@@ -90,6 +127,9 @@ pub(super) async fn job_of_same_bytes<P: JobStore>(
     for known in others.take(MAX_SAME_BYTES) {
         if let Some(job) = ports.load(of_version(&known.version)).await?
             && takes(&job)
+            && !versions
+                .are_told_apart(&same, version, &known.version)
+                .await?
         {
             log_same_bytes(&job, version);
             return Ok(Some(job));

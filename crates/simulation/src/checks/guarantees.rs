@@ -35,6 +35,8 @@ pub(crate) const FEED: &str = "Every published event is in the feed of its tenan
 /// Not of the ten: webhooks.
 pub(crate) const WEBHOOKS: &str =
     "Every event reaches a receiver that answers again within three days.";
+/// Not of the ten: what receivers of webhooks verify.
+pub(crate) const SIGNATURES: &str = "For 24 hours after a rotation every request can be verified with the secret before it and with the new one.";
 /// Not of the ten: e-mail digests.
 pub(crate) const DIGESTS: &str =
     "Every document that becomes ready or fails is reported to each user who asked for it.";

@@ -8,9 +8,9 @@ use jobs::job::Job;
 use jobs::ports::FailedEntries;
 use jobs::ports::NewestJobs;
 use jobs::ports::{
-    Accepted, CheckQueue, CheckRequest, Clock, Connection, Connections, CopyError, DelayedMessage,
-    EventBus, FirstBytes, HeadError, InferenceEndpoint, Invocation, InvokeError, JobStore,
-    ListedVersion, LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher,
+    Accepted, CheckQueue, CheckRequest, Checksum, Clock, Connection, Connections, CopyError,
+    DelayedMessage, EventBus, FirstBytes, HeadError, InferenceEndpoint, Invocation, InvokeError,
+    JobStore, ListedVersion, LoadError, ObjectDeletion, ObjectHead, ObjectStore, PushError, Pusher,
     Quarantine, QuarantinedMessage, Queue, RecentJobs, RecentStarts, RetryCommand,
     RetryCommandQueue, SaveError, Ticket, Tickets, Unavailable,
 };
@@ -303,6 +303,17 @@ impl ObjectStore for Ports {
                 tamper::hide_what_was_between(&mut listed, &etag);
             }
             listed
+        })
+        .await
+    }
+
+    async fn checksum(
+        &self,
+        object: &Location,
+        version: &str,
+    ) -> Result<Option<Checksum>, Unavailable> {
+        self.call("checksum", |Simulation { bucket, .. }| {
+            bucket.checksum(&object.key, version)
         })
         .await
     }

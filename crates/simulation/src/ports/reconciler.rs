@@ -209,13 +209,17 @@ impl KeyValueStore for Ports {
         }
         self.call("put record", |simulation| {
             let Simulation { records, env, .. } = &mut *simulation;
-            let forgetful = tamper::without_waiting_events(env, collection, record);
+            let forgetful = tamper::without_waiting_events(env, collection, record)
+                .or_else(|| tamper::without_previous_secrets(env, collection, record));
             let record = forgetful.as_ref().unwrap_or(record);
             let is_changed_session = collection.starts_with("upload#") && record.revision > 1;
             let is_dropped = match env.mistake {
                 Some(Mistake::AuditSkipped) => collection == "audit",
                 Some(Mistake::UploadSessionNotErased) => is_changed_session,
                 Some(Mistake::UsageNotStored) => collection.starts_with("usage#2"),
+                Some(Mistake::NewSecretNotStored) => {
+                    tamper::is_rotation(records, collection, key, record)
+                }
                 _ => false,
             };
             if collection == pauses::COLLECTION {

@@ -1,22 +1,35 @@
 //! The ports of webhooks.
 
-use api::webhooks::ports::{WebhookQueue, WebhookRequest, WebhookResponse, WebhookSender};
+use std::net::IpAddr;
+
+use api::webhooks::ports::{
+    NameResolver, WebhookQueue, WebhookRequest, WebhookResponse, WebhookSender,
+};
 use jobs::ports::{Queue, Unavailable};
 
 use super::call::Ports;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
-use crate::simulation::Simulation;
 use crate::time::SECOND;
 
 impl WebhookSender for Ports {
     async fn post(&self, request: &WebhookRequest<'_>) -> Result<WebhookResponse, String> {
         let answer = self
-            .call("post webhook", |Simulation { receivers, env, .. }| {
-                receivers.post(env, request)
+            .call("post webhook", |simulation| {
+                simulation.post_webhook(request)
             })
             .await;
-        answer.map_err(|error| error.to_string())?
+        let answer = answer.map_err(|error| error.to_string())?;
+        if answer.after > 0 {
+            self.wait(answer.after).await;
+        }
+        answer.response
+    }
+}
+
+impl NameResolver for Ports {
+    async fn resolve(&self, _: &str, _: u16) -> Result<Vec<IpAddr>, String> {
+        panic!("no simulated user changes the address of a webhook")
     }
 }
 

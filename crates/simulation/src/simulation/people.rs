@@ -149,9 +149,16 @@ impl Simulation {
                 | ClientRequest::Urgent(..)
                 | ClientRequest::Cancel(..)
         ) {
-            let delay = self.env.between(5 * SECOND, 10 * MINUTE);
-            self.ask_later(delay, request);
+            self.ask_again(request);
         }
+    }
+
+    fn ask_again(&mut self, request: ClientRequest) {
+        if let ClientRequest::RotateSecret(tenant) = &request {
+            self.receivers.rotation_asked(tenant);
+        }
+        let delay = self.env.between(5 * SECOND, 10 * MINUTE);
+        self.ask_later(delay, request);
     }
 
     pub(crate) fn api_answered(&mut self, request: ClientRequest, answer: ApiAnswer) {
@@ -222,6 +229,13 @@ impl Simulation {
             (ClientRequest::AbortUpload(client, _), ApiAnswer::Done) => {
                 self.people.uploads[client].is_aborted = true;
             }
+            (ClientRequest::RotateSecret(tenant), ApiAnswer::Secret(secret)) => {
+                self.secret_rotated(tenant, secret);
+            }
+            (
+                request @ (ClientRequest::EnableWebhook(_) | ClientRequest::RotateSecret(_)),
+                ApiAnswer::Refused(ApiError::Changed(_)),
+            ) => self.ask_again(request),
             _ => {}
         }
     }

@@ -83,6 +83,16 @@ pub async fn object_store<P: ObjectStore, E: TestEnvironment>(
         listed.collect::<Vec<bool>>()
     };
     assert_eq!(after_deletion(&listed), [false; 3]);
+    let mut checksums = Vec::new();
+    for version in [&v1, &v3] {
+        checksums.extend(ports.checksum(&at(&key), version).await.unwrap());
+    }
+    if let [one, other] = &checksums[..] {
+        assert!(
+            one.differs_from(other),
+            "checksums are those of the versions: {one:?} {other:?}"
+        );
+    }
 
     let copy = at(&format!("elsewhere/{unique}/copy"));
     ports

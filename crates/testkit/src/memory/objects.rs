@@ -5,7 +5,7 @@ use jobs::id::{JobId, Location, Tenant, Timestamp};
 use jobs::input::PEEK_BYTES;
 use jobs::job::Job;
 use jobs::ports::{
-    CopyError, FirstBytes, HeadError, JobStore, ListedVersion, LoadError, NewestJobs,
+    Checksum, CopyError, FirstBytes, HeadError, JobStore, ListedVersion, LoadError, NewestJobs,
     ObjectDeletion, ObjectHead, ObjectStore, SaveError, Unavailable,
 };
 use jobs::save_request::SaveRequest;
@@ -244,6 +244,19 @@ impl ObjectStore for Memory {
         self.operation("versions", |state| {
             let versions = state.objects.get(&(bucket.to_owned(), key.to_owned()));
             versions.map(listed_versions).unwrap_or_default()
+        })
+    }
+
+    async fn checksum(
+        &self,
+        object: &Location,
+        version: &str,
+    ) -> Result<Option<Checksum>, Unavailable> {
+        self.operation("checksum", |state| {
+            let key = (object.bucket.clone(), object.key.clone());
+            let mut versions = state.objects.get(&key)?.iter();
+            let (_, object) = versions.find(|(known, _)| known == version)?;
+            object.as_ref()?.checksum.clone()
         })
     }
 }

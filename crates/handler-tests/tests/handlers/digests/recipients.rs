@@ -288,7 +288,8 @@ fn mail_that_came_back_or_was_reported_as_spam_switches_its_recipient_off() {
 }
 
 #[test]
-fn digest_says_that_a_webhook_is_disabled_to_those_who_may_enable_it() {
+fn digest_says_that_a_webhook_is_disabled_to_who_created_it_and_to_those_who_see_the_whole_tenant()
+{
     let service = Service::new();
     let public = vec!["93.184.216.34".parse().unwrap()];
     let mut state = service.ports().state();
@@ -297,10 +298,11 @@ fn digest_says_that_a_webhook_is_disabled_to_those_who_may_enable_it() {
         .insert("receiver.example".to_owned(), public);
     drop(state);
     let body = json!({"url": "https://receiver.example/secret-path"});
-    let created = service.send(ANA, REVIEWER, "/webhooks", &body);
+    let created = service.send("vera@acme.example", REVIEWER, "/webhooks", &body);
     assert_eq!(created.status_code, 201, "{}", created.body);
     let reviewer = json!({"enabled": true, "scope": "tenant"});
     service.subscribe("rita@acme.example", REVIEWER, &reviewer);
+    service.subscribe("vera@acme.example", REVIEWER, &on());
     service.subscribe(ANA, CUSTOMER, &on());
     service.pass(1000);
     let told = |mails: &[Mail]| -> Vec<String> {
@@ -318,6 +320,8 @@ fn digest_says_that_a_webhook_is_disabled_to_those_who_may_enable_it() {
 
     service.ports().state().webhook_responses = [Ok(410)].into();
     service.ready(2);
+    let of_vera = Some("vera@acme.example".to_owned());
+    service.finish(3, "JobReady", |job| job.input.uploaded_by = of_vera);
     loop {
         let Some((body, _)) = service.ports().state().instructions.pop() else {
             break;
@@ -330,6 +334,8 @@ fn digest_says_that_a_webhook_is_disabled_to_those_who_may_enable_it() {
     }
     service.pass(2 * WINDOW_MS);
     let mails = service.mails().split_off(2);
-    assert_eq!(mails.len(), 2);
-    assert_eq!(told(&mails), ["rita@acme.example"]);
+    assert_eq!(mails.len(), 3);
+    let mut told = told(&mails);
+    told.sort();
+    assert_eq!(told, ["rita@acme.example", "vera@acme.example"]);
 }

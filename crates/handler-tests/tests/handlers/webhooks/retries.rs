@@ -216,6 +216,29 @@ fn both_secrets_are_valid_for_a_day_after_a_rotation_also_in_retries() {
     assert!(!is_signed(&later, &old, now) && is_signed(&later, &new, now));
 }
 
+/// The answers to all rotations but the last were lost, so the receiver still has the first secret.
+#[test]
+fn rotation_that_is_repeated_leaves_the_receivers_secret_valid() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    let old = webhook.secret.clone().unwrap();
+    let path = format!("/webhooks/{}/secret", webhook.id);
+    let mut secrets = vec![old];
+    for _ in 0..4 {
+        let rotated: WebhookView = service.ok("POST", &path, None);
+        secrets.push(rotated.secret.unwrap());
+    }
+    service.record(1, "JobReady");
+    service.work();
+    let request = service.received().pop().unwrap();
+    let now = service.ports().state().now.0;
+    let signed: Vec<bool> = secrets
+        .iter()
+        .map(|secret| is_signed(&request, secret, now))
+        .collect();
+    assert_eq!(signed, [false, true, true, true, true]);
+}
+
 #[test]
 fn function_that_died_or_lost_its_record_sends_the_events_again() {
     for (operation, times) in [
