@@ -23,7 +23,7 @@ mod validation;
 pub(crate) use multipart::MAX_SIGNED_PARTS;
 pub use multipart::{PART_BYTES, complete, sign_parts};
 #[cfg(feature = "schema")]
-pub(crate) use validation::{MAX_NAME_BYTES, MAX_NAME_CHARS};
+pub use validation::{MAX_NAME_BYTES, MAX_NAME_CHARS};
 
 /// Larger files are uploaded in parts, so that a broken connection costs one part only.
 pub const MAX_SINGLE_PUT_BYTES: u64 = 100 * 1024 * 1024;

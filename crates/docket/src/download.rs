@@ -161,6 +161,15 @@ pub(crate) async fn save(
     if !force && path.exists() {
         return Err(exists());
     }
+    // The download replaces what is there: a device would be gone.
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        return Err(CliError::new(
+            Exit::Failed,
+            "exists",
+            format!("{} is not a regular file", path.display()),
+        )
+        .with_hint("give the name of a file, or - for standard output"));
+    }
     let temporary = TemporaryFile::next_to(path);
     let (file, view) = download(context, id, what, async || {
         temporary

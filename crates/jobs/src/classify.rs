@@ -25,10 +25,18 @@ impl EndpointFailure {
 
     /// The failure of the attempt. `pipeline` says which statuses mean that the model rejects the document.
     pub fn classify(&self, pipeline: Option<&Pipeline>) -> Failure {
-        let detail = container_words(&self.text)
-            .or_else(|| model_message(self.text.as_bytes()))
-            .unwrap_or_default();
+        let detail = container_words(&self.text).unwrap_or_else(|| self.without_container_words());
         Failure::new(self.cause(pipeline), detail)
+    }
+
+    /// SageMaker's own sentence. What follows it names a log in the operators' account, by its number.
+    fn without_container_words(&self) -> String {
+        let sentence = self.text.split(" See ").next().unwrap_or_default();
+        let quotes_nothing = status_of(&self.text).is_some() && sentence.contains(WITH_MESSAGE);
+        if quotes_nothing {
+            return self.without_readable_reason();
+        }
+        model_message(sentence.as_bytes()).unwrap_or_default()
     }
 
     /// What is known if the container's error response has no readable reason.
@@ -53,7 +61,9 @@ impl EndpointFailure {
             );
             return if rejects {
                 Cause::ModelRejected
-            } else if text.contains("invocation timed out while waiting for a response") {
+            } else if status == 0
+                && text.contains("invocation timed out while waiting for a response")
+            {
                 Cause::TimedOut
             } else {
                 Cause::ModelError
@@ -89,10 +99,18 @@ fn platform_sentence(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The status code in `error (NNN) from`, and what follows it.
+/// What precedes the container's words, in quotes.
+const WITH_MESSAGE: &str = "with message \"";
+
+/// The status code in SageMaker's `Received … error (NNN) from`, and what follows it. The words of a model may have the same form.
 fn status_of(text: &str) -> Option<(u16, &str)> {
-    let (before, after) = text.split_once(") from ")?;
-    let digits = &before[before.rfind('(')? + 1..];
+    let text = text.trim_start();
+    let text = text.strip_prefix("ClientError: ").unwrap_or(text);
+    let text = text.strip_prefix("Received ")?;
+    let text = ["client error (", "server error ("]
+        .iter()
+        .find_map(|kind| text.strip_prefix(kind))?;
+    let (digits, after) = text.split_once(") from ")?;
     if !(1..=3).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -102,7 +120,7 @@ fn status_of(text: &str) -> Option<(u16, &str)> {
 /// The container's words that SageMaker's text quotes: after `from model: `, or in `with message "…"`.
 fn container_words(text: &str) -> Option<String> {
     let (_, after) = status_of(text)?;
-    let words = match after.split_once("with message \"") {
+    let words = match after.split_once(WITH_MESSAGE) {
         Some((_, quoted)) => {
             let end = quoted.rfind("\". See ").or_else(|| quoted.rfind('"'));
             &quoted[..end.unwrap_or(quoted.len())]
@@ -219,6 +237,14 @@ mod tests {
                 "Received server error (500) from model: upstream answered client error (400) from proxy",
                 Cause::ModelError,
             ),
+            (
+                "ModelError: page not found (404) from upstream",
+                Cause::Unknown,
+            ),
+            (
+                "Received server error (500) from model: Your invocation timed out while waiting for a response from the OCR service",
+                Cause::ModelError,
+            ),
         ] {
             assert_eq!(failure_reason(text).cause, want, "{text}");
         }
@@ -282,7 +308,15 @@ mod tests {
             ),
             (
                 "ClientError: Received client error (422) from model. See the SageMaker Endpoint logs in your account for more information.",
-                "ClientError: Received client error (422) from model. See the SageMaker Endpoint logs in your account for more information.",
+                "ClientError: Received client error (422) from model.",
+            ),
+            (
+                "Received client error (400) from primary with message \"\". See https://us-east-1.console.aws.amazon.com/cloudwatch in account 123456789012 for more information.",
+                "HTTP 400 without a readable reason",
+            ),
+            (
+                "Received server error (0) from primary with message \"\". See https://us-east-1.console.aws.amazon.com/cloudwatch in account 123456789012 for more information.",
+                "the model failed without a readable reason",
             ),
             ("", ""),
         ] {

@@ -16,12 +16,13 @@ use self::text::{cut, decoded, readable};
 use self::traceback::{TRACEBACK, in_traceback, without_java_frames};
 
 /// The fields that hold a reason, best first. Names are compared without case, `_` and `-`.
-const REASON_FIELDS: [&str; 15] = [
+const REASON_FIELDS: [&str; 17] = [
     "reason",
     "message",
     "msg",
     "errormessage",
     "errormsg",
+    "exceptionmessage",
     "detail",
     "details",
     "description",
@@ -30,9 +31,12 @@ const REASON_FIELDS: [&str; 15] = [
     "error",
     "exception",
     "cause",
+    "info",
     "title",
     "traceback",
 ];
+/// The fields that say more than a general sentence in another one, best first.
+const PARTICULARS: [&str; 4] = ["errors", "exceptionmessage", "detail", "details"];
 /// Fields that never hold a reason, although they hold text.
 const OTHER_FIELDS: [&str; 14] = [
     "status",
@@ -49,6 +53,23 @@ const OTHER_FIELDS: [&str; 14] = [
     "loc",
     "input",
     "url",
+];
+/// Fields that quote the request.
+const REQUEST_FIELDS: [&str; 3] = ["loc", "input", "instance"];
+/// The status in words, which some servers repeat in a field.
+const STATUS_PHRASES: [&str; 12] = [
+    "bad request",
+    "not found",
+    "method not allowed",
+    "not acceptable",
+    "payload too large",
+    "unsupported media type",
+    "unprocessable entity",
+    "unprocessable content",
+    "too many requests",
+    "internal server error",
+    "bad gateway",
+    "service unavailable",
 ];
 /// Nested values below this depth are not read.
 const MAX_DEPTH: usize = 8;
@@ -82,6 +103,9 @@ fn in_text(whole: &str, depth: usize) -> Option<String> {
     {
         return in_value(&value, depth + 1);
     }
+    if let Some(reason) = in_json_after_words(text, depth) {
+        return Some(reason);
+    }
     if text.starts_with('<') && text.contains('>') {
         return in_markup(text);
     }
@@ -90,6 +114,33 @@ fn in_text(whole: &str, depth: usize) -> Option<String> {
         return in_traceback(whole);
     }
     readable(&without_java_frames(text))
+}
+
+/// Maximum length of what precedes JSON, in bytes: an exception's class or a status line.
+const MAX_BEFORE_JSON: usize = 100;
+
+/// The reason in JSON that a word or a status line precedes, or that further lines follow: `400 Bad Request: {…}`, an event
+/// stream (`data: {…}`), JSON lines.
+fn in_json_after_words(text: &str, depth: usize) -> Option<String> {
+    let start = text.find('{').filter(|start| *start <= MAX_BEFORE_JSON)?;
+    let (before, json) = text.split_at(start);
+    let before = before.trim_end();
+    if !(before.is_empty() || before.ends_with(':')) {
+        return None;
+    }
+    let mut values = serde_json::Deserializer::from_str(json).into_iter::<Value>();
+    let value = match values.next()? {
+        Ok(value) => {
+            let after = json[values.byte_offset()..].trim_start_matches(' ');
+            let ends_line = after.is_empty() || after.starts_with(['\n', '\r']);
+            Some(value).filter(|_| ends_line)
+        }
+        Err(_) => parse_json(json),
+    }?;
+    let reason = in_value(&value, depth + 1)?;
+    let words = before.trim_end_matches(':').lines().next_back();
+    let words = words.filter(|words| *words != "data").and_then(readable);
+    Some(words.map_or_else(|| reason.clone(), |words| cut(format!("{words}: {reason}"))))
 }
 
 /// A value without words, as JSON and programs write it.
@@ -145,20 +196,32 @@ fn in_object(fields: &Map<String, Value>, depth: usize) -> Option<String> {
         let mut found = fields.iter().filter(|(name, _)| plain_name(name) == wanted);
         found.find_map(|(_, value)| in_value(value, depth + 1))
     };
-    if let Some(reason) = REASON_FIELDS.iter().find_map(|wanted| named(wanted)) {
+    // Several words before one, which is a code or a name.
+    let found: Vec<(&str, String)> = REASON_FIELDS
+        .iter()
+        .filter_map(|wanted| Some((*wanted, named(wanted)?)))
+        .collect();
+    let has_words = |(_, reason): &&(&str, String)| reason.contains(' ');
+    if let Some((field, reason)) = found.iter().find(has_words).or_else(|| found.first()) {
         // Pydantic: where in the request the problem is.
-        let place = fields.get("loc").and_then(place);
-        return Some(match place {
-            Some(place) => cut(format!("{place}: {reason}")),
-            None => reason,
-        });
+        if let Some(place) = fields.get("loc").and_then(place) {
+            return Some(cut(format!("{place}: {reason}")));
+        }
+        return Some(with_particulars(field, reason, &found));
     }
     // No known field: the nested values first, since `{"failure":{"message":…}}` says more than its codes, and several words before
     // one, which is a code or a name.
     let others = || {
-        fields
-            .iter()
-            .filter(|(name, _)| !OTHER_FIELDS.contains(&plain_name(name).as_str()))
+        fields.iter().filter(|(name, value)| {
+            let name = plain_name(name);
+            let is_nested = value.is_object() || value.is_array();
+            let others = if is_nested {
+                &REQUEST_FIELDS[..]
+            } else {
+                &OTHER_FIELDS
+            };
+            !others.contains(&name.as_str())
+        })
     };
     let mut word = None;
     for (_, value) in others()
@@ -172,6 +235,28 @@ fn in_object(fields: &Map<String, Value>, depth: usize) -> Option<String> {
         word = word.or(reason);
     }
     word
+}
+
+/// A sentence and what another field adds to it: `The data was invalid: the file must be a PDF.` Servers that put the
+/// sentence into `message` may have the exception in `error`.
+fn with_particulars(field: &str, reason: &str, found: &[(&str, String)]) -> String {
+    let says_more = |(other, more): &&(&str, String)| {
+        let is_particular = PARTICULARS.contains(other)
+            || (*other == "error"
+                && matches!(field, "message" | "msg")
+                && more.contains(' ')
+                && !STATUS_PHRASES.contains(&more.to_lowercase().as_str()));
+        is_particular && *other != field && !reason.contains(more.as_str())
+    };
+    let mut added = PARTICULARS.iter().chain([&"error"]).filter_map(|name| {
+        let named = found.iter().find(|(other, _)| other == name);
+        named.filter(says_more)
+    });
+    match added.next() {
+        Some((_, more)) if more.contains(reason) => more.clone(),
+        Some((_, more)) => cut(format!("{}: {more}", reason.trim_end_matches(['.', ':']))),
+        None => reason.to_owned(),
+    }
 }
 
 /// `body.file` from `["body", "file"]`.
@@ -278,6 +363,11 @@ mod tests {
             ),
             (r#"{"code":"E17","host":"ip-10"}"#, Some("E17")),
             (r#"{"error":"None","detail":"no xref"}"#, Some("no xref")),
+            (
+                r#"{"status":{"info":"no xref","reason":"MICROSERVICE_BAD_DATA","status":"FAILURE","code":-1}}"#,
+                Some("no xref"),
+            ),
+            (r#"{"loc":["body"],"input":{"text":"a secret"}}"#, None),
             (r#"["no xref","page 3"]"#, Some("no xref; page 3")),
             (r#""no xref""#, Some("no xref")),
             (r#""{\"detail\":\"no xref\"}""#, Some("no xref")),
@@ -286,6 +376,93 @@ mod tests {
             (
                 r#"{"traceback":["Traceback (most recent call last):","  File \"a\"","ValueError: no xref"]}"#,
                 Some("ValueError: no xref"),
+            ),
+        ]);
+    }
+
+    #[test]
+    fn general_sentence_is_completed_by_the_field_that_says_more() {
+        check(&[
+            (
+                r#"{"code":424,"message":"prediction failure","error":"can only concatenate str"}"#,
+                Some("prediction failure: can only concatenate str"),
+            ),
+            (
+                r#"{"message":"The given data was invalid.","errors":{"file":["must be a PDF"]}}"#,
+                Some("The given data was invalid: must be a PDF"),
+            ),
+            (
+                r#"{"Message":"An error has occurred.","ExceptionMessage":"no xref","ExceptionType":"System.IO.IOException"}"#,
+                Some("An error has occurred: no xref"),
+            ),
+            (
+                r#"{"message":"Validation failed","details":["page 3 is broken"]}"#,
+                Some("Validation failed: page 3 is broken"),
+            ),
+            (
+                r#"{"message":"words of a person","reason":"NotFound"}"#,
+                Some("words of a person"),
+            ),
+            (
+                r#"{"reason":"failed","errors":["no xref"]}"#,
+                Some("no xref"),
+            ),
+            // The status in words, a code, and what is said already.
+            (
+                r#"{"status":500,"error":"Internal Server Error","message":"no xref"}"#,
+                Some("no xref"),
+            ),
+            (
+                r#"{"error":"invalid_request","message":"no xref"}"#,
+                Some("no xref"),
+            ),
+            (
+                r#"{"message":"page 3: no xref","error":"no xref"}"#,
+                Some("page 3: no xref"),
+            ),
+            (
+                r#"{"message":"no xref","detail":"page 3: no xref"}"#,
+                Some("page 3: no xref"),
+            ),
+            (
+                r#"{"title":"One or more errors","errors":{"file":["no xref"]}}"#,
+                Some("no xref"),
+            ),
+        ]);
+        let long = "ü".repeat(900);
+        let body = format!(r#"{{"message":"{long} x","errors":["{long}"]}}"#);
+        assert!(model_message(body.as_bytes()).unwrap().len() <= MAX_REASON_BYTES);
+    }
+
+    #[test]
+    fn reason_is_read_from_json_among_other_text() {
+        check(&[
+            ("data: {\"error\":\"no xref\"}\n\n", Some("no xref")),
+            (
+                "event: error\ndata: {\"error\":{\"message\":\"no xref\"}}\n\ndata: [DONE]\n",
+                Some("no xref"),
+            ),
+            (
+                "{\"error\":\"no xref\"}\n{\"error\":\"other\"}\n",
+                Some("no xref"),
+            ),
+            (
+                "400 Bad Request: {\"message\":\"no xref\"}",
+                Some("400 Bad Request: no xref"),
+            ),
+            (
+                "HTTPException: {\"detail\":\"the table \\\"xre",
+                Some("HTTPException: the table \"xre"),
+            ),
+            ("error: {}", Some("error: {}")),
+            (
+                "{\"title\":\"a b\"} cannot be read",
+                Some("{\"title\":\"a b\"} cannot be read"),
+            ),
+            ("the set {1, 2} is empty", Some("the set {1, 2} is empty")),
+            (
+                "cannot read {\"title\":\"a b\"} of it",
+                Some("cannot read {\"title\":\"a b\"} of it"),
             ),
         ]);
     }
@@ -330,6 +507,14 @@ mod tests {
             (
                 "<Error><Code>Broken</Code><Message>no xref</Message></Error>",
                 Some("Broken no xref"),
+            ),
+            (
+                "<Error><Message><![CDATA[no <xref> &amp; more]]></Message></Error>",
+                Some("no <xref> &amp; more"),
+            ),
+            (
+                "<p>ung&uuml;ltig &#8211; Seite&nbsp;3 &#xdc; &amp;lt; &unknown; &#0; &#x110000; & more</p>",
+                Some("ungültig – Seite 3 Ü &lt; &unknown; &#0; &#x110000; & more"),
             ),
         ]);
     }
@@ -403,7 +588,15 @@ mod tests {
             model_message("Datei ung\u{fc}ltig".as_bytes()).as_deref(),
             Some("Datei ungültig")
         );
-        assert!(model_message(b"the file is ung\xfcltig").is_some());
+        assert_eq!(
+            model_message(b"the file is ung\xfcltig \x96 page 3").as_deref(),
+            Some("the file is ungültig – page 3")
+        );
+        // UTF-8 that was cut in the middle stays UTF-8.
+        assert_eq!(
+            model_message(b"ung\xc3\xbcltig \xc3 page").as_deref(),
+            Some("ungültig \u{fffd} page")
+        );
         let long = model_message("ü".repeat(100_000).as_bytes()).unwrap();
         assert!(long.len() <= MAX_REASON_BYTES);
     }

@@ -6,6 +6,22 @@ use std::borrow::Cow;
 /// What begins an encoded word.
 pub(crate) const START: &str = "=?";
 
+/// The names of Windows-1252, and of the part of it that is often meant (WHATWG Encoding Standard, "Names and labels").
+const SINGLE_BYTE: [&str; 4] = ["iso-8859-1", "latin1", "windows-1252", "cp1252"];
+
+/// The character of a byte in Windows-1252.
+pub fn windows_1252(byte: u8) -> char {
+    const FROM_80: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž',
+        '\u{8f}', '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}',
+        'ž', 'Ÿ',
+    ];
+    match byte {
+        0x80..=0x9f => FROM_80[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
+}
+
 /// The text with its encoded words decoded, or as it is if one of them cannot be decoded. Written out, since a library is a larger
 /// part of a zip.
 pub fn decode_words(text: &str) -> Cow<'_, str> {
@@ -36,8 +52,11 @@ fn decoded(text: &str) -> Option<String> {
         };
         if charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("us-ascii") {
             bytes.extend(content);
-        } else if charset.eq_ignore_ascii_case("iso-8859-1") {
-            let latin: String = content.into_iter().map(char::from).collect();
+        } else if SINGLE_BYTE
+            .iter()
+            .any(|known| charset.eq_ignore_ascii_case(known))
+        {
+            let latin: String = content.into_iter().map(windows_1252).collect();
             bytes.extend_from_slice(latin.as_bytes());
         } else {
             return None;
@@ -99,6 +118,7 @@ mod tests {
             ("=?utf-8?b?TcO8bGxlcg?=", "Müller"),
             ("=?UTF-8?Q?Vertrag_M=C3=BCller.pdf?=", "Vertrag Müller.pdf"),
             ("=?ISO-8859-1*de?q?M=fcller?=", "Müller"),
+            ("=?windows-1252?Q?M=FCller_=96?=", "Müller –"),
             ("a =?UTF-8?Q?=C3=BC?= b", "a ü b"),
             ("=?UTF-8?Q?=C3?= =?UTF-8?Q?=BC?=", "ü"),
             ("=?UTF-8?B?5aWR57SE5pu4?=.pdf", "契約書.pdf"),

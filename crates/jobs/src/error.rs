@@ -43,9 +43,15 @@ pub enum MessageError {
     /// The endpoint reported success, but its output does not exist.
     #[error("the output {0} does not exist")]
     OutputMissing(String),
+    /// The output exists, and S3 does not let this service read it.
+    #[error("the output cannot be read: {0}")]
+    OutputUnreadable(String),
     /// S3 does not let this service read the input.
     #[error("the input cannot be read: {0}")]
     InputDenied(String),
+    /// The uploaded object is empty.
+    #[error("the input is empty")]
+    InputEmpty,
     /// The message contradicts the row.
     #[error("contradiction: {0}")]
     Contradiction(String),
@@ -65,15 +71,24 @@ pub enum Disposition {
     Quarantine,
 }
 
+/// What to do about an object that cannot be used now, and may be usable when the message comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfUnusable {
+    Redeliver,
+    Fail,
+}
+
 impl MessageError {
     pub const fn disposition(&self) -> Disposition {
         match self {
             Self::Unavailable(_) | Self::Load(_) | Self::Leased | Self::Contended(_) => {
                 Disposition::Redeliver
             }
-            Self::UnknownJob(_) | Self::OutputMissing(_) | Self::InputDenied(_) => {
-                Disposition::RedeliverLimited
-            }
+            Self::UnknownJob(_)
+            | Self::OutputMissing(_)
+            | Self::OutputUnreadable(_)
+            | Self::InputDenied(_)
+            | Self::InputEmpty => Disposition::RedeliverLimited,
             Self::Contradiction(_) | Self::NotOurs(_) => Disposition::Quarantine,
         }
     }
@@ -87,7 +102,9 @@ impl MessageError {
             Self::Contended(_) => "Contended",
             Self::UnknownJob(_) => "UnknownJob",
             Self::OutputMissing(_) => "OutputMissing",
+            Self::OutputUnreadable(_) => "OutputUnreadable",
             Self::InputDenied(_) => "InputDenied",
+            Self::InputEmpty => "InputEmpty",
             Self::Contradiction(_) => "Contradiction",
             Self::NotOurs(_) => "NotOurs",
         }

@@ -1,11 +1,12 @@
 //! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
 use crate::container_error::{NO_READABLE_REASON, model_message};
+use crate::error::{IfUnusable, MessageError};
 use crate::event::{Event, Evidence};
 use crate::id::{Attempt, Location};
 use crate::input::{InputLocation, InputProblem, input_location};
 use crate::job::Job;
-use crate::ports::{FirstBytes, HeadError, ObjectHead, ObjectStore, Unavailable};
+use crate::ports::{FirstBytes, HeadError, ListedVersion, ObjectHead, ObjectStore, Unavailable};
 use crate::result_pages::{RESULT_START_BYTES, pages_in};
 use crate::same_bytes::{is_same_input, may_be_same_bytes};
 use crate::state::{Cause, Failure, State};
@@ -16,6 +17,11 @@ const FAILURE_OBJECT_BYTES: usize = 65_536;
 /// The failure of an attempt whose output is nothing.
 pub fn answered_with_nothing() -> Failure {
     Failure::new(Cause::ModelError, "the model answered with nothing")
+}
+
+/// The failure of an attempt whose output exists and cannot be read.
+pub(crate) fn unreadable_result(why: &str) -> Failure {
+    Failure::new(Cause::Unknown, format!("the result cannot be read ({why})"))
 }
 
 /// An output of a job.
@@ -47,8 +53,8 @@ impl FoundOutput {
 }
 
 /// Finds the output of any attempt of `job`: first at the recorded locations, then under the job's own prefix,
-/// which also holds the output of a call whose response was lost. An answer of nothing is not an output. While a job is
-/// run again, only outputs of newer attempts count.
+/// which also holds the output of a call whose response was lost. An answer of nothing is not an output, nor is one that cannot
+/// be read. While a job is run again, only outputs of newer attempts count.
 pub async fn find_output<P: ObjectStore>(
     ports: &P,
     job: &Job,
@@ -97,7 +103,7 @@ async fn existing<P: ObjectStore>(
             content_type,
             pages,
         }),
-        ObjectOfOutput::Missing | ObjectOfOutput::Nothing => None,
+        ObjectOfOutput::Missing | ObjectOfOutput::Nothing | ObjectOfOutput::Unreadable(_) => None,
     })
 }
 
@@ -108,6 +114,8 @@ pub enum ObjectOfOutput {
     /// The model answered with nothing: without bytes, with blanks, or with JSON's `null` or an empty text. An empty list or
     /// object is an answer, such as that there are no findings.
     Nothing,
+    /// It exists, and S3 does not let this service read it: its error code.
+    Unreadable(String),
     Answer {
         content_type: String,
         /// The pages of the document, if it says how many.
@@ -115,15 +123,23 @@ pub enum ObjectOfOutput {
     },
 }
 
-/// A longer output is an answer, whatever it says.
-const MAX_BYTES_OF_NOTHING: u64 = 16;
-
 /// Looks at the start of an output: one request.
 pub async fn look_at<P: ObjectStore>(
     ports: &P,
     location: &Location,
 ) -> Result<ObjectOfOutput, Unavailable> {
-    let start = ports.read(location, RESULT_START_BYTES).await?;
+    let start = match ports.read(location, RESULT_START_BYTES).await {
+        Ok(start) => start,
+        Err(HeadError::Unavailable(error)) => return Err(error),
+        Err(HeadError::Unreadable(_) | HeadError::Denied(_))
+            if !exists(ports, location).await? =>
+        {
+            None
+        }
+        Err(HeadError::Unreadable(why) | HeadError::Denied(why)) => {
+            return Ok(ObjectOfOutput::Unreadable(why));
+        }
+    };
     Ok(match start {
         None => ObjectOfOutput::Missing,
         Some(FirstBytes { bytes, size, .. }) if is_nothing(size, &bytes) => ObjectOfOutput::Nothing,
@@ -134,13 +150,18 @@ pub async fn look_at<P: ObjectStore>(
     })
 }
 
-/// Whether an answer of so many bytes, which begins with these, is [nothing](ObjectOfOutput::Nothing). If they could not be read,
-/// it is an answer.
+/// Whether S3 lists an object that it refuses to read: it refuses by a policy whether there is one or not, and a listing needs no
+/// permission on the object.
+async fn exists<P: ObjectStore>(ports: &P, location: &Location) -> Result<bool, Unavailable> {
+    let listed = ports.list(&location.bucket, &location.key).await?;
+    Ok(listed.contains(&location.key))
+}
+
+/// Whether an answer of so many bytes, which begins with these, is [nothing](ObjectOfOutput::Nothing), however many blanks it has.
+/// If not all could be read, it is an answer.
 pub fn is_nothing(size: u64, beginning: &[u8]) -> bool {
     let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);
-    size <= MAX_BYTES_OF_NOTHING
-        && beginning.len() as u64 == size
-        && matches!(text.trim_ascii(), b"" | b"null" | b"\"\"")
+    beginning.len() as u64 == size && matches!(text.trim_ascii(), b"" | b"null" | b"\"\"")
 }
 
 /// Maximum length of a media type that is recorded, in characters.
@@ -175,21 +196,16 @@ pub fn stated_content_type(stored: &str) -> Option<&str> {
     (!says_nothing).then_some(stored)
 }
 
-/// Whether the output of the current attempt exists, at its recorded location, and is nothing.
-async fn has_empty_output<P: ObjectStore>(ports: &P, job: &Job) -> Result<bool, Unavailable> {
-    let record = job.attempt(job.state.attempt());
-    let Some(output) = record.and_then(|record| record.output.as_ref()) else {
-        return Ok(false);
-    };
-    Ok(look_at(ports, output).await? == ObjectOfOutput::Nothing)
-}
-
 /// Collects all evidence in S3 about the current attempt of `job`. `asked` is the media type that its pipeline asks for.
+///
+/// # Errors
+/// [`MessageError::OutputUnreadable`] if `if_unreadable` says so.
 pub async fn gather<P: ObjectStore>(
     ports: &P,
     job: &Job,
     asked: Option<&str>,
-) -> Result<Evidence, Unavailable> {
+    if_unreadable: IfUnusable,
+) -> Result<Evidence, MessageError> {
     if let Some(found) = find_output(ports, job).await? {
         return Ok(Evidence::Output {
             unexpected_content_type: found.unexpected_content_type(asked),
@@ -212,10 +228,20 @@ pub async fn gather<P: ObjectStore>(
             }
         }));
     }
-    if has_empty_output(ports, job).await? {
-        return Ok(Evidence::Failure(answered_with_nothing()));
-    }
-    Ok(Evidence::NothingFound)
+    let record = job.attempt(job.state.attempt());
+    let Some(output) = record.and_then(|record| record.output.as_ref()) else {
+        return Ok(Evidence::NothingFound);
+    };
+    Ok(match (look_at(ports, output).await?, if_unreadable) {
+        (ObjectOfOutput::Nothing, _) => Evidence::Failure(answered_with_nothing()),
+        (ObjectOfOutput::Unreadable(why), IfUnusable::Redeliver) => {
+            return Err(MessageError::OutputUnreadable(format!("{output}: {why}")));
+        }
+        (ObjectOfOutput::Unreadable(why), IfUnusable::Fail) => {
+            Evidence::Failure(unreadable_result(&why))
+        }
+        (ObjectOfOutput::Missing | ObjectOfOutput::Answer { .. }, _) => Evidence::NothingFound,
+    })
 }
 
 /// The object that SageMaker wrote when an attempt failed.
@@ -235,10 +261,19 @@ pub async fn failure_object<P: ObjectStore>(
     let Some(location) = record.and_then(|record| record.failure_object.as_ref()) else {
         return Ok(None);
     };
-    let answer = ports.read(location, FAILURE_OBJECT_BYTES).await?;
-    Ok(answer.map(|answer| FailureObject {
-        reason: model_message(&answer.bytes),
-    }))
+    let bytes = match ports.read(location, FAILURE_OBJECT_BYTES).await {
+        Ok(Some(answer)) => answer.bytes,
+        Ok(None) => return Ok(None),
+        Err(HeadError::Unavailable(error)) => return Err(error),
+        Err(HeadError::Unreadable(_) | HeadError::Denied(_))
+            if !exists(ports, location).await? =>
+        {
+            return Ok(None);
+        }
+        Err(HeadError::Unreadable(_) | HeadError::Denied(_)) => vec![],
+    };
+    let reason = model_message(&bytes);
+    Ok(Some(FailureObject { reason }))
 }
 
 /// What became of a job's input since it was uploaded.
@@ -263,7 +298,10 @@ pub enum InputStatus {
 pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputStatus, HeadError> {
     let input = &job.input;
     let refused = match ports.head_current(&input.bucket, &input.key).await {
-        Ok(current) => return Ok(status_of(ports, job, current).await?),
+        Ok(current) => match status_of(ports, job, current).await? {
+            InputStatus::Replaced => return Ok(replaced_or_deleted(ports, job).await?),
+            status @ (InputStatus::Current | InputStatus::Deleted) => return Ok(status),
+        },
         Err(HeadError::Unavailable(error)) => return Err(error.into()),
         Err(refused) => refused,
     };
@@ -274,10 +312,36 @@ pub async fn input_status<P: ObjectStore>(ports: &P, job: &Job) -> Result<InputS
         // A copy of the job's version may be there already, or may still be made.
         Some(_) if is_copied(job) => Ok(InputStatus::Current),
         Some(newest) if !is_same_input(&listed, &newest.version, input) => {
-            Ok(InputStatus::Replaced)
+            Ok(if is_older(newest, &listed, job) {
+                InputStatus::Deleted
+            } else {
+                InputStatus::Replaced
+            })
         }
         Some(_) | None => Err(refused),
     }
+}
+
+/// Other bytes are current: a newer version, or an older one, because the job's was deleted by its id.
+async fn replaced_or_deleted<P: ObjectStore>(
+    ports: &P,
+    job: &Job,
+) -> Result<InputStatus, Unavailable> {
+    let listed = ports.versions(&job.input.bucket, &job.input.key).await?;
+    let is_older = |newest| is_older(newest, &listed, job);
+    Ok(if listed.first().is_some_and(is_older) {
+        InputStatus::Deleted
+    } else {
+        InputStatus::Replaced
+    })
+}
+
+/// Whether a version is older than the job's, which is no longer stored. The job's was current when its row was written.
+fn is_older(version: &ListedVersion, listed: &[ListedVersion], job: &Job) -> bool {
+    let is_stored = listed
+        .iter()
+        .any(|known| known.version == job.input.version);
+    !is_stored && version.put_at <= job.created_at
 }
 
 fn is_copied(job: &Job) -> bool {
@@ -401,7 +465,10 @@ mod tests {
 
     #[test]
     fn answer_of_nothing_is_told_from_an_empty_list() {
-        for body in ["", "\n", " \r\n\t", "null", "null\n", "\u{feff}", "\"\""] {
+        let padded = format!("{}null\n", " ".repeat(60_000));
+        for body in [
+            "", "\n", " \r\n\t", "null", "null\n", "\u{feff}", "\"\"", &padded,
+        ] {
             assert!(is_nothing(body.len() as u64, body.as_bytes()), "{body:?}");
         }
         for body in ["{}", "[]", "0", "false", "nil", "\" \""] {

@@ -6,7 +6,7 @@
 mod metadata;
 mod tags;
 
-use crate::characters::is_direction_mark;
+use crate::characters::{is_direction_mark, is_format_character, is_joiner};
 use crate::lane::Lane;
 use crate::text::is_visible_text;
 
@@ -174,7 +174,7 @@ impl Labels {
     }
 }
 
-/// A reference or the name of a batch, without the blanks around it.
+/// A reference, the name of a batch or the value of a tag, without invisible characters and without the blanks around it.
 ///
 /// # Errors
 /// Why it is invalid.
@@ -183,7 +183,9 @@ pub fn check_text(text: &str) -> Result<String, LabelProblem> {
     if has_control(text) {
         return Err(LabelProblem::ControlCharacter);
     }
-    let text = text.trim();
+    let text: String = text.chars().filter(|c| !is_format_character(*c)).collect();
+    // Joiners belong between two letters of some scripts.
+    let text = text.trim_matches(|c: char| c.is_whitespace() || is_joiner(c));
     if text.chars().count() > MAX_LABEL_CHARS || !is_visible_text(text) {
         return Err(LabelProblem::Length);
     }
@@ -195,11 +197,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_bounded_and_shown_as_they_are() {
+    fn texts_are_bounded_and_cleaned() {
         for (text, stored) in [
             ("INV-4711/2026 #7", "INV-4711/2026 #7"),
             (" Vertrag Müller ", "Vertrag Müller"),
             ("契約書", "契約書"),
+            ("\u{feff}INV\u{200b}-4711\u{ad} \u{2060}", "INV-4711"),
+            ("\u{200d}नि\u{200d}न\u{200c} ", "नि\u{200d}न"),
             (&"x".repeat(64), &"x".repeat(64)),
             (&"ü".repeat(64), &"ü".repeat(64)),
         ] {

@@ -149,12 +149,13 @@ pub trait ObjectStore {
     /// Metadata of the current version; `None` if there is none. It may succeed for an object that cannot be read: one that is
     /// archived, or whose KMS key denies it.
     async fn head(&self, location: &Location) -> Result<Option<ObjectHead>, HeadError>;
-    /// The first bytes of an object, at most `limit`; `None` if there is none. No bytes, with the size, if they may not be read.
+    /// The first bytes of an object, at most `limit`; `None` if there is none. No bytes, with the size, if they may not be read
+    /// but [`Self::head`] may. An object that is refused altogether may also not exist.
     async fn read(
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<FirstBytes>, Unavailable>;
+    ) -> Result<Option<FirstBytes>, HeadError>;
     async fn copy(
         &self,
         bucket: &str,

@@ -10,7 +10,7 @@ use crate::error::MessageError;
 use crate::evidence::{
     FailureObject, ObjectOfOutput, answered_with_nothing, failure_object, find_output,
     input_failure, input_was_replaced, is_settled, look_at, stated_content_type,
-    unexpected_content_type,
+    unexpected_content_type, unreadable_result,
 };
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
@@ -29,7 +29,7 @@ pub struct AttemptOutcome {
     pub result: Result<Option<Location>, EndpointFailure>,
     /// The output's media type, if the notification names it.
     pub content_type: Option<String>,
-    /// Whether this is the last delivery that waits for a missing output.
+    /// Whether this is the last delivery that waits for an output that is missing or cannot be read.
     pub last_call: bool,
 }
 
@@ -148,6 +148,12 @@ where
         ObjectOfOutput::Nothing => {
             return failed(ports, run, job, outcome, answered_with_nothing(), context).await;
         }
+        ObjectOfOutput::Unreadable(why) if !outcome.last_call => {
+            return Err(MessageError::OutputUnreadable(format!("{output}: {why}")));
+        }
+        ObjectOfOutput::Unreadable(why) => {
+            return failed(ports, run, job, outcome, unreadable_result(&why), context).await;
+        }
         ObjectOfOutput::Missing if !outcome.last_call => {
             return Err(MessageError::OutputMissing(output.to_string()));
         }
@@ -190,7 +196,9 @@ where
         return Ok(event(&failure));
     }
     let pipeline = run.pipelines.get(&job.pipeline);
-    if let Some(of_input) = input_failure(ports, job, &failure).await? {
+    let of_input = input_failure(ports, job, &failure).await?;
+    let is_of_input = of_input.is_some();
+    if let Some(of_input) = of_input {
         failure = of_input;
     } else {
         let detail_source = add_reason(ports, job, outcome, &mut failure).await;
@@ -207,10 +215,14 @@ where
         return Ok(event(&failure));
     }
     // A result of another version, even a failure, says nothing about this one.
-    if input_was_replaced(ports, job).await? {
+    let was_replaced = input_was_replaced(ports, job).await?;
+    if was_replaced && !is_of_input {
         return Ok(Event::Overwritten);
     }
     if let Some(found) = find_output(ports, job).await? {
+        if was_replaced {
+            return Ok(Event::Overwritten);
+        }
         let asked = pipeline.map(|pipeline| pipeline.output.content_type());
         return Ok(found.into_event(asked));
     }

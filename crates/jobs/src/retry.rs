@@ -8,7 +8,7 @@ use crate::breaker::{
     judge_refusal, may_probe,
 };
 use crate::commands::{JobCommand, RetryResult, retry_job};
-use crate::error::{ApplyError, CommandError, MessageError};
+use crate::error::{ApplyError, CommandError, IfUnusable, MessageError};
 use crate::evidence::{gather, input_was_replaced, may_have_a_result};
 use crate::invoke::{IfDenied, invoke_if_input_is_current};
 use crate::job::Job;
@@ -45,8 +45,14 @@ where
         .ok_or(MessageError::UnknownJob(check.job))?;
     (run.on_job_found)(&job);
     let probes = Cell::new(false);
+    // S3 is asked in two deliveries, a visibility timeout apart.
+    let (if_unreadable, if_denied) = if redelivered {
+        (IfUnusable::Fail, IfDenied::Fail)
+    } else {
+        (IfUnusable::Redeliver, IfDenied::Redeliver)
+    };
     let event_for = async |job: &Job, context: &DecisionContext| {
-        let evidence = gather_if_needed(ports, run, job, check, context).await?;
+        let evidence = gather_if_needed(ports, run, job, check, (context, if_unreadable)).await?;
         let evidence = judged(ports, run, job, check, context, evidence).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
@@ -68,12 +74,6 @@ where
     };
     match apply(ports, run, job, event_for).await? {
         (job, Change::Advanced) => {
-            // S3 is asked in two deliveries, a visibility timeout apart.
-            let if_denied = if redelivered {
-                IfDenied::Fail
-            } else {
-                IfDenied::Redeliver
-            };
             let refused = async |job: &Job, why: String| refusal(ports, run, job, why).await;
             let pending = invoke_if_input_is_current(ports, run, job, if_denied, refused).await?;
             for job in &pending {
@@ -264,7 +264,7 @@ async fn gather_if_needed<P: ObjectStore>(
     run: &RunContext<'_>,
     job: &Job,
     check: &CheckRequest,
-    context: &DecisionContext,
+    (context, if_unreadable): (&DecisionContext, IfUnusable),
 ) -> Result<Evidence, MessageError> {
     let is_needed = match job.state.check_deadline() {
         Some(_) if job.queued_at().is_some() => check.due.is_none(),
@@ -276,7 +276,7 @@ async fn gather_if_needed<P: ObjectStore>(
     if is_needed || decision == Decision::Ignore(IgnoreReason::EvidenceNeeded) {
         let pipeline = run.pipelines.get(&job.pipeline);
         let asked = pipeline.map(|pipeline| pipeline.output.content_type());
-        Ok(gather(ports, job, asked).await?)
+        gather(ports, job, asked, if_unreadable).await
     } else {
         Ok(Evidence::NotChecked)
     }

@@ -5,7 +5,7 @@ mod versions;
 use tracing::info;
 
 use crate::apply::{Change, RunContext, apply, context, log_change};
-use crate::error::MessageError;
+use crate::error::{IfUnusable, MessageError};
 use crate::file_name::clean;
 use crate::id::{Attempt, CLOCK_SKEW, JobId, Tenant, Timestamp, TraceId};
 use crate::input::{
@@ -43,9 +43,19 @@ pub struct UploadEvent {
     pub trace_id: Option<TraceId>,
 }
 
+/// What this delivery of an upload's message does about an object that may change before the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// What to do if S3 does not let this service read the object.
+    pub if_denied: IfDenied,
+    /// Whether an empty object is waited for: programs that mount a bucket write an empty object first, then the file.
+    pub if_empty: IfUnusable,
+}
+
 /// Creates the job of an upload and submits it. Returns the jobs with pending effects.
 ///
-/// An object that S3 does not let this service read fails its job if `if_denied` says so.
+/// An object that S3 does not let this service read, and one that is empty, fails its job if `delivery` says so. An empty version
+/// that was replaced makes no job.
 ///
 /// # Errors
 /// See [`MessageError::disposition`] for what to do with the message.
@@ -53,7 +63,7 @@ pub async fn submit<P>(
     ports: &P,
     run: &RunContext<'_>,
     upload: &UploadEvent,
-    if_denied: IfDenied,
+    delivery: Delivery,
 ) -> Result<Vec<Job>, MessageError>
 where
     P: JobStore
@@ -80,6 +90,10 @@ where
         info!(upload.version, "a folder marker makes no job");
         return Ok(vec![]);
     }
+    let Delivery {
+        if_denied,
+        if_empty,
+    } = delivery;
     let first_id = JobId::of_key(&upload.bucket, &upload.key);
     let (tenant, problem) = check_key(pipeline, &upload.key);
     let (object, problem) = match problem {
@@ -109,6 +123,33 @@ where
         object.as_ref(),
     )
     .await?;
+    if let Some(object) = &object {
+        let is_replaced = upload.bytes == 0 && !is_current;
+        let may_be_filled = is_current
+            && object.bytes == 0
+            && if_empty == IfUnusable::Redeliver
+            && !is_session_key(pipeline, &upload.key);
+        // A row that exists already may have effects pending.
+        if (is_replaced || may_be_filled) && !has_row(ports, upload, object).await? {
+            if may_be_filled {
+                return Err(MessageError::InputEmpty);
+            }
+            info!(
+                upload.version,
+                "an empty version that was replaced makes no job"
+            );
+            return Ok(vec![]);
+        }
+    }
+    // An older version may be current because this one was deleted by its id.
+    let problem = match &upload.version {
+        Some(own) if !is_current && problem.is_none() => {
+            let listed = versions.list().await?;
+            let is_stored = listed.iter().any(|known| known.version == *own);
+            (!is_stored).then_some(InputProblem::Deleted)
+        }
+        Some(_) | None => problem,
+    };
     let upload_check = UploadCheck::new(pipeline, upload, problem, object.as_ref(), is_current);
     let session = if is_session_key(pipeline, &upload.key) {
         upload_session::find(ports, first_id).await?
@@ -159,6 +200,26 @@ where
         pending.extend(close_older(ports, run, upload, versions, &version, created_at).await?);
     }
     Ok(pending)
+}
+
+/// Whether the version of an upload has a job.
+async fn has_row<P: JobStore>(
+    ports: &P,
+    upload: &UploadEvent,
+    current: &ObjectHead,
+) -> Result<bool, MessageError> {
+    let (bucket, key) = (&upload.bucket, &upload.key);
+    let version = upload.version.as_deref().unwrap_or(&current.version);
+    for id in [
+        JobId::of_key(bucket, key),
+        JobId::of_version(bucket, key, version),
+    ] {
+        let row = ports.load(id).await?;
+        if row.is_some_and(|row| row.input.version == version) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The first uploads of a minute in one execution environment, which are no burst yet.

@@ -6,7 +6,7 @@ mod common;
 
 use std::time::Duration;
 
-use jobs::error::MessageError;
+use jobs::error::{IfUnusable, MessageError};
 use jobs::evidence::find_output;
 use jobs::id::{Attempt, InferenceId, JobId, Location, Tenant, Timestamp};
 use jobs::job::Job;
@@ -21,7 +21,7 @@ use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
 use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, State, StatusGroup};
-use jobs::submit::{IfDenied, UploadEvent, submit};
+use jobs::submit::{Delivery, IfDenied, UploadEvent, submit};
 use jobs::transition::Event;
 use testkit::conformance::one_in_every_state;
 use testkit::fixture::AdvanceJob as _;
@@ -59,11 +59,16 @@ fn upload_event(key: &str, version: Option<&str>) -> UploadEvent {
 
 fn submit_event(memory: &Memory, upload: &UploadEvent) -> Job {
     let pending = in_run(TOML, NOW, async |run| {
-        submit(memory, run, upload, IfDenied::Redeliver).await
+        submit(memory, run, upload, FIRST_DELIVERY).await
     })
     .unwrap();
     pending[0].clone()
 }
+
+const FIRST_DELIVERY: Delivery = Delivery {
+    if_denied: IfDenied::Redeliver,
+    if_empty: IfUnusable::Redeliver,
+};
 
 #[test]
 fn upload_to_a_retired_pipeline_fails() {
@@ -72,7 +77,7 @@ fn upload_to_a_retired_pipeline_fails() {
     let upload = upload_event(KEY, Some(&version));
     let retired = TOML.replacen("[legal-review]", "[legal-review]\nretired = true", 1);
     let pending = in_run(&retired, NOW, async |run| {
-        submit(&memory, run, &upload, IfDenied::Redeliver).await
+        submit(&memory, run, &upload, FIRST_DELIVERY).await
     })
     .unwrap();
     let State::Failed { failure, .. } = &pending[0].state else {
@@ -136,7 +141,7 @@ fn row_about_another_object_is_a_contradiction() {
         memory.state().jobs.insert(row.id, row.clone());
         let upload = upload_event(KEY, Some(&row.input.version));
         let answer = in_run(TOML, NOW, async |run| {
-            submit(&memory, run, &upload, IfDenied::Redeliver).await
+            submit(&memory, run, &upload, FIRST_DELIVERY).await
         });
         assert!(
             matches!(answer, Err(MessageError::Contradiction(_))),
@@ -159,7 +164,7 @@ fn output_location_outside_the_pipeline_is_not_recorded() {
         1,
     );
     let pending = in_run(&other, NOW, async |run| {
-        submit(&memory, run, &upload, IfDenied::Redeliver).await
+        submit(&memory, run, &upload, FIRST_DELIVERY).await
     })
     .unwrap();
     let record = &pending[0].attempts[0];
@@ -363,7 +368,7 @@ impl ObjectStore for Overwritten {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<FirstBytes>, Unavailable> {
+    ) -> Result<Option<FirstBytes>, HeadError> {
         self.0.read(location, limit).await
     }
     async fn copy(&self, b: &str, k: &str, v: &str, to: &Location) -> Result<(), CopyError> {

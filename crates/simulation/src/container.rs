@@ -103,7 +103,7 @@ pub(crate) fn store(
     let object = StoredObject {
         bytes: 100,
         first: Rc::from(text.as_bytes()),
-        sealed_at: None,
+        sealed_at: env.strikes(FaultKind::OutputSealed).then_some(env.now),
         source,
         same_bytes_as: None,
     };

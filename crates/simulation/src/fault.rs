@@ -151,6 +151,8 @@ faults! {
     MailAnswerLost 200_000,
     /// An input is archived, perhaps while its job is open.
     InputArchived 100_000,
+    /// S3 refuses to read an output or a failure object.
+    OutputSealed 100_000,
 }
 
 impl FaultKind {

@@ -43,6 +43,8 @@ mistakes! {
     TimeoutWithoutEvidence,
     /// A success is accepted without checking its output.
     OutputNotChecked,
+    /// An output that S3 refuses to read is waited for.
+    UnreadableOutputWaitedFor,
     /// A result is accepted although its input was replaced meanwhile.
     InputNotRechecked,
     /// An attempt starts although its input can no longer be read.
@@ -254,6 +256,7 @@ impl Mistake {
                     .with(FaultKind::NotificationLate, 300_000)
                     .with(FaultKind::CapacityGone, 300_000),
             ),
+            Self::UnreadableOutputWaitedFor => Some(none.with(FaultKind::OutputSealed, 700_000)),
             Self::OlderSameBytesCount => Some(
                 none.with(FaultKind::InputOverwritten, 500_000)
                     .with(FaultKind::InputRestored, 700_000)

@@ -88,6 +88,15 @@ test("a file that can no longer be read, or has become shorter, is noticed", asy
   }
 });
 
+test("a file that takes too long to be read is not said to be changed", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const part = { size: 1, arrayBuffer: () => new Promise<ArrayBuffer>(() => undefined) };
+  const slow = { size: 17, slice: () => part } as unknown as Blob;
+  const reading = firstBytes(slow);
+  context.mock.timers.tick(30_000);
+  await assert.rejects(reading, (error) => error instanceof FileUnreadable && /cloud folder/.test(error.message));
+});
+
 test("a file that was changed while it was sent is noticed, whatever its length", async () => {
   const hash = await sha256(new Blob(["%PDF-1.7 one"]));
   await checkUnchanged(new Blob(["%PDF-1.7 one"]), hash);

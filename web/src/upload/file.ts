@@ -14,12 +14,16 @@ export interface FileLike {
 /** A file in a cloud folder is fetched when it is read. One that takes longer than this is given up. */
 const READ_TIMEOUT_MS = 30_000;
 
-/** The browser can no longer read the file that was chosen. The same file can only be read after it is chosen again. */
+/** The browser cannot read the file that was chosen. The same file can only be read after it is chosen again. */
 export class FileUnreadable extends Error {
-  constructor() {
-    super("The file cannot be read: it was changed, moved or deleted. Choose it again.");
+  constructor(message = "The file cannot be read: it was changed, moved or deleted. Choose it again.") {
+    super(message);
   }
 }
+
+const TOO_SLOW =
+  "The file could not be read within 30 seconds. If it is in a cloud folder, let it be downloaded to this device first, " +
+  "then choose it again.";
 
 /** The first bytes of a file, which decide whether it is a PDF. Throws `FileUnreadable`. */
 export function firstBytes(file: Blob): Promise<Uint8Array> {
@@ -38,13 +42,14 @@ export async function checkReadable(file: Blob): Promise<void> {
 async function read(part: Blob): Promise<Uint8Array> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new FileUnreadable()), READ_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new FileUnreadable(TOO_SLOW)), READ_TIMEOUT_MS);
   });
   try {
     const bytes = new Uint8Array(await Promise.race([part.arrayBuffer(), timeout]));
     if (bytes.length === part.size) return bytes;
-  } catch {
-    // A file that changed, or a folder.
+  } catch (error) {
+    // Otherwise a file that changed, or a folder.
+    if (error instanceof FileUnreadable) throw error;
   } finally {
     clearTimeout(timer);
   }

@@ -34,11 +34,14 @@ pub fn fold(name: &str) -> String {
     folded
 }
 
-/// The text in the forms in which keys of objects are written: as it is, composed and decomposed.
+/// S3 answers a request about a longer key with an error.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// The text in the forms in which keys of objects are written: as it is, composed and decomposed, unless that is too long for a key.
 pub fn key_forms(key: &str) -> Vec<String> {
     let mut forms = vec![key.to_owned()];
     for form in [composed(key), decomposed(key)] {
-        if !forms.contains(&form) {
+        if !forms.contains(&form) && form.len() <= MAX_KEY_BYTES {
             forms.push(form);
         }
     }
@@ -72,6 +75,13 @@ const fn is_invisible(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn form_that_is_too_long_for_a_key_is_left_out() {
+        let key = |count: usize| format!("inbound/acme/{}", "ü".repeat(count));
+        assert_eq!(key_forms(&key(337)).len(), 2);
+        assert_eq!(key_forms(&key(338)), [key(338)]);
+    }
 
     /// The same pairs are in web/src/lib/name.test.ts.
     #[test]

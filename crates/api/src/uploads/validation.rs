@@ -6,9 +6,10 @@ use jobs::file_name::{clean, has_refused_characters};
 use jobs::labels::Labels;
 use jobs::pipeline::Pipeline;
 
-pub(crate) const MAX_NAME_CHARS: usize = 200;
+/// Maximum length of a file's name, in characters.
+pub const MAX_NAME_CHARS: usize = 200;
 /// The name is stored as object metadata, which S3 limits to 2 KB.
-pub(crate) const MAX_NAME_BYTES: usize = 500;
+pub const MAX_NAME_BYTES: usize = 500;
 
 /// Whether the pipeline takes the file. Returns what the uploader attaches to it.
 pub(super) fn check(upload: &NewUpload, pipeline: &Pipeline) -> Result<Labels, ApiError> {

@@ -5,6 +5,7 @@ mod finding;
 mod remainder;
 mod understand;
 
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -25,6 +26,8 @@ use understand::{SCHEMA, Understood, understand};
 
 /// How many lines are printed of a part that is printed as the model wrote it.
 const MAX_REST_LINES: usize = 60;
+/// The byte order mark of UTF-8, which some programs write before JSON. Browsers skip it.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 /// How many findings are printed.
 const MAX_FINDINGS: usize = 200;
 
@@ -118,7 +121,8 @@ fn no_pages() -> String {
 /// # Errors
 /// The bytes are not JSON.
 fn parse(bytes: &[u8]) -> Result<Value> {
-    serde_json::from_slice(bytes).map_err(|error| {
+    let text = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    serde_json::from_slice(text).map_err(|error| {
         let text = format!("the result is not JSON: {error}");
         CliError::new(Exit::Failed, "not-json", text)
     })
@@ -127,7 +131,10 @@ fn parse(bytes: &[u8]) -> Result<Value> {
 /// Why the bytes of a result that should be JSON are not; `None` if they are.
 pub(crate) fn json_problem(file: &Path) -> Option<String> {
     let file = std::fs::File::open(file).ok()?;
-    let reader = std::io::BufReader::new(file);
+    let mut reader = std::io::BufReader::new(file);
+    if reader.fill_buf().ok()?.starts_with(BOM) {
+        reader.consume(BOM.len());
+    }
     let read: std::result::Result<serde::de::IgnoredAny, _> = serde_json::from_reader(reader);
     read.err().map(|error| error.to_string())
 }
@@ -317,6 +324,20 @@ mod tests {
 
     /// The page is tested with the same file.
     const CASES: &str = include_str!("../../../../tests/results/cases.json");
+
+    #[test]
+    fn byte_order_mark_before_json_is_skipped() {
+        assert_eq!(
+            parse(b"\xef\xbb\xbf{\"flags\":[]}").unwrap(),
+            json!({"flags": []})
+        );
+        let file = std::env::temp_dir().join(format!("docket-bom-{}.json", std::process::id()));
+        for (bytes, is_json) in [(&b"\xef\xbb\xbf{}"[..], true), (b"\xef\xbb{}", false)] {
+            std::fs::write(&file, bytes).unwrap();
+            assert_eq!(json_problem(&file).is_none(), is_json);
+        }
+        std::fs::remove_file(&file).unwrap();
+    }
 
     #[test]
     fn results_are_understood_as_the_page_does() {

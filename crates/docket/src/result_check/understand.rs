@@ -21,6 +21,9 @@ pub(super) const FINDINGS: [&str; 9] = [
     "violations",
     "redflags",
 ];
+/// Fields that say that the model failed.
+const ERRORS: [&str; 3] = ["error", "errors", "errormessage"];
+const FAILURES: [&str; 3] = ["error", "failed", "failure"];
 const SUMMARY: [&str; 3] = ["summary", "abstract", "overview"];
 
 #[derive(Debug)]
@@ -29,7 +32,8 @@ pub(super) struct Understood {
     pub(super) other_schema: Option<String>,
     pub(super) title: String,
     pub(super) summary: String,
-    /// `None` if the result has no list of findings that is understood, which is not the same as no findings.
+    /// `None` if the result has no list of findings that is understood, or only empty ones although it says otherwise, which is
+    /// not the same as no findings.
     pub(super) findings: Option<Vec<ReviewFinding>>,
     pub(super) clauses: usize,
     /// Facts, clauses and the model, each under its heading. Readers show them as they are.
@@ -46,7 +50,14 @@ pub(super) fn understand(json: &Value, paths: &ResultPaths) -> Understood {
         let name = value.as_str()?;
         name.starts_with("docket-result/").then(|| name.to_owned())
     });
-    let findings = take_findings(&mut left, &root, pointer("findings"), paths);
+    let before_findings = left.rest.clone();
+    let mut findings = take_findings(&mut left, &root, pointer("findings"), paths);
+    if findings.as_ref().is_some_and(Vec::is_empty)
+        && left.rest.as_ref().is_some_and(says_otherwise)
+    {
+        findings = None;
+        left.rest = before_findings;
+    }
     let document = field_path(&left, &root, "document");
     let title = left
         .take(pointer("title"), scalar_text)
@@ -148,6 +159,36 @@ fn take_findings(
         lists.extend(left.take(Some(vec![]), read));
     }
     (!lists.is_empty()).then(|| lists.into_iter().flatten().collect())
+}
+
+/// Whether a result with an empty list of findings also says, in what is not understood, that there are some or that the model
+/// failed. Then the empty list does not mean that there are none.
+fn says_otherwise(value: &Value) -> bool {
+    match value {
+        Value::Array(list) => list.iter().any(says_otherwise),
+        Value::Object(fields) => fields.iter().any(|(key, inner)| {
+            let name = plain_name(key);
+            let name = name.as_str();
+            let failed = |text: &str| FAILURES.contains(&plain_name(text).as_str());
+            if FINDINGS.contains(&name) || ERRORS.contains(&name) {
+                says_something(inner)
+            } else {
+                (name == "status" && inner.as_str().is_some_and(failed)) || says_otherwise(inner)
+            }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn says_something(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(is_true) => *is_true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        Value::Object(fields) => fields.values().any(says_something),
+    }
 }
 
 fn has_level(value: &Value) -> bool {

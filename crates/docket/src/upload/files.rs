@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use api::name::fold;
 use api::types::{CallerView, PipelineView};
+use api::uploads::{MAX_NAME_BYTES, MAX_NAME_CHARS};
+use jobs::file_name::has_refused_characters;
 use jobs::input::{self, PEEK_BYTES};
 use jobs::labels::Labels;
 use jobs::lane::Lane;
@@ -238,7 +240,7 @@ pub(super) fn prepare(
         .path
         .file_name()
         .or_else(|| file.canonical.file_name())
-        .map(|name| name.to_string_lossy().into_owned())
+        .map(|name| short_name(&name.to_string_lossy()))
         .unwrap_or_default();
     Ok(UploadFile {
         name,
@@ -248,6 +250,32 @@ pub(super) fn prepare(
         modified: file.modified,
         content_type,
     })
+}
+
+/// The name to declare, as the page does it: without characters that the service refuses, and shortened in the middle to keep the
+/// extension.
+fn short_name(name: &str) -> String {
+    let replaced = |c: char| {
+        if has_refused_characters(c.encode_utf8(&mut [0; 4])) {
+            '_'
+        } else {
+            c
+        }
+    };
+    let chars: Vec<char> = name.chars().map(replaced).collect();
+    let mut half = MAX_NAME_CHARS / 2;
+    loop {
+        let short: String = if chars.len() <= 2 * half {
+            chars.iter().collect()
+        } else {
+            let end = &chars[chars.len() + 1 - half..];
+            chars[..half].iter().chain(&['…']).chain(end).collect()
+        };
+        if short.len() <= MAX_NAME_BYTES {
+            return short;
+        }
+        half -= 1;
+    }
 }
 
 fn type_by_extension(path: &Path) -> Option<&'static str> {
@@ -359,6 +387,19 @@ fn numbered(name: &str, addition: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn name_is_declared_as_the_service_takes_it() {
+        assert_eq!(short_name("Vertrag Müller.pdf"), "Vertrag Müller.pdf");
+        assert_eq!(short_name("a\\b\r\nc.pdf"), "a_b__c.pdf");
+        let limit = format!("{}.pdf", "x".repeat(MAX_NAME_CHARS - 4));
+        assert_eq!(short_name(&limit), limit);
+        for char in ["x", "ü", "契", "😀"] {
+            let short = short_name(&format!("{}.pdf", char.repeat(251)));
+            assert!(short.chars().count() <= MAX_NAME_CHARS && short.len() <= MAX_NAME_BYTES);
+            assert!(short.starts_with(char) && short.ends_with(".pdf") && short.contains('…'));
+        }
+    }
 
     fn pipelines() -> Vec<PipelineView> {
         ["legal-review", "ocr-batch"]

@@ -103,6 +103,32 @@ fn existing_file_is_overwritten_only_with_force() {
     assert_eq!(std::fs::read(&there).unwrap(), b"theirs");
 }
 
+/// As root, the rename would replace `/dev/null`.
+#[cfg(unix)]
+#[test]
+fn only_a_regular_file_is_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+
+    let setup = Setup::signed_in();
+    let socket = setup.file("socket", b"").with_extension("there");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let view = json!({
+        "request": signed("GET", format!("{}/results/j1", setup.service.address())),
+        "name": "contract.json", "content_type": "application/json", "bytes": 6
+    });
+    setup
+        .service
+        .respond_once("GET /jobs/j1/result", 200, &view);
+    let path = socket.to_str().unwrap();
+    let output = setup.run(["jobs", "result", "j1", "--force", "-o", path]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(
+        output.stderr.contains("is not a regular file"),
+        "{output:?}"
+    );
+    assert!(socket.metadata().unwrap().file_type().is_socket());
+}
+
 #[test]
 fn incomplete_download_is_repeated() {
     let setup = Setup::signed_in();

@@ -9,7 +9,7 @@ use aws_sdk_s3::types::{ChecksumMode, EncodingType, MetadataDirective, TaggingDi
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
-use jobs::encoded_word::decode_words;
+use jobs::encoded_word::{decode_words, windows_1252};
 use jobs::id::Location;
 use jobs::input::PEEK_BYTES;
 use jobs::labels::LabelMetadata;
@@ -117,7 +117,10 @@ fn object_head(attributes: &Attributes<'_>, first_bytes: Vec<u8>) -> ObjectHead 
     let meta = |name: &str| attributes.metadata.and_then(|metadata| metadata.get(name));
     let decoded = |text: &String| {
         let text = decode_words(text);
-        percent_decode_str(&text).decode_utf8_lossy().into_owned()
+        let bytes: Vec<u8> = percent_decode_str(&text).collect();
+        // Some programs encode the bytes of Latin-1.
+        String::from_utf8(bytes)
+            .unwrap_or_else(|error| error.as_bytes().iter().copied().map(windows_1252).collect())
     };
     let label = |name: &str| meta(name).cloned();
     ObjectHead {
@@ -214,7 +217,7 @@ impl<E: Environment> ObjectStore for Aws<E> {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<FirstBytes>, Unavailable> {
+    ) -> Result<Option<FirstBytes>, HeadError> {
         let start = self.get_start(&location.bucket, &location.key, limit).await;
         match start {
             Ok(ObjectStart::Missing) => Ok(None),
@@ -225,15 +228,19 @@ impl<E: Environment> ObjectStore for Aws<E> {
                 bytes,
             })),
             // An object under a key that this function may not use exists all the same.
-            Err(HeadError::Denied(_) | HeadError::Unreadable(_)) => {
-                let found = self.head(location).await?;
-                Ok(found.map(|head| FirstBytes {
-                    bytes: vec![],
-                    size: head.bytes,
-                    content_type: head.content_type,
-                }))
+            Err(refused @ (HeadError::Denied(_) | HeadError::Unreadable(_))) => {
+                match self.head(location).await {
+                    Ok(found) => Ok(found.map(|head| FirstBytes {
+                        bytes: vec![],
+                        size: head.bytes,
+                        content_type: head.content_type,
+                    })),
+                    Err(HeadError::Unavailable(error)) => Err(error.into()),
+                    // The answer to a HEAD request does not say why.
+                    Err(HeadError::Denied(_) | HeadError::Unreadable(_)) => Err(refused),
+                }
             }
-            Err(HeadError::Unavailable(error)) => Err(error),
+            Err(error @ HeadError::Unavailable(_)) => Err(error),
         }
     }
 
@@ -373,6 +380,8 @@ mod tests {
                 "Vertrag Müller.pdf",
             ),
             ("Vertrag Müller.pdf", "Vertrag Müller.pdf"),
+            ("M%FCller%20%96%201.pdf", "Müller – 1.pdf"),
+            ("=?windows-1252?Q?M=FCller?=", "Müller"),
         ] {
             let metadata = HashMap::from([(NAME.to_owned(), stored.to_owned())]);
             let attributes = Attributes {

@@ -36,11 +36,14 @@ impl ReadRefusal {
             "InvalidRange" => Self::Empty,
             // `InvalidRequest`: the request needs the key that the uploader kept (SSE-C).
             "InvalidObjectState"
+            | "ObjectNotInActiveTierError"
             | "InvalidRequest"
             | "InvalidEncryptionAlgorithmError"
             | "MethodNotAllowed" => Self::Unreadable(code.to_owned()),
-            // Credentials, clocks and names: nothing about this object.
-            "ExpiredToken"
+            // The account, credentials, clocks and names: nothing about this object.
+            "AccountProblem"
+            | "AllAccessDisabled"
+            | "ExpiredToken"
             | "InvalidAccessKeyId"
             | "InvalidSecurity"
             | "InvalidToken"
@@ -59,9 +62,7 @@ impl ReadRefusal {
             | "KMS.KeyUnavailableException" => Self::Ours,
             // Disabled, unknown or to be deleted, or a grant or policy is missing.
             _ if code.starts_with("KMS.") || status == Some(403) => Self::Denied(code.to_owned()),
-            "AccessDenied" | "AllAccessDisabled" | "AccountProblem" => {
-                Self::Denied(code.to_owned())
-            }
+            "AccessDenied" => Self::Denied(code.to_owned()),
             _ => Self::Ours,
         }
     }
@@ -101,7 +102,13 @@ mod tests {
             ("InvalidObjectState", 403, unreadable("InvalidObjectState")),
             ("InvalidRequest", 400, unreadable("InvalidRequest")),
             ("AccessDenied", 403, denied("AccessDenied")),
-            ("AllAccessDisabled", 403, denied("AllAccessDisabled")),
+            ("AllAccessDisabled", 403, ReadRefusal::Ours),
+            ("AccountProblem", 403, ReadRefusal::Ours),
+            (
+                "ObjectNotInActiveTierError",
+                403,
+                unreadable("ObjectNotInActiveTierError"),
+            ),
             ("SomethingNew", 403, denied("SomethingNew")),
             (
                 "KMS.DisabledException",

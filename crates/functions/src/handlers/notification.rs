@@ -67,7 +67,8 @@ pub(super) fn outcome(body: &str, last_call: bool) -> Result<Option<AttemptOutco
         Some("Completed") => {
             let location = notification
                 .response_parameters
-                .and_then(|parameters| parameters.output_location);
+                .and_then(|parameters| parameters.output_location)
+                .filter(|text| !text.trim().is_empty());
             let parsed = location.map(|text| {
                 text.parse()
                     .map_err(|_| format!("outputLocation {text:?} is not an S3 location"))
@@ -122,6 +123,14 @@ mod tests {
             parsed.result.unwrap_err().classify(None).cause,
             Cause::ModelRejected
         );
+    }
+
+    #[test]
+    fn empty_output_location_is_none() {
+        let (before, location) = SUCCESS.split_once("\"outputLocation\": \"").unwrap();
+        let (_, after) = location.split_once('"').unwrap();
+        let body = format!("{before}\"outputLocation\": \"\"{after}");
+        assert_eq!(outcome(&body, false).unwrap().unwrap().result, Ok(None));
     }
 
     #[test]

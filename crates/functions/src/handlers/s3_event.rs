@@ -5,7 +5,7 @@ use jobs::id::TraceId;
 use jobs::submit::UploadEvent;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A notification, parsed more tolerantly than the library's `S3Event`, which rejects the test event (it has no records)
 /// and records without `eventTime`, `userIdentity` or `requestParameters`, as the reconciler sends them.
@@ -15,7 +15,7 @@ struct S3EventNotification {
     #[serde(rename = "Event")]
     event: Option<String>,
     #[serde(rename = "Records")]
-    records: Option<Vec<S3EventRecord>>,
+    records: Option<Vec<Value>>,
 }
 
 #[derive(Deserialize)]
@@ -26,26 +26,30 @@ struct S3EventRecord {
     s3: S3Entity,
 }
 
-/// The uploads in an event; none for a test event.
+/// What each record of an event says: an upload, or its problem, as a sentence. None for a test event.
 ///
 /// # Errors
-/// The problem, as a sentence.
-pub(super) fn uploads(body: &str, trace_id: Option<TraceId>) -> Result<Vec<UploadEvent>, String> {
+/// The problem of the event, as a sentence.
+pub(super) fn uploads(
+    body: &str,
+    trace_id: Option<TraceId>,
+) -> Result<Vec<Result<UploadEvent, String>>, String> {
     let notification: S3EventNotification =
         serde_json::from_str(body).map_err(|error| format!("not an S3 event: {error}"))?;
     if notification.event.as_deref() == Some("s3:TestEvent") {
         return Ok(vec![]);
     }
-    let records = notification
-        .records
-        .ok_or("not an S3 event: it has no Records")?;
-    records
+    let records = notification.records.filter(|records| !records.is_empty());
+    let records = records.ok_or("not an S3 event: it has no Records")?;
+    Ok(records
         .into_iter()
         .map(|record| upload(record, trace_id))
-        .collect()
+        .collect())
 }
 
-fn upload(record: S3EventRecord, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
+fn upload(record: Value, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
+    let record: S3EventRecord = serde_json::from_value(record)
+        .map_err(|error| format!("not a record of an S3 event: {error}"))?;
     // `Put`, `Post`, `Copy` and, for large files, `CompleteMultipartUpload`.
     if !record
         .event_name
@@ -113,6 +117,13 @@ pub(crate) fn event_body(upload: &UploadEvent) -> String {
 mod tests {
     use super::*;
 
+    /// The only upload of an event.
+    fn only_upload(body: &str, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
+        let mut uploads = uploads(body, trace_id)?;
+        assert_eq!(uploads.len(), 1, "{body}");
+        uploads.remove(0)
+    }
+
     fn with_key(key: &str) -> String {
         let put = include_str!("../../../../events/upload-trigger/put.json");
         assert!(put.contains("inbound/acme/nda.pdf"));
@@ -126,13 +137,10 @@ mod tests {
             include_str!("../../../../events/upload-trigger/multipart.json"),
         ] {
             let trace = "1-67891233-abcdef012345678912345678".parse().ok();
-            let uploads = uploads(body, trace).unwrap();
-            assert_eq!(
-                (uploads.len(), uploads[0].bucket.as_str()),
-                (1, "docket-jobs")
-            );
-            assert!(uploads[0].version.is_some());
-            assert_eq!(uploads[0].trace_id, trace);
+            let upload = only_upload(body, trace).unwrap();
+            assert_eq!(upload.bucket, "docket-jobs");
+            assert!(upload.version.is_some());
+            assert_eq!(upload.trace_id, trace);
         }
     }
 
@@ -148,10 +156,10 @@ mod tests {
             ("inbound/acme/100%2525.pdf", "inbound/acme/100%25.pdf"),
             ("inbound/acme/a%0D%0Ab.pdf", "inbound/acme/a\r\nb.pdf"),
         ] {
-            assert_eq!(uploads(&with_key(encoded), None).unwrap()[0].key, key);
+            assert_eq!(only_upload(&with_key(encoded), None).unwrap().key, key);
         }
         assert!(
-            uploads(&with_key("inbound/%FF.pdf"), None)
+            only_upload(&with_key("inbound/%FF.pdf"), None)
                 .unwrap_err()
                 .contains("not UTF-8")
         );
@@ -174,8 +182,8 @@ mod tests {
                     trace_id: None,
                 };
                 let own_run = "1-67891233-abcdef012345678912345678".parse().ok();
-                let read = uploads(&event_body(&upload), own_run);
-                assert_eq!(read, Ok(vec![upload]));
+                let read = only_upload(&event_body(&upload), own_run);
+                assert_eq!(read, Ok(upload));
             }
         }
     }
@@ -198,17 +206,13 @@ mod tests {
             "{}",
             "[]",
             "null",
-            "{\"Records\":[{}]}",
+            "{\"Records\":[]}",
             "{\"Records\":7}",
         ] {
             assert!(uploads(body, None).is_err(), "{body}");
         }
-        assert!(
-            uploads(
-                &with_key("x").replace("ObjectCreated:Put", "ObjectRemoved:Delete"),
-                None
-            )
-            .is_err()
-        );
+        assert!(only_upload("{\"Records\":[{}]}", None).is_err());
+        let removed = with_key("x").replace("ObjectCreated:Put", "ObjectRemoved:Delete");
+        assert!(only_upload(&removed, None).is_err());
     }
 }

@@ -118,6 +118,89 @@ fn success_without_output_object_is_redelivered_and_then_retried() {
     ));
 }
 
+/// S3 refuses to read an output, or a failure object, from now on: also to say whether it is there.
+fn refuse_output(app: &TestApp, place: &jobs::id::Location) {
+    app.ports
+        .state()
+        .refused_reads
+        .insert(place.key.clone(), "AccessDenied");
+}
+
+const UNREADABLE_RESULT: &str = "the result cannot be read (AccessDenied)";
+
+#[test]
+fn success_whose_output_cannot_be_read_is_redelivered_and_then_retried() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    let output = write_output(&app, &before);
+    refuse_output(&app, before.attempts[0].output.as_ref().unwrap());
+    for received in 1..=3 {
+        assert_eq!(success(&app, &succeeded(&before, &output), received), 1);
+        assert!(matches!(job(&app, KEY).state, State::InProgress { .. }));
+    }
+    assert_eq!(success(&app, &succeeded(&before, &output), 4), 0);
+    let after = job(&app, KEY);
+    assert!(matches!(after.state, State::RetryScheduled { .. }));
+    let failure = after.failure().unwrap();
+    assert_eq!(
+        (failure.cause, failure.detail.as_str()),
+        (Cause::Unknown, UNREADABLE_RESULT)
+    );
+    // The result counts as soon as it can be read.
+    app.ports.state().refused_reads.clear();
+    assert_eq!(success(&app, &succeeded(&before, &output), 1), 0);
+    assert!(matches!(job(&app, KEY).state, State::Ready { .. }));
+}
+
+fn check_of_first_attempt(app: &TestApp, received: u32) -> usize {
+    let id = job(app, KEY).id.to_string();
+    let body = serde_json::json!({"job_id": id, "attempt": 1}).to_string();
+    let response = run(retry::handle(app, batch(app, &[body], received))).unwrap();
+    response.batch_item_failures.len()
+}
+
+/// Guarantee 2: every job ends.
+#[test]
+fn check_of_an_output_that_cannot_be_read_fails_the_attempt() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    write_output(&app, &before);
+    refuse_output(&app, before.attempts[0].output.as_ref().unwrap());
+    assert_eq!(check_of_first_attempt(&app, 1), 1, "it comes back");
+    assert_eq!(check_of_first_attempt(&app, 2), 0);
+    let after = job(&app, KEY);
+    assert!(matches!(after.state, State::RetryScheduled { .. }));
+    assert_eq!(after.failure().unwrap().detail, UNREADABLE_RESULT);
+}
+
+/// A policy that denies a prefix denies what is not there as well.
+#[test]
+fn check_of_an_output_that_is_not_there_waits_although_it_could_not_be_read() {
+    let app = submitted();
+    let before = job(&app, KEY);
+    refuse_output(&app, before.attempts[0].output.as_ref().unwrap());
+    refuse_output(&app, before.attempts[0].failure_object.as_ref().unwrap());
+    for received in [1, 2] {
+        assert_eq!(check_of_first_attempt(&app, received), 0);
+        assert_eq!(job(&app, KEY), before);
+    }
+}
+
+#[test]
+fn check_of_a_failure_object_that_cannot_be_read_fails_the_attempt_without_a_reason() {
+    let app = submitted();
+    let place = job(&app, KEY).attempts[0].failure_object.clone().unwrap();
+    app.ports.put(&place.bucket, &place.key, b"no xref");
+    refuse_output(&app, &place);
+    assert_eq!(check_of_first_attempt(&app, 1), 0);
+    let after = job(&app, KEY);
+    assert!(matches!(after.state, State::RetryScheduled { .. }));
+    assert_eq!(
+        after.failure().unwrap().detail,
+        "the model failed without a readable reason"
+    );
+}
+
 /// Guarantee 4: a late or duplicated message never overwrites a final state, with one exception: a success of any attempt
 /// counts unless the job is `Ready` or `Cancelled`.
 #[test]

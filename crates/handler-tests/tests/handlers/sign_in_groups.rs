@@ -104,7 +104,6 @@ fn groups_are_read_in_every_format_in_which_they_may_arrive() {
             "legal-reviewers"
         ]),
         json!("[\"legal-reviewers\",\"Legal, Review & Audit\"]"),
-        json!("[legal-reviewers, Legal%2C+Review+%26+Audit]"),
     ] {
         let found =
             stored_groups(|request| request["attributes"]["idToken"]["groups"] = claim.clone());
@@ -133,12 +132,22 @@ fn groups_are_read_in_every_format_in_which_they_may_arrive() {
     assert_eq!(text["groups"], json!(["legal-reviewers", "everyone"]));
     let saml = stored(|request| {
         *request = json!({"providerName": "Globex", "providerType": "SAML", "attributes": {
-            "samlResponse": {"mail": "hans@globex.example", "memberOf": "[helpdesk, all]"}}});
+            "samlResponse": {"mail": "hans@globex.example", "memberOf": "[helpdesk, Legal%2C+Review+%26+Audit]"}}});
     });
     assert_eq!(
         saml,
-        json!({"email": "hans@globex.example", "email_verified": "true", ATTRIBUTE: "{\"groups\":[\"helpdesk\",\"all\"],\"provider\":\"Globex\"}"})
+        json!({"email": "hans@globex.example", "email_verified": "true", ATTRIBUTE: "{\"groups\":[\"helpdesk\",\"Legal, Review & Audit\"],\"provider\":\"Globex\"}"})
     );
+}
+
+/// Only Cognito writes a list like this, and only of a SAML assertion.
+#[test]
+fn name_in_brackets_is_one_group_in_a_token() {
+    for name in ["[everyone, legal-reviewers]", "[legal-reviewers]"] {
+        let found =
+            stored_groups(|request| request["attributes"]["idToken"]["groups"] = json!(name));
+        assert_eq!(found["groups"], json!([name]));
+    }
 }
 
 #[test]

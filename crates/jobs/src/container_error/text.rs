@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use crate::characters::{is_direction_mark, is_filler, is_format_character, is_joiner};
+use crate::encoded_word::windows_1252;
 
 /// Maximum length of a reason in bytes. A failure keeps fewer ([`crate::state::Failure::MAX_DETAIL`]).
 pub(super) const MAX_REASON_BYTES: usize = 1024;
 
-/// The body as text: UTF-8, or UTF-16 if it begins as such. The reason is ASCII nearly always, at least at its start.
+/// The body as text: UTF-8, or UTF-16 if it begins as such, or Windows-1252 if it is not UTF-8. The reason is ASCII nearly
+/// always, at least at its start.
 pub(super) fn decoded(body: &[u8]) -> Cow<'_, str> {
     let utf_16 = |body: &[u8], unit: fn([u8; 2]) -> u16| {
         let (units, _) = body.as_chunks();
@@ -22,8 +24,21 @@ pub(super) fn decoded(body: &[u8]) -> Cow<'_, str> {
         [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
         [1..=255, 0, 1..=255, 0, ..] => utf_16(body, u16::from_le_bytes),
         [0, 1..=255, 0, 1..=255, ..] => utf_16(body, u16::from_be_bytes),
-        _ => String::from_utf8_lossy(body),
+        _ => match std::str::from_utf8(body) {
+            // Cut off within a character.
+            Err(error) if error.error_len().is_some() && is_windows_1252(body) => {
+                Cow::Owned(body.iter().copied().map(windows_1252).collect())
+            }
+            Ok(_) | Err(_) => String::from_utf8_lossy(body),
+        },
     }
+}
+
+/// Whether text that is not UTF-8 may be Windows-1252: few bytes are not ASCII, and none of them are UTF-8.
+fn is_windows_1252(body: &[u8]) -> bool {
+    let others = body.iter().filter(|byte| !byte.is_ascii()).count();
+    let is_utf_8 = |chunk: std::str::Utf8Chunk<'_>| !chunk.valid().is_ascii();
+    others * 4 <= body.len() && !body.contains(&0) && !body.utf8_chunks().any(is_utf_8)
 }
 
 /// The text on one line, without control and invisible characters, cut; `None` if no letter or digit is left.

@@ -328,7 +328,7 @@ fn check_ready(
 }
 
 /// The oldest output of a job that a check of S3 must find: its key, and when it was written. Not one of an attempt before the
-/// job was run again.
+/// job was run again, nor one that cannot be read.
 fn findable_output(bucket: &SimulatedBucket, job: &Job) -> Option<(String, u64)> {
     let recorded = job
         .attempts
@@ -344,9 +344,9 @@ fn findable_output(bucket: &SimulatedBucket, job: &Job) -> Option<(String, u64)>
     recorded
         .chain(listed.filter(|key| !is_earlier(key)))
         .filter_map(|key| {
-            let (version, _) = bucket.current(&key)?;
+            let (version, object) = bucket.current(&key)?;
             let at = version.at;
-            Some((key, at))
+            object.sealed_at.is_none().then_some((key, at))
         })
         .min_by_key(|(_, at)| *at)
 }

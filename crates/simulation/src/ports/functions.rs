@@ -235,8 +235,16 @@ impl ObjectStore for Ports {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<FirstBytes>, Unavailable> {
+    ) -> Result<Option<FirstBytes>, HeadError> {
         self.call("read", |simulation| {
+            if simulation.bucket.is_sealed(&location.key) {
+                let refused = HeadError::Denied("AccessDenied".to_owned());
+                return Err(if simulation.env.has(Mistake::UnreadableOutputWaitedFor) {
+                    Unavailable::from(refused).into()
+                } else {
+                    refused
+                });
+            }
             let head = simulation.bucket.head(&location.key, limit);
             let found = head.map(|head| FirstBytes {
                 bytes: head.first_bytes,
@@ -246,18 +254,18 @@ impl ObjectStore for Ports {
             let is_output = location.key.starts_with("outbound/");
             let has = |mistake| simulation.env.has(mistake) && is_output;
             if has(Mistake::TimeoutWithoutEvidence) && simulation.functions.current_is("retry") {
-                return None;
+                return Ok(None);
             }
             if has(Mistake::OutputNotChecked) && found.is_none() {
-                return Some(FirstBytes {
+                return Ok(Some(FirstBytes {
                     bytes: b"{}".to_vec(),
                     size: 2,
                     ..FirstBytes::default()
-                });
+                }));
             }
-            found
+            Ok(found)
         })
-        .await
+        .await?
     }
 
     async fn copy(

@@ -178,17 +178,20 @@ impl ObjectStore for Memory {
         &self,
         location: &Location,
         limit: usize,
-    ) -> Result<Option<FirstBytes>, Unavailable> {
+    ) -> Result<Option<FirstBytes>, HeadError> {
         let refusal = self.check_read(&location.key).err();
-        self.operation("read", |state| {
+        let is_refused = refusal.is_some();
+        if let Some(refused) = refusal.filter(|_| self.check_head(&location.key).is_err()) {
+            return Err(refused);
+        }
+        Ok(self.operation("read", |state| {
             let head = state.head(&location.bucket, &location.key, limit)?;
-            let is_refused = refusal.is_some();
             Some(FirstBytes {
                 bytes: if is_refused { vec![] } else { head.first_bytes },
                 size: head.bytes,
                 content_type: head.content_type,
             })
-        })
+        })?)
     }
 
     async fn copy(

@@ -26,7 +26,10 @@ export interface Understood {
   otherSchema: string | undefined;
   title: string;
   summary: string;
-  /** Undefined if the result has no list of findings that is understood, which is not the same as no findings. */
+  /**
+   * Undefined if the result has no list of findings that is understood, or only empty ones although it says otherwise, which
+   * is not the same as no findings.
+   */
   findings: Finding[] | undefined;
   clauses: Clause[];
   facts: [string, Json][];
@@ -49,7 +52,12 @@ export function understand(json: Json, paths: ResultPaths = {}): Understood {
   const schema = left.takeNamed(root, ["schema"], (value) =>
     typeof value === "string" && value.startsWith("docket-result/") ? value : undefined,
   );
-  const findings = takeFindings(left, root, path(paths.findings), paths);
+  const before = left.rest;
+  let findings = takeFindings(left, root, path(paths.findings), paths);
+  if (findings?.length === 0 && saysOtherwise(left.rest)) {
+    findings = undefined;
+    left.rest = before;
+  }
   const title =
     left.take(path(paths.title), scalarText) ??
     left.takeNamed(root, ["title"], scalarText) ??
@@ -115,6 +123,32 @@ function takeFindings(
     if (all && all.length > 0) lists.push(all);
   }
   return lists.length === 0 ? undefined : lists.flat();
+}
+
+/** Fields that say that the model failed. */
+const ERRORS = ["error", "errors", "errormessage"];
+const FAILURES = ["error", "failed", "failure"];
+
+/**
+ * Whether a result with an empty list of findings also says, in what is not understood, that there are some or that the model
+ * failed. Then the empty list does not mean that there are none.
+ */
+function saysOtherwise(value: Json | undefined): boolean {
+  if (Array.isArray(value)) return value.some(saysOtherwise);
+  if (!isFields(value)) return false;
+  return Object.entries(value).some(([key, inner]) => {
+    const name = plainName(key);
+    if (FINDINGS.includes(name) || ERRORS.includes(name)) return saysSomething(inner);
+    if (name === "status" && typeof inner === "string" && FAILURES.includes(plainName(inner))) return true;
+    return saysOtherwise(inner);
+  });
+}
+
+function saysSomething(value: Json): boolean {
+  if (typeof value === "string") return value.trim() !== "";
+  if (Array.isArray(value)) return value.length > 0;
+  if (isFields(value)) return Object.values(value).some(saysSomething);
+  return value !== null && value !== 0 && value !== false;
 }
 
 function hasLevel(value: Json): boolean {

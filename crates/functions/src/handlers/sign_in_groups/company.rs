@@ -43,7 +43,9 @@ pub fn answer_to_store(
         let value = claims.get(claim).and_then(Value::as_str);
         value.filter(|text| !text.is_empty())
     };
-    let groups = claims.get(&provider.groups_claim).map(group_names);
+    let is_saml = !request["attributes"]["samlResponse"].is_null();
+    let groups = claims.get(&provider.groups_claim);
+    let groups = groups.map(|claim| group_names(claim, is_saml));
     let mut stored = Map::new();
     for claim in ["sub", "name"] {
         if let Some(value) = text(claim) {
@@ -80,8 +82,9 @@ fn claims(attributes: &Value) -> Map<String, Value> {
     all
 }
 
-/// The names in a claim: a list, a list as JSON text, a list as Cognito flattens one (`[a, b]`, form-encoded), or one name.
-fn group_names(claim: &Value) -> Vec<String> {
+/// The names in a claim: a list, a list as JSON text, or one name. In a SAML assertion also a list as Cognito flattens one
+/// (`[a, b]`, form-encoded); elsewhere that is the name of one group, which users of some companies can choose.
+fn group_names(claim: &Value, is_saml: bool) -> Vec<String> {
     let texts = |values: &[Value]| -> Vec<String> {
         let names = values.iter().filter_map(Value::as_str);
         names.map(str::to_owned).collect()
@@ -95,6 +98,7 @@ fn group_names(claim: &Value) -> Vec<String> {
             match text
                 .strip_prefix('[')
                 .and_then(|rest| rest.strip_suffix(']'))
+                .filter(|_| is_saml)
             {
                 Some(inner) => inner.split(',').filter_map(form_decoded).collect(),
                 None => Some(text.clone())

@@ -95,6 +95,42 @@ fn retry_is_not_invoked_if_the_input_was_deleted() {
     }
 }
 
+/// The version before it is current again, and the endpoint would read that one.
+#[test]
+fn retry_is_not_invoked_if_the_own_version_was_deleted_by_its_id() {
+    let app = app();
+    app.ports.put(BUCKET, KEY, b"%PDF-1.7 older");
+    advance(&app, 60_000);
+    let version = app.ports.put(BUCKET, KEY, PDF);
+    let event = batch(&app, &[upload_event(KEY, &version)], 1);
+    run(upload_trigger::handle(&app, event)).unwrap();
+    assert_eq!(error(&app, &failed(&job(&app, KEY), SERVER_ERROR)), 0);
+    let object = (BUCKET.to_owned(), KEY.to_owned());
+    let mut state = app.ports.state();
+    state.objects.get_mut(&object).unwrap().pop();
+    drop(state);
+    advance(&app, 600_000);
+    assert_eq!(run_check(&app), 0);
+    assert_deleted(&app, KEY);
+}
+
+#[test]
+fn input_whose_version_was_deleted_by_its_id_while_it_waited_fails_the_job_as_deleted() {
+    let app = app();
+    app.ports.put(BUCKET, KEY, b"%PDF-1.7 older");
+    advance(&app, 60_000);
+    let version = app.ports.put(BUCKET, KEY, PDF);
+    let event = batch(&app, &[upload_event(KEY, &version)], 1);
+    run(upload_trigger::handle(&app, event)).unwrap();
+    let object = (BUCKET.to_owned(), KEY.to_owned());
+    let mut state = app.ports.state();
+    state.objects.get_mut(&object).unwrap().pop();
+    drop(state);
+    advance(&app, 600_000);
+    assert_eq!(error(&app, &failed(&job(&app, KEY), NO_INPUT)), 0);
+    assert_deleted(&app, KEY);
+}
+
 /// S3 refuses to read the object of `key` from now on.
 fn refuse_reads(app: &TestApp, key: &str, code: &'static str) {
     app.ports.state().refused_reads.insert(key.to_owned(), code);

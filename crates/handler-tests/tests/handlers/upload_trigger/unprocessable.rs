@@ -5,8 +5,7 @@ use super::*;
 #[test]
 fn invalid_document_fails_with_a_reason_and_without_invocation() {
     for (key, content, bytes, want) in [
-        ("inbound/acme/empty.pdf", &b""[..], 0, "empty"),
-        ("inbound/acme/text.pdf", b"hello", 5, "not a PDF"),
+        ("inbound/acme/text.pdf", &b"hello"[..], 5, "not a PDF"),
         (
             "inbound-batches/acme/huge.pdf",
             PDF,
@@ -57,6 +56,24 @@ fn deleted_object_fails_with_a_reason() {
     assert!(
         matches!(&job(&app, key).state, State::Failed { failure, .. } if failure.detail.contains("deleted"))
     );
+}
+
+/// The version before it is current again, and is not the one that the event is about.
+#[test]
+fn version_that_was_deleted_by_its_id_fails_as_deleted() {
+    let app = app();
+    let key = "inbound/acme/gone.pdf";
+    app.ports.put(BUCKET, key, b"%PDF-1.7 older");
+    let version = app.ports.put(BUCKET, key, PDF);
+    let object = (BUCKET.to_owned(), key.to_owned());
+    let mut state = app.ports.state();
+    state.objects.get_mut(&object).unwrap().pop();
+    drop(state);
+    assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
+    let after = job(&app, key);
+    let failure = after.failure().unwrap();
+    assert_eq!(failure.cause, Cause::InvalidInput);
+    assert!(failure.detail.contains("deleted"), "{}", failure.detail);
 }
 
 #[test]
@@ -180,19 +197,43 @@ fn object_whose_denial_ends_is_processed() {
 
 #[test]
 fn malformed_record_does_not_block_the_other_records_of_its_message() {
-    let app = app();
-    let version = app.ports.put(BUCKET, "inbound/acme/good.pdf", PDF);
+    let app_with = |version: &str| {
+        let app = app();
+        assert_eq!(app.ports.put(BUCKET, "inbound/acme/good.pdf", PDF), version);
+        app
+    };
+    let version = app().ports.put(BUCKET, "inbound/acme/good.pdf", PDF);
     let good: serde_json::Value =
         serde_json::from_str(&upload_event("inbound/acme/good.pdf", &version)).unwrap();
     let bad: serde_json::Value =
         serde_json::from_str(&upload_event("elsewhere/x.pdf", "v")).unwrap();
-    let body = serde_json::json!({"Records": [bad["Records"][0], good["Records"][0]]}).to_string();
-    assert!(upload(&app, &[body]).is_empty());
-    assert!(matches!(
-        job(&app, "inbound/acme/good.pdf").state,
-        State::InProgress { .. }
-    ));
-    assert_eq!(app.ports.state().quarantine.len(), 1);
+    let mut removed = good["Records"][0].clone();
+    removed["eventName"] = "ObjectRemoved:Delete".into();
+    for other in [
+        bad["Records"][0].clone(),
+        removed,
+        serde_json::json!({"eventName": 7}),
+    ] {
+        for first in [true, false] {
+            let app = app_with(&version);
+            let mut records = vec![good["Records"][0].clone()];
+            records.insert(usize::from(!first), other.clone());
+            let body = serde_json::json!({"Records": records}).to_string();
+            assert!(upload(&app, &[body]).is_empty(), "{other}");
+            assert!(matches!(
+                job(&app, "inbound/acme/good.pdf").state,
+                State::InProgress { .. }
+            ));
+            assert_eq!(app.ports.state().quarantine.len(), 1, "{other}");
+        }
+    }
+}
+
+#[test]
+fn event_without_records_is_quarantined() {
+    let app = app();
+    assert!(upload(&app, &["{\"Records\":[]}".to_owned()]).is_empty());
+    assert_eq!(app.ports.state().quarantine[0].cause, "Malformed");
 }
 
 #[test]
@@ -242,9 +283,60 @@ fn folder_marker_makes_no_job() {
         assert!(state.jobs.is_empty(), "{key} became a job");
         assert!(state.quarantine.is_empty(), "{key} was quarantined");
     }
-    // An empty document is a mistake of its uploader, who must see it.
-    let version = app.ports.put(BUCKET, "inbound/acme/empty.pdf", b"");
-    let body = upload_event("inbound/acme/empty.pdf", &version).replace("\"size\":7", "\"size\":0");
-    upload(&app, &[body]);
-    assert_eq!(app.ports.state().jobs.len(), 1);
+}
+
+fn empty_upload(app: &crate::fixtures::TestApp, key: &str) -> String {
+    let version = app.ports.put(BUCKET, key, b"");
+    upload_event(key, &version).replace("\"size\":7", "\"size\":0")
+}
+
+fn receive(app: &crate::fixtures::TestApp, body: &str, count: u32) -> usize {
+    let event = batch(app, &[body.to_owned()], count);
+    let response = run(upload_trigger::handle(app, event)).unwrap();
+    response.batch_item_failures.len()
+}
+
+/// An empty document is a mistake of its uploader, who must see it, unless the file follows.
+#[test]
+fn empty_document_fails_after_its_message_came_back_once() {
+    let app = app();
+    let key = "inbound/acme/empty.pdf";
+    let body = empty_upload(&app, key);
+    assert_eq!(receive(&app, &body, 1), 1);
+    assert!(app.ports.state().jobs.is_empty());
+    assert_eq!(receive(&app, &body, 2), 0);
+    let failed = job(&app, key);
+    let failure = failed.failure().unwrap();
+    assert_eq!(failure.cause, Cause::InvalidInput);
+    assert!(failure.detail.contains("empty"), "{}", failure.detail);
+    assert_eq!(app.ports.state().events[0].0, "JobFailed");
+    // As if the function had died before the effects.
+    app.ports.state().events.clear();
+    assert_eq!(receive(&app, &body, 1), 0);
+    assert_eq!(app.ports.state().events.len(), 1);
+}
+
+/// Programs that mount a bucket as a folder write an empty object first, then the file.
+#[test]
+fn empty_version_that_the_file_replaced_makes_no_job() {
+    for event_of_the_file_first in [false, true] {
+        let app = app();
+        let key = "inbound/acme/nda.pdf";
+        let empty = empty_upload(&app, key);
+        if !event_of_the_file_first {
+            assert_eq!(receive(&app, &empty, 1), 1, "it comes back");
+        }
+        let version = app.ports.put(BUCKET, key, PDF);
+        if event_of_the_file_first {
+            assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
+            assert_eq!(receive(&app, &empty, 1), 0);
+        } else {
+            assert_eq!(receive(&app, &empty, 2), 0);
+            assert!(upload(&app, &[upload_event(key, &version)]).is_empty());
+        }
+        assert!(matches!(job(&app, key).state, State::InProgress { .. }));
+        let state = app.ports.state();
+        assert_eq!(state.jobs.len(), 1);
+        assert!(state.events.is_empty() && state.quarantine.is_empty());
+    }
 }

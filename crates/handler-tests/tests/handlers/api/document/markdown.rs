@@ -194,7 +194,7 @@ A key belongs to its caller. With another body it is refused as `idempotency-key
 
 **References, batches and tags.** An upload may have a `reference` (your own id of the document), a `batch` and up to 8 `tags`; [NewUpload](#newupload) has the limits.
 They are in every view of the job: responses, lists, WebSocket messages, and the events `JobReady` and `JobFailed`.
-`GET /jobs?reference=…` and `GET /jobs?batch=…` list jobs by them; both are compared exactly, upper and lower case are different.
+`GET /jobs?reference=…` and `GET /jobs?batch=…` list jobs by them; both are compared exactly but for invisible characters, which are removed; upper and lower case are different.
 They are fixed when the document is uploaded, and deleted with the document's data.
 
 **With an S3 client**, put the object under `<prefix><tenant>/` and set user metadata:
@@ -208,9 +208,10 @@ They are fixed when the document is uploaded, and deleted with the document's da
 | `x-amz-meta-original-name` | the file's name, if it is not the end of the key |
 
 Values are percent-encoded UTF-8, since most clients send ASCII only; write `%25` for a percent sign before two hexadecimal digits.
-A value with other characters than ASCII is not used, since S3 returns it in another form.
+A value with other characters than ASCII is not used, since S3 returns it in another form. A name may have them, and may be percent-encoded Windows-1252.
 A value that breaks the limits is not used. The document gets its job all the same, and the job's explanation says what is wrong.
 Metadata counts when the object is first uploaded. Changing it later, by a copy of the object onto itself, makes no second job and changes no job, as long as the copy has the same ETag ([docs/reliability.md](reliability.md#known-limits): a copy of a multipart upload may have another).
+An empty object is waited for: its job fails after about six minutes, unless the file was put at its key by then, as programs do that mount a bucket.
 
 ```sh
 aws s3 cp nda.pdf s3://$BUCKET/inbound/acme/nda.pdf --content-type application/pdf \\
