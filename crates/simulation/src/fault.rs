@@ -149,6 +149,8 @@ faults! {
     MailRefused 100_000,
     /// SES takes a mail, and its answer is lost.
     MailAnswerLost 200_000,
+    /// The window of an endpoint is lost from the pause record until function `capacity` writes it again.
+    WindowLost 30_000,
     /// An input is archived, perhaps while its job is open.
     InputArchived 100_000,
     /// S3 refuses to read an output or a failure object.

@@ -34,7 +34,10 @@ fn all_guarantees_hold_in_3000_histories_with_every_kind_of_fault() {
         String::from_utf8_lossy(&output.stderr),
     );
     assert!(output.status.success(), "{problems}\n{summary}");
-    for fault in FaultKind::ALL {
+    for fault in FaultKind::ALL
+        .iter()
+        .filter(|it| **it != FaultKind::WindowLost)
+    {
         assert!(
             summary.contains(&format!("{fault:?} ")),
             "{fault:?} never happened:\n{summary}"
@@ -52,6 +55,8 @@ fn all_guarantees_hold_in_100_histories_of_40_uploads_with_docket_scaling() {
         .expect("the simulation starts");
     let problems = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{problems}");
+    let summary = String::from_utf8_lossy(&output.stdout);
+    assert!(summary.contains("WindowLost "), "{summary}");
 }
 
 #[test]

@@ -190,6 +190,7 @@ impl KeyValueStore for Ports {
                 && simulation.env.has(Mistake::UploadSessionsNotFound);
             let found = simulation.records.get(collection, key);
             if collection == pauses::COLLECTION {
+                let found = found.map(|record| simulation.without_lost_windows(record));
                 return simulation.seen_pauses(found);
             }
             if collection == expected_work::COLLECTION {

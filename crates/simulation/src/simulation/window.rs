@@ -6,6 +6,7 @@ use jobs::ports::{OpenJob, Queue, Record};
 use jobs::window::{KNOWN_FOR, KnownWindow, Window};
 
 use super::Simulation;
+use crate::fault::FaultKind;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::pauses;
 
@@ -13,6 +14,25 @@ use crate::pauses;
 const KEY: &str = "now";
 
 impl Simulation {
+    /// The pause record, perhaps after it lost its lines of windows ([`FaultKind::WindowLost`]).
+    pub(crate) fn without_lost_windows(&mut self, record: Record) -> Record {
+        let is_window = |line: &&str| KnownWindow::from_line(line).is_some();
+        let has_windows = record.body.lines().any(|line| is_window(&line));
+        if !has_windows || !self.env.strikes(FaultKind::WindowLost) {
+            return record;
+        }
+        self.env.log(|| "the windows are lost".to_owned());
+        let rest = record.body.lines().filter(|line| !is_window(line));
+        let rest = Record {
+            body: rest.collect::<Vec<_>>().join("\n"),
+            revision: record.revision + 1,
+            expires_at: record.expires_at,
+        };
+        self.records.put(pauses::COLLECTION, KEY, &rest);
+        self.pauses_stored(&rest);
+        rest
+    }
+
     /// Stores the window and whether it is full, and asks for a release if there is a place for a queued job. Returns whether jobs are
     /// queued.
     pub(crate) fn update_window(&mut self, pipeline: &str, window: Window) -> bool {
