@@ -283,7 +283,7 @@ fn instances_are_inferred_from_what_ended_since_an_earlier_snapshot() {
 fn newest_job_that_ended_is_known_only_if_all_open_jobs_are() {
     let of = |at: Timestamp, sent: Vec<Timestamp>| {
         let input = input(u32::try_from(sent.len()).unwrap(), 1, 0);
-        QueueSnapshot::of_capacity(at, &input, sent, None, Some(20))
+        described(at, &input, sent, None)
     };
     let all = sent_at(100_000, NOW);
     let later = Timestamp(NOW.0 + MINUTE);
