@@ -59,9 +59,7 @@ class TextLayer:
         if page.unread:
             self.unread.append(page.number)
         target = self.pdf.pages[page.number - 1]
-        left, bottom, right, top = (float(side) for side in target.cropbox)
-        box = (min(left, right), min(bottom, top), max(left, right), max(bottom, top))
-        to_user_space = _to_user_space(int(target.get("/Rotate", 0) or 0) % 360, box)
+        to_user_space = _to_user_space(page.turn, page.box)
         operators = []
         for line in (line for line in page.lines if line["readable"]):
             for word in line["words"]:
@@ -77,10 +75,13 @@ class TextLayer:
             return
         if self.font is None:
             self.font = _font(self.pdf)
-        target.add_resource(self.font, Name.Font, FONT)
-        # Some producers do not restore the graphics state.
-        target.contents_add(b"q", prepend=True)
-        target.contents_add(b"Q BT 3 Tr\n" + b"\n".join(operators) + b"\nET")
+        try:
+            target.add_resource(self.font, Name.Font, FONT)
+            # Some producers do not restore the graphics state.
+            target.contents_add(b"q", prepend=True)
+            target.contents_add(b"Q BT 3 Tr\n" + b"\n".join(operators) + b"\nET")
+        except (pikepdf.PdfError, TypeError, ValueError) as error:  # a page that is no dictionary, or has none where one belongs
+            raise _damaged() from error
         self.layered += 1
 
     def write(self, output: BinaryIO) -> None:
@@ -110,7 +111,7 @@ def _to_user_space(turn: int, box: tuple[float, float, float, float]):
         90: (0, 1, -1, 0, x1, y0),
         180: (-1, 0, 0, -1, x1, y1),
         270: (0, -1, 1, 0, x0, y1),
-    }.get(turn, (1, 0, 0, 1, x0, y0))
+    }[turn]
     return lambda x, y: (a * x + c * y + e, b * x + d * y + f)
 
 
