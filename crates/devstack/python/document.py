@@ -9,7 +9,7 @@ import threading
 
 import pypdfium2.raw as pdfium
 
-from language import FUNCTION_WORDS, Assessment, agreement, assess
+from language import FUNCTION_WORDS, Assessment, agreement, assess, is_part, word_pairs
 from letter_pairs import odd_passages
 import ocr_pool
 import pdf_input
@@ -20,7 +20,8 @@ FEW_WORDS = 60  # on a page or a picture: a stamp or a header, not its text
 FEW_MARKS = 20  # outlines or small pictures on a page of few words; a logo has fewer
 MANY_MARKS = 60  # on a page with more words: about twelve words
 MIN_HIDDEN_WORDS = 4
-MIN_AGREEMENT = 0.6
+MIN_AGREEMENT = 0.6  # of the words of a page
+SAME_LINE = 0.8  # of the words that follow each other in a line
 MIN_UNREADABLE_SHARE = 0.12  # of a page's lines
 NO_OCR = "no text and there is no OCR here"
 
@@ -49,6 +50,25 @@ class ReadPage:
     text_boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
     has_own_text: bool = True
     recognized: bool = False
+
+    def in_user_space(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the page as displayed (in points, origin at the bottom left) in the page's user space."""
+        x0, y0, x1, y1 = self.box
+        return {0: (x0 + x, y0 + y), 90: (x1 - y, y0 + x), 180: (x1 - x, y1 - y), 270: (x0 + y, y1 - x)}[self.turn]
+
+    def corners(self, word: dict) -> list[tuple[float, float]]:
+        """The corners of a recognized word in user space: top left, top right, bottom right, bottom left."""
+        return [self.in_user_space(x / self.scale, self.height - y / self.scale) for x, y in word["quad"]]
+
+    def has_text_at(self, corners: list[tuple[float, float]]) -> bool:
+        """Whether the page's own text lies in the middle between these corners."""
+        x, y = sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
+        return any(left <= x <= right and bottom <= y <= top for left, bottom, right, top in self.text_boxes)
+
+    def is_text_at(self, line: dict) -> bool:
+        """Whether most words of a recognized line lie on the page's own text."""
+        on_text = sum(self.has_text_at(self.corners(word)) for word in line["words"])
+        return 2 * on_text > len(line["words"])
 
 
 Progress = Callable[[int, int, int], None]  # pages done, pages in all, of these recognized
@@ -162,13 +182,14 @@ def _use_ocr(page: ReadPage, own: Judgement, answer: Future) -> None:
     unreadable = len(found["lines"]) - len(readable)
     seen = "\n".join(line["text"] for line in readable)
     judged = assess(seen)
-    more = [line for line in readable if agreement(line["text"], page.text) < MIN_AGREEMENT]
+    pairs = word_pairs(page.text)
+    more = [line for line in readable if not is_part(line["text"], pairs, SAME_LINE)]
     is_text = own.has_text and own.assessment.is_language() and not own.is_doubtful and not own.is_hidden
     if is_text and (not own.is_partly_doubtful() or _is_foreign("".join(own.odd_passages))):
         # A scan with a stamp or a header as text: keep both.
-        page.lines = more
-        page.text = page.text + "\n" + "\n".join(line["text"] for line in more)
-        page.recognized = bool(more)
+        page.lines = [line for line in more if not page.is_text_at(line)]
+        page.text = "\n".join([page.text, *(line["text"] for line in page.lines)])
+        page.recognized = bool(page.lines)
     elif own.has_text and not own.is_hidden and _is_confirmed(page.text, own, seen):
         page.recognized = False  # an unusual page, such as a list of parts: what it says is what it shows
     elif judged.is_language():

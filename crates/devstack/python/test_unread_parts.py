@@ -37,6 +37,12 @@ GOOD = (
     "for this Agreement. It may be passed on to advisers who are bound to secrecy by their profession.",
     "5. Assignment. Neither party may assign this Agreement without the consent of the other party.",
 )
+FULL = (
+    *GOOD,
+    "The liability insurance is a matter of the Supplier. The total of the fees under this Agreement",
+    "is limited to EUR 10,000 for each of the years. Germany is the place at which the laws of the",
+    "Customer are governed by a notice to the Supplier, as this Agreement is limited to the matter.",
+)
 CLAUSES = (
     "6. Liability. The total liability of the Supplier under this Agreement is limited to EUR 10,000.",
     "7. Governing law. This Agreement is governed by the laws of Germany.",
@@ -243,6 +249,7 @@ UNREAD = {
     "private codes": private_clause,
     "symbols": lambda: with_font(GOOD, HELVETICA.replace(b"Helvetica", b"ZapfDingbats"), CLAUSES[0].encode()),
     "clauses as outlines": lambda: with_outlines(GOOD, CLAUSES, 500),
+    "clauses as outlines among the same words": lambda: with_outlines(FULL, CLAUSES, 440),
     "body as outlines below a header": lambda: with_outlines((HEADER[:90],), GOOD + CLAUSES, 700),
     "one line as outlines on a short page": lambda: with_outlines(CONTRACT[:4], CLAUSES[:1], 600),
     "scan in nested forms": lambda: scanned((HEADER[:90],), GOOD + CLAUSES, nested),
