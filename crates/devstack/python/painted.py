@@ -17,6 +17,7 @@ LETTERS_A_WORD = 6
 PATTERN_GREY = (191, 191, 191)  # PDFium's colour of an area that is filled with a pattern
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 WHITE = 243
+OPAQUE = 250  # on average, of 255
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 Matrix = tuple[float, float, float, float, float, float]
@@ -35,8 +36,15 @@ class Painted:
 
 
 @dataclass
+class _Picture:
+    order: int  # of painting
+    box: Box
+    drawn: object  # PDFium's picture, or None for a pattern or a picture that lets through what is below
+
+
+@dataclass
 class _Found:
-    pictures: list[tuple[int, Box]] = field(default_factory=list)  # in the order of painting
+    pictures: list[_Picture] = field(default_factory=list)
     texts: dict[int, int] = field(default_factory=dict)  # address of a text object -> order
     marks: list[tuple[int, int, int, int, int]] = field(default_factory=list)  # box and count
     objects: int = 0
@@ -46,11 +54,12 @@ class _Found:
 def examine(page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, characters: int, min_share: float) -> Painted:
     """Examines a page. Words are looked at where pictures cover `min_share` of the page."""
     found = _Found()
-    _walk(_children(page), (1, 0, 0, 1, 0, 0), found, 0)
-    left, bottom, right, top = page.get_bbox()
-    area = max(1.0, (right - left) * (top - bottom))
-    visible = [(order, _overlap(box, (left, bottom, right, top))) for order, box in found.pictures]
-    covered = sum((x1 - x0) * (y1 - y0) for _, (x0, y0, x1, y1) in visible)
+    _walk(_children(page), (1, 0, 0, 1, 0, 0), found, 0, False)
+    shown = page.get_bbox()
+    for picture in found.pictures:
+        picture.box = _overlap(picture.box, shown)
+    area = max(1.0, (shown[2] - shown[0]) * (shown[3] - shown[1]))
+    covered = sum((x1 - x0) * (y1 - y0) for x0, y0, x1, y1 in (picture.box for picture in found.pictures))
     painted = Painted(
         picture_share=min(1.0, covered / area),
         marks=sum(mark[4] for mark in found.marks),
@@ -58,11 +67,12 @@ def examine(page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, character
         is_whole=found.objects <= MAX_OBJECTS and found.segments <= MAX_SEGMENTS,
     )
     if painted.picture_share >= min_share:
-        _count_words(text_page, characters, visible, found, painted)
+        _count_words(page, text_page, characters, found, painted)
     return painted
 
 
-def _walk(children: Iterator, to_page: Matrix, found: _Found, depth: int) -> None:
+def _walk(children: Iterator, to_page: Matrix, found: _Found, depth: int, is_thin: bool) -> None:
+    """Adds what is painted, in its order. `is_thin`: it lets through what is below."""
     for drawn in children:
         found.objects += 1
         if found.objects > MAX_OBJECTS or found.segments > MAX_SEGMENTS:
@@ -71,14 +81,15 @@ def _walk(children: Iterator, to_page: Matrix, found: _Found, depth: int) -> Non
         if kind == pdfium.FPDF_PAGEOBJ_TEXT:
             found.texts[_address(drawn)] = found.objects
         elif kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-            _add_picture(found, _bounds(drawn, to_page))
+            _add_picture(found, drawn, _bounds(drawn, to_page), is_thin or bool(pdfium.FPDFPageObj_HasTransparency(drawn)))
         elif kind == pdfium.FPDF_PAGEOBJ_PATH:
             _add_path(found, drawn, to_page)
         elif kind == pdfium.FPDF_PAGEOBJ_FORM and depth < MAX_DEPTH:
             matrix = pdfium.FS_MATRIX()
             if pdfium.FPDFPageObj_GetMatrix(drawn, matrix):
                 own = (matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f)
-                _walk(_children_of_form(drawn), _times(own, to_page), found, depth + 1)
+                is_thin_form = is_thin or bool(pdfium.FPDFPageObj_HasTransparency(drawn))
+                _walk(_children_of_form(drawn), _times(own, to_page), found, depth + 1, is_thin_form)
 
 
 def _children(page: pypdfium2.PdfPage) -> Iterator:
@@ -89,10 +100,10 @@ def _children_of_form(form: object) -> Iterator:
     return (pdfium.FPDFFormObj_GetObject(form, index) for index in range(pdfium.FPDFFormObj_CountObjects(form)))
 
 
-def _add_picture(found: _Found, box: Box | None) -> None:
+def _add_picture(found: _Found, drawn: object, box: Box | None, is_thin: bool) -> None:
     if box is None or max(box[2] - box[0], box[3] - box[1]) < MIN_MARK_POINTS:
         return
-    found.pictures.append((found.objects, box))
+    found.pictures.append(_Picture(found.objects, box, None if is_thin else drawn))
     if max(box[2] - box[0], box[3] - box[1]) < MAX_MARK_POINTS:
         found.marks.append((*map(round, box), 1))
 
@@ -104,7 +115,7 @@ def _add_path(found: _Found, path: object, to_page: Matrix) -> None:
     if letters := _letters(found, path):
         found.marks.append((*map(round, box), letters))
     elif _fill(path) == PATTERN_GREY:
-        found.pictures.append((found.objects, box))
+        found.pictures.append(_Picture(found.objects, box, None))
 
 
 def _letters(found: _Found, path: object) -> int:
@@ -131,23 +142,42 @@ def _letters(found: _Found, path: object) -> int:
     return letters + (is_bent or sides > STRAIGHT_SEGMENTS)
 
 
-def _count_words(text_page, characters: int, pictures: list[tuple[int, Box]], found: _Found, painted: Painted) -> None:
+def _count_words(page: pypdfium2.PdfPage, text_page: pypdfium2.PdfTextPage, characters: int, found: _Found, painted: Painted) -> None:
     red, green, blue, opacity = (ctypes.c_uint() for _ in range(4))
+    opaque: dict[int, bool] = {}
     for index in range(0, characters, LETTERS_A_WORD):
         x0, y0, x1, y1 = text_page.get_charbox(index)
         x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        covering = [order for order, (left, bottom, right, top) in pictures if left <= x <= right and bottom <= y <= top]
-        if not covering:
-            continue
+        around = [one for one in found.pictures if one.box[0] <= x <= one.box[2] and one.box[1] <= y <= one.box[3]]
         drawn = pdfium.FPDFText_GetTextObject(text_page, index)
-        if not drawn:
-            continue  # a blank that PDFium adds
+        if not around or not drawn:  # PDFium adds blanks that are not drawn
+            continue
         is_seen = pdfium.FPDFTextObj_GetTextRenderMode(drawn) not in INVISIBLE_MODES
-        is_seen = is_seen and found.texts.get(_address(drawn), MAX_OBJECTS) > max(covering)
         if is_seen and pdfium.FPDFText_GetFillColor(text_page, index, red, green, blue, opacity):
             is_seen = opacity.value > 0 and min(red.value, green.value, blue.value) < WHITE
+        order = found.texts.get(_address(drawn), MAX_OBJECTS)
+        for picture in around if is_seen else ():
+            if picture.order > order and picture.drawn is not None:
+                if picture.order not in opaque:
+                    opaque[picture.order] = _is_opaque(page, picture.drawn)
+                is_seen = is_seen and not opaque[picture.order]
         painted.words_on_pictures += is_seen
         painted.hidden_words += not is_seen
+
+
+def _is_opaque(page: pypdfium2.PdfPage, picture: object) -> bool:
+    """Whether the picture hides what is below; a watermark does not. PDFium draws it with one pixel per point."""
+    bitmap = pdfium.FPDFImageObj_GetRenderedBitmap(page.pdf, page, picture)
+    if not bitmap:
+        return False
+    try:
+        if pdfium.FPDFBitmap_GetFormat(bitmap) != pdfium.FPDFBitmap_BGRA:
+            return True
+        size = pdfium.FPDFBitmap_GetStride(bitmap) * pdfium.FPDFBitmap_GetHeight(bitmap)
+        opacities = ctypes.string_at(pdfium.FPDFBitmap_GetBuffer(bitmap), size)[3::4]
+        return sum(opacities) >= OPAQUE * len(opacities)
+    finally:
+        pdfium.FPDFBitmap_Destroy(bitmap)
 
 
 def _address(drawn) -> int:

@@ -375,8 +375,20 @@ class OrdinaryPagesTest(unittest.TestCase):
             page.add_resource(image(opened, 8, 8, bytes([250] * 64)), Name.XObject, Name.Im)
             page.contents_add(b"q 595 0 0 842 0 0 cm /Im Do Q", prepend=True)
 
-        names = "Anna Kowalska, Jürgen Groß, Zoë Lindqvist, Petr Žižka, Ayşe Ağaoğlu, Łukasz Wójcik, Nguyen Van Thanh, " * 2
+        def watermark(is_masked: bool):
+            def add(opened, page) -> None:
+                made = image(opened, 60, 80, bytes([255, 200] * 2400))
+                if is_masked:
+                    made.SMask = image(opened, 60, 80, bytes([0, 40] * 2400))
+                page.add_resource(made, Name.XObject, Name.Im)
+                page.add_resource(Dictionary(ca=1 if is_masked else 0.3), Name.ExtGState, Name.G)
+                page.contents_add(b"q /G gs 595 0 0 842 0 0 cm /Im Do Q")
+
+            return add
+
         for data in (
+            changed(contract(GOOD), watermark(True)),
+            changed(contract(GOOD), watermark(False)),
             changed(contract(GOOD), lambda _, page: page.contents_add(ruled)),
             changed(contract(CONTRACT[:3]), lambda _, page: page.contents_add(ruled)),
             changed(contract(GOOD), lambda _, page: page.contents_add(dots)),
