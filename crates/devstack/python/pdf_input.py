@@ -22,7 +22,7 @@ MAX_PAGE_CHARACTERS = 200_000
 MAX_KEPT_BYTES = 100_000_000  # read of a document before it is opened anew
 MIN_PICTURE_SHARE = 0.3  # of a page that is a picture
 SAMPLED_LETTERS = 8  # one of these is examined
-MIN_UNDECODED_RUN = 24  # letters that stand together; bullets and formulas are shorter
+MIN_UNDECODED_RUN = 20  # letters that stand together; bullets and formulas are shorter
 _OBJECT = re.compile(rb"\d\s+\d{1,5}\s+obj\b")
 _PROTECTED = {
     pdfium.FPDF_ERR_PASSWORD: "the PDF opens only with a password; upload it without one",
@@ -189,15 +189,19 @@ def _undecoded(text_page: pypdfium2.PdfTextPage, count: int) -> tuple[float, boo
     def is_undecoded(index: int) -> bool:
         return pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1
 
+    def is_letter(index: int) -> bool:
+        return not chr(pdfium.FPDFText_GetUnicode(text_page, index) & 0xFFFF).isspace()
+
     sample = range(0, count, SAMPLED_LETTERS)
     errors = [index for index in sample if is_undecoded(index)]
     after = 0
     for index in errors:
         if index < after:
             continue
-        after = index
+        after, letters = index, 0
         while after < count and (is_undecoded(after) or (after + 1 < count and is_undecoded(after + 1))):
+            letters += is_letter(after)
             after += 1
-        if after - index >= MIN_UNDECODED_RUN:
+        if letters >= MIN_UNDECODED_RUN:
             return len(errors) / len(sample), True
     return len(errors) / len(sample) if sample else 0.0, False

@@ -394,6 +394,7 @@ class OrdinaryPagesTest(unittest.TestCase):
             changed(contract(GOOD), lambda _, page: page.contents_add(dots)),
             changed(contract(CONTRACT[:3]), lambda _, page: page.contents_add(logo)),
             changed(contract(GOOD), background),
+            contract(("Place, date" + "\xa0" * 60 + "Signature" + "\xa0" * 40, *GOOD)),  # Helvetica's own encoding has no such blank
             contract((*GOOD, "Annex 1. Persons: " + "Anna Kowalska, Jürgen Groß, Zoë Lindqvist, Petr Chytil, Manfred Schwarz, Wolfgang Pfitzner,")),
             contract((*GOOD, "GmbH, AG, KfW, B2B, 24/7, ISO 9001, DIN EN 60529, IP67, RAL 9005, USt-IdNr. DE 123 456 789, HRB 4711")),
         ):
