@@ -196,6 +196,9 @@ def _use_ocr(page: ReadPage, own: Judgement, answer: Future) -> None:
         page.text = seen
         # Where the own text says something else, the words of the picture are added to it, not left out.
         page.lines, page.text_boxes = more, []
+        missing = sum(len(part.split()) for part in own.odd_passages)
+        if own.is_partly_doubtful() and (unreadable or 2 * sum(len(line["words"]) for line in more) < missing):
+            page.unread = page.unread or "some of the letters cannot be decoded, and the picture does not show what they are"
     else:
         page.unread, page.text = "text in no language that can be read", ""
     lines = len(found["lines"])
