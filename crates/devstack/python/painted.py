@@ -9,7 +9,7 @@ import pypdfium2.raw as pdfium
 
 MAX_OBJECTS = 20_000  # of a page, those within its forms included
 MAX_SEGMENTS = 50_000  # of the paths of a page
-MAX_DEPTH = 20  # of forms in forms
+MAX_DEPTH = 60  # of forms in forms; PDFium draws fewer
 MIN_MARK_POINTS = 2.5  # smaller ones are dots and rules
 MAX_MARK_POINTS = 100  # of a picture of a letter or a word
 STRAIGHT_SEGMENTS = 6  # of a box: moved to, five sides at most; letters such as E have more

@@ -3,8 +3,10 @@
 Cheap checks come first and give a clear reason: PDFium repairs a truncated upload and would return half of the contract.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+import math
 import os
 import re
 from typing import BinaryIO
@@ -165,8 +167,16 @@ class OpenPdf:
 
 def _read(page: pypdfium2.PdfPage, number: int) -> Page:
     width, height = page.get_size()
+    turn = 90 * pdfium.FPDFPage_GetRotation(page)
     text_page = page.get_textpage()
     try:
+        angle = _usual_angle(text_page)
+        if (angle - turn) % 360 == 270:
+            # PDFium reverses the lines of text that runs downwards on the page as shown; so it is read upright.
+            text_page.close()
+            page.set_rotation(angle)
+            text_page = page.get_textpage()
+            page.set_rotation(turn)
         characters = max(0, text_page.count_chars())
         count = min(characters, MAX_PAGE_CHARACTERS)
         text = text_page.get_text_range(0, count) if count else ""
@@ -179,8 +189,16 @@ def _read(page: pypdfium2.PdfPage, number: int) -> Page:
     text = text.replace("\r\n", "\n").replace("\ufffe", "-\n").replace("\x02", "-\n").replace("\0", "\ufffd")
     return Page(
         number, page, width, height, text, undecoded, is_part_undecoded, characters > count, found,
-        90 * pdfium.FPDFPage_GetRotation(page), page.get_bbox(), boxes,
+        turn, page.get_bbox(), boxes,
     )  # fmt: skip
+
+
+def _usual_angle(text_page: pypdfium2.PdfTextPage) -> int:
+    """The direction of most of the text in degrees from the left to the right counterclockwise, to a quarter turn."""
+    count = max(0, text_page.count_chars())
+    sample = range(0, count, max(1, count // 100))
+    angles = Counter(-90 * round(math.degrees(pdfium.FPDFText_GetCharAngle(text_page, index)) / 90) % 360 for index in sample)
+    return max(angles, key=angles.__getitem__, default=0)
 
 
 def _undecoded(text_page: pypdfium2.PdfTextPage, count: int) -> tuple[float, bool]:

@@ -456,6 +456,19 @@ class OddPagesTest(unittest.TestCase):
             x0, y0, x1, y1 = answer[0].get_textpage().get_charbox(0)
         self.assertLess(x0, 60, "the top of the page as shown is its left side")
 
+    def test_lines_are_read_in_their_order_however_the_page_is_turned(self) -> None:
+        for rotate in (0, 90, 180, 270):
+            for matrix in (b"1 0 0 1 0 0", b"0 1 -1 0 842 0", b"-1 0 0 -1 842 842", b"0 -1 1 0 0 842"):
+                def turn(opened, page, rotate=rotate, matrix=matrix) -> None:
+                    page.Rotate, page.MediaBox = rotate, Array([0, 0, 842, 842])
+                    page.contents_add(b"q %s cm" % matrix, prepend=True)
+                    page.contents_add(b"Q")
+
+                with self.subTest(rotate=rotate, matrix=matrix):
+                    page = next(pdf_input.OpenPdf(io.BytesIO(changed(contract(CONTRACT), turn))).pages())
+                    self.assertEqual(page.text.splitlines(), list(CONTRACT))
+                    self.assertEqual(page.turn, rotate)
+
     def test_protection_for_certain_readers_is_called_so(self) -> None:
         for encryption in (
             b"<< /Filter /Adobe.PubSec /SubFilter /adbe.pkcs7.s4 /V 2 /Length 128 /Recipients [<00>] >>",
