@@ -124,7 +124,7 @@ class Judgement:
     odd_passages: list[str]  # that are hardly words
     is_doubtful: bool  # as a whole
     is_part_undecoded: bool
-    is_hidden: bool  # over a picture nobody sees the text, as in a scan that was recognized before
+    is_hidden: bool  # the text over a picture is not seen, as in a scan that was recognized before
     is_picture: bool  # pictures or drawings that may be text
 
     def must_be_seen(self) -> bool:

@@ -29,7 +29,7 @@ class Painted:
 
     picture_share: float = 0.0  # of the page's area that pictures cover
     words_on_pictures: int = 0  # about how many can be seen there
-    hidden_words: int = 0  # about how many are there that nobody sees: invisible, white, or below a picture
+    hidden_words: int = 0  # about how many are there that are not seen: invisible, white, or below a picture
     marks: int = 0
     drawing: int = 0  # equal for the same marks at the same place
     is_whole: bool = True  # False: the page has more than is examined
