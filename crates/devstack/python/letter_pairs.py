@@ -4,6 +4,7 @@ Of two letters that stand side by side in running text, 95 of 100 are common pai
 shifted or shuffled letters it is 35 to 70. Lists of names are like running text; lists of part numbers may be mistaken.
 """
 
+import re
 import unicodedata
 
 # After each letter, those that make up a five-hundredth of all pairs in any of 22 European languages, without accents.
@@ -15,10 +16,11 @@ COMMON_PAIRS = {
     "v": "aeinory", "w": "aehinoy", "x": "ei", "y": "abceiklmopstuw", "z": "aeimnotuvwyz",
 }  # fmt: skip
 MIN_PAIRS = 30  # about eight words
-MIN_COMMON = 0.75
+MIN_COMMON = 0.7
 MIN_SPACED_LETTERS = 40  # "T h i s  A g r e e m e n t"; a title may be set so
 MIN_DISTINCT_SPACED = 8
 MAX_WORD_LETTERS = 50  # longer: the blanks are missing
+_ADDRESS = re.compile(r"://|@\w|\bwww\.")  # of a page or a mailbox
 _FOLDED = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ð": "d"})
 _PUNCTUATION = frozenset(".,;:!?()[]\"'“”„‘’‚«»‹›–—-/&%§@#+*_=€$£¥°…·•●■□▪☐☑☒✓✔")
 _BRACKETS = frozenset("()[]")  # "[*]" is a blank to fill in
@@ -56,6 +58,8 @@ def _improbable(tokens: list[str], known: frozenset[str]) -> list[str]:
 
 def _pairs(token: str) -> tuple[int, int]:
     """How many pairs of neighbours say something about the letters, and how many of these are common."""
+    if _ADDRESS.search(token):
+        return 0, 0
     if token.isascii() and token.isalpha():
         letters = token.lower()
     else:
