@@ -266,7 +266,7 @@ model-image: ## build the container image of the reference model: MODEL_IMAGE=na
 	  if $$tool info >/dev/null 2>&1; then exec $$tool build --tag '$(MODEL_IMAGE)' --file $(PY)/Dockerfile $(MODEL_IMAGE_OPTIONS) $(PY); fi; \
 	done; echo 'model-image: none of docker (with its engine running), podman and buildah works here' >&2; exit 1
 
-bench-ocr: venv ## compare the OCR with tesseract and measure a batch of 1,000 pages (1 h; OCR_PAGES=2 OCR_BATCHES="20 60": 5 min)
+bench-ocr: venv ## compare the OCR with tesseract and measure a batch of 1,000 pages (1.5 h; OCR_PAGES=2 OCR_BATCHES="20 60": 15 min)
 	@.venv/bin/python benches/ocr.py --pages $(OCR_PAGES) --batches $(OCR_BATCHES)
 
 PAGES ?= 1000

@@ -2,8 +2,9 @@
 
   python benches/ocr.py [--pages 10] [--batches 100 1000]
 
-Every page is a scan at 200 dpi: clean, skewed or noisy, and turned by 90, 180 and 270 degrees (see ocr_pages.py). A word
-counts as found if it is read exactly, punctuation and case included. The model gets PDFs over HTTP as from SageMaker.
+Every page is a scan at 200 dpi: clean, skewed or noisy, each upright, turned by 90, 180 and 270 degrees, and turned with a
+/Rotate that shows it upright (see ocr_pages.py). A word counts as found if it is read exactly, punctuation and case included,
+and as in its box if its centre lies there. The model gets PDFs over HTTP as from SageMaker.
 The last line of output is JSON. Needs Linux and these Debian packages:
   tesseract-ocr tesseract-ocr-deu tesseract-ocr-fra tesseract-ocr-spa tesseract-ocr-ita poppler-utils fonts-liberation fonts-dejavu-core
 """
@@ -33,6 +34,7 @@ PACKAGES = (
     " fonts-liberation fonts-dejavu-core"
 )
 TURNS = (90, 180, 270)
+Points = list[tuple[str, float, float]]  # words with their centres in pixels of the picture
 
 
 def missing() -> str:
@@ -50,11 +52,20 @@ def missing() -> str:
     return ""
 
 
-def as_pdf(pictures: list) -> bytes:
-    """A scan: one page per picture, each a JPEG at 200 dpi."""
+def as_pdf(pictures: list, rotate: int = 0) -> bytes:
+    """A scan: one page per picture, each a JPEG at 200 dpi. `rotate` is the pages' /Rotate."""
     out = io.BytesIO()
     pictures[0].save(out, "PDF", save_all=True, append_images=pictures[1:], resolution=ocr_pages.DPI, quality=92)
-    return out.getvalue()
+    if not rotate:
+        return out.getvalue()
+    import pikepdf
+
+    with pikepdf.open(out) as document:
+        for page in document.pages:
+            page.Rotate = rotate
+        turned = io.BytesIO()
+        document.save(turned)
+    return turned.getvalue()
 
 
 def found(words: list[ocr_pages.Word], text: str) -> int:
@@ -74,13 +85,13 @@ def tesseract(picture, language: str) -> tuple[str, float]:
     return run.stdout, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def pdfium_words(data: bytes, number: int) -> list[tuple[str, float, float]]:
-    """Words with their centres in pixels of the picture, by PDFium."""
+def pdfium_words(data: bytes) -> Points:
+    """The words of a page by PDFium, which gives their places on the page before its /Rotate."""
     import pypdfium2
 
     with pypdfium2.PdfDocument(data) as document:
-        page = document[number]
-        height, scale = page.get_size()[1], ocr_pages.DPI / 72
+        page = document[0]
+        height, scale = page.get_mediabox()[3], ocr_pages.DPI / 72
         text_page = page.get_textpage()
         words, letters = [], []
         for index in range(text_page.count_chars() + 1):
@@ -88,27 +99,29 @@ def pdfium_words(data: bytes, number: int) -> list[tuple[str, float, float]]:
             if letter.strip():
                 letters.append((letter, text_page.get_charbox(index, loose=True)))
             elif letters:
-                left, right = letters[0][1][0], letters[-1][1][2]
-                middle = (letters[0][1][1] + letters[0][1][3]) / 2
+                # The word may run in any direction.
+                ends = (letters[0][1], letters[-1][1])
+                x, y = (sum(box[side] + box[side + 2] for box in ends) / 4 for side in (0, 1))
                 text = "".join(letter for letter, _ in letters)
-                words.append((text, (left + right) / 2 * scale, (height - middle) * scale))
+                words.append((text, x * scale, (height - y) * scale))
                 letters = []
     return words
 
 
-def poppler_words(data: bytes, number: int) -> list[tuple[str, float, float]]:
-    """Words with their centres in pixels of the picture, by poppler."""
-    command = ["pdftotext", "-bbox", "-f", str(number + 1), "-l", str(number + 1), "-", "-"]
-    page = subprocess.run(command, input=data, capture_output=True, check=True).stdout.decode()
-    scale = ocr_pages.DPI / 72
+def poppler_words(data: bytes, rotate: int, size: tuple[int, int]) -> Points:
+    """The words of a page by poppler, which gives their places on the page as it is shown. `size` is that of the picture."""
+    page = subprocess.run(["pdftotext", "-bbox", "-", "-"], input=data, capture_output=True, check=True).stdout.decode()
+    scale, (width, height) = ocr_pages.DPI / 72, size
     words = []
     for box in re.finditer(r'<word xMin="([-\d.]+)" yMin="([-\d.]+)" xMax="([-\d.]+)" yMax="([-\d.]+)">(.*?)</word>', page):
         x0, y0, x1, y1 = (float(side) * scale for side in box.groups()[:4])
-        words.append((html.unescape(box[5]), (x0 + x1) / 2, (y0 + y1) / 2))
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        x, y = {0: (x, y), 90: (y, height - x), 180: (width - x, height - y), 270: (width - y, x)}[rotate]
+        words.append((html.unescape(box[5]), x, y))
     return words
 
 
-def in_box(words: list[ocr_pages.Word], placed: list[tuple[str, float, float]]) -> tuple[int, int]:
+def in_box(words: list[ocr_pages.Word], placed: Points) -> tuple[int, int]:
     """Of the words that were read: how many lie in their boxes, and how many there are."""
     inside = total = 0
     by_text = defaultdict(list)
@@ -155,42 +168,49 @@ def text_of(data: bytes, number: int) -> str:
 
 
 def accuracy(model: Model, pages: list[ocr_pages.Page]) -> dict:
-    """Reads all pages in all kinds, by both. Prints a table and returns the shares."""
+    """Reads all pages in all kinds and turns; upright ones by tesseract, too. Prints a table and returns the shares."""
     ours, theirs, totals = Counter(), Counter(), Counter()
+    boxes: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     our_cpu = their_cpu = 0.0
-    boxes = {"pdfium": [0, 0], "poppler": [0, 0]}
-    for kind in ocr_pages.KINDS + tuple(f"turned {turn}" for turn in TURNS):
+    for kind in ocr_pages.KINDS:
         for seed, page in enumerate(pages):
-            picture = page.picture.rotate(int(kind.split()[1]), expand=True) if kind.startswith("turned") else ocr_pages.scanned(page, kind, seed)
-            before = ocr_process_tree.cpu_seconds(model.pid)
-            answer = model.searchable(as_pdf([picture]))
-            spent = ocr_process_tree.cpu_seconds(model.pid) - before
-            for key in (kind, f"{kind} {page.language}"):
-                totals[key] += len(page.words)
-                ours[key] += found(page.words, text_of(answer, 0))
-            if kind in ocr_pages.KINDS:
-                text, cpu = tesseract(picture, ocr_pages.CLAUSES[page.language][0])
-                our_cpu, their_cpu = our_cpu + spent, their_cpu + cpu
-                for key in (kind, f"{kind} {page.language}"):
-                    theirs[key] += found(page.words, text)
-            if kind == "clean":
-                for name, placed in (("pdfium", pdfium_words(answer, 0)), ("poppler", poppler_words(answer, 0))):
+            shown = TURNS[seed % len(TURNS)]  # a page that lies on its side in the file and is shown upright
+            for name, turned, rotate in ((kind, 0, 0), *((f"{kind} turned {turn}", turn, 0) for turn in TURNS), (f"{kind} /Rotate", shown, shown)):
+                picture = ocr_pages.scanned(page, kind, seed)
+                picture = picture.rotate(turned, expand=True) if turned else picture
+                before = ocr_process_tree.cpu_seconds(model.pid)
+                answer = model.searchable(as_pdf([picture], rotate))
+                spent = ocr_process_tree.cpu_seconds(model.pid) - before
+                keys = (name,) if turned else (name, f"{kind} {page.language}")
+                for key in keys:
+                    totals[key] += len(page.words)
+                    ours[key] += found(page.words, text_of(answer, 0))
+                if not turned:
+                    text, cpu = tesseract(picture, ocr_pages.CLAUSES[page.language][0])
+                    our_cpu, their_cpu = our_cpu + spent, their_cpu + cpu
+                    for key in keys:
+                        theirs[key] += found(page.words, text)
+                for extractor, placed in (("PDFium", pdfium_words(answer)), ("poppler", poppler_words(answer, rotate, picture.size))):
+                    placed = [(text, *ocr_pages.upright((x, y), kind, seed, turned)) for text, x, y in placed]
                     inside, total = in_box(page.words, placed)
-                    boxes[name][0] += inside
-                    boxes[name][1] += total
+                    counted = boxes[f"{name} {extractor}"]
+                    counted[0], counted[1] = counted[0] + inside, counted[1] + total
     share = {key: round(100 * ours[key] / totals[key], 2) for key in totals}
     share_tesseract = {key: round(100 * theirs[key] / totals[key], 2) for key in theirs}
+    placed_share = {key: round(100 * inside / max(1, total), 2) for key, (inside, total) in boxes.items()}
     for key in totals:
-        print(f"{key:14} {share[key]:6.2f} %   tesseract {share_tesseract.get(key, '-'):>6}")
+        in_boxes = " ".join(f"{name} {placed_share[f'{key} {name}']:6.2f} %" for name in ("PDFium", "poppler") if f"{key} {name}" in boxes)
+        print(f"{key:17} {share[key]:6.2f} %   tesseract {share_tesseract.get(key, '-'):>6}   in their boxes: {in_boxes or '-'}")
     count = len(pages) * len(ocr_pages.KINDS)
     print(f"processor time a page: {our_cpu / count:.2f} s, tesseract {their_cpu / count:.2f} s")
-    print(f"words in their boxes: {boxes}")
+    turned = [key for key in share if "turned" in key or "/Rotate" in key]
     return {
         "words_found": {kind: share[kind] for kind in ocr_pages.KINDS},
         "words_found_tesseract": {kind: share_tesseract[kind] for kind in ocr_pages.KINDS},
-        "words_found_turned": {str(turn): share[f"turned {turn}"] for turn in TURNS},
+        "words_found_turned": {key: share[key] for key in turned},
         "cpu_ratio_to_tesseract": round(our_cpu / their_cpu, 2),
-        "words_in_box": round(min(100 * inside / total for inside, total in boxes.values()), 2),
+        "words_in_box": {key: placed_share[key] for key in sorted(placed_share)},
+        "words_in_box_least": min(placed_share.values()),
     }
 
 
@@ -224,7 +244,7 @@ def main() -> int:
     pages = [ocr_pages.draw(language, seed) for language in ocr_pages.CLAUSES for seed in range(options.pages)]
     model = Model()
     model.searchable(as_pdf([pages[0].picture, pages[0].picture]))  # loads the engines
-    result = {"pages": len(pages) * (len(ocr_pages.KINDS) + len(TURNS)), **accuracy(model, pages)}
+    result = {"pages": len(pages) * len(ocr_pages.KINDS) * (len(TURNS) + 2), **accuracy(model, pages)}
     model.running.end()
     for count in options.batches:
         peak, seconds, cores = batch(pages, count, options.processes)

@@ -4,6 +4,7 @@ The pages follow from a seed. Needs Pillow, NumPy, and the fonts of Debian's fon
 """
 
 from dataclasses import dataclass
+import math
 from pathlib import Path
 import random
 
@@ -165,10 +166,27 @@ def _clause(language: str, chance: random.Random) -> str:
 def scanned(page: Page, kind: str, seed: int) -> Image.Image:
     """The page as a scanner delivers it: clean, skewed or noisy."""
     if kind == "skewed":
-        turn = SKEW_DEGREES if seed % 2 else -SKEW_DEGREES
-        return page.picture.rotate(turn, Image.Resampling.BICUBIC, fillcolor=255)
+        return page.picture.rotate(_skew(kind, seed), Image.Resampling.BICUBIC, fillcolor=255)
     if kind == "noisy":
         paper = page.picture.filter(ImageFilter.GaussianBlur(0.7)).point(lambda level: 30 + level * 205 // 255)
         noise = numpy.random.default_rng(seed).normal(0, NOISE, (paper.height, paper.width))
         return Image.fromarray((numpy.asarray(paper) + noise).clip(0, 255).astype("uint8"))
     return page.picture
+
+
+def upright(point: tuple[float, float], kind: str, seed: int, turned: int) -> tuple[float, float]:
+    """A point of the scanned and then turned picture on the page as it was drawn. `turned` is counterclockwise, as in Pillow."""
+    x, y = point
+    x, y = {0: (x, y), 90: (WIDTH - y, x), 180: (WIDTH - x, HEIGHT - y), 270: (y, HEIGHT - x)}[turned]
+    angle = math.radians(_skew(kind, seed))
+    right, down = x - WIDTH / 2, y - HEIGHT / 2
+    return (
+        WIDTH / 2 + right * math.cos(angle) - down * math.sin(angle),
+        HEIGHT / 2 + right * math.sin(angle) + down * math.cos(angle),
+    )
+
+
+def _skew(kind: str, seed: int) -> float:
+    if kind != "skewed":
+        return 0.0
+    return SKEW_DEGREES if seed % 2 else -SKEW_DEGREES

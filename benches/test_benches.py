@@ -1,5 +1,6 @@
 """Tests of the benchmark's own calculations: item sizes, capacity units, and programs that trust its root."""
 
+import importlib.util
 from pathlib import Path
 import tempfile
 import unittest
@@ -59,6 +60,28 @@ class CapacityUnitsTest(unittest.TestCase):
         self.assertEqual(read_units(4096, True), 1)
         self.assertEqual(read_units(4097, True), 2)
         self.assertEqual(read_units(1, False), 0.5)
+
+
+@unittest.skipUnless(importlib.util.find_spec("PIL") and importlib.util.find_spec("numpy"), "requirements-ocr.txt is not installed")
+class OcrPagesTest(unittest.TestCase):
+    """Places on turned and skewed pages."""
+
+    def test_places_on_turned_and_skewed_pages_are_found_on_the_upright_page(self):
+        import ocr_pages
+        from PIL import Image
+
+        # A mark of 7 × 7 pixels away from the centre, and where Pillow puts it.
+        x, y = 1200, 400
+        picture = Image.new("L", (ocr_pages.WIDTH, ocr_pages.HEIGHT), 255)
+        picture.paste(0, (x - 3, y - 3, x + 4, y + 4))
+        page = ocr_pages.Page("en", picture, [])
+        for kind in ("clean", "skewed"):
+            for seed in (0, 1):
+                for turned in (0, 90, 180, 270):
+                    found = ocr_pages.scanned(page, kind, seed).rotate(turned, expand=True).point(lambda level: 255 * (level < 128)).getbbox()
+                    middle = ((found[0] + found[2]) / 2, (found[1] + found[3]) / 2)
+                    right, down = ocr_pages.upright(middle, kind, seed, turned)
+                    self.assertLess(abs(right - x) + abs(down - y), 3, (kind, seed, turned))
 
 
 class CountingProxiesTest(unittest.TestCase):

@@ -30,10 +30,14 @@ def review(pdf: OpenPdf, pages: list[ReadPage], structure: Structure) -> dict:
         values = structure.fields.get(page.number - 1, [])
         missing = [f"{name}: {value}" for name, value in values if _squeezed(value) not in _squeezed(page.text)]
         page.text = "\n".join([page.text, *missing]) if missing else page.text
+        if page.number - 1 in structure.cut and not page.unread:
+            page.unread = "form fields or notes with more text than is read"
     texts, remaining = [], contract_text.MAX_CHARACTERS
     for page in pages:
         texts.append(page.text[:remaining])
         remaining -= len(texts[-1])
+        if len(texts[-1]) < len(page.text) and not page.unread:
+            page.unread = f"only the first {contract_text.MAX_CHARACTERS:,} letters of a document are read"
     whole = "\n".join(texts)
     if reason := unreadable(whole, pages, structure):
         return _unread_review(len(pages), reason)

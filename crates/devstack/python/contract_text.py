@@ -1,7 +1,7 @@
 """Splits the text of pages into sections with headings, and sections into sentences."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 import re
 import unicodedata
@@ -9,7 +9,7 @@ import unicodedata
 from contract_patterns import CLAUSES
 
 MAX_CHARACTERS = 4_000_000  # of a document; a 1,000-page contract has about 3 million
-MAX_LINE_CHARACTERS = 4_000  # longer lines are not normal text and are truncated
+MAX_LINE_CHARACTERS = 4_000  # longer lines are split
 
 # "7.", "7.2", "§ 4", "Article IX", "Section 3.1:" before a heading or a paragraph.
 _NUMBER = re.compile(
@@ -74,11 +74,9 @@ def lines(page_texts: list[str]) -> list[Line]:
     """All lines except page numbers and lines that recur on most pages."""
     cleaned: list[Line] = []
     for number, text in enumerate(page_texts, 1):
-        for raw in text.splitlines():
+        for raw in (piece for line in text.splitlines() for piece in _pieces(line)):
             # NFKC splits ligatures such as "ﬁ" into letters.
-            line = " ".join(
-                unicodedata.normalize("NFKC", raw[:MAX_LINE_CHARACTERS]).replace("\u00ad", "").replace("\u2010", "-").split()
-            )
+            line = " ".join(unicodedata.normalize("NFKC", raw).replace("\u00ad", "").replace("\u2010", "-").split())
             if line:
                 cleaned.append(Line(number, line))
     if len(page_texts) >= 3:
@@ -93,6 +91,16 @@ def lines(page_texts: list[str]) -> list[Line]:
             r"(?:(?:page|seite)\s*)?[-–]?\s*\d{1,4}(?:\s*(?:/|of|von)\s*\d{1,4})?\s*[-–]?", line.text, re.IGNORECASE
         )
     ]
+
+
+def _pieces(line: str) -> Iterator[str]:
+    """The line, split at blanks if it is too long."""
+    while len(line) > MAX_LINE_CHARACTERS:
+        end = line.rfind(" ", 1, MAX_LINE_CHARACTERS)
+        end = end if end > 0 else MAX_LINE_CHARACTERS
+        yield line[:end]
+        line = line[end:]
+    yield line
 
 
 def _shape(text: str) -> str:

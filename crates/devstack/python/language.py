@@ -122,6 +122,21 @@ def _foreign_script(characters: list[str]) -> str:
     return {"CJK": "Chinese, Japanese or Korean", "HIRAGANA": "Japanese", "KATAKANA": "Japanese"}.get(name, name.capitalize())
 
 
+def word_pairs(text: str) -> set[tuple[str, str]]:
+    """The words of the text with the words that follow them. The last one is followed by ""."""
+    words = [word for token in text.split() if (word := token.strip(_EDGES).lower())]
+    return set(zip(words, [*words[1:], ""]))
+
+
+def is_part(line: str, pairs: set[tuple[str, str]], share: float) -> bool:
+    """Whether this share of the line's words follow each other in the text with these `word_pairs`, too."""
+    own = word_pairs(line)
+    if len(own) > 1:
+        own = {pair for pair in own if pair[1]}
+        return len(own & pairs) >= share * len(own)
+    return all(word in {one for one, _ in pairs} for word, _ in own)
+
+
 def agreement(text: str, other: str) -> float:
     """The share of the words of `text` that `other` has too."""
     words = {word.strip(_EDGES).lower() for word in text.split()} - {""}

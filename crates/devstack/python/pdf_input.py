@@ -3,9 +3,10 @@
 Cheap checks come first and give a clear reason: PDFium repairs a truncated upload and would return half of the contract.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-import ctypes
 from dataclasses import dataclass, field
+import math
 import os
 import re
 from typing import BinaryIO
@@ -13,13 +14,23 @@ from typing import BinaryIO
 import pypdfium2
 import pypdfium2.raw as pdfium
 
+import painted
+from painted import Painted
+
 HEAD_BYTES = 1024  # `%PDF-` must be within these; readers accept some bytes before it
 CHUNK_BYTES = 1 << 20
 MAX_PAGES = 20_000
 MAX_PAGE_CHARACTERS = 200_000
 MAX_KEPT_BYTES = 100_000_000  # read of a document before it is opened anew
-MAX_IMAGES_EXAMINED = 200  # of a page
+MIN_PICTURE_SHARE = 0.3  # of a page that is a picture
+SAMPLED_LETTERS = 8  # one of these is examined
+MIN_UNDECODED_RUN = 20  # letters that stand together; bullets and formulas are shorter
 _OBJECT = re.compile(rb"\d\s+\d{1,5}\s+obj\b")
+_PROTECTED = {
+    pdfium.FPDF_ERR_PASSWORD: "the PDF opens only with a password; upload it without one",
+    # A certificate's or a vendor's encryption.
+    pdfium.FPDF_ERR_SECURITY: "the PDF is protected for certain readers or programs; open it with one of these and upload a copy without protection",
+}
 _SAVE_ANEW = "save or print it anew as a PDF and upload that"
 
 
@@ -44,7 +55,11 @@ class Page:
     height: float
     text: str
     undecoded: float  # share of letters whose font does not say what they are
-    picture_share: float  # of the page's area that pictures cover
+    is_part_undecoded: bool  # many such letters stand together
+    is_cut: bool  # it has more text than is read
+    painted: Painted
+    turn: int  # degrees clockwise by which the page is shown turned
+    box: tuple[float, float, float, float]  # what is shown of the page, in user space, as PDFium understands it
     text_boxes: list[tuple[float, float, float, float]] = field(default_factory=list)  # left, bottom, right, top in user space
 
 
@@ -111,8 +126,7 @@ class OpenPdf:
         try:
             self.pdfium = pypdfium2.PdfDocument(self.counted)
         except pypdfium2.PdfiumError as error:
-            if getattr(error, "err_code", None) in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-                reason = "the PDF opens only with a password; upload it without one"
+            if reason := _PROTECTED.get(getattr(error, "err_code", None)):
                 raise RejectedDocument(400, "encrypted_pdf", reason) from error
             raise RejectedDocument(400, "broken_pdf", f"the PDF is damaged and cannot be opened; {_SAVE_ANEW}") from error
         if pdfium.FPDF_GetFormType(self.pdfium) == pdfium.FORMTYPE_ACRO_FORM:
@@ -153,43 +167,59 @@ class OpenPdf:
 
 def _read(page: pypdfium2.PdfPage, number: int) -> Page:
     width, height = page.get_size()
+    turn = 90 * pdfium.FPDFPage_GetRotation(page)
     text_page = page.get_textpage()
     try:
-        count = max(0, min(text_page.count_chars(), MAX_PAGE_CHARACTERS))
+        angle = _usual_angle(text_page)
+        if (angle - turn) % 360 == 270:
+            # PDFium reverses the lines of text that runs downwards on the page as shown; so it is read upright.
+            text_page.close()
+            page.set_rotation(angle)
+            text_page = page.get_textpage()
+            page.set_rotation(turn)
+        characters = max(0, text_page.count_chars())
+        count = min(characters, MAX_PAGE_CHARACTERS)
         text = text_page.get_text_range(0, count) if count else ""
-        sample = range(0, count, max(1, count // 500))
-        undecoded = sum(pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1 for index in sample)
+        undecoded, is_part_undecoded = _undecoded(text_page, count)
         boxes = [text_page.get_rect(index) for index in range(min(text_page.count_rects(), 5000))] if count else []
+        found = painted.examine(page, text_page, count, MIN_PICTURE_SHARE)
     finally:
         text_page.close()
     # PDFium joins "AB-" and "1234" of two lines and leaves a noncharacter where the hyphen was.
     text = text.replace("\r\n", "\n").replace("\ufffe", "-\n").replace("\x02", "-\n").replace("\0", "\ufffd")
-    return Page(number, page, width, height, text, undecoded / len(sample) if sample else 0.0, _picture_share(page), boxes)
+    return Page(
+        number, page, width, height, text, undecoded, is_part_undecoded, characters > count, found,
+        turn, page.get_bbox(), boxes,
+    )  # fmt: skip
 
 
-def _picture_share(page: pypdfium2.PdfPage) -> float:
-    """The largest share of the page that one picture covers, or all narrow strips of one together."""
-    left, bottom, right, top = page.get_bbox()
-    area = max(1.0, (right - left) * (top - bottom))
-    covered = 0.0
-    count = pdfium.FPDFPage_CountObjects(page)
-    for index in range(min(count, MAX_IMAGES_EXAMINED)):
-        drawn = pdfium.FPDFPage_GetObject(page, index)
-        if pdfium.FPDFPageObj_GetType(drawn) not in (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM):
+def _usual_angle(text_page: pypdfium2.PdfTextPage) -> int:
+    """The direction of most of the text in degrees from the left to the right counterclockwise, to a quarter turn."""
+    count = max(0, text_page.count_chars())
+    sample = range(0, count, max(1, count // 100))
+    angles = Counter(-90 * round(math.degrees(pdfium.FPDFText_GetCharAngle(text_page, index)) / 90) % 360 for index in sample)
+    return max(angles, key=angles.__getitem__, default=0)
+
+
+def _undecoded(text_page: pypdfium2.PdfTextPage, count: int) -> tuple[float, bool]:
+    """The share of letters whose font does not say what they are, and whether so many stand together that they are words."""
+
+    def is_undecoded(index: int) -> bool:
+        return pdfium.FPDFText_HasUnicodeMapError(text_page, index) == 1
+
+    def is_letter(index: int) -> bool:
+        return not chr(pdfium.FPDFText_GetUnicode(text_page, index) & 0xFFFF).isspace()
+
+    sample = range(0, count, SAMPLED_LETTERS)
+    errors = [index for index in sample if is_undecoded(index)]
+    after = 0
+    for index in errors:
+        if index < after:
             continue
-        if pdfium.FPDFPageObj_GetType(drawn) == pdfium.FPDF_PAGEOBJ_FORM and not _form_is_picture(drawn):
-            continue
-        sides = [ctypes.c_float() for _ in range(4)]
-        if pdfium.FPDFPageObj_GetBounds(drawn, *(ctypes.byref(side) for side in sides)):
-            x0, y0, x1, y1 = (side.value for side in sides)
-            overlap = max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom))
-            covered += overlap
-    return min(1.0, covered / area)
-
-
-def _form_is_picture(form: object) -> bool:
-    """Whether a form object draws pictures itself."""
-    for index in range(min(pdfium.FPDFFormObj_CountObjects(form), 20)):
-        if pdfium.FPDFPageObj_GetType(pdfium.FPDFFormObj_GetObject(form, index)) == pdfium.FPDF_PAGEOBJ_IMAGE:
-            return True
-    return False
+        after, letters = index, 0
+        while after < count and (is_undecoded(after) or (after + 1 < count and is_undecoded(after + 1))):
+            letters += is_letter(after)
+            after += 1
+        if letters >= MIN_UNDECODED_RUN:
+            return len(errors) / len(sample), True
+    return len(errors) / len(sample) if sample else 0.0, False

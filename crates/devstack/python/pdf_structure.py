@@ -1,4 +1,4 @@
-"""What a PDF has besides its pages, read with qpdf: attached documents, XFA forms, values of form fields."""
+"""What a PDF has besides its pages, read with qpdf: attached documents, XFA forms, values of form fields, notes that are text."""
 
 from dataclasses import dataclass, field
 import re
@@ -7,7 +7,8 @@ from typing import BinaryIO
 import pikepdf
 
 MAX_FIELDS = 5000
-MAX_VALUE_CHARACTERS = 2000
+MAX_VALUE_CHARACTERS = 20_000
+HIDDEN = 2 | 32  # flags of a note: hidden, not shown on the screen
 # One or two short pages that only say that this viewer cannot show the document.
 PLACEHOLDER = re.compile(
     r"please wait|bitte warten|if this message is not eventually replaced|(?:adobe )?(?:acrobat|reader)\b|pdf[- ]?viewer"
@@ -27,6 +28,7 @@ class Structure:
     needs_xfa: bool = False  # the pages are built from the XFA form by a viewer that can
     attachments: int = 0
     fields: dict[int, list[tuple[str, str]]] = field(default_factory=dict)  # page from 0 -> names and values of text fields
+    cut: set[int] = field(default_factory=set)  # pages from 0 of which there is more than is read
 
     def hidden_content(self, text: str, pages: int) -> str:
         """Why the pages are not the document, or ""."""
@@ -56,8 +58,7 @@ def read_structure(file: BinaryIO) -> Structure:
             if isinstance(form, pikepdf.Dictionary):
                 found.has_xfa = "/XFA" in form
                 found.needs_xfa = found.has_xfa and catalog.get("/NeedsRendering") in (True,)
-                if len(form.get("/Fields", [])):
-                    found.fields = _text_fields(document)
+            _read_fields(document, found)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # the pages count, and PDFium reads those
@@ -65,18 +66,32 @@ def read_structure(file: BinaryIO) -> Structure:
     return found
 
 
-def _text_fields(document: pikepdf.Pdf) -> dict[int, list[tuple[str, str]]]:
-    found: dict[int, list[tuple[str, str]]] = {}
+def _read_fields(document: pikepdf.Pdf, found: Structure) -> None:
     count = 0
     for number, page in enumerate(document.pages):
         for note in page.get("/Annots", []):
-            if not isinstance(note, pikepdf.Dictionary) or note.get("/Subtype") != "/Widget" or count >= MAX_FIELDS:
+            name, value = _named_text(note) if isinstance(note, pikepdf.Dictionary) else ("", "")
+            if not value.strip():
                 continue
-            kind, value, name = (_inherited(note, key) for key in ("/FT", "/V", "/T"))
-            if kind in ("/Tx", "/Ch") and isinstance(value, pikepdf.String) and str(value).strip():
-                found.setdefault(number, []).append((str(name or "field"), str(value)[:MAX_VALUE_CHARACTERS]))
+            if count >= MAX_FIELDS or len(value) > MAX_VALUE_CHARACTERS:
+                found.cut.add(number)
+            if count < MAX_FIELDS:
+                found.fields.setdefault(number, []).append((name, value[:MAX_VALUE_CHARACTERS]))
                 count += 1
-    return found
+
+
+def _named_text(note: pikepdf.Dictionary) -> tuple[str, str]:
+    """The name and the value of a form field, or of text on the page that only other viewers than PDFium draw."""
+    kind = note.get("/Subtype")
+    if kind == "/Widget":
+        kind, value, name = (_inherited(note, key) for key in ("/FT", "/V", "/T"))
+        if kind in ("/Tx", "/Ch") and isinstance(value, pikepdf.String):
+            return str(name or "field"), str(value)
+    elif kind == "/FreeText" and "/AP" not in note and isinstance(note.get("/Contents"), pikepdf.String):
+        flags = note.get("/F")
+        if not (isinstance(flags, int) and flags & HIDDEN):
+            return "note", str(note.Contents)
+    return "", ""
 
 
 def _inherited(note: pikepdf.Dictionary, key: str) -> object:

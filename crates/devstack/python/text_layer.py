@@ -59,28 +59,26 @@ class TextLayer:
         if page.unread:
             self.unread.append(page.number)
         target = self.pdf.pages[page.number - 1]
-        left, bottom, right, top = (float(side) for side in target.cropbox)
-        box = (min(left, right), min(bottom, top), max(left, right), max(bottom, top))
-        to_user_space = _to_user_space(int(target.get("/Rotate", 0) or 0) % 360, box)
         operators = []
         for line in (line for line in page.lines if line["readable"]):
             for word in line["words"]:
-                corners = [
-                    to_user_space(x / page.scale, page.height - y / page.scale) for x, y in word["quad"]
-                ]
-                if not _lies_in(_centre(corners), page.text_boxes):
+                corners = page.corners(word)
+                if not page.has_text_at(corners):
                     operators.append(_word(word["text"], corners))
         if page.unread and not page.recognized and not page.has_own_text:
             note = f"Page {page.number}: not recognized, because there is no OCR here."
-            operators.append(_word(note, [to_user_space(x, y) for x, y in _top_line(page)]))
+            operators.append(_word(note, [page.in_user_space(x, y) for x, y in _top_line(page)]))
         if not operators:
             return
         if self.font is None:
             self.font = _font(self.pdf)
-        target.add_resource(self.font, Name.Font, FONT)
-        # Some producers do not restore the graphics state.
-        target.contents_add(b"q", prepend=True)
-        target.contents_add(b"Q BT 3 Tr\n" + b"\n".join(operators) + b"\nET")
+        try:
+            target.add_resource(self.font, Name.Font, FONT)
+            # Some producers do not restore the graphics state.
+            target.contents_add(b"q", prepend=True)
+            target.contents_add(b"Q BT 3 Tr\n" + b"\n".join(operators) + b"\nET")
+        except (pikepdf.PdfError, TypeError, ValueError) as error:  # a page that is no dictionary, or has none where one belongs
+            raise _damaged() from error
         self.layered += 1
 
     def write(self, output: BinaryIO) -> None:
@@ -100,27 +98,6 @@ class TextLayer:
 def _damaged() -> RejectedDocument:
     reason = "the PDF is damaged: its pages can be shown but not written; save or print it anew as a PDF and upload that"
     return RejectedDocument(400, "broken_pdf", reason)
-
-
-def _to_user_space(turn: int, box: tuple[float, float, float, float]):
-    """From points as displayed (origin at the bottom left of what is seen) to the page's user space."""
-    x0, y0, x1, y1 = box
-    a, b, c, d, e, f = {
-        0: (1, 0, 0, 1, x0, y0),
-        90: (0, 1, -1, 0, x1, y0),
-        180: (-1, 0, 0, -1, x1, y1),
-        270: (0, -1, 1, 0, x0, y1),
-    }.get(turn, (1, 0, 0, 1, x0, y0))
-    return lambda x, y: (a * x + c * y + e, b * x + d * y + f)
-
-
-def _centre(corners: list[tuple[float, float]]) -> tuple[float, float]:
-    return sum(x for x, _ in corners) / 4, sum(y for _, y in corners) / 4
-
-
-def _lies_in(point: tuple[float, float], boxes: list[tuple[float, float, float, float]]) -> bool:
-    x, y = point
-    return any(left <= x <= right and bottom <= y <= top for left, bottom, right, top in boxes)
 
 
 def _word(text: str, corners: list[tuple[float, float]]) -> bytes:
