@@ -22,7 +22,6 @@ mod validation;
 #[cfg(feature = "schema")]
 pub(crate) use multipart::MAX_SIGNED_PARTS;
 pub use multipart::{PART_BYTES, complete, sign_parts};
-#[cfg(feature = "schema")]
 pub use validation::{MAX_NAME_BYTES, MAX_NAME_CHARS};
 
 /// Larger files are uploaded in parts, so that a broken connection costs one part only.

@@ -128,15 +128,8 @@ fn in_json_after_words(text: &str, depth: usize) -> Option<String> {
     if !(before.is_empty() || before.ends_with(':')) {
         return None;
     }
-    let mut values = serde_json::Deserializer::from_str(json).into_iter::<Value>();
-    let value = match values.next()? {
-        Ok(value) => {
-            let after = json[values.byte_offset()..].trim_start_matches(' ');
-            let ends_line = after.is_empty() || after.starts_with(['\n', '\r']);
-            Some(value).filter(|_| ends_line)
-        }
-        Err(_) => parse_json(json),
-    }?;
+    // All of it, or its first line.
+    let value = parse_json(json).or_else(|| parse_json(json.lines().next()?))?;
     let reason = in_value(&value, depth + 1)?;
     let words = before.trim_end_matches(':').lines().next_back();
     let words = words.filter(|words| *words != "data").and_then(readable);

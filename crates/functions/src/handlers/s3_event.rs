@@ -5,7 +5,7 @@ use jobs::id::TraceId;
 use jobs::submit::UploadEvent;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A notification, parsed more tolerantly than the library's `S3Event`, which rejects the test event (it has no records)
 /// and records without `eventTime`, `userIdentity` or `requestParameters`, as the reconciler sends them.
@@ -15,15 +15,15 @@ struct S3EventNotification {
     #[serde(rename = "Event")]
     event: Option<String>,
     #[serde(rename = "Records")]
-    records: Option<Vec<Value>>,
+    records: Option<Vec<S3EventRecord>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct S3EventRecord {
     event_source: Option<String>,
-    event_name: String,
-    s3: S3Entity,
+    event_name: Option<String>,
+    s3: Option<S3Entity>,
 }
 
 /// What each record of an event says: an upload, or its problem, as a sentence. None for a test event.
@@ -47,25 +47,17 @@ pub(super) fn uploads(
         .collect())
 }
 
-fn upload(record: Value, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
-    let record: S3EventRecord = serde_json::from_value(record)
-        .map_err(|error| format!("not a record of an S3 event: {error}"))?;
+fn upload(record: S3EventRecord, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
     // `Put`, `Post`, `Copy` and, for large files, `CompleteMultipartUpload`.
-    if !record
-        .event_name
-        .trim_start_matches("s3:")
-        .starts_with("ObjectCreated:")
-    {
-        return Err(format!(
-            "event {:?} is not about a created object",
-            record.event_name
-        ));
+    let name = record.event_name.unwrap_or_default();
+    if !name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
+        return Err(format!("event {name:?} is not about a created object"));
     }
+    let s3 = record.s3.ok_or("an S3 event without an object")?;
     // The trace header of the reconciler's message is that of its own run, since an SDK in a Lambda function sends the
     // function's trace. It does not belong to the document.
     let from_s3 = record.event_source.as_deref() != Some(RECONCILER);
-    let object = record.s3.object;
-    let bucket = record.s3.bucket.name;
+    let (object, bucket) = (s3.object, s3.bucket.name);
     // The library's `url_decoded_key` stays empty.
     let key = object.key.ok_or("an S3 event without a key")?;
     Ok(UploadEvent {

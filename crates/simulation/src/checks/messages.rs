@@ -3,7 +3,7 @@
 use jobs::state::{Cause, State};
 
 use super::guarantees::{GUARANTEE_4, GUARANTEE_6, NO_FALSE_QUARANTINE};
-use crate::bucket::SimulatedBucket;
+use crate::bucket::{SimulatedBucket, StoredObject};
 use crate::environment::SimulationEnvironment;
 use crate::ids::short_request;
 use crate::ledger::Ledger;
@@ -14,7 +14,7 @@ use crate::queue::Queues;
 use crate::table::JobTable;
 
 /// Checks a message that was deleted from its queue as processed: a success of any attempt counts unless the job is
-/// `Ready` or `Cancelled`, or run again and the attempt one before that.
+/// `Ready` or `Cancelled`, or run again and the attempt one before that, or if its output cannot be read.
 pub(crate) fn check_deleted(
     env: &mut SimulationEnvironment,
     table: &JobTable,
@@ -37,7 +37,9 @@ pub(crate) fn check_deleted(
         | State::InProgress { .. }
         | State::RetryScheduled { .. } => replaced || inference.attempt <= row.job.earlier_result(),
     };
-    if !counted && bucket.current(output).is_some() {
+    let is_readable = |object: &StoredObject| object.sealed_at.is_none();
+    let found = bucket.current(output);
+    if !counted && found.is_some_and(|(_, object)| is_readable(object)) {
         let (state, name) = (row.job.state.name(), short_request(*inference));
         env.violation(GUARANTEE_4, || {
             format!("the success of {name} was acknowledged, its output is there, and the job is {state}")

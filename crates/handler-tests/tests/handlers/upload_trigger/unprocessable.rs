@@ -209,11 +209,7 @@ fn malformed_record_does_not_block_the_other_records_of_its_message() {
         serde_json::from_str(&upload_event("elsewhere/x.pdf", "v")).unwrap();
     let mut removed = good["Records"][0].clone();
     removed["eventName"] = "ObjectRemoved:Delete".into();
-    for other in [
-        bad["Records"][0].clone(),
-        removed,
-        serde_json::json!({"eventName": 7}),
-    ] {
+    for other in [bad["Records"][0].clone(), removed, serde_json::json!({})] {
         for first in [true, false] {
             let app = app_with(&version);
             let mut records = vec![good["Records"][0].clone()];
