@@ -30,9 +30,9 @@ fn characters_that_look_like_blanks_are_blanks_in_names() {
 }
 
 #[test]
-fn answer_is_nothing_only_if_it_was_read_and_has_at_most_sixteen_bytes() {
-    assert!(is_nothing(16, &[b' '; 16]));
-    assert!(!is_nothing(17, &[b' '; 17]));
+fn answer_is_nothing_only_if_it_was_read_whole_and_is_blank() {
+    assert!(is_nothing(17, &[b' '; 17]));
+    assert!(!is_nothing(18, &[b' '; 17]), "not read whole");
     assert!(!is_nothing(4, b""), "not read");
     assert!(!is_nothing(4, b"7.25"));
 }

@@ -14,7 +14,7 @@ use jobs::open_jobs::{OpenJobs, count_open_jobs};
 use jobs::pause::{Hold, Pause, PauseDetails, PauseScope, Pauses, hold, store};
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{Clock, Record};
-use jobs::ready_by::{self, QueueSnapshot};
+use jobs::ready_by::{self, KnownInstances, QueueSnapshot};
 use jobs::release::release_queued;
 use jobs::release_window::{next_released, release_window};
 use jobs::state::{RetryBudget, State};
@@ -611,9 +611,12 @@ impl Scene {
         let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
         let now = self.memory.now();
         let mut snapshot = QueueSnapshot::inferred(now, &pipeline(), vec![], None);
-        snapshot.instances.in_service = 1;
-        snapshot.instances.concurrent_runs = 1;
-        snapshot.instances.is_counted = true;
+        snapshot.instances = KnownInstances {
+            in_service: 1,
+            concurrent_runs: 1,
+            is_counted: true,
+            ..KnownInstances::default()
+        };
         wait(ready_by::store(&self.memory, PIPELINE, &snapshot)).unwrap();
         let until = now.plus(Duration::from_secs(100));
         let counted = wait(count_open_jobs(&self.memory, &pipelines, until)).unwrap();
@@ -646,8 +649,8 @@ fn jobs_that_a_pause_holds_are_not_at_risk() {
     let mut scene = Scene::new();
     scene.queue("acme", 3);
     scene.queue("globex", 1);
-    scene.pause("acme", 86_400);
     scene.pass(8 * 3600);
+    scene.pause("acme", 86_400);
     let found = scene.open_jobs();
     assert_eq!((found.waiting, found.at_risk), (1, 1), "the other tenant's");
 }
