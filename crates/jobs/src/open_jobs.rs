@@ -11,7 +11,7 @@ use tracing::warn;
 use crate::id::{JobId, Timestamp};
 use crate::pipeline::{Pipeline, Pipelines};
 use crate::ports::{Clock, JobIndex, JobStore, KeyValueStore, Unavailable};
-use crate::ready_by::{self, Basis, Estimate, NoEstimate, QueueSnapshot, Queued, estimate_queued};
+use crate::ready_by::{self, NoEstimate, QueueSnapshot, Queued, estimate_queued, is_at_risk};
 use waiting::WaitingJobs;
 
 /// Index entries read per query.
@@ -171,23 +171,4 @@ async fn at_risk<P: JobStore>(
         }));
     }
     count
-}
-
-/// Whether a job will probably be ready later than its SLO: the estimate's latest time is later, or three quarters of the
-/// SLO are over, which is early enough for an operator to still help. Where the instances are not counted, the latest time
-/// is so late that most jobs would be at risk; the estimate itself counts then.
-pub fn is_at_risk(
-    submitted_at: Timestamp,
-    slo: Duration,
-    estimate: Option<&Estimate>,
-    now: Timestamp,
-) -> bool {
-    let is_late = estimate.is_some_and(|estimate| {
-        let expected = match estimate.basis {
-            Basis::InferredInstances => estimate.about,
-            Basis::Measured | Basis::AssumedDurations | Basis::NextCheck => estimate.latest,
-        };
-        expected > submitted_at.plus(slo)
-    });
-    is_late || now.since(submitted_at) >= slo * 3 / 4
 }

@@ -9,6 +9,7 @@
 
 mod queue;
 mod record;
+mod risk;
 mod turn;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub use queue::{
     Expected, KnownInstances, OpenSince, QueueSnapshot, TYPICAL_RUN_DEVIATION_PERCENT,
 };
 pub use record::{load, store};
+pub use risk::is_at_risk;
 pub use turn::{QueuedEstimate, estimate_turn};
 
 /// An older snapshot says nothing: the function that takes them has failed at least twice.

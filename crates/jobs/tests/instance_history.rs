@@ -1,7 +1,5 @@
 //! Readings of instances: how long they are kept, and which of them a span of time needs.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use futures_util::FutureExt;
 use jobs::id::Timestamp;
 use jobs::instance_history::{InstanceCounts, InstanceHistory, add, reading};

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use jobs::capacity::{CapacityInput, InstanceLimits, Instances, Measured, Objective, OpenWork};
 use jobs::id::Timestamp;
-use jobs::open_jobs::is_at_risk;
 use jobs::ports::KeyValueStore;
 use jobs::ready_by::{
     Basis, Estimate, KnownInstances, MAX_SNAPSHOT_AGE, NoEstimate, QueueSnapshot, Queued,
-    estimate_queued, load, store,
+    estimate_queued, is_at_risk, load, store,
 };
 use testkit::memory::Memory;
 

@@ -13,9 +13,8 @@ use jobs::capacity::{
 };
 use jobs::id::Timestamp;
 use jobs::instance_history::InstanceCounts;
-use jobs::open_jobs::is_at_risk;
 use jobs::pipeline::Pipeline;
-use jobs::ready_by::{MAX_SNAPSHOT_AGE, QueueSnapshot, Queued, estimate};
+use jobs::ready_by::{MAX_SNAPSHOT_AGE, QueueSnapshot, Queued, estimate, is_at_risk};
 use jobs::state::{State, StatusGroup};
 use jobs::window::{Window, has_window};
 

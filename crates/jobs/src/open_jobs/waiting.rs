@@ -4,13 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::is_at_risk;
 use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
 use crate::pipeline::Pipeline;
 use crate::ports::{Clock, JobIndex, KeyValueStore, QueuedJob, Unavailable};
 use crate::queue_position::{first_position, queued_at};
-use crate::ready_by::{QueueSnapshot, estimate_turn};
+use crate::ready_by::{QueueSnapshot, estimate_turn, is_at_risk};
 use crate::release_window::next_released;
 
 /// Index entries read per query.
@@ -107,7 +106,7 @@ impl WaitingJobs {
             };
             queue = of_queue;
             let turn = turns.get(&job.position.job).copied();
-            let before = turn.unwrap_or(known.max(before_in_queue));
+            let before = turn.unwrap_or_else(|| known.max(before_in_queue));
             let estimate = estimate_turn(before, places, Some(snapshot), now).ok();
             let ready = estimate.as_ref().map(|found| &found.ready);
             let ready = ready.filter(|_| known > 0);
