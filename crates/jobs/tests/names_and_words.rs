@@ -1,7 +1,5 @@
 //! Names as people and programs write them, what an answer without words is, and what is left of a job without its contents.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use jobs::contents::{NAME_HIDDEN, shown};
 use jobs::encoded_word::decode_words;
 use jobs::evidence::is_nothing;
