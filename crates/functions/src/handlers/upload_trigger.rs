@@ -32,7 +32,7 @@ const MAX_REDELIVERIES_OF_EMPTY: u32 = 1;
 /// - **Input**: a batch of S3 event notifications, each with any number of records.
 /// - **On bad input**: a message that is no S3 event, or has a record that is none, is quarantined; an object that cannot be processed becomes a job
 ///   that failed and says why. An object that a policy or a key does not let this service read becomes one after up to
-///   [`MAX_REDELIVERIES`] redeliveries, an empty one after [`MAX_REDELIVERIES_OF_EMPTY`].
+///   [`MAX_REDELIVERIES`] redeliveries, an empty one after one.
 /// - **On failure**: the message is redelivered after the queue's visibility timeout.
 ///
 /// # Errors
