@@ -30,9 +30,20 @@ pub(crate) struct PauseLedger {
     spans: Vec<PauseSpan>,
     /// The pipelines whose windows were full, from when until when.
     full: Vec<(String, u64, u64)>,
+    /// When the windows were lost last.
+    windows_lost_at: Option<u64>,
 }
 
 impl PauseLedger {
+    pub(crate) const fn windows_lost(&mut self, now: u64) {
+        self.windows_lost_at = Some(now);
+    }
+
+    /// Without a window everything that is queued is released, in no order.
+    pub(crate) fn windows_lost_since(&self, since: u64) -> bool {
+        self.windows_lost_at.is_some_and(|at| at >= since)
+    }
+
     /// The record was stored. Returns the new pauses.
     pub(crate) fn stored(&mut self, now: u64, body: &str) -> Vec<Pause> {
         for (_, _, until) in &mut self.full {

@@ -171,7 +171,8 @@ impl TurnLedger {
             let since = (waiting.since + SEEN_AFTER).max(known_from);
             // The oldest job probes, whatever its tenant.
             let is_held = pauses.held_tenant_within(pipeline, own_tenant, waiting.since, now)
-                || breakers.open_within(pipeline, waiting.since, now);
+                || breakers.open_within(pipeline, waiting.since, now)
+                || pauses.windows_lost_since(waiting.since);
             if now < since || is_held {
                 continue;
             }

@@ -30,6 +30,7 @@ impl Simulation {
         };
         self.records.put(pauses::COLLECTION, KEY, &rest);
         self.pauses_stored(&rest);
+        self.pauses.windows_lost(self.env.now);
         rest
     }
 
