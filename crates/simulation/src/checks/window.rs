@@ -93,6 +93,11 @@ impl TurnLedger {
         }
     }
 
+    /// A release sends its check. What delays or loses the check delays this job alone.
+    pub(crate) fn had_its_turn(&mut self, job: JobId) {
+        self.waiting.remove(&job);
+    }
+
     fn queued(&mut self, now: u64, job: &Job) {
         let is_urgent = job.is_urgent();
         let queue = queue_of(job, is_urgent);

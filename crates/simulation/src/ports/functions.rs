@@ -375,6 +375,10 @@ impl CheckQueue for Ports {
             let again = |(body, delay): &(String, u32)| (body.clone(), delay + 120);
             bodies.extend(bodies.iter().map(again).collect::<Vec<_>>());
         }
+        for check in checks.iter().filter(|check| check.delay_seconds == 0) {
+            let turns = &mut self.simulation.borrow_mut().turns;
+            turns.had_its_turn(check.message.job);
+        }
         self.send_later(bodies).await
     }
 
@@ -396,7 +400,6 @@ impl CheckQueue for Ports {
     }
 }
 
-/// Each invocation has an execution environment of its own, which is the worst case.
 impl RecentStarts for Ports {
     fn count_start(&self, pipeline: &str) -> u32 {
         let mut simulation = self.simulation.borrow_mut();
