@@ -157,7 +157,7 @@ checks: build format deny templates zips test lint doc
 
 # One after the other in each of the two rows, because cargo locks its folder and two browsers are one too many.
 ifdef SIDE_BY_SIDE
-unexport MAKEFLAGS SIDE_BY_SIDE # of the programs that recipes start
+unexport MAKEFLAGS MFLAGS SIDE_BY_SIDE # of the programs that recipes start
 cli: | package
 tests-built: | cli
 # The other row.
