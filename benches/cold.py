@@ -26,7 +26,7 @@ from proxies import Usage
 MAX_INSTRUCTIONS = 6_000_000
 # Of functions that are on no job's way and whose callers do not wait for a start, or seldom (ADR 6).
 MAX_INSTRUCTIONS_OF_OTHERS = 6_500_000
-OTHERS = {"digests", "events-api", "support-api"}
+OTHERS = {"digests", "events-api"}
 MAX_WRITE_UNITS = 9
 # More, if it waits for its turn (ADR 33).
 MAX_WRITE_UNITS_OF_QUEUE = 3
