@@ -21,7 +21,7 @@ use crate::ports::{
 use crate::window::has_window;
 
 /// Index entries of a shard read per query.
-const PAGE: u16 = 100;
+const PAGE: u16 = 1000;
 /// Jobs whose checks are sent together.
 const BATCH: usize = 100;
 /// Jobs of a pipeline that may get a check for a probe in a run: more are not due before the next run, at most 15 minutes later.
@@ -219,7 +219,7 @@ async fn send<P: CheckQueue>(
 }
 
 /// The queued jobs of all shards, in the order of their positions.
-struct QueuedJobs {
+pub(crate) struct QueuedJobs {
     shards: Vec<QueuedShard>,
 }
 
@@ -232,7 +232,7 @@ struct QueuedShard {
 }
 
 impl QueuedJobs {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let shards = (0..JobId::SHARDS).map(|shard| QueuedShard {
             shard,
             page: VecDeque::new(),
@@ -244,7 +244,10 @@ impl QueuedJobs {
         }
     }
 
-    async fn next<P: JobIndex>(&mut self, ports: &P) -> Result<Option<QueuedJob>, Unavailable> {
+    pub(crate) async fn next<P: JobIndex>(
+        &mut self,
+        ports: &P,
+    ) -> Result<Option<QueuedJob>, Unavailable> {
         for shard in &mut self.shards {
             while shard.page.is_empty() && shard.has_more {
                 let page = ports.queued_jobs(shard.shard, 0, shard.after, PAGE).await?;

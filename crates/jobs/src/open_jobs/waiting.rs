@@ -10,10 +10,9 @@ use crate::pipeline::Pipeline;
 use crate::ports::{Clock, JobIndex, KeyValueStore, QueuedJob, Unavailable};
 use crate::queue_position::{first_position, queued_at};
 use crate::ready_by::{QueueSnapshot, estimate_turn, is_at_risk};
+use crate::release::QueuedJobs;
 use crate::release_window::next_released;
 
-/// Index entries read per query.
-const PAGE: u16 = 1000;
 /// Turns of each queue that are known, and queues of a pipeline that are read for it.
 const MAX_TURNS_OF_A_QUEUE: usize = 200;
 const MAX_QUEUES: usize = 30;
@@ -44,21 +43,12 @@ impl WaitingJobs {
             pauses: Pauses::load(ports, ports.now()).await?,
             by_pipeline: BTreeMap::new(),
         };
-        for shard in 0..JobId::SHARDS {
-            let mut after = None;
-            loop {
-                if ports.now() >= until {
-                    return Ok(None);
-                }
-                let page = ports.queued_jobs(shard, 0, after, PAGE).await?;
-                for job in page.items {
-                    waiting.add(job, counted);
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
+        let mut queued = QueuedJobs::new();
+        while let Some(job) = queued.next(ports).await? {
+            if ports.now() >= until {
+                return Ok(None);
             }
+            waiting.add(job, counted);
         }
         Ok(Some(waiting))
     }
