@@ -80,6 +80,16 @@ impl FairQueue {
         taken
     }
 
+    /// Whether another tenant of the lane is ahead of the clock. Each release of this one's jobs brings its turn nearer.
+    pub fn is_another_ahead(&self, job: &QueuedJob) -> bool {
+        let tenants = self.tenants(job.lane());
+        let ahead = tenants
+            .next
+            .iter()
+            .filter(|(_, start)| **start > tenants.clock);
+        !job.is_urgent() && ahead.into_iter().any(|(tenant, _)| *tenant != job.tenant)
+    }
+
     /// The smallest is next.
     fn order(&self, job: &QueuedJob) -> impl Ord + Copy + use<> {
         let lane = job.lane();

@@ -27,11 +27,11 @@ const MAX_RELEASED: usize = 100;
 /// Maximum number of queues that a release reads. With more tenants that wait, each release reads others.
 const MAX_QUEUES: usize = 200;
 /// Where it is stored whose turn it is.
-const COLLECTION: &str = "turns";
+pub const COLLECTION: &str = "turns";
 /// How long after the last release. Without the record, every tenant starts anew.
 const TURNS_KEPT: Duration = Duration::from_secs(86_400);
 /// A job that was released so recently may still be in the index of queued jobs, and not yet in that of open jobs.
-const ON_ITS_WAY: Duration = Duration::from_secs(10);
+pub const ON_ITS_WAY: Duration = Duration::from_secs(10);
 /// The first character of a line about such a job.
 const RELEASED: char = '=';
 
@@ -177,9 +177,9 @@ where
     let mut turns = FairQueue::default();
     if queues.len() > 1 {
         let stored = ports.get(COLLECTION, pipeline).await?;
-        turns = stored.map_or(turns, |record| stored_turns(&record.body).0);
         let known = pauses.window(pipeline);
-        turns = turns.with_base(known.map_or_else(BaseWork::default, |known| known.base));
+        let base = known.map_or_else(BaseWork::default, |known| known.base);
+        turns = StoredTurns::of(stored.as_ref()).turns(&queues, base);
     }
     let taken = turns.take(queues, usize::MAX);
     Ok(Some(taken.iter().map(|job| job.position.job).collect()))
@@ -258,7 +258,8 @@ impl HeadsReader {
 
 /// Takes jobs from the queues in their order. `None` if another release did so at the same time.
 ///
-/// Whose turn it is is stored only if several queues have jobs: those of one are released in their order anyway.
+/// Whose turn it is is stored if several queues have jobs: those of one are released in their order anyway. While another tenant
+/// is still ahead because of its last turn, they count for it.
 async fn take<P: KeyValueStore>(
     ports: &P,
     known: &KnownWindow,
@@ -267,20 +268,19 @@ async fn take<P: KeyValueStore>(
     open: &[crate::ports::OpenJob],
     now: Timestamp,
 ) -> Result<Option<Vec<QueuedJob>>, Unavailable> {
-    if queues.is_empty() {
+    let Some(first) = queues.first().and_then(|queue| queue.first()) else {
         return Ok(Some(vec![]));
-    }
-    let several = queues.len() > 1;
-    if !several {
+    };
+    let pipeline = known.pipeline.as_str();
+    let stored = ports.get(COLLECTION, pipeline).await?;
+    let last = StoredTurns::of(stored.as_ref());
+    let mut turns = last.turns(&queues, known.base);
+    if queues.len() == 1 && !turns.is_another_ahead(first) {
         let mut jobs = queues.pop().unwrap_or_default();
         jobs.truncate(count);
         return Ok(Some(jobs));
     }
-    let pipeline = known.pipeline.as_str();
-    let stored = ports.get(COLLECTION, pipeline).await?;
-    let body = stored.as_ref().map_or("", |record| record.body.as_str());
-    let (turns, mut released) = stored_turns(body);
-    let mut turns = turns.with_base(known.base);
+    let mut released = last.released;
     released.retain(|(_, at)| now.since(*at) <= ON_ITS_WAY);
     let was_released = |id: JobId| released.iter().any(|(released, _)| *released == id);
     for queue in &mut queues {
@@ -306,12 +306,46 @@ async fn take<P: KeyValueStore>(
     Ok(is_first.then_some(taken))
 }
 
-/// Whose turn it is, and the jobs that were released lately.
-fn stored_turns(body: &str) -> (FairQueue, Vec<(JobId, Timestamp)>) {
-    let (released, turns): (Vec<&str>, Vec<&str>) =
-        body.lines().partition(|line| line.starts_with(RELEASED));
-    let released = released.into_iter().filter_map(released_job);
-    (FairQueue::from_lines(&turns.join("\n")), released.collect())
+/// The record of a pipeline's turns.
+#[derive(Default)]
+struct StoredTurns {
+    turns: FairQueue,
+    /// The jobs of the last releases, and when they were released.
+    released: Vec<(JobId, Timestamp)>,
+}
+
+impl StoredTurns {
+    fn of(record: Option<&Record>) -> Self {
+        record.map_or_else(Self::default, |record| Self::from_lines(&record.body))
+    }
+
+    fn from_lines(body: &str) -> Self {
+        let (released, turns): (Vec<&str>, Vec<&str>) =
+            body.lines().partition(|line| line.starts_with(RELEASED));
+        Self {
+            turns: FairQueue::from_lines(&turns.join("\n")),
+            released: released.into_iter().filter_map(released_job).collect(),
+        }
+    }
+
+    /// Whose turn it is among those that wait now. If all of them came after the last turn, nobody waits any more for whom a
+    /// tenant would have to give way.
+    fn turns(&self, queues: &[Heads], base: BaseWork) -> FairQueue {
+        let last = self.released.iter().map(|(_, at)| *at).max();
+        let mut heads = queues.iter().filter_map(|queue| queue.first());
+        let has_waited = heads.any(|job| last.is_none_or(|last| job.queued_at() <= last));
+        let turns = if has_waited {
+            self.turns.clone()
+        } else {
+            FairQueue::default()
+        };
+        turns.with_base(base)
+    }
+}
+
+/// The jobs that were released lately, and when, as the record of a pipeline's turns names them.
+pub fn released_jobs(turns: &str) -> Vec<(JobId, Timestamp)> {
+    StoredTurns::from_lines(turns).released
 }
 
 fn released_job(line: &str) -> Option<(JobId, Timestamp)> {

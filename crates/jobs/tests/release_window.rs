@@ -274,6 +274,76 @@ fn turns_are_weighted_by_the_base_that_is_known_with_the_window() {
     assert!((8..=10).contains(&all_alike), "{all_alike} of 18");
 }
 
+/// How many documents of acme are released before a small one of globex, if one of 20 MB had its turn before `before` of acme, and
+/// the queue was then empty or not.
+fn turns_after_a_large_document(before: usize, is_emptied: bool) -> usize {
+    let mut scene = Scene::new();
+    let [large] = scene.queue("globex", 1)[..] else {
+        unreachable!()
+    };
+    let bytes_of = |scene: &Scene, id, bytes| {
+        let mut state = scene.memory.state();
+        state.jobs.get_mut(&id).unwrap().input.bytes = bytes;
+    };
+    bytes_of(&scene, large, 20_000_000);
+    for id in scene.queue("acme", before + WINDOW) {
+        bytes_of(&scene, id, 20_000);
+    }
+    let mut running = scene.release();
+    assert!(running.contains(&large));
+    let mut others = 0;
+    while others < before {
+        scene.pass(20);
+        scene.end(running.remove(0));
+        let next = scene.release();
+        others += next.len();
+        running.extend(next);
+    }
+    if is_emptied {
+        while let Some(id) = running.pop() {
+            scene.pass(20);
+            scene.end(id);
+            running.extend(scene.release());
+        }
+        scene.pass(3600);
+    }
+    for id in scene.queue("acme", 200) {
+        bytes_of(&scene, id, 20_000);
+    }
+    running.extend(scene.release());
+    scene.pass(20);
+    let [small] = scene.queue("globex", 1)[..] else {
+        unreachable!()
+    };
+    let mut released = Vec::new();
+    while !released.contains(&small) {
+        scene.pass(20);
+        scene.end(running.remove(0));
+        let next = scene.release();
+        running.extend(&next);
+        released.extend(next);
+    }
+    released.len() - 1
+}
+
+#[test]
+fn tenant_waits_for_the_others_that_waited_when_its_large_document_was_released() {
+    let waited = turns_after_a_large_document(5, false);
+    assert!((50..80).contains(&waited), "{waited}");
+}
+
+#[test]
+fn releases_of_another_tenant_alone_count_for_the_one_whose_large_document_was_released() {
+    let waited = turns_after_a_large_document(100, false);
+    assert!(waited <= WINDOW, "{waited} others before it");
+}
+
+#[test]
+fn tenant_does_not_wait_for_its_large_document_once_the_queue_was_empty() {
+    let waited = turns_after_a_large_document(5, true);
+    assert!(waited <= WINDOW, "{waited} others before it");
+}
+
 /// One release in five, of whatever tenants.
 #[test]
 fn lane_bulk_gives_way_and_does_not_starve() {
