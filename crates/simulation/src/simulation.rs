@@ -409,8 +409,7 @@ impl Simulation {
             let held_by = (&self.pauses, &self.breakers);
             checks::pauses::check(&mut self.env, held_by, &self.functions, &write);
             checks::breakers::check(&mut self.env, &self.breakers, &self.functions, &write);
-            self.turns
-                .observe(&mut self.env, &self.records, held_by, &write);
+            self.turns.observe(self.env.now, &write);
             self.ledger.record_write(self.env.now, &write.job);
             self.docket.observe(self.env.now, &write);
         }

@@ -7,6 +7,7 @@ use jobs::fair_queue::BULK_SHARE;
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::lane::Lane;
+use jobs::release_window::{ON_ITS_WAY, released_jobs};
 use jobs::window::KNOWN_FOR;
 use testkit::key_value_map::KeyValueMap;
 
@@ -32,13 +33,16 @@ struct TenantQueue {
     lane: Lane,
 }
 
-/// A job that waits, and what passed it.
+/// A job that is queued, and what passed it.
 #[derive(Debug)]
 struct WaitingJob {
     /// In the queue, and since when. Urgent jobs count as `standard`.
     queue: TenantQueue,
     since: u64,
     is_urgent: bool,
+    bytes: u64,
+    /// Its last turn. What delays or loses the check delays this job alone: others do not pass it any more.
+    turn_at: Option<u64>,
     /// By the other tenant of its lane: the work that was released meanwhile, and the largest job of it.
     passed: BTreeMap<Tenant, (u64, u64)>,
     /// Jobs of the other lane since the last release of its own. Of an urgent job: all that are not urgent.
@@ -51,7 +55,7 @@ struct WaitingJob {
 #[derive(Debug, Default)]
 pub(crate) struct TurnLedger {
     waiting: BTreeMap<JobId, WaitingJob>,
-    /// The work of the last job of a queue that was released, and of urgent ones of its tenant since.
+    /// The work of the last job of a queue whose turn was stored, and of urgent ones of its tenant since.
     last: BTreeMap<TenantQueue, u64>,
     /// With which the work of the documents of each pipeline is counted, and from when on releases certainly know it.
     bases: BTreeMap<String, (BaseWork, u64)>,
@@ -71,31 +75,70 @@ fn queue_of(job: &Job, is_urgent: bool) -> TenantQueue {
 }
 
 impl TurnLedger {
-    pub(crate) fn observe(
-        &mut self,
-        env: &mut SimulationEnvironment,
-        records: &KeyValueMap,
-        held_by: (&PauseLedger, &BreakerLedger),
-        write: &Write,
-    ) {
+    pub(crate) fn observe(&mut self, now: u64, write: &Write) {
         let Write { before, job, .. } = write;
         let was_queued = before.as_ref().is_some_and(|it| it.queued_at().is_some());
         let was_urgent = before.as_ref().is_some_and(|it| it.is_urgent());
         let is_queued = job.queued_at().is_some();
         if is_queued && (!was_queued || job.is_urgent() && !was_urgent) {
-            self.queued(env.now, job);
+            self.queued(now, job);
         } else if was_queued && !is_queued {
             self.waiting.remove(&job.id);
-            if job.sent_at().is_some() {
-                let base = self.learned_base(env.now, records, &job.pipeline);
-                self.released(env, held_by, job, was_urgent, base);
+        }
+    }
+
+    /// A release stored whose turn it is. That is a turn of each job it chose, even if the answer is lost or the release crashes
+    /// before it sends their checks.
+    pub(crate) fn turns_stored(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        records: &KeyValueMap,
+        held_by: (&PauseLedger, &BreakerLedger),
+        (before, stored): (&str, &str),
+    ) {
+        let before = released_jobs(before);
+        for job in released_jobs(stored) {
+            if !before.contains(&job) {
+                self.turn(env, records, held_by, (job.0, true));
             }
         }
     }
 
-    /// A release sends its check. What delays or loses the check delays this job alone.
-    pub(crate) fn had_its_turn(&mut self, job: JobId) {
-        self.waiting.remove(&job);
+    /// A release sends the check of a job.
+    pub(crate) fn check_sent(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        records: &KeyValueMap,
+        held_by: (&PauseLedger, &BreakerLedger),
+        id: JobId,
+    ) {
+        self.turn(env, records, held_by, (id, false));
+    }
+
+    fn turn(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        records: &KeyValueMap,
+        held_by: (&PauseLedger, &BreakerLedger),
+        (id, is_stored): (JobId, bool),
+    ) {
+        let on_its_way = u64::try_from(ON_ITS_WAY.as_millis()).unwrap_or(u64::MAX);
+        let now = env.now;
+        let Some(job) = self.waiting.get_mut(&id) else {
+            return;
+        };
+        if job.turn_at.is_some_and(|at| now - at <= on_its_way) {
+            return;
+        }
+        job.turn_at = Some(now);
+        let (queue, is_urgent, bytes) = (job.queue.clone(), job.is_urgent, job.bytes);
+        let base = self.learned_base(now, records, &queue.pipeline);
+        let work = base.0.expected_work(bytes);
+        if is_stored {
+            let last = self.last.entry(queue.clone()).or_default();
+            *last = if is_urgent { *last + work } else { work };
+        }
+        self.released(env, held_by, (&queue, is_urgent, work), base.1);
     }
 
     fn queued(&mut self, now: u64, job: &Job) {
@@ -106,6 +149,8 @@ impl TurnLedger {
             queue,
             since: now,
             is_urgent,
+            bytes: job.input.bytes,
+            turn_at: None,
             passed: BTreeMap::new(),
             passed_by_others: 0,
             own_before,
@@ -135,21 +180,18 @@ impl TurnLedger {
         &mut self,
         env: &mut SimulationEnvironment,
         (pauses, breakers): (&PauseLedger, &BreakerLedger),
-        job: &Job,
-        was_urgent: bool,
-        (base, known_from): (BaseWork, u64),
+        (queue, was_urgent, work): (&TenantQueue, bool, u64),
+        known_from: u64,
     ) {
-        let work = base.expected_work(job.input.bytes);
-        let queue = queue_of(job, was_urgent);
         let TenantQueue {
             pipeline,
             tenant,
             lane,
-        } = &queue;
-        let last = self.last.entry(queue.clone()).or_default();
-        *last = if was_urgent { *last + work } else { work };
+        } = queue;
+        let own_before = self.last.get(queue).copied().unwrap_or(0);
         let now = env.now;
-        for (id, waiting) in &mut self.waiting {
+        let waiting = self.waiting.iter_mut();
+        for (id, waiting) in waiting.filter(|(_, job)| job.turn_at.is_none()) {
             let TenantQueue {
                 pipeline: own_pipeline,
                 tenant: own_tenant,
@@ -158,7 +200,7 @@ impl TurnLedger {
             if own_pipeline != pipeline {
                 continue;
             }
-            let is_own = waiting.queue == queue;
+            let is_own = waiting.queue == *queue;
             if was_urgent {
                 // Its tenant pays with its next turn.
                 waiting.own_before += if is_own { work } else { 0 };
@@ -169,7 +211,7 @@ impl TurnLedger {
                 if is_own {
                     // A turn of its own tenant.
                     waiting.passed.clear();
-                    waiting.own_before = work;
+                    waiting.own_before = own_before;
                     continue;
                 }
             }

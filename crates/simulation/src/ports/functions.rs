@@ -376,8 +376,7 @@ impl CheckQueue for Ports {
             bodies.extend(bodies.iter().map(again).collect::<Vec<_>>());
         }
         for check in checks.iter().filter(|check| check.delay_seconds == 0) {
-            let turns = &mut self.simulation.borrow_mut().turns;
-            turns.had_its_turn(check.message.job);
+            self.simulation.borrow_mut().check_sent(check.message.job);
         }
         self.send_later(bodies).await
     }

@@ -11,6 +11,7 @@ use jobs::ports::{
     ListingCursor, OpenJob, Queue, QueuePosition, QueuedJob, Record, ScheduledCheck, Unavailable,
     UploadQueue,
 };
+use jobs::release_window;
 use jobs::submit::UploadEvent;
 
 use super::call::Ports;
@@ -233,6 +234,9 @@ impl KeyValueStore for Ports {
                     simulation.breakers_stored(record);
                 }
                 return is_stored;
+            }
+            if collection == release_window::COLLECTION {
+                return simulation.store_turns(key, record);
             }
             is_dropped || records.put(collection, key, record)
         })

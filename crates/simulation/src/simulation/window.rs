@@ -2,7 +2,9 @@
 
 use functions::handlers::retry::ReleaseMessage;
 use jobs::expected_work::{self, StoredRuns};
+use jobs::id::JobId;
 use jobs::ports::{OpenJob, Queue, Record};
+use jobs::release_window;
 use jobs::window::{KNOWN_FOR, KnownWindow, Window};
 
 use super::Simulation;
@@ -14,6 +16,34 @@ use crate::pauses;
 const KEY: &str = "now";
 
 impl Simulation {
+    /// Stores whose turn it is in a pipeline. Returns whether no other release did so before.
+    pub(crate) fn store_turns(&mut self, pipeline: &str, record: &Record) -> bool {
+        let before = self.records.get(release_window::COLLECTION, pipeline);
+        let before = before.map_or_else(String::new, |record| record.body);
+        let is_stored = self
+            .records
+            .put(release_window::COLLECTION, pipeline, record);
+        if is_stored {
+            let turns = record.body.replace('\n', " ");
+            self.env.log(|| format!("turns of {pipeline}: {turns}"));
+            let held_by = (&self.pauses, &self.breakers);
+            self.turns.turns_stored(
+                &mut self.env,
+                &self.records,
+                held_by,
+                (&before, &record.body),
+            );
+        }
+        is_stored
+    }
+
+    /// A release sends the check of a job.
+    pub(crate) fn check_sent(&mut self, job: JobId) {
+        let held_by = (&self.pauses, &self.breakers);
+        self.turns
+            .check_sent(&mut self.env, &self.records, held_by, job);
+    }
+
     /// The pause record, perhaps after it lost its lines of windows ([`FaultKind::WindowLost`]).
     pub(crate) fn without_lost_windows(&mut self, record: Record) -> Record {
         let is_window = |line: &&str| KnownWindow::from_line(line).is_some();
