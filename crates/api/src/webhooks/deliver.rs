@@ -145,6 +145,9 @@ where
                 let body = payload::of_test(tenant, at);
                 let event_id = format!("test_{:016x}", self.ports.random());
                 let outcome = self.post(&event_id, &body).await;
+                if outcome.problem.is_none() {
+                    self.state.retry_at_once(self.ports.now());
+                }
                 let attempt = DeliveryAttempt {
                     at,
                     event_id,
@@ -163,8 +166,11 @@ where
                 }
             }
             Instruction::From(at) => {
-                let from = Timestamp(at);
-                self.state.position = feed::position_at(self.ports, tenant, from).await?;
+                let from = feed::position_at(self.ports, tenant, Timestamp(at)).await?;
+                // Never forward: the events in between were not sent yet.
+                if from.sequence < self.state.position.sequence {
+                    self.state.position = from;
+                }
             }
         }
         Ok(())

@@ -80,6 +80,11 @@ impl DeliveryState {
     pub fn succeeded(&mut self, sequence: u64, now: Timestamp) {
         self.failing_since = None;
         self.waiting.retain(|waiting| waiting.sequence != sequence);
+        self.retry_at_once(now);
+    }
+
+    /// The receiver answers again: what waits is due now.
+    pub fn retry_at_once(&mut self, now: Timestamp) {
         for waiting in &mut self.waiting {
             waiting.due = waiting.due.min(now.0);
         }
