@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
-class Refused(Exception):
+class Refused(SystemExit):
     """Not genuine, or not the file."""
 
 def decode(part):
