@@ -9,12 +9,16 @@ use jobs::lane::Lane;
 use jobs::pause::Pauses;
 use jobs::ports::{Clock, JobIndex, KeyValueStore, QueuedJob, Unavailable};
 use jobs::queue_position;
+use jobs::release_window::TurnLimits;
 
-/// Queued jobs of a tenant in a pipeline that are counted.
-const MAX_COUNTED: u16 = 200;
+/// Queued jobs of a tenant in a pipeline that are counted: those whose turns may be known.
+const MAX_COUNTED: usize = TurnLimits::SHOWN.jobs;
+/// Index entries read per query.
+const PAGE: u16 = 1000;
 
 /// Such as `12th of 40 in its organization's turn, next release in about 2 min`; `None` if the job is no longer queued, or the
-/// index lags behind its row. A query for the place, however many jobs are queued, and one for each tenant that waits for the time.
+/// index lags behind its row. A query for each thousand queued jobs of its tenant for the place, and some for each tenant that
+/// waits for the time.
 ///
 /// # Errors
 /// If a dependency does not answer.
@@ -29,7 +33,6 @@ pub(crate) async fn turn<P: JobIndex + KeyValueStore + Clock>(
     let is_urgent = queue_position::is_urgent(position);
     let shard = queue_position::shard(&job.pipeline);
     let first = queue_position::first_position(position);
-    let page = ports.queued_jobs(shard, first, None, MAX_COUNTED).await?;
     // Urgent jobs of all tenants are in one queue.
     let is_in_queue = |found: &&QueuedJob| {
         let is_of_tenant = is_urgent || found.tenant == job.tenant;
@@ -37,10 +40,17 @@ pub(crate) async fn turn<P: JobIndex + KeyValueStore + Clock>(
         let is_same = queue_position::first_position(position) == first;
         found.pipeline == job.pipeline && is_of_tenant && is_same
     };
-    let queue = page.items.iter().filter(is_in_queue);
-    let ids: Vec<JobId> = queue.map(|found| found.position.job).collect();
-    let last_is_in_queue = page.items.last().is_some_and(|last| is_in_queue(&last));
-    let more = page.next.is_some() && last_is_in_queue;
+    let (mut ids, mut after) = (Vec::<JobId>::new(), None);
+    let more = loop {
+        let page = ports.queued_jobs(shard, first, after, PAGE).await?;
+        let queue = page.items.iter().filter(is_in_queue);
+        ids.extend(queue.map(|found| found.position.job));
+        let last_is_in_queue = page.items.last().is_some_and(|last| is_in_queue(&last));
+        after = page.next.filter(|_| last_is_in_queue);
+        if after.is_none() || ids.len() >= MAX_COUNTED {
+            break after.is_some();
+        }
+    };
     let all = if more {
         format!("more than {}", ids.len())
     } else {

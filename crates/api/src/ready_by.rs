@@ -10,16 +10,11 @@ use jobs::ports::{Clock, JobIndex, KeyValueStore, Unavailable};
 use jobs::ready_by::{
     Basis, Estimate, NoEstimate, QueueSnapshot, QueuedEstimate, estimate, estimate_turn, load,
 };
-use jobs::release_window::next_released;
+use jobs::release_window::{TurnLimits, next_released};
 use jobs::state::StatusGroup;
 use jobs::view::{JobView, ReadyByView};
 
 use crate::explain::is_stalled;
-
-/// Queued jobs of each tenant, in each lane, whose turns are known.
-const MAX_JOBS_OF_A_QUEUE: usize = 200;
-/// With more queues in a pipeline, nothing is said about turns: each costs a query.
-const MAX_QUEUES: usize = 30;
 
 /// Adds to the view of each open job when it will be ready. Reads one record per pipeline of these jobs, and if some of them wait
 /// for their turn, the pauses and the heads of the queues. If something cannot be read, its jobs have no estimate: a list must
@@ -109,8 +104,7 @@ async fn turns<P: JobIndex + KeyValueStore>(
     if pauses.open_breaker(pipeline).is_some() {
         return Ok(None);
     }
-    let (limit, max) = (MAX_JOBS_OF_A_QUEUE, MAX_QUEUES);
-    let next = next_released(ports, pipeline, pauses, limit, max).await?;
+    let next = next_released(ports, pipeline, pauses, TurnLimits::SHOWN).await?;
     Ok(next.map(|next_released| KnownTurns {
         next_released,
         places: known.window.attempts,

@@ -26,6 +26,10 @@ use crate::window::{KNOWN_FOR, KnownWindow, open_jobs_of};
 const MAX_RELEASED: usize = 100;
 /// Maximum number of queues that a release reads. With more tenants that wait, each release reads others.
 const MAX_QUEUES: usize = 200;
+/// Jobs of each queue that are read first to foretell turns.
+const HEADS: usize = 200;
+/// Index entries read per query, of the rest of a queue.
+const PAGE: usize = 1000;
 /// Where it is stored whose turn it is.
 pub const COLLECTION: &str = "turns";
 /// How long after the last release. Without the record, every tenant starts anew.
@@ -138,7 +142,7 @@ pub(crate) async fn heads<P>(
 where
     P: JobIndex + Clock,
 {
-    let mut reading = HeadsReader::new(pipeline, limit, MAX_QUEUES);
+    let mut reading = HeadsReader::new(pipeline, limit, MAX_QUEUES, usize::MAX);
     reading.read(ports, 0, u64::MAX).await?;
     if reading.queues.len() >= reading.max_queues {
         // From a random queue on, so that no queue is always left out.
@@ -153,8 +157,24 @@ where
     Ok(reading.free(pipeline, pauses))
 }
 
-/// The jobs that are released next, in their order, as the queues are now: at most `limit` jobs of each queue. `None` with more
-/// than `max_queues` queues: a release then reads some of them.
+/// How many queues and queued jobs of a pipeline are read to foretell turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnLimits {
+    pub queues: usize,
+    pub jobs: usize,
+}
+
+impl TurnLimits {
+    /// Where people see turns: about a hundred read units at most. With more queues each release reads some of them, so no turn is
+    /// known.
+    pub const SHOWN: Self = Self {
+        queues: MAX_QUEUES,
+        jobs: 6000,
+    };
+}
+
+/// The jobs that are released next, in their order, as the queues are now. Of queues that are longer than can be read, as many jobs
+/// of each. `None` with so many queues, or so many jobs at their heads.
 ///
 /// # Errors
 /// If a service is unavailable.
@@ -162,18 +182,30 @@ pub async fn next_released<P>(
     ports: &P,
     pipeline: &str,
     pauses: &Pauses,
-    limit: usize,
-    max_queues: usize,
+    limits: TurnLimits,
 ) -> Result<Option<Vec<JobId>>, Unavailable>
 where
     P: JobIndex + KeyValueStore,
 {
-    let mut reading = HeadsReader::new(pipeline, limit, max_queues);
+    let mut reading = HeadsReader::new(pipeline, HEADS, limits.queues, limits.jobs);
     reading.read(ports, 0, u64::MAX).await?;
-    if reading.queues.len() >= max_queues {
+    if reading.queues.len() >= limits.queues || reading.jobs() > limits.jobs {
         return Ok(None);
     }
+    reading.read_on(ports).await?;
     let queues = reading.free(pipeline, pauses);
+    let jobs = in_order(ports, pipeline, pauses, queues, usize::MAX).await?;
+    Ok(Some(jobs))
+}
+
+/// The first `count` of these jobs of a pipeline in the order in which they are released.
+pub(crate) async fn in_order<P: KeyValueStore>(
+    ports: &P,
+    pipeline: &str,
+    pauses: &Pauses,
+    queues: Vec<Heads>,
+    count: usize,
+) -> Result<Vec<JobId>, Unavailable> {
     let mut turns = FairQueue::default();
     if queues.len() > 1 {
         let stored = ports.get(COLLECTION, pipeline).await?;
@@ -181,25 +213,31 @@ where
         let base = known.map_or_else(BaseWork::default, |known| known.base);
         turns = StoredTurns::of(stored.as_ref()).turns(&queues, base);
     }
-    let taken = turns.take(queues, usize::MAX);
-    Ok(Some(taken.iter().map(|job| job.position.job).collect()))
+    let taken = turns.take(queues, count);
+    Ok(taken.iter().map(|job| job.position.job).collect())
 }
 
 struct HeadsReader {
     shard: u8,
     limit: u16,
     max_queues: usize,
+    max_jobs: usize,
     queues: Vec<Heads>,
 }
 
 impl HeadsReader {
-    fn new(pipeline: &str, limit: usize, max_queues: usize) -> Self {
+    fn new(pipeline: &str, limit: usize, max_queues: usize, max_jobs: usize) -> Self {
         Self {
             shard: queue_position::shard(pipeline),
             limit: u16::try_from(limit).unwrap_or(u16::MAX),
             max_queues,
+            max_jobs,
             queues: Vec::new(),
         }
+    }
+
+    fn jobs(&self) -> usize {
+        self.queues.iter().map(Vec::len).sum()
     }
 
     /// The queues of the pipeline, without the jobs that a pause holds.
@@ -223,8 +261,8 @@ impl HeadsReader {
     ) -> Result<(), Unavailable> {
         let queue_of = |job: &QueuedJob| queue_position::next_queue(job.position.position);
         let mut next = Some(from);
-        while let Some(from) = next.filter(|from| *from < to && self.queues.len() < self.max_queues)
-        {
+        let is_full = |it: &Self| it.queues.len() >= it.max_queues || it.jobs() > it.max_jobs;
+        while let Some(from) = next.filter(|from| *from < to && !is_full(self)) {
             let page = ports
                 .queued_jobs(self.shard, from, None, self.limit)
                 .await?;
@@ -251,6 +289,38 @@ impl HeadsReader {
             };
             queues.retain(|queue| queue.first().is_some_and(|job| job.position.position < to));
             self.queues.extend(queues);
+        }
+        Ok(())
+    }
+
+    /// Reads on in the queues of which only the heads were read: as much of each as all of them together may have.
+    async fn read_on<P: JobIndex>(&mut self, ports: &P) -> Result<(), Unavailable> {
+        let heads = usize::from(self.limit);
+        let is_long = |queue: &&mut Heads| queue.len() >= heads;
+        let left = self.max_jobs.saturating_sub(self.jobs());
+        let long = self.queues.iter_mut().filter(is_long).count();
+        let more = left / long.max(1);
+        for queue in self.queues.iter_mut().filter(is_long) {
+            let end = queue.len() + more;
+            while let Some(last) = queue.last().map(|job| job.position) {
+                let limit = u16::try_from((end - queue.len()).min(PAGE)).unwrap_or(u16::MAX);
+                if limit == 0 {
+                    break;
+                }
+                let from = queue_position::first_position(last.position);
+                let page = ports
+                    .queued_jobs(self.shard, from, Some(last), limit)
+                    .await?;
+                let read = page.items.len();
+                let of_queue = page.items.into_iter().take_while(|job| {
+                    queue_position::first_position(job.position.position) == from
+                });
+                let before = queue.len();
+                queue.extend(of_queue);
+                if queue.len() - before < read || page.next.is_none() {
+                    break;
+                }
+            }
         }
         Ok(())
     }

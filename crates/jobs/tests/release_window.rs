@@ -16,7 +16,7 @@ use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::ports::{Clock, Record};
 use jobs::ready_by::{self, KnownInstances, QueueSnapshot};
 use jobs::release::release_queued;
-use jobs::release_window::{next_released, release_window};
+use jobs::release_window::{TurnLimits, next_released, release_window};
 use jobs::state::{RetryBudget, State};
 use jobs::window::{KnownWindow, MIN_WINDOW, Window};
 use testkit::conformance::one_in_every_state;
@@ -162,6 +162,11 @@ impl Scene {
         ids
     }
 
+    fn foretold(&self, pauses: &Pauses, queues: usize, jobs: usize) -> Option<Vec<JobId>> {
+        let limits = TurnLimits { queues, jobs };
+        wait(next_released(&self.memory, PIPELINE, pauses, limits)).unwrap()
+    }
+
     fn end(&mut self, id: JobId) {
         self.memory.state().jobs.remove(&id);
     }
@@ -255,7 +260,7 @@ fn turns_of_large_documents(base: BaseWork) -> usize {
     for _ in 0..18 {
         scene.pass(20);
         let pauses = wait(Pauses::load(&scene.memory, scene.memory.now())).unwrap();
-        let foretold = wait(next_released(&scene.memory, PIPELINE, &pauses, 50, 9)).unwrap();
+        let foretold = scene.foretold(&pauses, 9, 6000);
         scene.end(running.remove(0));
         let released = scene.release();
         assert_eq!(released[..], foretold.unwrap()[..1]);
@@ -403,7 +408,7 @@ fn jobs_are_released_in_the_order_that_was_foretold() {
     scene.pass(20);
     scene.queue_in("initech", 1, Lane::Standard, true);
     let pauses = wait(Pauses::load(&scene.memory, scene.memory.now())).unwrap();
-    let foretold = |max| wait(next_released(&scene.memory, PIPELINE, &pauses, 50, max)).unwrap();
+    let foretold = |max| scene.foretold(&pauses, max, 6000);
     let expected = foretold(9).unwrap();
     assert_eq!(expected.len(), 16 - WINDOW);
     assert_eq!(foretold(3), None, "more queues than are read");
@@ -415,6 +420,51 @@ fn jobs_are_released_in_the_order_that_was_foretold() {
         scene.pass(20);
     }
     assert_eq!(released, expected);
+}
+
+/// A tenant that has uploaded a thousand documents sees when the last of them is sent, and so do many that uploaded few.
+#[test]
+fn turns_are_foretold_in_long_queues_and_in_many() {
+    let mut scene = Scene::new();
+    let mut acme = scene.queue("acme", 2500);
+    scene.queue("globex", 3);
+    for number in 0..100 {
+        scene.queue(&format!("tenant-{number}"), 2);
+    }
+    let pauses = wait(Pauses::load(&scene.memory, NOW)).unwrap();
+    let all = scene.foretold(&pauses, 200, 6000).unwrap();
+    assert_eq!(all.len(), 2703);
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 2703);
+    let of_acme = all
+        .iter()
+        .filter(|id| scene.tenant(**id).as_str() == "acme");
+    let of_acme: Vec<JobId> = of_acme.copied().collect();
+    acme.sort();
+    assert_eq!(of_acme, acme, "oldest first");
+    // As many of the longest queue as are left of the jobs that may be read.
+    let some = scene.foretold(&pauses, 200, 1000).unwrap();
+    assert_eq!(some.len(), 1000);
+    assert_eq!(some[..400], all[..400]);
+    assert_eq!(
+        scene.foretold(&pauses, 200, 300),
+        None,
+        "more heads than may be read"
+    );
+    assert_eq!(scene.foretold(&pauses, 100, 6000), None, "more queues");
+}
+
+/// Two long queues have the same share of what may be read.
+#[test]
+fn foretold_turns_end_in_all_long_queues_at_the_same_place() {
+    let mut scene = Scene::new();
+    scene.queue("acme", 1500);
+    scene.queue("globex", 900);
+    let pauses = wait(Pauses::load(&scene.memory, NOW)).unwrap();
+    let some = scene.foretold(&pauses, 200, 1000).unwrap();
+    let of_acme = some
+        .iter()
+        .filter(|id| scene.tenant(**id).as_str() == "acme");
+    assert_eq!((of_acme.count(), some.len()), (500, 1000));
 }
 
 #[test]
@@ -549,6 +599,19 @@ fn release_that_leaves_places_free_asks_for_another() {
         let asked = scene.memory.state().release_requests.len();
         assert_eq!(asked, requests, "no window, {queued} queued");
     }
+}
+
+/// What waits is read no further than there are places for.
+#[test]
+fn release_makes_as_many_calls_however_many_jobs_wait() {
+    let calls = |queued| {
+        let mut scene = Scene::new();
+        scene.queue("acme", queued);
+        scene.queue("globex", queued);
+        assert_eq!(scene.release().len(), WINDOW);
+        scene.memory.state().calls.clone()
+    };
+    assert_eq!(calls(10_000), calls(10));
 }
 
 /// Each release reads some of them, from a random one on.

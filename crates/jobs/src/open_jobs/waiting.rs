@@ -11,11 +11,7 @@ use crate::ports::{Clock, JobIndex, KeyValueStore, QueuedJob, Unavailable};
 use crate::queue_position::{first_position, queued_at};
 use crate::ready_by::{QueueSnapshot, estimate_turn, is_at_risk};
 use crate::release::QueuedJobs;
-use crate::release_window::next_released;
-
-/// Turns of each queue that are known, and queues of a pipeline that are read for it.
-const MAX_TURNS_OF_A_QUEUE: usize = 200;
-const MAX_QUEUES: usize = 30;
+use crate::release_window::{TurnLimits, in_order};
 
 /// The queued jobs of each pipeline that no pause holds.
 pub(super) struct WaitingJobs {
@@ -68,7 +64,7 @@ impl WaitingJobs {
 
     /// A job counts from the time at which it was queued, which is when it was submitted. If its turn is not known, it comes
     /// after those whose turns are, and after those before it in its own queue.
-    pub(super) async fn count<P: JobIndex + KeyValueStore>(
+    pub(super) async fn count<P: KeyValueStore>(
         &self,
         ports: &P,
         pipeline: &Pipeline,
@@ -78,7 +74,7 @@ impl WaitingJobs {
         let Some(jobs) = self.by_pipeline.get(&pipeline.name) else {
             return Ok(WaitingCount::default());
         };
-        let turns = self.turns(ports, pipeline).await?;
+        let turns = self.turns(ports, pipeline, jobs).await?;
         let places = self.pauses.window(&pipeline.name);
         let places = places.map_or(0, |known| known.window.attempts);
         let slo = Duration::from_secs(pipeline.slo_seconds.into());
@@ -107,18 +103,26 @@ impl WaitingJobs {
         Ok(count)
     }
 
-    /// How many jobs are released before each, as far as turns are known.
-    async fn turns<P: JobIndex + KeyValueStore>(
+    /// How many jobs are released before each of these jobs of a pipeline, as far as turns are known.
+    async fn turns<P: KeyValueStore>(
         &self,
         ports: &P,
         pipeline: &Pipeline,
+        jobs: &[QueuedJob],
     ) -> Result<BTreeMap<JobId, u32>, Unavailable> {
         let name = &pipeline.name;
         if self.pauses.window(name).is_none() || self.pauses.open_breaker(name).is_some() {
             return Ok(BTreeMap::new());
         }
-        let (limit, queues) = (MAX_TURNS_OF_A_QUEUE, MAX_QUEUES);
-        let next = next_released(ports, name, &self.pauses, limit, queues).await?;
-        Ok(next.into_iter().flatten().zip(0..).collect())
+        // In the order of their positions.
+        let queue = |job: &QueuedJob| first_position(job.position.position);
+        let queues = jobs.chunk_by(|a, b| queue(a) == queue(b));
+        let queues: Vec<Vec<QueuedJob>> = queues.map(<[QueuedJob]>::to_vec).collect();
+        let limits = TurnLimits::SHOWN;
+        if queues.len() >= limits.queues {
+            return Ok(BTreeMap::new());
+        }
+        let next = in_order(ports, name, &self.pauses, queues, limits.jobs).await?;
+        Ok(next.into_iter().zip(0..).collect())
     }
 }

@@ -271,6 +271,29 @@ fn queued_job_has_a_place_a_time_and_an_estimate() {
     assert!(turn(&api, bulk).starts_with(place), "{}", turn(&api, bulk));
 }
 
+/// A tenant uploads a thousand documents and more.
+#[test]
+fn queued_job_far_behind_has_a_place_a_time_and_an_estimate() {
+    let api = TestApi::new();
+    fill_window(&api);
+    describe_queue(&api);
+    let mut ids = Vec::new();
+    for number in 0..1200 {
+        ids.push(put(&api, &format!("inbound/acme/{number}.pdf"), None).id);
+        advance(api.handler.app(), 1);
+    }
+    let place = "1201st of 1201 in its organization's turn, next release in about 50 s";
+    let last = put(&api, "inbound/acme/last.pdf", None).id;
+    assert_eq!(turn(&api, last), place);
+    let place = "700th of 1201 in its organization's turn, next release in about 50 s";
+    assert_eq!(turn(&api, ids[699]), place);
+    let ready = detail(&api, last).job.unwrap().ready_by.unwrap();
+    let now = api.ports().state().now.0;
+    // 1,205 documents of 45 s.
+    let hours = (ready.about.unwrap() - now) / 3_600_000;
+    assert_eq!(hours, 15);
+}
+
 /// An API with limits.
 fn limited(limits: &str) -> TestApi {
     let shipped = include_str!("../../../../../infra/pipelines.toml");
