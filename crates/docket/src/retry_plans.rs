@@ -228,11 +228,12 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
         printer.field(
             "outcome",
             &format!(
-                "{} cancelled ({} before anything of them ran), {} not cancelled yet, {} skipped because they had ended, {} whose record has expired",
+                "{} cancelled ({} before anything of them ran), {} not cancelled yet, {} {}, {} whose record has expired",
                 outcome.cancelled,
                 outcome.cancelled_without_run,
                 outcome.waiting,
                 outcome.skipped,
+                skipped(plan, "had ended"),
                 outcome.missing
             ),
         )?;
@@ -240,17 +241,28 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
         printer.field(
             "outcome",
             &format!(
-                "{} ready, {} failed again, {} open, {} not started yet, {} skipped because they changed, {} whose record has expired",
+                "{} ready, {} failed again, {} open, {} not started yet, {} {}, {} whose record has expired",
                 outcome.ready,
                 outcome.failed,
                 outcome.open,
                 outcome.waiting,
                 outcome.skipped,
+                skipped(plan, "changed"),
                 outcome.missing
             ),
         )?;
     }
     Ok(Exit::Success)
+}
+
+/// Why jobs were skipped. What a plan had not come to when it was stopped is skipped, too.
+fn skipped(plan: &RetryPlanView, why: &str) -> String {
+    let or_stopped = if plan.stopped_at.is_some() {
+        ", or not reached before the plan was stopped"
+    } else {
+        ""
+    };
+    format!("skipped because they {why}{or_stopped}")
 }
 
 /// The states of jobs to cancel, with what a cancellation saves.
