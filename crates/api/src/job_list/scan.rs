@@ -217,8 +217,9 @@ pub async fn scan_jobs<P: JobList>(
             let count = rest.len().min(batch).min(max_examined - examined);
             let (chunk, after) = rest.split_at(count);
             rest = after;
-            let ids: Vec<JobId> = chunk.iter().map(|entry| entry.job).collect();
-            let rows = ports.get_jobs(&ids).await?;
+            // A job that a circuit breaker holds has two entries, and a request names no row twice.
+            let ids: BTreeSet<JobId> = chunk.iter().map(|entry| entry.job).collect();
+            let rows = ports.get_jobs(&Vec::from_iter(ids)).await?;
             for entry in chunk {
                 let row = rows.iter().find(|row| row.id == entry.job).filter(|row| {
                     scan.includes(entry, row) && is_match(row) && returned.insert(row.id)

@@ -1,6 +1,8 @@
 //! Circuit breakers: what opens one, what probes, what closes it, and what that does to the jobs.
 
-use api::types::{JobCommandResult, JobDetail, PauseList, ResumeResult};
+use std::collections::BTreeSet;
+
+use api::types::{JobCommandResult, JobDetail, JobPage, JobSummary, PauseList, ResumeResult};
 use functions::handlers::{inference_error, inference_success, reconciler, retry, upload_trigger};
 use jobs::breaker::{Breaker, FailureKind};
 use jobs::job::Job;
@@ -569,6 +571,24 @@ fn same_words_about_a_document_twice_are_permanent_if_another_succeeded_in_betwe
             );
         }
     }
+}
+
+/// They are in two indexes.
+#[test]
+fn jobs_that_a_breaker_holds_are_listed_and_counted_once() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    open(app);
+    for number in 10..14 {
+        upload(app, number);
+    }
+    let support = api.support();
+    let list: JobPage = support.get("/jobs?status=open");
+    let ids: BTreeSet<&str> = list.jobs.iter().map(|job| job.id.as_str()).collect();
+    let open = FAILURES + 4;
+    assert_eq!((list.jobs.len(), ids.len()), (open, open));
+    let summary: JobSummary = support.get("/summary");
+    assert_eq!(usize::try_from(summary.open), Ok(open));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The ports of the API, in memory.
 
+use std::collections::BTreeSet;
+
 use super::{Memory, MemoryState, Object};
 use api::ports::{
     JobList, JobListEntry, JobListKey, MarksStore, ObjectTransfers, Page, QuarantineStore,
@@ -100,6 +102,12 @@ impl JobList for Memory {
 
     async fn get_jobs(&self, ids: &[JobId]) -> Result<Vec<Job>, LoadError> {
         assert!(ids.len() <= 100, "at most 100 rows are read at once");
+        let distinct: BTreeSet<&JobId> = ids.iter().collect();
+        assert_eq!(
+            distinct.len(),
+            ids.len(),
+            "BatchGetItem refuses a key that it gets twice"
+        );
         Ok(self.operation("get_jobs", |state| {
             state.rows_read += ids.len();
             let readable = ids.iter().filter(|id| !state.newer_schema.contains(id));
