@@ -254,7 +254,7 @@ fn describe(failure: &Failure) -> String {
         Cause::PipelineGone => "the pipeline is no longer configured",
         Cause::Refused => "the endpoint refused the request",
         Cause::Unprocessable => {
-            "the model failed on this document twice in the same way, and not on others"
+            "the model failed on this document twice in the same way, and not on all others"
         }
         Cause::EndpointDown => "the endpoint failed every document, so this one used up no attempt",
         Cause::Unknown => "the endpoint reported an unknown failure",

@@ -80,7 +80,7 @@ pub struct Pipeline {
     /// When the service stops sending jobs to its endpoint by itself.
     #[serde(default)]
     pub breaker: BreakerSettings,
-    /// What becomes of a document on which the model fails twice in the same way, and not on others.
+    /// What becomes of a document on which the model fails twice in the same way, and not on all others.
     #[serde(default)]
     pub repeated_failures: RepeatedFailures,
     /// The lane of documents whose uploader names none.

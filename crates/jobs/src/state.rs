@@ -138,7 +138,7 @@ pub enum Cause {
     PipelineGone,
     /// The endpoint refused the request: throttled, out of service, or misconfigured.
     Refused,
-    /// The model failed on this document twice in the same way, and not on others: another attempt does not help.
+    /// The model failed on this document twice in the same way, and not on all others: another attempt does not help.
     Unprocessable,
     /// The attempt failed while the endpoint failed or refused every document, so it says nothing about this one.
     EndpointDown,

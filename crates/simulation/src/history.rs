@@ -1,6 +1,8 @@
 //! A history: everything that follows from one seed.
 
 use async_endpoint::Rng;
+use jobs::id::Timestamp;
+use jobs::job::Job;
 use jobs::pipeline::{ConfigError, Pipelines};
 use jobs::state::StatusGroup;
 
@@ -50,6 +52,8 @@ pub struct HistoryReport {
     pub jobs: u64,
     pub ready: u64,
     pub failed: u64,
+    /// Failed jobs of a pipeline in which another document failed, too, since the first failure of this one.
+    pub failed_beside_others: u64,
     pub cancelled: u64,
     /// Jobs that were cancelled before a request for them was sent.
     pub cancelled_without_run: u64,
@@ -209,6 +213,9 @@ fn report(simulation: &mut Simulation) -> HistoryReport {
     if let Trace::Keep(lines) = &mut env.trace {
         report.trace = std::mem::take(lines);
     }
+    let rows: Vec<&Job> = simulation.table.rows().map(|row| &*row.job).collect();
+    let beside_others = rows.iter().filter(|job| failed_beside_others(job, &rows));
+    report.failed_beside_others = beside_others.count() as u64;
     for row in simulation.table.rows() {
         let is_cancelled = row.job.is_cancelled_without_run();
         report.cancelled_without_run += u64::from(is_cancelled && row.job.attempts.is_empty());
@@ -221,4 +228,27 @@ fn report(simulation: &mut Simulation) -> HistoryReport {
         }
     }
     report
+}
+
+/// When the runs of a job failed.
+fn failed_at(job: &Job) -> impl Iterator<Item = Timestamp> {
+    let failed = job
+        .attempts
+        .iter()
+        .filter(|record| record.failure.is_some());
+    failed.filter_map(|record| record.closed_at)
+}
+
+/// Whether the job failed although the runs of another document of its pipeline failed meanwhile: it was not alone with a failing
+/// endpoint.
+fn failed_beside_others(job: &Job, all: &[&Job]) -> bool {
+    let (Some(first), Some(last)) = (failed_at(job).min(), failed_at(job).max()) else {
+        return false;
+    };
+    let is_other = |other: &&&Job| other.pipeline == job.pipeline && other.id != job.id;
+    let mut others = all
+        .iter()
+        .filter(is_other)
+        .flat_map(|other| failed_at(other));
+    job.state.status_group() == StatusGroup::Failed && others.any(|at| (first..=last).contains(&at))
 }

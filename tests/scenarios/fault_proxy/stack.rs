@@ -89,7 +89,7 @@ impl FaultStack {
             notifications: tokio::sync::Mutex::default(),
         };
         // Many documents fail at once, in a row. An open circuit breaker would let them probe one by one, for an hour.
-        let no_breaker = "breaker = { failures = 0 }";
+        let no_breaker = "breaker = { failures = 0 }\nrepeated_failures = \"retry\"";
         deploy_with_settings(
             &stack.stack,
             "inference-error",

@@ -566,10 +566,83 @@ fn same_words_about_a_document_twice_are_permanent_if_another_succeeded_in_betwe
             let detail: JobDetail = api.support().get(&format!("/jobs/{}", failed.id));
             let said = detail.explanation.summary;
             assert!(
-                said.contains("twice in the same way, and not on others: page 3"),
+                said.contains("twice in the same way, and not on all others: page 3"),
                 "{said}"
             );
         }
+    }
+}
+
+/// A batch of broken files gets the same message for each.
+#[test]
+fn documents_that_are_sick_alike_are_told_from_a_sick_endpoint_and_from_an_unreliable_one() {
+    for recovers in [false, true] {
+        let api = TestApi::new();
+        let app = api.handler.app();
+        for number in 0..6 {
+            upload(app, number);
+        }
+        let fail_again = |number| {
+            advance(app, 1000);
+            retry_of(app, number);
+            fail_with_words(app, number, "no xref")
+        };
+        fail_with_words(app, 0, "no xref");
+        fail_with_words(app, 1, "no xref");
+        advance(app, 1000);
+        succeed(app, 2);
+        // Document 1 has failed once and may yet become ready.
+        assert_eq!(cause(&fail_again(0)), None);
+        if recovers {
+            advance(app, 1000);
+            retry_of(app, 0);
+            succeed(app, 0);
+        }
+        let sick = (!recovers).then_some(Cause::Unprocessable);
+        assert_eq!(cause(&fail_again(1)), sick, "{recovers}");
+        if recovers {
+            continue;
+        }
+        succeed(app, 5);
+        assert_eq!(cause(&fail_again(0)), sick, "its last attempt");
+        // Those that come later fail after two runs.
+        fail_with_words(app, 3, "no xref");
+        advance(app, 1000);
+        succeed(app, 4);
+        assert_eq!(cause(&fail_again(3)), sick);
+        assert_eq!(open_breaker(app), None);
+    }
+}
+
+/// `failures = 0` turns the breaker off, and `repeated_failures` the judgement of documents.
+#[test]
+fn document_is_judged_without_a_breaker_unless_the_pipeline_says_otherwise() {
+    let off = "breaker = { failures = 0 }\n";
+    let retry = "repeated_failures = \"retry\"\n";
+    for (settings, expected) in [
+        (off.to_owned(), Some(Cause::Unprocessable)),
+        (format!("{off}{retry}"), None),
+        (retry.to_owned(), None),
+    ] {
+        let api = TestApi::with_legal_review(&settings);
+        let app = api.handler.app();
+        upload(app, 0);
+        upload(app, 1);
+        fail_with_words(app, 0, "page 3");
+        advance(app, 1000);
+        succeed(app, 1);
+        retry_of(app, 0);
+        assert_eq!(
+            cause(&fail_with_words(app, 0, "page 3")),
+            expected,
+            "{settings}"
+        );
+        for number in 2..10 {
+            upload(app, number);
+            fail(app, number);
+        }
+        let is_on = !settings.starts_with(off);
+        assert_eq!(open_breaker(app).is_some(), is_on, "{settings}");
     }
 }
 

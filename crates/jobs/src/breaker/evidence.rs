@@ -91,7 +91,7 @@ async fn recent_jobs<P: JobStore + RecentJobs>(ports: &P) -> Result<Vec<Job>, Un
 }
 
 /// A row that cannot be read, or that a newer release wrote, says nothing.
-fn readable<T>(loaded: Result<T, LoadError>) -> Result<Option<T>, Unavailable> {
+pub(super) fn readable<T>(loaded: Result<T, LoadError>) -> Result<Option<T>, Unavailable> {
     match loaded {
         Ok(found) => Ok(Some(found)),
         Err(LoadError::Unavailable(error)) => Err(error),

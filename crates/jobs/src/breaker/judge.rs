@@ -1,11 +1,13 @@
 //! Whether the document or the endpoint caused a failure.
 
+use std::collections::BTreeSet;
+
 use tracing::{error, info, warn};
 
-use super::evidence::{QUICK, THOROUGH, worked_since};
+use super::evidence::{QUICK, THOROUGH, readable, result_at, worked_since};
 use super::{Breaker, FailureKind, MAX_CONFLICTS, OpenBreaker, RecentFailure};
 use crate::container_error::NO_READABLE_REASON;
-use crate::id::{Attempt, Timestamp};
+use crate::id::{Attempt, JobId, Timestamp};
 use crate::job::Job;
 use crate::pause::{self, COLLECTION, KEY, Pauses};
 use crate::pipeline::{Pipeline, RepeatedFailures};
@@ -67,7 +69,8 @@ where
         | Cause::Unprocessable
         | Cause::EndpointDown => false,
     };
-    let Some(pipeline) = pipeline.filter(|it| counts && it.breaker.failures > 0) else {
+    let Some(pipeline) = pipeline.filter(|it| counts && (has_breaker(it) || may_be_sick(it)))
+    else {
         return Ok(failed.failure);
     };
     let detail_hash = match failed.detail_source {
@@ -123,7 +126,7 @@ where
         detail_source: DetailSource::General,
         ends_job: false,
     };
-    if pipeline.breaker.failures == 0 {
+    if !has_breaker(pipeline) {
         return Ok(refused.failure);
     }
     let new = RecentFailure {
@@ -147,6 +150,14 @@ enum Verdict {
     Document,
     /// The job is tried again as its pipeline says.
     Unknown,
+}
+
+const fn has_breaker(pipeline: &Pipeline) -> bool {
+    pipeline.breaker.failures > 0
+}
+
+fn may_be_sick(pipeline: &Pipeline) -> bool {
+    pipeline.repeated_failures == RepeatedFailures::Permanent
 }
 
 /// Whether no further attempt can end by the job's deadline.
@@ -178,7 +189,8 @@ where
         let known = all.breaker(&pipeline.name).cloned();
         let mut breaker = known.unwrap_or_else(|| Breaker::new(pipeline.name.clone()));
         let mut verdict = Verdict::Unknown;
-        if let Some(open) = &mut breaker.open {
+        let open = breaker.open.as_mut().filter(|_| has_breaker(pipeline));
+        if let Some(open) = open {
             // The failure of a run that began before says nothing new.
             if open.probe != Some(job.id) {
                 return Ok(Verdict::Endpoint);
@@ -215,8 +227,8 @@ where
 
 /// Whether the document is the cause: the model failed on it twice in the same way, and others succeeded in between.
 ///
-/// A message that the model also gave for another document says nothing about this one. Two runs at the full time limit need
-/// no success of others, unless others failed as well: they cost the most.
+/// A message that the model also gave for another document says nothing about this one, unless that one is as sick. Two runs at
+/// the full time limit need no success of others, unless others failed as well: they cost the most.
 async fn is_of_document<P>(
     ports: &P,
     pipeline: &Pipeline,
@@ -228,7 +240,7 @@ async fn is_of_document<P>(
 where
     P: JobStore + RecentJobs,
 {
-    if pipeline.repeated_failures == RepeatedFailures::Retry {
+    if !may_be_sick(pipeline) {
         return Ok(false);
     }
     let Some(before) = same_failure_before(job, failed) else {
@@ -236,12 +248,12 @@ where
     };
     let timed_out = failed.failure.cause == Cause::TimedOut;
     let mut others = breaker.failures.iter().filter(|it| it.job != job.id);
-    if !timed_out
-        && others
-            .clone()
-            .any(|other| other.detail_hash == new.detail_hash)
-    {
-        return Ok(false);
+    if !timed_out {
+        let same = |other: &&RecentFailure| other.detail_hash == new.detail_hash;
+        let said_of: BTreeSet<JobId> = others.clone().filter(same).map(|it| it.job).collect();
+        if !are_sick_alike(ports, said_of, &failed.failure.detail).await? {
+            return Ok(false);
+        }
     }
     if worked_since(ports, job, FailureKind::FailedRun, before, QUICK)
         .await?
@@ -252,6 +264,26 @@ where
     let failed_since =
         |other: &RecentFailure| other.kind == FailureKind::FailedRun && other.at > before;
     Ok(timed_out && !others.any(failed_since))
+}
+
+/// Whether each of these documents is as sick as this one: the model failed on it twice with these words, and it has no result. A
+/// document on which it failed once may yet become ready, and then the words are about the model.
+async fn are_sick_alike<P: JobStore>(
+    ports: &P,
+    jobs: BTreeSet<JobId>,
+    words: &str,
+) -> Result<bool, Unavailable> {
+    for id in jobs {
+        let Some(other) = readable(ports.load(id).await)?.flatten() else {
+            return Ok(false);
+        };
+        let failures = other.attempts.iter().filter_map(|it| it.failure.as_ref());
+        let same = failures.filter(|failure| failure.detail == words).count();
+        if same < 2 || result_at(&other).is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// When an earlier attempt failed in the same way, since the upload or the last retry by a user.
@@ -300,10 +332,11 @@ impl Breaker {
         let are_several = self.in_a_row(kind).any(is_of_other);
         let are_enough =
             ends_job || self.in_a_row(kind).count() >= usize::from(pipeline.breaker.failures);
-        let is_open = match kind {
-            FailureKind::FailedRun => are_enough && are_several,
-            FailureKind::RefusedCall => are_enough,
-        };
+        let is_open = has_breaker(pipeline)
+            && match kind {
+                FailureKind::FailedRun => are_enough && are_several,
+                FailureKind::RefusedCall => are_enough,
+            };
         is_open.then_some(first.at)
     }
 }
