@@ -104,7 +104,7 @@ const INFO: &[&str] = &[
     "hinweis",
 ];
 
-fn rank_of(level: &str) -> Rank {
+pub(super) fn rank_of(level: &str) -> Rank {
     let word = plain_name(level);
     let is_in = |words: &[&str]| words.contains(&word.as_str());
     if word.is_empty() {

@@ -4,7 +4,7 @@
 use jobs::result_pages::WRAPPERS;
 use serde_json::{Map, Value};
 
-use super::finding::{ReviewFinding, findings_in};
+use super::finding::{Rank, ReviewFinding, findings_in, rank_of};
 use super::remainder::{Remainder, ResultPaths, plain_name, pointer_names, scalar_text};
 
 /// The version of the schema in docs/models.md.
@@ -24,6 +24,8 @@ pub(super) const FINDINGS: [&str; 9] = [
 /// Fields that say that the model failed.
 const ERRORS: [&str; 3] = ["error", "errors", "errormessage"];
 const FAILURES: [&str; 3] = ["error", "failed", "failure"];
+/// Fields that say how serious something is.
+const LEVELS: [&str; 5] = ["severity", "risklevel", "level", "schwere", "schweregrad"];
 const SUMMARY: [&str; 3] = ["summary", "abstract", "overview"];
 
 #[derive(Debug)]
@@ -161,8 +163,8 @@ fn take_findings(
     (!lists.is_empty()).then(|| lists.into_iter().flatten().collect())
 }
 
-/// Whether a result with an empty list of findings also says, in what is not understood, that there are some or that the model
-/// failed. Then the empty list does not mean that there are none.
+/// Whether a result with an empty list of findings also says, in what is not understood, that there are some, that something is
+/// serious, or that the model failed. Then the empty list does not mean that there are none.
 fn says_otherwise(value: &Value) -> bool {
     match value {
         Value::Array(list) => list.iter().any(says_otherwise),
@@ -172,6 +174,8 @@ fn says_otherwise(value: &Value) -> bool {
             let failed = |text: &str| FAILURES.contains(&plain_name(text).as_str());
             if FINDINGS.contains(&name) || ERRORS.contains(&name) {
                 says_something(inner)
+            } else if let Some(level) = inner.as_str().filter(|_| LEVELS.contains(&name)) {
+                matches!(rank_of(level), Rank::High | Rank::Medium)
             } else {
                 (name == "status" && inner.as_str().is_some_and(failed)) || says_otherwise(inner)
             }

@@ -5,7 +5,7 @@
  */
 
 import type { ResultPaths } from "../../api/types";
-import { type Finding, findingsIn, pageNumber, share } from "./finding";
+import { type Finding, findingsIn, pageNumber, rankOf, share } from "./finding";
 import { type Fields, isFields, type Json, plainName, pointerNames, Remainder, scalarText } from "./json";
 
 /** The version of the schema in docs/models.md. */
@@ -128,10 +128,12 @@ function takeFindings(
 /** Fields that say that the model failed. */
 const ERRORS = ["error", "errors", "errormessage"];
 const FAILURES = ["error", "failed", "failure"];
+/** Fields that say how serious something is. */
+const LEVELS = ["severity", "risklevel", "level", "schwere", "schweregrad"];
 
 /**
- * Whether a result with an empty list of findings also says, in what is not understood, that there are some or that the model
- * failed. Then the empty list does not mean that there are none.
+ * Whether a result with an empty list of findings also says, in what is not understood, that there are some, that something is
+ * serious, or that the model failed. Then the empty list does not mean that there are none.
  */
 function saysOtherwise(value: Json | undefined): boolean {
   if (Array.isArray(value)) return value.some(saysOtherwise);
@@ -140,6 +142,7 @@ function saysOtherwise(value: Json | undefined): boolean {
     const name = plainName(key);
     if (FINDINGS.includes(name) || ERRORS.includes(name)) return saysSomething(inner);
     if (name === "status" && typeof inner === "string" && FAILURES.includes(plainName(inner))) return true;
+    if (LEVELS.includes(name) && typeof inner === "string") return ["high", "medium"].includes(rankOf(inner));
     return saysOtherwise(inner);
   });
 }
