@@ -227,6 +227,24 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
     });
   }
 
+  for (const [width, height] of [
+    [375, 740],
+    [320, 225],
+  ] as const) {
+    test(`support's view of a contract fits into ${width} px`, async () => {
+      const ids = sample(fixture);
+      await page.setViewportSize({ width, height });
+      await signIn(page, fixture.pageUrl, SUPPORT);
+      for (const key of ["progress", "retry", "ready", "failed", "cancelled"]) {
+        await page.goto(`${fixture.pageUrl}/jobs/${ids[key]}`);
+        await page.getByRole("heading", { name: "What the service did" }).waitFor();
+        if (key === "ready") await page.getByRole("button", { name: "Review again with the current model" }).waitFor();
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.ok(wide <= width, `${key}: ${wide}`);
+      }
+    });
+  }
+
   for (const scheme of ["light", "dark"] as const) {
     test(`no screen has a serious axe violation (${scheme})`, async () => {
       const ids = sample(fixture);
