@@ -42,7 +42,7 @@ pub async fn find<
     tenant: Option<&str>,
     text: &str,
 ) -> Result<JobPage, ApiError> {
-    let text = text.trim();
+    let text = without_signature(text.trim());
     if text.is_empty() || text.len() > MAX_ID_BYTES || !text.chars().all(may_be_in_an_id) {
         return Err(ApiError::BadRequest(format!(
             "find takes an id of 1 to {MAX_ID_BYTES} bytes, without control characters"
@@ -209,11 +209,36 @@ fn may_be_in_an_id(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }
 
+/// A download's URL without its signature, which is longer than any id.
+fn without_signature(text: &str) -> &str {
+    if is_web_address(text) {
+        text.split('?').next().unwrap_or_default()
+    } else {
+        text
+    }
+}
+
+fn is_web_address(text: &str) -> bool {
+    text.starts_with("https://") || text.starts_with("http://")
+}
+
 /// The key, if the text is a key or the URL of an object in this service's bucket.
 fn object_key(bucket: &str, text: &str) -> Option<String> {
+    let decoded;
+    let text = if is_web_address(text) {
+        decoded = percent_encoding::percent_decode_str(text).decode_utf8_lossy();
+        decoded.chars().all(may_be_in_an_id).then_some(&*decoded)?
+    } else {
+        text
+    };
     match text.parse::<Location>() {
         Ok(location) => (location.bucket == bucket).then_some(location.key),
-        Err(_) => text.contains('/').then(|| text.to_owned()),
+        // Other hosts name the bucket in the path.
+        Err(_) => match text.split_once(&format!("/{bucket}/")) {
+            Some((_, key)) if is_web_address(text) => Some(key.to_owned()),
+            // A key, or a page's address.
+            _ => text.contains('/').then(|| text.to_owned()),
+        },
     }
 }
 

@@ -205,6 +205,7 @@ fn job_is_found_by_every_id_that_belongs_to_it() {
         format!("{id}:7"),
         format!("outbound/legal-review/{id}/a1/x.out"),
         format!("s3://{BUCKET}/outbound/legal-review/{id}/a2/y.out"),
+        format!("https://docket.example/jobs/{id}%3Ffrom=mail"),
         uuid.to_owned(),
         uuid.to_uppercase(),
     ] {
@@ -220,7 +221,15 @@ fn job_is_found_by_every_id_that_belongs_to_it() {
         let page: JobPage = api.other_tenant().get(&format!("/jobs?find={text}"));
         assert!(page.jobs.is_empty(), "{text} belongs to another tenant");
     }
-    for text in [key.clone(), format!("s3://{BUCKET}/{key}")] {
+    let signature = format!("%3FversionId=v%26X-Amz-Security-Token={}", "x".repeat(1024));
+    let host = format!("https://{BUCKET}.s3.eu-central-1.amazonaws.com");
+    for text in [
+        key.clone(),
+        format!("s3://{BUCKET}/{key}"),
+        format!("{host}/{key}{signature}"),
+        format!("{host}/{}{signature}", key.replace('-', "%252D")),
+        format!("http://127.0.0.1:4566/{BUCKET}/{key}{signature}"),
+    ] {
         let page: JobPage = api.reviewer().get(&format!("/jobs?find={text}"));
         let ids: Vec<String> = page.jobs.into_iter().map(|job| job.id).collect();
         assert_eq!(
@@ -232,6 +241,7 @@ fn job_is_found_by_every_id_that_belongs_to_it() {
     for text in [
         "nothing",
         "s3://another-bucket/inbound/acme/x.pdf",
+        "https://docket.example/inbound/acme/%2500.pdf",
         "../../etc/passwd",
     ] {
         let page: JobPage = api.reviewer().get(&format!("/jobs?find={text}"));
