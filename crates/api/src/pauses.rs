@@ -85,6 +85,7 @@ pub async fn create<P: KeyValueStore + Clock>(
             known.join(", ")
         )));
     }
+    crate::tenants::must_be_known(ports, principal, new.tenant.as_deref()).await?;
     let now = ports.now();
     let until = Timestamp(new.until);
     if until <= now || until > now.plus(MAX_PAUSE) {

@@ -73,6 +73,7 @@ where
     if names_contents(filter) {
         principal.must_for_whole(Permission::ReadContents, tenant.as_ref())?;
     }
+    crate::tenants::must_be_known(ports, principal, filter.tenant.as_deref()).await?;
     let now = ports.now();
     let id = format!("p{:012x}{:04x}", now.0, ports.random() & 0xffff);
     let target = AuditTarget {

@@ -78,6 +78,13 @@ fn mistyped_tenant_is_not_an_empty_list() {
         assert_eq!(code, "not-found", "{path}");
         assert!(detail.contains("did you mean acme?"), "{detail}");
     }
+    let plan = json!({"filter": {"tenant": "acm"}, "reason": "outage"});
+    let pause = json!({"tenant": "acm", "until": NOW.0 + 3_600_000, "reason": "too much"});
+    for (path, body) in [("/retry-plans", plan), ("/pauses", pause)] {
+        let (code, detail) = support.problem("POST", path, Some(body));
+        assert_eq!(code, "not-found", "{path}: {detail}");
+        assert!(detail.contains("did you mean acme?"), "{detail}");
+    }
     let empty: JobPage = support.get("/jobs?tenant=acme");
     assert!(empty.jobs.is_empty());
     let empty: JobSummary = support.get("/summary?tenant=acme");
