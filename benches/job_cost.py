@@ -24,6 +24,8 @@ SAMPLE = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 TENANT = "acme"
 PIPELINE = "legal-review"
 TIMEOUT_SECONDS = 120
+# What follows the last line of a page.
+CLOSED = "(the page is closed)"
 # Services whose address the functions read from AWS_ENDPOINT_URL_<service> (AWS SDKs and Tools Reference Guide).
 SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
 
@@ -37,17 +39,19 @@ class JobCost:
 
 
 def measure() -> JobCost:
-    """Starts a stack, runs three jobs and counts the second and the third. Raises RuntimeError."""
+    """Starts a stack, runs four jobs and counts the last two. Raises RuntimeError."""
     with stack() as running, page() as seen:
         outputs = running["outputs"]
         tables = {name: describe(running, name) for key, name in outputs.items() if key.endswith("TableName")}
         proxies = CountingProxies(running["url"], running["endpoints_url"], tables)
         try:
-            # What a schedule calls is not part of a job, and would change the window.
+            # Function `capacity` starts an instance. From then on it does nothing: what a schedule calls is not part of a job, and
+            # would change the window.
+            run_job(running, seen, "first.pdf")
             aws(running, "lambda", "put-function-concurrency", "--function-name", "docket-capacity", "--reserved-concurrent-executions", "0")
             for function in sorted(set(functions()) - WITHOUT_CALLS):
                 redirect(running, function, proxies.proxy(function))
-            # The first job starts the processes and opens connections, which is not part of the cost of a job.
+            # The next job starts the processes and opens connections, which is not part of the cost of a job.
             run_job(running, seen, "warm-up.pdf")
             proxies.reset()
             run_job(running, seen, "measured.pdf")
@@ -95,7 +99,7 @@ def page() -> Iterator[queue.Queue]:
     def read() -> None:
         for line in process.stdout:
             lines.put(line.rstrip())
-        lines.put("(the page is closed)")
+        lines.put(CLOSED)
 
     threading.Thread(target=read, daemon=True).start()
     try:
@@ -114,11 +118,11 @@ def until(lines: queue.Queue, wanted, what: str) -> str:
         try:
             line = lines.get(timeout=max(0, deadline - time.monotonic()))
         except queue.Empty:
-            line = "(the page is closed)"
-        shown.append(line)
-        if wanted(line):
+            line = None
+        shown.append(line or f"(nothing else within {TIMEOUT_SECONDS} s)")
+        if line and wanted(line):
             return line
-        if line == "(the page is closed)":
+        if line in (None, CLOSED):
             raise RuntimeError("\n".join([f"{what} did not arrive; the page printed", *shown]))
 
 

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 from capacity_units import Item, table_write_units, index_write_units, item_bytes, read_units
 
 # Headers that belong to one connection (RFC 9110, section 7.6.1), and those that the proxy sets itself.
-HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "host", "content-length", "date", "server"}
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length", "date", "server"}
 WRITES = {"PutItem", "UpdateItem", "DeleteItem"}
 # DynamoDB operations that consume no capacity.
 FREE_OPERATIONS = {"DescribeTable"}
@@ -178,6 +178,7 @@ class Proxy(BaseHTTPRequestHandler):
         """Sends the request to the service."""
         upstream = self.proxies.sagemaker if self.path.startswith("/endpoints/") else self.proxies.aws
         connection = HTTPConnection(upstream, timeout=30)
+        # Host stays: it is signed.
         headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
         connection.request(self.command, self.path, body or None, headers)
         answer = connection.getresponse()
