@@ -63,7 +63,7 @@ impl StackOptions {
             ocr: true,
             min_durations: None,
         },
-        function_timeout_seconds: 10,
+        function_timeout_seconds: 5,
         proxy_url: None,
         for_many_pages: false,
         release: None,

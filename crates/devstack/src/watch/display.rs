@@ -150,6 +150,10 @@ fn describe_status(document: &TrackedDocument, board: &Board) -> String {
             format!("uploading, {} of {}", size(*sent_bytes), size(upload.bytes))
         }
         DocumentStatus::Uploading { .. } => format!("uploading to {}", upload.pipeline),
+        DocumentStatus::Uploaded if upload.bytes == 0 => format!(
+            "uploaded to {}, empty: its file may come yet, so its message is delivered once more",
+            upload.pipeline
+        ),
         DocumentStatus::Uploaded => {
             format!("uploaded to {}, {}", upload.pipeline, size(upload.bytes))
         }
