@@ -171,7 +171,7 @@ class States(Case):
 
     def test_a_repair_that_fails_ends_with_its_cause_and_what_to_type(self):
         for status, words in (
-            ("DELETE_FAILED", "DELETE_FAILED again: \n  Stuck: it is still used\nMend the cause, then: aws cloudformation delete-stack --stack-name docket --deletion-mode FORCE_DELETE_STACK"),
+            ("DELETE_FAILED", "DELETE_FAILED again: \n  Stuck: it is still used\nMend the cause, then: aws cloudformation delete-stack --stack-name docket --deletion-mode FORCE_DELETE_STACK --region eu-central-1   #"),
             ("UPDATE_ROLLBACK_FAILED", "again: \n  Stuck: it is still used\nMend the cause, then: aws cloudformation continue-update-rollback --stack-name docket --resources-to-skip"),
         ):
             cli = account(repairs_fail=True)

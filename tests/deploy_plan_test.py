@@ -118,7 +118,7 @@ class Plans(unittest.TestCase):
             "code_bucket": {"code_bucket": None},
             "no-such.json": {"endpoints": {"no-such": {}}, "probe": None},
             "no pipeline": {"probe": "no-such"},
-            "strings": {"service": {"LogRetentionDays": 30}},
+            "LogRetentionDays must be a text in quotes": {"service": {"LogRetentionDays": 30}},
         }
         for word, change in mistakes.items():
             with self.subTest(word), self.assertRaisesRegex(plan.Refusal, word):

@@ -65,7 +65,7 @@ class Governance(Case):
         cli = account()
         self.run_with(cli, termination_protection=True)
         self.assertEqual(cli.protected, set(cli.stacks))
-        with self.assertRaisesRegex(plan.Refusal, "(?s)docket: termination protection is on.*aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name docket$"):
+        with self.assertRaisesRegex(plan.Refusal, "(?s)docket: termination protection is on.*aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name docket --region eu-central-1$"):
             self.run_with(cli, "undeploy", termination_protection=True)
         self.assertEqual(cli.order("delete-stack"), [])
         self.run_with(cli)
@@ -77,7 +77,8 @@ class Governance(Case):
         for words, change in (
             ("tags", {"tags": {"aws:team": "x"}}),
             ("tags", {"tags": {f"t{n}": "" for n in range(51)}}),
-            ("tags must hold parameters, all of them strings", {"tags": {"team": 1}}),
+            ("tags: team must be a text in quotes, and is 1", {"tags": {"team": 1}}),
+            ("tags must be an object of parameters", {"tags": ["team"]}),
             ("cloudformation_role is not the ARN of a role", {"cloudformation_role": "docket"}),
             ("termination_protection is true or false", {"termination_protection": "yes"}),
         ):

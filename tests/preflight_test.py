@@ -255,7 +255,7 @@ class Preflights(unittest.TestCase):
             "EndpointName": "docket-legal-review", "EndpointArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/docket-legal-review",
             "EndpointStatus": "InService", "CreationTime": "2026-11-01T00:00:00Z", "LastModifiedTime": "2026-11-01T00:00:00Z",
         }  # fmt: skip
-        self.refuses("endpoint docket-legal-review exists", "aws sagemaker delete-endpoint", {"sagemaker describe-endpoint": endpoint})
+        self.refuses("endpoint docket-legal-review exists", f"aws sagemaker list-tags --resource-arn {endpoint['EndpointArn']} --region {REGION} [^\n]*aws sagemaker delete-endpoint", {"sagemaker describe-endpoint": endpoint})
         groups = {"logGroups": [{"logGroupName": "/aws/sagemaker/Endpoints/docket-legal-review"}, {"logGroupName": "/aws/sagemaker/Endpoints/docket-legal-review-2"}]}
         answers = {"logs describe-log-groups": lambda a: groups if "/aws/sagemaker" in a[-1] else {"logGroups": []}}
         self.refuses("log group /aws/sagemaker/Endpoints/docket-legal-review exists", "aws logs delete-log-group", answers)
@@ -269,7 +269,7 @@ class Preflights(unittest.TestCase):
             rows = zip(QUOTAS, (first, second), strict=True)
             return {"service-quotas list-service-quotas": {"Quotas": [{"QuotaName": name, "QuotaCode": "L-7", "Value": value} for name, value in rows]}}
 
-        command = "aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code L-7 --desired-value 10"
+        command = "aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code L-7 --desired-value 10 --region eu-central-1"
         self.refuses('"ml.g6.2xlarge for endpoint usage" is 0, and MaxInstances of legal-review need 5', command, quotas(0.0, 0.0))
         self.notes('"ml.g6.2xlarge for endpoint usage" is 0, so SageMaker cannot always fall back', quotas(0.0, 10.0))
         self.notes("is 5; an update runs old and new instances at once, and needs up to 10", quotas(5.0, 10.0))
@@ -297,7 +297,7 @@ class Preflights(unittest.TestCase):
         pending = {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}
         self.refuses("no confirmed subscriber; 1 wait", "aws sns subscribe", {"sns list-subscriptions-by-topic": pending})
         self.refuses("no confirmed subscriber,", "aws sns subscribe", {"sns list-subscriptions-by-topic": {"Subscriptions": []}})
-        self.refuses("does not exist", "aws sns create-topic --name on-call", {"sns list-subscriptions-by-topic": "NotFound: Topic does not exist"})
+        self.refuses("does not exist", f"aws sns create-topic --name on-call --region {REGION}\n", {"sns list-subscriptions-by-topic": "NotFound: Topic does not exist"})
 
     def test_e_mail_that_ses_would_not_send(self):
         email = {"service": {"EmailSender": "docket@example.com", "AlarmTopicArn": TOPIC}}

@@ -25,7 +25,7 @@ sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 import iam  # noqa: E402  the folder is run as a program
 import plan  # noqa: E402
 from bucket import ExistingBucket  # noqa: E402
-from cli import Aws, AwsError, RetryingAws  # noqa: E402
+from cli import Aws, AwsError, RetryingAws, regional  # noqa: E402
 from drift import Drift  # noqa: E402
 from model_change import ModelChange  # noqa: E402
 from page import Page  # noqa: E402
@@ -210,7 +210,8 @@ class Deployment:
                           "Wait until they have ended, or cancel them: `docket jobs list` shows them, `docket jobs cancel` ends one.")  # fmt: skip
         existing = {name: stack for name in wanted.removal() if (stack := self.stacks.stack(name))}
         if protected := [name for name, stack in existing.items() if stack.get("EnableTerminationProtection")]:
-            commands = "".join(f"\n  aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name {name}" for name in protected)
+            unlock = "aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name"
+            commands = "".join(f"\n  {regional(f'{unlock} {name}', wanted.region)}" for name in protected)
             raise Refusal(f"{', '.join(protected)}: termination protection is on. To switch it off:{commands}")
         known = self.stacks.folder / "removing.json"  # what the stacks said, for a run after one that was killed
         before = json.loads(known.read_text()) if known.exists() else None
@@ -234,7 +235,7 @@ class Deployment:
         for what, commands in plan.retained(outputs, page_bucket, wanted.code_bucket):
             self.say(f"- {what}; to delete it permanently:")
             for command in commands:
-                self.say("    " + command.replace("\n", "\n    "))
+                self.say("    " + "\n    ".join(regional(line, wanted.region) for line in command.splitlines()))
         known.unlink(missing_ok=True)
 
     def unprotect(self, table):

@@ -6,7 +6,7 @@ CloudFormation can set the notifications of its own buckets only. Those of other
 import json
 
 import plan
-from cli import AwsError
+from cli import AwsError, regional
 from plan import Refusal
 
 
@@ -60,7 +60,7 @@ class ExistingBucket:
     def connect(self, partition):
         """Sends the events of uploads to the service's queue, after confirmation."""
         for text, command in self.problems():
-            raise Refusal(f"{text}: {command}")
+            raise Refusal(f"{text}: {regional(command, self.environment.region)}")
         found = self.aws("s3api", "get-bucket-notification-configuration", *self.bucket) or {}
         after = merged(found, wanted_rows(self.environment, partition), self.environment.service_name)
         before = {name: value for name, value in found.items() if name in after}

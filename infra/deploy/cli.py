@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,14 @@ EXPIRED = (
 
 
 WHO_AM_I = ("sts", "get-caller-identity")
+
+
+def regional(command, region):
+    """A command for the operator to type, with the region in which it must act: that of the operator's profile may differ."""
+    if not re.match(r"aws (?!iam |sso |sts )", command):
+        return command
+    typed, mark, remark = command.partition("   #")
+    return f"{typed} --region {region}{mark}{remark}"
 
 
 class AwsError(Exception):

@@ -125,8 +125,11 @@ class Environment:
         return cls(name, given)
 
     def _strings(self, part, parameters):
-        if not isinstance(parameters, dict) or not all(isinstance(value, str) for value in parameters.values()):
-            raise Refusal(f"{self.name}.json: {part} must hold parameters, all of them strings")
+        if not isinstance(parameters, dict):
+            raise Refusal(f"{self.name}.json: {part} must be an object of parameters")
+        for key, value in parameters.items():
+            if not isinstance(value, str):
+                raise Refusal(f"{self.name}.json: {part}: {key} must be a text in quotes, and is {json.dumps(value)}")
 
     @property
     def endpoints(self):

@@ -13,6 +13,7 @@ import hosting
 import plan
 import scaling
 from bucket import ExistingBucket
+from cli import regional
 from duration import expected_minutes, model_changes
 from image_checks import IMAGE_URI, fetch, image_findings
 from plan import Refusal
@@ -33,8 +34,8 @@ class Finding:
     command: str = ""
     stops: bool = True
 
-    def lines(self):
-        return f"  {'PROBLEM' if self.stops else 'note'}: {self.text}" + (f"\n      {self.command}" if self.command else "")
+    def lines(self, region):
+        return f"  {'PROBLEM' if self.stops else 'note'}: {self.text}" + (f"\n      {regional(self.command, region)}" if self.command else "")
 
 
 def note(text, command=""):
@@ -61,7 +62,7 @@ class Preflight:
             for pipeline in self.environment.endpoints:
                 found += self.guarded(lambda pipeline=pipeline: (Finding(*one) for one in image_findings(self.environment, pipeline, self.aws, self.error, self.get)))
         for finding in found:
-            self.say(finding.lines())
+            self.say(finding.lines(self.environment.region))
         if problems := sum(finding.stops for finding in found):
             raise Refusal(f"{problems} {'problem' if problems == 1 else 'problems'} found; nothing was changed")
         self.say("  no problem found")
@@ -269,12 +270,12 @@ class Preflight:
             name = plan.pipelines()[pipeline]["EndpointName"]
             groups.append((wanted.stack_name(pipeline), f"/aws/sagemaker/Endpoints/{name}"))
             try:
-                self.aws("sagemaker", "describe-endpoint", "--endpoint-name", name)
+                endpoint = self.aws("sagemaker", "describe-endpoint", "--endpoint-name", name)
             except self.error as error:
                 if "Could not find" not in str(error):
                     raise
             else:
-                yield Finding(f"endpoint {name} exists, and stack {wanted.stack_name(pipeline)} does not: it belongs to another service, or to a stack that was removed by hand", f"aws sagemaker delete-endpoint --endpoint-name {name}")
+                yield Finding(f"endpoint {name} exists, and stack {wanted.stack_name(pipeline)} does not: it belongs to another service, or to a stack that was removed by hand", f"aws sagemaker list-tags --resource-arn {endpoint['EndpointArn']}   # says which stack; if it is unused: aws sagemaker delete-endpoint --endpoint-name {name} --region {wanted.region}")
         for stack, prefix in groups:
             found = self.aws("logs", "describe-log-groups", "--log-group-name-prefix", prefix)["logGroups"]
             for group in (row["logGroupName"] for row in found if prefix.endswith("/") or row["logGroupName"] == prefix):
@@ -360,7 +361,7 @@ class Preflight:
             return
         domain = sender.rpartition("@")[2]
         if not any(self.verified(identity) for identity in (domain, sender)):
-            yield Finding(f"SES has verified neither {domain} nor {sender} (EmailSender)", f"aws sesv2 create-email-identity --email-identity {domain}, then the DNS records that it prints")
+            yield Finding(f"SES has verified neither {domain} nor {sender} (EmailSender)", f"aws sesv2 create-email-identity --email-identity {domain}   # then the DNS records that it prints")
         account = self.aws("sesv2", "get-account")
         if not account["SendingEnabled"]:
             yield Finding("AWS has paused the sending of e-mail for this account", "its mail to the owner of the account says why")

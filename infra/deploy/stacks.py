@@ -8,7 +8,7 @@ has a token, by which its events are told from those of others.
 import json
 
 import plan
-from cli import AwsError
+from cli import AwsError, regional
 from drift import reverts
 from plan import Refusal
 
@@ -142,7 +142,7 @@ class Stacks:
                 return False
             self.say(f"stack {name} is {status}: {self.cause(name)}")
             if status in repaired:
-                raise Refusal(f"stack {name} is {status} again: {self.cause(name)}\nMend the cause, then: {by_hand(name, status)}")
+                raise Refusal(f"stack {name} is {status} again: {self.cause(name)}\nMend the cause, then: {regional(by_hand(name, status), self.environment.region)}")
             repaired.add(status)
             self.repair(name, status)
 
@@ -201,7 +201,7 @@ class Stacks:
                 self.say(f"{name}: {words(status)}")
                 return
             if not status.endswith("_IN_PROGRESS"):
-                raise Refusal(f"stack {name} is {status}: {self.cause(name, token)}\nMend the cause and run it again, or: {by_hand(name, 'DELETE_FAILED')}")
+                raise Refusal(f"stack {name} is {status}: {self.cause(name, token)}\nMend the cause and run it again, or: {regional(by_hand(name, 'DELETE_FAILED'), self.environment.region)}")
 
     # ---------------------------------------------------------------- change sets
 

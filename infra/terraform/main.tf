@@ -93,10 +93,11 @@ resource "aws_cloudformation_stack" "endpoint" {
     },
     each.value.parameters,
   )
-  # The first instance of an endpoint has taken 26 minutes.
+  # The first instance of an endpoint has taken 26 minutes; capacity, download and start may take an hour each. An update
+  # also waits for the old instances, at most as long as endpoint.yaml allows it (MaximumExecutionTimeoutInSeconds).
   timeouts {
-    create = "60m"
-    update = "60m"
+    create = "200m"
+    update = "330m"
   }
 }
 
