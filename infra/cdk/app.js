@@ -17,7 +17,7 @@ new Docket(new Stack(app, 'Docket', { terminationProtection: true }), 'Docket', 
   endpoints: {
     'legal-review': {
       environment: { SM_VLLM_MODEL: '/opt/ml/model' },
-      parameters: { ImageUri: context('image'), ImageRepositoryArn: context('repository'), InstanceHourPrice: '1.222' },
+      parameters: { ImageUri: context('image'), ImageRepositoryArn: context('repository'), InstanceHourPrice: '1.222', SecondInstanceHourPrice: '1.515' },
     },
   },
   page: {},

@@ -15,7 +15,7 @@ variable "service" {
 }
 
 variable "endpoints" {
-  description = "By pipeline: the container's environment variables, and parameters of infra/endpoint.yaml; ImageUri, ImageRepositoryArn and InstanceHourPrice are required."
+  description = "By pipeline: the container's environment variables, and parameters of infra/endpoint.yaml; ImageUri, ImageRepositoryArn and InstanceHourPrice are required. SecondInstanceHourPrice is 0 unless given, and the dashboard then shows no cost of that type."
   type = map(object({
     environment = optional(map(string), {})
     parameters  = map(string)
