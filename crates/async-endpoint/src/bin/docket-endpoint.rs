@@ -72,7 +72,7 @@ struct Options {
     #[arg(long, default_value_t = 300)]
     cold_start: u64,
     /// After how many minutes without requests all instances but the minimum stop; a multiple of five
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(5..))]
+    #[arg(long, default_value_t = 10, value_parser = idle_minutes)]
     idle_minutes: u32,
     /// How many seconds of the endpoint's clock pass in a real one: cold starts, scaling, TTLs and timeouts are divided by it
     #[arg(long, default_value_t = 1.0)]
@@ -80,6 +80,13 @@ struct Options {
     /// Print every event of the endpoint to standard error
     #[arg(long)]
     events: bool,
+}
+
+/// Scaling looks at periods of five minutes.
+fn idle_minutes(text: &str) -> Result<u32, String> {
+    let minutes = text.parse().ok();
+    let whole = minutes.filter(|minutes| *minutes > 0 && minutes % 5 == 0);
+    whole.ok_or_else(|| "a multiple of five, at least 5".to_owned())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
