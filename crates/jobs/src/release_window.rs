@@ -398,7 +398,7 @@ impl StoredTurns {
         }
     }
 
-    /// Whose turn it is among those that wait now. If all of them came after the last turn, nobody waits any more for whom a
+    /// Whose turn it is among those that wait now. If all of them came after the last turn, no job waits any more for which a
     /// tenant would have to give way.
     fn turns(&self, queues: &[Heads], base: BaseWork) -> FairQueue {
         let last = self.released.iter().map(|(_, at)| *at).max();
