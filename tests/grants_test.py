@@ -3,16 +3,18 @@
 Run: .venv/bin/python -m unittest tests/grants_test.py
 """
 
+import copy
 import json
 import pathlib
 import re
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from grants import BY_LAMBDA, LEADING, UNREACHED, Grant, allowed, complaints, granted  # noqa: E402, found by the line above
-from templates import Project, as_list, check, mentions, slug, statements  # noqa: E402
+from templates import ROOT, USUAL, WITHOUT_COMPANIES, Project, as_list, assume, check, expand, generate, mentions, slug, statements  # noqa: E402
 
 # The condition keys that crates/devstack/python/stack_grants.py adds to the emulator.
 UNDERSTOOD = {"ses:FromAddress", LEADING, "dynamodb:Attributes", "dynamodb:ReturnValues"}
@@ -97,7 +99,7 @@ def no_resource_of_a_function_has_its_own_kms_key(project):
 
 
 def policies_fit_the_length_limit_of_iam(project):
-    """The emulator accepts any length."""
+    """The emulator accepts any length. Some policies grow with the number of pipelines."""
     for name, role in roles_of_functions(project).items():
         text = json.dumps([policy["PolicyDocument"] for policy in role["Policies"]], separators=(",", ":"))
         text = re.sub(r'\{"(Fn::GetAtt|Fn::Sub|Ref)":(\[[^\]]*\]|"[^"]*")\}', json.dumps(LONG_ARN), text)
@@ -148,6 +150,22 @@ Rules = check({
 })  # fmt: skip
 
 PROJECT = Project()  # reading it takes a second
+
+
+class Pipelines(unittest.TestCase):
+    """The roles if infra/pipelines.toml has more pipelines than the shipped ones."""
+
+    def test_policies_for_ten_pipelines_fit_the_length_limit_of_iam(self):
+        shipped = generate.read_pipelines()["legal-review"]
+        pipelines = {f"p{number}": {**shipped, "prefix": f"inbound-{number}/"} for number in range(10)}
+        written = generate.template((ROOT / "infra/service.yaml").read_text(), pipelines)
+        self.assertIn("inbound-9/*", written)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "service.yaml")
+            path.write_text(written)
+            project = copy.copy(PROJECT)
+            project.service = assume(expand.expand(path), **USUAL, **WITHOUT_COMPANIES)
+        self.assertEqual([], list(policies_fit_the_length_limit_of_iam(project)))
 
 
 class Log(unittest.TestCase):
