@@ -358,8 +358,8 @@ Rules = check({
         lambda p: drop(p.service["Resources"], "InventoryScanLateAlarm"),
     ],
     the_price_of_an_idle_service_adds_up: [
-        lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("About $18", "About $17")),
-        lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("$17.10", "$18.10")),
+        lambda p: setattr(p, "deploy_guide", re.sub(r"About \$\d+", "About $1", p.deploy_guide)),
+        lambda p: setattr(p, "deploy_guide", re.sub(r"\$[\d.]+ and less", "$1.00 and less", p.deploy_guide)),
         lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("| $1.00 |", "| $2.00 |")),
         lambda p: setattr(p, "deploy_guide", p.deploy_guide.replace("| $4.50 |", "| $5 |")),
         lambda p: setattr(p, "capacity", p.capacity.replace("| $0.13 |", "| $0.22 |")),
