@@ -22,7 +22,7 @@ use super::{ApiError, Principal};
 use crate::ports::{JobList, TimeRange};
 use crate::types::{AuditAction, AuditEntry, DataExportPage, DataRecord, Mention};
 
-/// At most so many jobs in a response, each with its attempts and its explanation.
+/// Maximum number of jobs in a response, each with its attempts and its explanation.
 const JOBS_PER_PAGE: usize = 100;
 
 /// Where an export goes on.

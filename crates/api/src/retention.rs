@@ -15,7 +15,7 @@ use jobs::state::{State, StatusGroup};
 use jobs::tenants::TenantRetention;
 
 const DAY_MS: u64 = 86_400_000;
-/// Until so many days before its row expires, the data of a job can be deleted: without the row nothing names its objects.
+/// The data of a job is deleted at least this number of days before its row expires: only the row names its objects.
 const ROW_MARGIN_DAYS: u16 = 7;
 
 /// When the objects of a job are deleted, at the earliest.

@@ -26,9 +26,9 @@ pub use report::report;
 
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 24 * HOUR_MS;
-/// Sums are kept for so long.
+/// How long sums are kept.
 const RETENTION_MS: u64 = 800 * DAY_MS;
-/// The sums of a tenant's day name at most so many batches. Those of further batches are in the sum without a batch.
+/// Maximum number of batches that the sums of a tenant's day name. Jobs of further batches are in the sum without a batch.
 const MAX_BATCHES_PER_DAY: usize = 500;
 
 /// Sums over jobs. Durations are milliseconds.

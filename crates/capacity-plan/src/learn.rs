@@ -9,9 +9,9 @@ use jobs::capacity::{MIN_MEASURED_COLD_STARTS, MIN_MEASURED_RUNS};
 use crate::arrivals::{Arrival, DAY, HOUR, MINUTE, SECOND};
 use crate::settings::WarmHours;
 
-/// No instance stops so soon after a job has ended.
+/// No instance stops earlier than this after a job has ended.
 const WARM_MS: u64 = MINUTE;
-/// Every instance that is not kept has stopped so long after the last job ended.
+/// Every instance that is not kept has stopped when this time has passed since the last job ended.
 const COLD_MS: u64 = 4 * HOUR;
 /// A first job that waits less than this beyond its run has found a kept instance.
 const MIN_COLD_START_MS: u64 = 30 * SECOND;

@@ -15,7 +15,7 @@ pub struct PlanRequest {
     /// Every document must be ready within this time.
     pub slo_seconds: u32,
     pub min_instances: u32,
-    /// The plan uses at most so many.
+    /// The maximum number of instances that a plan may use.
     pub max_instances: u32,
     /// Only this objective, instead of several.
     pub drain_within_seconds: Option<u32>,

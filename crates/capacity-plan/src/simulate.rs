@@ -12,7 +12,8 @@ use crate::settings::{EndpointTraits, Scaling, ScalingSettings};
 /// From the upload to the accepted request, and from the end of a run to the ready job: the medians of the replay.
 const SUBMIT_MS: u64 = 800;
 const RECORD_MS: u64 = 500;
-/// If documents are still open so long after the end, there is too much work for the instances, and the model stops.
+/// If documents are still open when this time has passed after the end, there is too much work for the instances, and the model
+/// stops.
 const MAX_OVERRUN_MS: u64 = 3 * DAY;
 /// The reconciler counts open jobs.
 const RECONCILE_INTERVAL: u64 = 5 * MINUTE;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::error::{CliError, Exit, Result};
 
-/// This machine's clock may be off by so much.
+/// How far this machine's clock may be off, in milliseconds.
 const CLOCK_TOLERANCE_MS: u64 = 300_000;
 
 /// What the token of this sign-in must say.

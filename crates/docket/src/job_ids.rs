@@ -13,7 +13,7 @@ use crate::url::query_string;
 const ID_CHARS: usize = 36;
 /// The service finds jobs by this many of the first characters.
 const MIN_PREFIX_CHARS: usize = 8;
-/// A shorter start is looked for in the list of all jobs, if that has at most so many pages.
+/// A shorter start is looked for in the list of all jobs, if that has at most this number of pages.
 const MAX_LISTED_PAGES: usize = 10;
 /// No two of a million jobs share this many, so the search stops at the first one.
 const CERTAIN_PREFIX_CHARS: usize = 14;

@@ -37,7 +37,7 @@ pub const PROBE_OVERDUE: Duration = Duration::from_secs(20 * 60);
 const MAX_PROBE_INTERVAL: Duration = Duration::from_secs(600);
 /// The longest time that a probe has before the next may start.
 const MAX_PROBE_TIME: Duration = Duration::from_secs(3600);
-/// A job probes only while it has so many attempts left in its lifetime.
+/// A job is used as a probe only if it has at least this number of attempts left in its lifetime.
 const MIN_ATTEMPTS_LEFT: u8 = 4;
 /// How often a change is repeated after another one at the same moment.
 const MAX_CONFLICTS: u8 = 5;

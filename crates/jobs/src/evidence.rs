@@ -157,7 +157,7 @@ async fn exists<P: ObjectStore>(ports: &P, location: &Location) -> Result<bool, 
     Ok(listed.contains(&location.key))
 }
 
-/// Whether an answer of so many bytes, which begins with these, is [nothing](ObjectOfOutput::Nothing), however many blanks it has.
+/// Whether an answer of `size` bytes that starts with `beginning` is [nothing](ObjectOfOutput::Nothing), blanks left aside.
 /// If not all could be read, it is an answer.
 pub fn is_nothing(size: u64, beginning: &[u8]) -> bool {
     let text = beginning.strip_prefix(b"\xef\xbb\xbf").unwrap_or(beginning);

@@ -26,7 +26,7 @@ const MAX_WORK: u64 = 256 * MIB;
 const MIN_RUNS: u64 = 50;
 /// Sums follow the newest runs: beyond this number the earlier ones count half.
 const MAX_RUNS: u64 = 1000;
-/// Sizes whose standard deviation is a smaller part of their mean say nothing: one in so many.
+/// Nothing is learned from sizes whose standard deviation is less than their mean divided by this.
 const MIN_DEVIATION: i128 = 8;
 /// Where the sums are stored: beside the observations of function `capacity`. No pipeline has such a name.
 pub const COLLECTION: &str = "capacity";
@@ -56,7 +56,7 @@ impl BaseWork {
         self.0
     }
 
-    /// Of a document with so many bytes.
+    /// The expected work of a document with this number of bytes.
     pub const fn expected_work(self, bytes: u64) -> u64 {
         let work = self.0.saturating_add(bytes);
         if work < MAX_WORK { work } else { MAX_WORK }

@@ -18,7 +18,7 @@ use crate::ports::QueuedJob;
 
 /// Tenants of a lane whose turns are remembered, those with the latest first.
 const MAX_REMEMBERED_TENANTS: usize = 1000;
-/// While jobs of both lanes wait, one release in so many is of lane `bulk`.
+/// While jobs of both lanes wait, one in this number of releases is of lane `bulk`.
 pub const BULK_SHARE: u64 = 5;
 /// The first characters of stored lines. No tenant's name has them.
 const BULK_TENANTS: char = '~';

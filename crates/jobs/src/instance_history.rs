@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::Timestamp;
 use crate::ports::{KeyValueStore, Record, Unavailable};
 
-/// Records are kept for so long, in milliseconds: 800 days.
+/// How long records are kept, in milliseconds: 800 days.
 const RETENTION_MS: u64 = 800 * 86_400_000;
 /// How many records one read returns.
 const RECORDS_PER_READ: u16 = 500;

@@ -352,7 +352,7 @@ fn started(at: f64, run: f64, slots: &[RunSlot]) -> f64 {
     slots.iter().map(of).sum()
 }
 
-/// When the last of so many waiting jobs starts, in milliseconds since the snapshot.
+/// When the last of `waiting` jobs starts, in milliseconds since the snapshot.
 fn start(waiting: f64, run: f64, slots: &[RunSlot]) -> f64 {
     // The number of started jobs grows with time, so a bisection finds the time.
     let (mut low, mut high) = (-1.0, 1000.0);

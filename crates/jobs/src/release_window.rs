@@ -174,7 +174,7 @@ impl TurnLimits {
 }
 
 /// The jobs that are released next, in their order, as the queues are now. Of queues that are longer than can be read, as many jobs
-/// of each. `None` with so many queues, or so many jobs at their heads.
+/// of each. `None` if there are `limits.queues` queues, or more than `limits.jobs` jobs at their heads.
 ///
 /// # Errors
 /// If a service is unavailable.

@@ -19,7 +19,7 @@ const BASELINE_SHARE: f64 = 0.5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CalibrationDay {
     pub scenario: Scenario,
-    /// The endpoint has at most so many instances; `None`: as it ships.
+    /// The maximum number of instances of the endpoint; `None`: as it ships.
     pub max_instances: Option<u32>,
 }
 

@@ -28,7 +28,7 @@ pub struct SideBySide {
     pub docket: PolicyFigures,
     /// Dollars of the documents' work alone, and of one start: no policy is cheaper.
     pub floor_usd: f64,
-    /// On so many days the longest wait was shorter with Docket's controller.
+    /// The number of days on which the longest wait was shorter with Docket's controller.
     pub days_with_shorter_max: usize,
     /// With Docket's controller, every document was ready within the pipeline's SLO.
     pub slo_kept: bool,

@@ -56,7 +56,7 @@ pub(crate) struct HistoryPlan {
 }
 
 impl HistoryPlan {
-    /// Draws a history with so many uploads.
+    /// Draws a history with this number of uploads.
     pub(crate) fn draw(
         env: &mut SimulationEnvironment,
         pipelines: &Pipelines,

@@ -122,7 +122,7 @@ impl Simulation {
         }
     }
 
-    /// Makes the endpoints of all pipelines and plans a history with so many uploads.
+    /// Makes the endpoints of all pipelines and plans a history with this number of uploads.
     pub(crate) fn plan_history(&mut self, uploads: u32) {
         let Self {
             env,

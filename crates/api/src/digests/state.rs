@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::feed::{FeedEvent, FeedPosition};
 use crate::webhooks::Lease;
 
-/// A digest of documents without a batch covers the events of so much time, in milliseconds.
+/// The time whose events a digest of documents without a batch covers, in milliseconds.
 pub const WINDOW_MS: u64 = 900_000;
-/// A batch is complete if none of its jobs is open and no event of it arrived for so long, in milliseconds: the next document
+/// A batch is complete if none of its jobs is open and no event of it arrived for this time, in milliseconds: the next document
 /// may still be on its way, and the index of batches lags behind the rows.
 pub const QUIET_MS: u64 = 60_000;
-/// A batch that is not complete after so long is reported as it is, in milliseconds.
+/// A batch that is not complete after this time, in milliseconds, is reported as it is.
 pub const MAX_BATCH_MS: u64 = 86_400_000;
 /// How long a digest that cannot be sent is tried again, in milliseconds.
 pub const RETRY_MS: u64 = 3 * 86_400_000;
-/// How many digests of a tenant may wait. While so many wait, further events are added to the next one.
+/// Maximum number of digests of a tenant that wait. Further events are added to the next one.
 pub const MAX_WAITING_DIGESTS: usize = 20;
-/// After so many events a digest is due before its time: they are read at once when it is sent.
+/// With this number of events a digest is due before its time, since sending it reads all of them at once.
 pub const MAX_DIGEST_EVENTS: u64 = 2000;
 /// How many batches are waited for at once. For one more, the one that waits the longest is reported as it is.
 const MAX_BATCHES: usize = 100;

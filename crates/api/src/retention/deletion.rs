@@ -25,7 +25,7 @@ use crate::{ApiError, Principal};
 const ACTOR: &str = "retention";
 const JOBS_PER_PAGE: u16 = 100;
 const UNFINISHED_PER_PAGE: u16 = 50;
-/// A run ends after so many failures: a service does not answer.
+/// A run ends after this number of failures, since a service is probably down.
 const MAX_FAILURES: u64 = 5;
 
 /// What a run did.

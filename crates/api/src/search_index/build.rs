@@ -85,7 +85,7 @@ async fn begin_block<P: JobList + KeyValueStore + Clock>(
     Ok(is_stored.then_some(StoredBlock { key, block, record }))
 }
 
-/// At least as many jobs as a block has, in the order of their creation, if there are so many from one time to another.
+/// The jobs of a time range in the order of their creation: at least as many as a block has, if the range has that many.
 async fn next_entries<P: JobList>(
     ports: &P,
     range: TimeRange,

@@ -20,7 +20,7 @@ use super::{
 use crate::ApiError;
 use crate::ports::{JobList, JobListEntry, TimeRange};
 
-/// A day's record is written again at most so often if others write it too.
+/// Maximum number of writes of a day's record, if other calls write it at the same time.
 const MAX_WRITES: u32 = 5;
 
 /// Counts the hours that are due, until there are none or the time is over. Returns how many.
@@ -248,7 +248,7 @@ pub(super) async fn change_day<P: KeyValueStore>(
     ))
 }
 
-/// The sums with at most so many batches. The jobs of further ones count as jobs without a batch.
+/// The sums with at most `max_batches` batches. Jobs of further batches count as jobs without a batch.
 pub(super) fn within_batches(sums: &[StoredSum], max_batches: usize) -> Vec<StoredSum> {
     let mut left = max_batches;
     let mut kept: BTreeMap<(&str, &str), Amounts> = BTreeMap::new();

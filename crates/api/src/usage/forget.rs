@@ -12,7 +12,7 @@ use crate::ApiError;
 use crate::forgotten_batches::ForgottenBatch;
 use crate::ports::JobList;
 
-/// An hour is counted again only if all its rows are kept for so much longer.
+/// An hour is counted again only if all its rows are kept for at least this time from now.
 const MARGIN_MS: u64 = 7 * DAY_MS;
 
 /// Counts the hour of the document again, in which it no longer has a batch. If rows of that hour may be gone, or are too many

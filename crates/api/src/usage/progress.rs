@@ -11,9 +11,9 @@ use super::{DAY_MS, HOUR_MS};
 /// The key sorts among those of the months.
 pub(super) const COLLECTION: &str = "usage#progress";
 const KEY: &str = "progress";
-/// An hour is counted so long after its end: by then its jobs are in the index, and most have ended.
+/// The time from the end of an hour until it is counted: by then its jobs are in the index, and most have ended.
 const SETTLE_MS: u64 = 10 * 60_000;
-/// The first call begins so many days before: hours without jobs are skipped.
+/// The first call counts from this number of days ago on. Hours without jobs are skipped.
 const FIRST_COUNT_DAYS: u64 = 31;
 /// The ages at which an hour is counted again, in days: jobs may have been retried or run again.
 const AGAIN_AT_DAYS: [u64; 3] = [1, 7, 31];

@@ -15,7 +15,7 @@ use crate::ports::{JobList, JobListKey, TimeRange};
 const ENTRIES_PER_SHARD: u16 = 200;
 /// How many rows one call reads.
 const ROWS_PER_CALL: usize = 100;
-/// Requests of so many hours before may still have been open in an hour.
+/// Requests of up to this number of hours before an hour may still have been open in it.
 const MAX_HOURS_BEFORE: u64 = 6;
 
 /// The lists of all jobs.

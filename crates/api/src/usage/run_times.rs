@@ -7,7 +7,7 @@
 use jobs::id::Timestamp;
 use jobs::instance_history::InstanceHistory;
 
-/// Before so many runs are known, the usual duration is the pipeline's.
+/// The usual duration is the pipeline's until at least this number of runs is known.
 const MIN_KNOWN_RUNS: u64 = 5;
 
 /// A request that has ended.

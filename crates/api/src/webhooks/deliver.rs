@@ -23,7 +23,7 @@ use crate::feed::{self, FeedError, FeedEvent, MAX_EVENTS_PER_PAGE};
 const MAX_DELAY_MS: u64 = 900_000;
 /// When an instruction is tried again because another function is delivering, in seconds.
 const BUSY_DELAY_SECONDS: u32 = 5;
-/// A receiver that fails so often in a row is down: the rest waits.
+/// After this number of failures in a row the receiver counts as down, and the other events wait.
 const MAX_FAILURES_IN_A_ROW: u8 = 3;
 
 /// What was done.

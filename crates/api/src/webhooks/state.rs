@@ -9,10 +9,10 @@ use crate::feed::FeedPosition;
 /// The delay after each failed attempt for an event. After the last one it is given up: ten attempts within three days.
 pub const RETRY_DELAYS_SECONDS: [u64; 9] =
     [5, 300, 1800, 7200, 18_000, 36_000, 43_200, 64_800, 86_400];
-/// While so many events wait to be sent again, no further ones are sent: the receiver is down. One among many events that the
-/// receiver refuses does not delay the others.
+/// While this number of events waits to be sent again, no further ones are sent, since the receiver is probably down. A single
+/// event that the receiver refuses does not delay the others.
 pub const MAX_WAITING: usize = 20;
-/// After so long without a success, while attempts fail, the webhook is disabled: three days.
+/// After this time without a success, while attempts fail, the webhook is disabled: three days.
 pub const MAX_FAILING_MS: u64 = 3 * 86_400_000;
 
 /// How much earlier an instruction may arrive than its time, by the clock of the function that gets it.

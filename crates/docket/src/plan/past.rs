@@ -9,7 +9,7 @@ use crate::CommandContext;
 use crate::error::Result;
 use crate::url::query_string;
 
-/// At most so many pages are read; each examines at most 500 jobs.
+/// Maximum number of pages that are read; each examines at most 500 jobs.
 const MAX_PAGES: u32 = 200;
 
 /// The jobs of a pipeline since a time.

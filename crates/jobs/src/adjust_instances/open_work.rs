@@ -37,9 +37,9 @@ pub(super) struct OpenJobsReading {
 /// The open jobs of a pipeline, as far as they are known.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PipelineOpenJobs<'a> {
-    /// There are at least so many.
+    /// The number of jobs that were found; there may be more unless `complete`.
     pub(super) open: u32,
-    /// There are no others.
+    /// All jobs were read.
     pub(super) complete: bool,
     pub(super) jobs: &'a [OpenJob],
     pub(super) oldest: Option<Timestamp>,

@@ -45,7 +45,7 @@ impl QueuedWork {
         })
     }
 
-    /// At least so many are queued beside the open jobs.
+    /// The number of queued jobs that are not among the open ones; there may be more.
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.others.len()).unwrap_or(u32::MAX)
     }

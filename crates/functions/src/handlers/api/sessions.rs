@@ -9,7 +9,7 @@ use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, KeyValueStore};
 use tracing::warn;
 
-/// The set is cleared when it holds so many sessions. Each of them then costs one more write.
+/// The set is cleared when it holds this number of sessions. Each of them then costs one more write.
 const MAX_SESSIONS: usize = 10_000;
 
 /// The sessions that need no write any more. What is not remembered costs one conditional write that changes nothing.
