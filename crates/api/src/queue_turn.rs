@@ -104,7 +104,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn times_are_rough() {
+    fn remaining_waiting_times_are_rounded_to_readable_units() {
         let words = [0, 9, 10, 41, 89, 90, 149, 150, 5399, 5400, 9000];
         let words = words.map(|seconds| in_about(Duration::from_secs(seconds)));
         let expected = [

@@ -41,7 +41,7 @@ const DOCUMENTS: [&str; 4] = [
     "bad/broken.pdf",
     "bad/broken.pdf",
 ];
-/// After so long without a push the page asks for what it may have missed.
+/// After this time without a push the program requests a snapshot, since it may have missed one.
 const SYNC_INTERVAL: Duration = Duration::from_secs(10);
 const MAX_RUN_TIME: Duration = Duration::from_secs(120);
 

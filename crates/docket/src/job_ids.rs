@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_start_of_an_id_is_searched() {
+    fn complete_ids_and_other_texts_are_not_taken_for_the_start_of_an_id() {
         for prefix in ["9e70cad0", "9E70CAD0-2ef0", "9e7"] {
             assert!(is_prefix(prefix), "{prefix}");
         }

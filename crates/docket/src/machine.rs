@@ -48,7 +48,7 @@ impl MachineClient {
         }
     }
 
-    /// The token that was fetched last, if it is valid for so long.
+    /// The token that was fetched last, if it stays valid for at least `margin_ms`.
     pub(crate) fn token(&self, margin_ms: u64) -> Option<String> {
         let token = self.token.as_ref()?;
         (token.expires_at > config::now() + margin_ms).then(|| token.access_token.clone())

@@ -14,7 +14,7 @@ pub(crate) enum SignIn {
 }
 
 impl SignIn {
-    /// The token, if it is valid for so long.
+    /// The token, if it stays valid for at least `margin_ms`.
     pub(crate) fn token(&self, margin_ms: u64) -> Option<String> {
         match self {
             Self::User(session) => {

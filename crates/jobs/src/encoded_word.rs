@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_stays_as_it_is() {
+    fn text_without_valid_encoded_words_is_unchanged() {
         for text in [
             "",
             "nda.pdf",

@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_deceives_or_breaks_a_line_is_removed() {
+    fn bidi_controls_line_breaks_and_folders_are_removed_from_file_names() {
         for (name, cleaned) in [
             ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
             ("\u{200e}a\u{200f}\u{61c}\u{2066}b\u{2069}.pdf", "ab.pdf"),

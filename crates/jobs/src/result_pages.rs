@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_of_pages_counts_as_none() {
+    fn result_value_that_is_not_a_page_count_is_ignored() {
         for value in [
             "-1",
             "0",

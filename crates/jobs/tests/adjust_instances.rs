@@ -493,7 +493,7 @@ fn idle_scene() -> Scene {
 }
 
 #[test]
-fn of_two_concurrent_runs_one_asks() {
+fn only_one_of_two_concurrent_runs_changes_the_number_of_instances() {
     let scene = idle_scene();
     let ports = Interrupted {
         scene: &scene,

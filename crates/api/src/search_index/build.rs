@@ -77,7 +77,7 @@ async fn begin_block<P: JobList + KeyValueStore + Clock>(
     let record = Record {
         body: serde_json::to_string(&block).unwrap_or_default(),
         revision: 1,
-        // A row is kept for so long after its job's end. A job that was retried may end later than others of its block.
+        // A row is kept for at most `longest_row_days` after its job's end. A job that was retried may end later than others.
         expires_at: Some(Timestamp(now.0 + 2 * u64::from(longest_row_days) * DAY_MS)),
     };
     let is_stored = ports.put(BLOCKS, &key, &record).await?;

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_round_trip() {
+    fn posting_list_is_unchanged_by_encoding_and_decoding() {
         for numbers in [
             vec![],
             vec![0],

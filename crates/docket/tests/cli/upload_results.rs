@@ -106,7 +106,7 @@ fn existing_file_is_overwritten_only_with_force() {
 /// As root, the rename would replace `/dev/null`.
 #[cfg(unix)]
 #[test]
-fn only_a_regular_file_is_replaced() {
+fn result_with_force_replaces_only_a_regular_file() {
     use std::os::unix::fs::FileTypeExt;
 
     let setup = Setup::signed_in();

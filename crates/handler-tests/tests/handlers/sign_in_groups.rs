@@ -328,7 +328,7 @@ fn user_without_access_is_told_which_groups_arrived() {
 }
 
 #[test]
-fn many_groups_of_the_company_do_not_push_out_those_that_count() {
+fn mapped_groups_are_kept_among_many_unmapped_groups_of_a_company() {
     let found = stored(|request| {
         let mut groups: Vec<String> = (0..500).map(|n| format!("a department {n:03}")).collect();
         groups.push("legal-reviewers".to_owned());

@@ -328,7 +328,7 @@ fn events_that_expire_before_they_are_delivered_are_counted() {
 }
 
 #[test]
-fn only_events_of_the_filter_are_sent() {
+fn webhook_gets_only_events_that_its_filter_selects() {
     let service = Service::new();
     let body = json!({"url": RECEIVER, "event_types": ["job.failed"]});
     let webhook: WebhookView = service.ok("POST", "/webhooks", Some(body));
