@@ -219,7 +219,7 @@ where
     }) = unfinished
     {
         if let Some(batch) = batch {
-            forgotten_batches::note(ports, job, batch).await?;
+            forgotten_batches::add(ports, job, batch).await?;
         }
         // The job is still found by its own id.
         let kept = slices_of(job);

@@ -31,8 +31,8 @@ pub(crate) struct ForgottenBatch {
     pub(crate) batch: String,
 }
 
-/// Says that a document no longer belongs to its batch.
-pub(crate) async fn note<P: KeyValueStore + Clock>(
+/// Records that a document no longer belongs to its batch, so that usage and retry plans forget the name.
+pub(crate) async fn add<P: KeyValueStore + Clock>(
     ports: &P,
     job: &Job,
     batch: String,

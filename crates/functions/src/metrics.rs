@@ -164,7 +164,7 @@ pub fn line(
             unit: metric.unit(),
         })
         .collect();
-    let line = Line {
+    let line = MetricsLogLine {
         aws: Metadata {
             timestamp: now_ms,
             metrics: [Directive {
@@ -181,14 +181,14 @@ pub fn line(
 }
 
 /// A log line of embedded metric format (CloudWatch user guide, "Embedded metric format specification").
-struct Line<'a> {
+struct MetricsLogLine<'a> {
     aws: Metadata<'a>,
     service: &'a str,
     named: &'a [(&'a str, &'a str)],
     values: &'a [&'a (Metric, Vec<u64>)],
 }
 
-impl Serialize for Line<'_> {
+impl Serialize for MetricsLogLine<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut line = serializer.serialize_map(None)?;
         line.serialize_entry("_aws", &self.aws)?;

@@ -66,17 +66,17 @@ impl FairQueue {
         while taken.len() < count {
             let heads = queues.iter_mut().filter_map(|queue| {
                 let head = queue.as_slice().first()?;
-                Some((self.order(head), queue))
+                Some((self.sort_key(head), queue))
             });
-            let Some((_, queue)) = heads.min_by_key(|(order, _)| *order) else {
+            let Some((_, queue)) = heads.min_by_key(|(key, _)| *key) else {
                 break;
             };
             let Some(job) = queue.next() else { break };
             self.charge(&job);
             taken.push(job);
         }
-        self.standard.forget_the_past();
-        self.bulk.forget_the_past();
+        self.standard.remove_passed_start_times();
+        self.bulk.remove_passed_start_times();
         taken
     }
 
@@ -90,8 +90,8 @@ impl FairQueue {
         !job.is_urgent() && ahead.into_iter().any(|(tenant, _)| *tenant != job.tenant)
     }
 
-    /// The smallest is next.
-    fn order(&self, job: &QueuedJob) -> impl Ord + Copy + use<> {
+    /// The job with the smallest key is next.
+    fn sort_key(&self, job: &QueuedJob) -> impl Ord + Copy + use<> {
         let lane = job.lane();
         let is_urgent = job.is_urgent();
         let of_lane = if is_urgent {
@@ -111,7 +111,7 @@ impl FairQueue {
         let lane = job.lane();
         let work = self.base.expected_work(job.bytes);
         if job.is_urgent() {
-            // The tenant pays with its next turn. The clocks stand still for the others.
+            // It counts toward the tenant's next turn, and the virtual clocks do not advance.
             self.standard.charge(&job.tenant, work);
             return;
         }
@@ -195,7 +195,7 @@ impl<K: Ord + Clone + Display + FromStr> StartTimes<K> {
         }
     }
 
-    fn forget_the_past(&mut self) {
+    fn remove_passed_start_times(&mut self) {
         let clock = self.clock;
         self.next.retain(|_, start| *start > clock);
         while self.next.len() > MAX_REMEMBERED_TENANTS {
@@ -358,12 +358,12 @@ mod tests {
         }
         // They are due, so they start at the clock without being remembered.
         times.clock = 101;
-        times.forget_the_past();
+        times.remove_passed_start_times();
         assert_eq!(times.next.len(), MAX_REMEMBERED_TENANTS);
         assert_eq!(times.next.values().min(), Some(&105));
         assert_eq!(times.next.values().max(), Some(&1104));
         times.clock = 1103;
-        times.forget_the_past();
+        times.remove_passed_start_times();
         assert_eq!(times.next.into_keys().collect::<Vec<_>>(), [name(1004)]);
     }
 

@@ -179,7 +179,7 @@ pub(crate) struct JobListArgs {
     /// Only contracts whose result is reviewed, or is not
     #[arg(long, value_name = "true|false")]
     pub(crate) reviewed: Option<bool>,
-    /// Only contracts in which so much was found
+    /// Only contracts in whose result the model found something serious, anything, or nothing
     #[arg(long, value_parser = ["serious", "any", "none"])]
     pub(crate) found: Option<String>,
     #[command(flatten)]

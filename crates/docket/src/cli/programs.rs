@@ -125,7 +125,7 @@ pub(crate) struct EventsArgs {
     /// Only events since this time: 30m, 2h, 7d, 2026-11-23 or 2026-11-23T10:30 (UTC) [default: all that are kept]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) from: Option<u64>,
-    /// Stop after so many events; rounded up to whole pages of 100
+    /// Maximum number of events, rounded up to whole pages of 100
     #[arg(long, short = 'n', default_value_t = u64::MAX, hide_default_value = true)]
     pub(crate) limit: u64,
     /// Compute the hashes, and fail if an event is missing or changed

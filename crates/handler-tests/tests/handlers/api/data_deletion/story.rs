@@ -81,7 +81,7 @@ impl Story {
             Arrival::PlainKey => "inbound/acme/geheim.pdf".to_owned(),
             Arrival::OddKey => "inbound/acme/Vertrag geheim (2).pdf".to_owned(),
             Arrival::Metadata => "inbound/acme/0001.pdf".to_owned(),
-            Arrival::Session => announced_key(&api),
+            Arrival::Session => key_of_new_upload(&api),
         };
         let content = match life {
             Life::Invalid => NOT_A_PDF,
@@ -113,7 +113,7 @@ impl Story {
             key,
             version,
         };
-        story.announce(&story.version);
+        story.add_upload_event(&story.version);
         story.upload_event();
         story.live(life);
         story.mark();
@@ -129,7 +129,7 @@ impl Story {
         find(self.app(), self.id).unwrap()
     }
 
-    fn announce(&self, version: &str) {
+    fn add_upload_event(&self, version: &str) {
         let event = upload_event_of(self.app(), &self.key, version);
         self.upload_events.borrow_mut().push(event);
     }
@@ -145,7 +145,7 @@ impl Story {
 
     fn upload_again(&self) {
         let version = self.api.ports().put_again(BUCKET, &self.key);
-        self.announce(&version);
+        self.add_upload_event(&version);
         self.upload_event();
     }
 
@@ -430,7 +430,7 @@ fn secret_labels() -> LabelMetadata {
 }
 
 /// The key of an upload session whose file has the name.
-fn announced_key(api: &TestApi) -> String {
+fn key_of_new_upload(api: &TestApi) -> String {
     let upload: UploadView = api.support().post(
         "/uploads",
         json!({"pipeline": "legal-review", "tenant": "acme", "name": "geheim.pdf", "bytes": PDF.len(), "content_type": "application/pdf",
