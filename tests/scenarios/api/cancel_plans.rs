@@ -13,6 +13,7 @@ fn queued_jobs_of_a_tenant_are_cancelled_with_a_plan_and_a_stopped_plan_cancels_
             ran.stdout
         };
         let tenant = "bulk-cancel";
+        docket(&["tenants", "create", tenant, "--reason", "a customer"]).await;
         let of_tenant = ["--tenant", tenant, "--reason", "wrong folder"];
         docket(&[&["pause", "--for", "30m"], &of_tenant[..]].concat()).await;
         let mut paused = TestTenant::new(stack, tenant).await;

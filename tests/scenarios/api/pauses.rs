@@ -16,6 +16,7 @@ fn uploads_of_a_paused_tenant_wait_and_start_at_the_resume() {
             ran.stdout
         };
         let tenant = "paused";
+        docket(&["tenants", "create", tenant, "--reason", "a customer"]).await;
         let pause = [
             "pause",
             "--tenant",

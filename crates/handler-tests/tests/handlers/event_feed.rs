@@ -227,6 +227,7 @@ fn feed_is_for_those_who_see_all_jobs_of_the_tenant() {
         ("[reviewer tenant:globex]", "tenant=acme", "forbidden"),
         ("[reviewer]", "tenant=acme", "forbidden"),
         ("[support]", "", "bad-request"),
+        ("[support]", "tenant=globx", "not-found"),
         ("[reviewer tenant:acme]", "limit=0", "bad-request"),
         ("[reviewer tenant:acme]", "limit=101", "bad-request"),
         ("[reviewer tenant:acme]", "colour=red", "bad-request"),

@@ -284,7 +284,13 @@ fn usage_of_other_tenants_and_of_others_uploads_is_refused() {
     assert_eq!(status("[reviewer tenant:acme tenant:globex]", ""), 400);
     assert_eq!(status(SUPPORT, "month=2026-13"), 400);
     assert_eq!(status(SUPPORT, "since=1"), 400);
+    let globex = "globex".parse().unwrap();
+    run(jobs::tenants::create(service.ports(), &globex, "sam")).unwrap();
     assert_eq!(status(SUPPORT, "tenant=globex"), 200);
+    let mistyped = service.send(SUPPORT, "tenant=globx");
+    assert_eq!(mistyped.status_code, 404);
+    let problem = mistyped.body;
+    assert!(problem.contains("did you mean globex?"), "{problem}");
 }
 
 #[test]

@@ -408,3 +408,19 @@ fn message_that_is_no_instruction_is_quarantined() {
     assert!(failures(&response).is_empty());
     assert_eq!(service.ports().state().quarantine.len(), 3);
 }
+
+#[test]
+fn mistyped_tenant_is_not_one_without_webhooks() {
+    let service = Service::new();
+    let globex = "globex".parse().unwrap();
+    run(jobs::tenants::create(service.ports(), &globex, "sam")).unwrap();
+    let list = |tenant: &str| {
+        let path = format!("/webhooks?tenant={tenant}");
+        service.send("[support]", "GET", &path, None)
+    };
+    assert_eq!(list("globex").status_code, 200);
+    let mistyped = list("globx");
+    assert_eq!(mistyped.status_code, 404);
+    let problem = mistyped.body;
+    assert!(problem.contains("did you mean globex?"), "{problem}");
+}

@@ -289,6 +289,7 @@ pub(super) async fn dispatch<P: ApiPorts>(
         }
         Operation::CreateTicket => {
             let ticket: NewTicket = request.json()?;
+            tenants::must_be_known(ports, principal, ticket.tenant.as_deref()).await?;
             let url = &api_request.configuration.web_socket_url;
             to_json(&tickets::issue(ports, principal, url, &ticket).await?)
         }

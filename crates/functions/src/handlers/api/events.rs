@@ -7,7 +7,7 @@ use api::ports::UserSessions;
 use api::types::{DigestQuery, EventQuery, UsageQuery, WebhookQuery};
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{NameResolver, WebhookQueue};
-use api::{ApiError, Permission, Principal, digests, events, sign_ins, usage, webhooks};
+use api::{ApiError, Permission, Principal, digests, events, sign_ins, tenants, usage, webhooks};
 use jobs::id::Tenant;
 use jobs::ports::{Clock, KeyValueStore, Sleep};
 use lambda_runtime::{Error, LambdaEvent};
@@ -141,7 +141,11 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
         Operation::ListEvents => list_events(api, request, principal).await?,
         Operation::ListWebhooks => {
             let WebhookQuery { tenant } = request.query()?;
-            to_json(&webhooks::list(ports, principal, tenant.as_deref()).await?)
+            let list = webhooks::list(ports, principal, tenant.as_deref()).await?;
+            if list.webhooks.is_empty() {
+                tenants::must_be_known(ports, principal, tenant.as_deref()).await?;
+            }
+            to_json(&list)
         }
         Operation::CreateWebhook => {
             to_json(&webhooks::create(ports, pipelines, principal, request.json()?, allowed).await?)
@@ -187,7 +191,11 @@ async fn dispatch<P: EventsApiPorts, E: EventsApiSettings>(
         Operation::ListDeliveries => to_json(&webhooks::deliveries(ports, principal, id()).await?),
         Operation::GetUsage => {
             let query: UsageQuery = request.query()?;
-            to_json(&usage::report(ports, pipelines, principal, &query).await?)
+            let report = usage::report(ports, pipelines, principal, &query).await?;
+            if report.sums.is_empty() {
+                tenants::must_be_known(ports, principal, query.tenant.as_deref()).await?;
+            }
+            to_json(&report)
         }
         _ => {
             return Err(
@@ -215,6 +223,9 @@ async fn list_events<P: EventsApiPorts, E>(
         None => None,
     };
     let (mut page, last) = events::list(ports, &tenant, &query, since).await?;
+    if page.end_sequence == 0 {
+        tenants::must_be_known(ports, principal, query.tenant.as_deref()).await?;
+    }
     page.cursor = signer.sign(ports, &query_id, &last).await?;
     Ok(to_json(&page))
 }

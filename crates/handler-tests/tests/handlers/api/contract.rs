@@ -254,12 +254,12 @@ fn bounds_of_the_document_are_those_of_the_service() {
 
     let tenant = schema("NewTicket")["properties"]["tenant"]["pattern"].clone();
     assert_eq!(tenant, "^[a-z0-9-]{1,40}$");
-    let _: TicketView = api
-        .support()
-        .post("/ws-tickets", json!({"tenant": text(40)}));
     let _: TenantView = api
         .support()
         .post("/tenants", json!({"name": text(40), "reason": "r"}));
+    let _: TicketView = api
+        .support()
+        .post("/ws-tickets", json!({"tenant": text(40)}));
     let _: JobSummary = api.support().get(&format!("/summary?tenant={}", text(40)));
     for wrong in [text(41), "ACME".to_owned(), String::new()] {
         refused("POST", "/ws-tickets", Some(json!({"tenant": wrong})));

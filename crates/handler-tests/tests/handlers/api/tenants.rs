@@ -80,7 +80,12 @@ fn mistyped_tenant_is_not_an_empty_list() {
     }
     let plan = json!({"filter": {"tenant": "acm"}, "reason": "outage"});
     let pause = json!({"tenant": "acm", "until": NOW.0 + 3_600_000, "reason": "too much"});
-    for (path, body) in [("/retry-plans", plan), ("/pauses", pause)] {
+    let ticket = json!({"tenant": "acm"});
+    for (path, body) in [
+        ("/retry-plans", plan),
+        ("/pauses", pause),
+        ("/ws-tickets", ticket),
+    ] {
         let (code, detail) = support.problem("POST", path, Some(body));
         assert_eq!(code, "not-found", "{path}: {detail}");
         assert!(detail.contains("did you mean acme?"), "{detail}");
