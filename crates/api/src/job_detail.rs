@@ -6,7 +6,9 @@ use crate::explain::{
     Explanation, ExplanationStep, WaitingView, WaitsOn, explain, summary_of_turn,
 };
 use crate::may_delete::may_delete;
-use crate::retention::{KeptUntil, explain_retention, explain_what_is_gone, kept_until};
+use crate::retention::{
+    KeptUntil, explain_deletions, explain_retention, explain_what_is_gone, kept_until,
+};
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
 use jobs::breaker::Breaker;
@@ -132,7 +134,11 @@ fn explain_kept(
 ) -> KeptUntil {
     let by_s3 = kept_until(job, pipelines);
     explain_what_is_gone(explanation, job, by_s3, now);
-    by_s3.or_until(explain_retention(explanation, job, retention, now))
+    let by_tenant = explain_retention(explanation, job, retention, now);
+    if !job.state.is_open() {
+        explain_deletions(explanation, by_s3, by_tenant, now);
+    }
+    by_s3.or_until(by_tenant)
 }
 
 /// What is stored of a job, without what other records say about it, except its tenant's retention.

@@ -134,6 +134,28 @@ pub(crate) fn explain_retention(
     Some(at)
 }
 
+/// Says when S3 deletes document and result, unless the tenant's retention deletes them sooner.
+pub(crate) fn explain_deletions(
+    explanation: &mut Explanation,
+    by_s3: KeptUntil,
+    by_tenant: Option<u64>,
+    now: Timestamp,
+) {
+    let ends = [(by_s3.document, "document"), (by_s3.result, "result")];
+    for (at, what) in ends {
+        let is_next = |at: &u64| *at > now.0 && by_tenant.is_none_or(|sooner| *at < sooner);
+        if let Some(at) = at.filter(is_next) {
+            explanation.next.push(ExplanationStep {
+                at,
+                what: format!("the {what} is deleted"),
+                actor: None,
+                reason: None,
+            });
+        }
+    }
+    explanation.next.sort_by_key(|step| step.at);
+}
+
 /// Whether the retention time of a job's document is over.
 pub(crate) fn is_document_expired(job: &Job, pipelines: &Pipelines, now: Timestamp) -> bool {
     let kept = kept_until(job, pipelines);

@@ -63,7 +63,7 @@ fn job_of_a_plan_does_not_start_when_its_document_is_gone_or_unreadable() {
 }
 
 #[test]
-fn explanation_says_when_document_and_result_were_deleted() {
+fn explanation_says_when_document_and_result_were_or_are_deleted() {
     let api = TestApi::new();
     let job = api.ready_job("inbound/acme/a.pdf", 400 * DAY_MS, "out/a.json");
     let detail: JobDetail = api.reviewer().get(&format!("/jobs/{}", job.id));
@@ -85,4 +85,25 @@ fn explanation_says_when_document_and_result_were_deleted() {
             .iter()
             .all(|step| !step.what.contains("was deleted"))
     );
+    let dates = |of: &JobDetail| {
+        let next = of.explanation.next.iter();
+        let deletions = next.filter(|step| step.what.ends_with(" is deleted"));
+        let steps: Vec<(String, u64)> = deletions.map(|it| (it.what.clone(), it.at)).collect();
+        assert!(of.explanation.next.is_sorted_by_key(|step| step.at));
+        steps
+    };
+    let document = |of: &JobDetail| {
+        let at = of.document_kept_until.unwrap();
+        ("the document is deleted".to_owned(), at)
+    };
+    let at = detail.result_kept_until.unwrap();
+    let result = ("the result is deleted".to_owned(), at);
+    assert_eq!(dates(&detail), [document(&detail), result]);
+    let failed = api.failed_job("inbound/acme/c.pdf", DAY_MS, Cause::ModelError);
+    let detail: JobDetail = api.reviewer().get(&format!("/jobs/{}", failed.id));
+    assert_eq!(dates(&detail), [document(&detail)]);
+    // Of an open job it says what happens until its end.
+    let open = api.job("inbound/acme/d.pdf", 1000, |_| {});
+    let detail: JobDetail = api.reviewer().get(&format!("/jobs/{}", open.id));
+    assert_eq!(dates(&detail), []);
 }
