@@ -316,7 +316,7 @@ pub async fn show<P: KeyValueStore + JobList + Clock>(
 /// plan that is already stopped.
 ///
 /// # Errors
-/// Unless the caller has the permission, and if there is no such plan.
+/// Unless the caller has the permission, if there is no such plan, and if none of its jobs waits for its turn any more.
 pub async fn stop<P>(
     ports: &P,
     pipelines: &Pipelines,
@@ -330,6 +330,14 @@ where
         let (mut plan, revision) = get(ports, principal, Permission::ManagePlans, id).await?;
         if plan.stopped_at.is_some() {
             break;
+        }
+        // Commands that were sent may be on their way.
+        let is_sent = plan.applied_at.is_some() && plan.released >= plan.jobs;
+        if is_sent && progress::outcome(ports, &plan).await?.waiting == 0 {
+            return Err(ApiError::Refused(format!(
+                "nothing of the plan can be stopped any more: all were {}, apart from those that it skipped",
+                if plan.cancel { "cancelled" } else { "started" }
+            )));
         }
         let audit = begin_audit(
             ports,
@@ -376,6 +384,11 @@ where
     if plan.stopped_at.is_some() {
         return Err(ApiError::Refused(
             "the plan was stopped; create another one".to_owned(),
+        ));
+    }
+    if plan.jobs == 0 {
+        return Err(ApiError::Refused(
+            "the plan is empty: no job matched when it was created".to_owned(),
         ));
     }
     if plan.applied_at.is_none() {

@@ -162,6 +162,42 @@ fn plan_that_was_stopped_before_it_was_applied_cannot_be_applied() {
 }
 
 #[test]
+fn plan_whose_jobs_were_all_started_cannot_be_stopped() {
+    let api = TestApi::new();
+    for number in 0..2_u64 {
+        let key = format!("inbound/acme/{number}.pdf");
+        api.failed_job(&key, number * 1000, Cause::ModelError);
+    }
+    let planned = plan(&api, json!({"reason": "the model was fixed"}));
+    let path = format!("/retry-plans/{}", planned.id);
+    let applied: RetryPlanView = api.support().post(&format!("{path}/apply"), json!({}));
+    assert_eq!(applied.status, "released");
+    let commands = take_commands(&api).into_iter();
+    let bodies: Vec<String> = commands.map(|(body, _)| body).collect();
+    receive(&api, &bodies, 1);
+    let support = api.support();
+    let (code, detail) = support.problem("POST", &format!("{path}/stop"), Some(json!({})));
+    assert_eq!(code, "refused");
+    assert!(detail.contains("all were started"), "{detail}");
+    let shown: RetryPlanView = api.support().get(&path);
+    assert_eq!(
+        (shown.status.as_str(), shown.stopped_at),
+        ("released", None)
+    );
+}
+
+#[test]
+fn empty_plan_cannot_be_applied() {
+    let api = TestApi::new();
+    let planned = plan(&api, json!({"reason": "the model was fixed"}));
+    assert_eq!(planned.jobs, 0);
+    let path = format!("/retry-plans/{}/apply", planned.id);
+    let (code, detail) = api.support().problem("POST", &path, Some(json!({})));
+    assert_eq!(code, "refused");
+    assert!(detail.contains("empty"), "{detail}");
+}
+
+#[test]
 fn cancellation_of_a_job_that_ended_meanwhile_changes_nothing() {
     let api = TestApi::new();
     let job = api.job("inbound/acme/1.pdf", 1000, |_| {});
