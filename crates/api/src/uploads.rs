@@ -19,6 +19,7 @@ mod limits;
 mod multipart;
 mod validation;
 
+pub use identical::IDENTICAL_ADVICE;
 #[cfg(feature = "schema")]
 pub(crate) use multipart::MAX_SIGNED_PARTS;
 pub use multipart::{PART_BYTES, complete, sign_parts};

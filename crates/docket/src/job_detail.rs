@@ -4,6 +4,7 @@ use api::explain::{Explanation, ExplanationStep, JobAction, WaitsOn};
 use api::types::JobDetail;
 use console::Style;
 use jobs::labels::Tags;
+use jobs::marks::Marks;
 use jobs::view::{JobView, ModelView};
 
 use crate::CommandContext;
@@ -121,6 +122,9 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
     printer.field("tenant", &sanitize(&job.tenant))?;
     printer.field("pipeline", &sanitize(&job.pipeline))?;
     print_labels(printer, &job.reference, &job.batch, &job.tags)?;
+    if let Some(marks) = &job.marks {
+        print_marks(printer, marks)?;
+    }
     if job.urgent {
         printer.field("urgent", "it starts before the others of its pipeline")?;
     } else if !job.lane.is_standard() {
@@ -145,6 +149,26 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
             "failure",
             &sanitize(&format!("{}: {}", failure.cause, failure.detail)),
         )?;
+    }
+    Ok(())
+}
+
+/// What people noted about the contract.
+fn print_marks(printer: &Printer, marks: &Marks) -> Result<()> {
+    if let Some(reviewed) = &marks.reviewed {
+        let at = Printer::time_and_age(reviewed.at);
+        let text = format!("by {}, {at}, attempt {}", reviewed.by, reviewed.attempt);
+        printer.field("reviewed", &sanitize(&text))?;
+    }
+    let optional = [
+        ("assigned to", &marks.assigned_to),
+        ("note", &marks.note),
+        ("corrected by", &marks.corrected_by),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            printer.field(name, &sanitize(value))?;
+        }
     }
     Ok(())
 }

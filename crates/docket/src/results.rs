@@ -8,6 +8,7 @@ use api::types::JobQuery;
 use clap::Args;
 
 use crate::CommandContext;
+use crate::batches;
 use crate::download::{self, Download, Saved};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::job_ids::{all_ids, job_id, whole_ids};
@@ -83,18 +84,25 @@ async fn ready_jobs(
     tenant: Option<String>,
 ) -> Result<Vec<String>> {
     let query = JobQuery {
-        tenant,
-        batch,
+        tenant: tenant.clone(),
+        batch: batch.clone(),
         status: Some("ready".to_owned()),
         ..JobQuery::default()
     };
     let ids = all_ids(context, query).await?;
     if ids.is_empty() {
-        return Err(CliError::new(
-            Exit::NotFound,
-            "not-found",
-            "no job is ready",
-        ));
+        let nothing = match batch {
+            Some(name) => {
+                // Refused if there is no such batch.
+                let batch = batches::fetch(context, &name, tenant).await?;
+                format!(
+                    "no job of this batch is ready: {}",
+                    batches::progress(&batch)
+                )
+            }
+            None => "no job is ready".to_owned(),
+        };
+        return Err(CliError::new(Exit::NotFound, "not-found", nothing));
     }
     Ok(ids)
 }

@@ -1,6 +1,9 @@
 //! `docket retry-plan`.
 
-use api::types::{NamedCount, NewRetryPlan, RetryPlanFilter, RetryPlanList, RetryPlanView};
+use api::types::{
+    NamedCount, NewRetryPlan, RetryPlanFilter, RetryPlanJobs, RetryPlanList, RetryPlanView,
+};
+use jobs::view::JobView;
 use serde_json::json;
 
 use crate::CommandContext;
@@ -8,20 +11,19 @@ use crate::account::confirm;
 use crate::cli::{CreatePlanArgs, RetryPlanCommand};
 use crate::client::Idempotency;
 use crate::error::{Exit, Result};
-use crate::print::{Cell, Column, Printer, TextTable, counts, pluralize, sanitize, utc_time};
+use crate::print::{
+    Cell, Column, Printer, TextTable, counts, pluralize, sanitize, status_style, utc_time,
+};
 use crate::url::path_segment;
+
+/// So many jobs of a plan are shown.
+const MAX_SHOWN_JOBS: usize = 20;
 
 pub(crate) async fn run(context: &CommandContext, command: RetryPlanCommand) -> Result<Exit> {
     match command {
         RetryPlanCommand::Create(args) => create(context, *args).await,
         RetryPlanCommand::List => list(context).await,
-        RetryPlanCommand::Show { id } => {
-            let plan: RetryPlanView = context
-                .client
-                .get(&format!("/retry-plans/{}", path_segment(&id)))
-                .await?;
-            print_plan(context, &plan)
-        }
+        RetryPlanCommand::Show { id } => show(context, &id).await,
         RetryPlanCommand::Stop { id } => {
             let path = format!("/retry-plans/{}/stop", path_segment(&id));
             let plan: RetryPlanView = context
@@ -79,6 +81,57 @@ async fn create(context: &CommandContext, args: CreatePlanArgs) -> Result<Exit> 
         }
     }
     Ok(Exit::Success)
+}
+
+async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
+    let path = format!("/retry-plans/{}", path_segment(id));
+    let plan: RetryPlanView = context.client.get(&path).await?;
+    print_plan(context, &plan)?;
+    if !context.printer.json && plan.jobs > 0 {
+        // The first page has up to 100.
+        let first: RetryPlanJobs = context.client.get(&format!("{path}/jobs")).await?;
+        print_jobs(&context.printer, &plan, &first)?;
+    }
+    Ok(Exit::Success)
+}
+
+/// The first jobs of a plan, and what became of each if it was applied.
+fn print_jobs(printer: &Printer, plan: &RetryPlanView, first: &RetryPlanJobs) -> Result<()> {
+    let is_applied = plan.applied_at.is_some();
+    let mut columns = vec![
+        Column::new("STATUS"),
+        Column::new("NAME").truncate(),
+        Column::new("TENANT").drop_rank(1),
+        Column::new("ID"),
+    ];
+    if is_applied {
+        columns.insert(1, Column::new("OUTCOME"));
+    }
+    let mut table = TextTable::new(columns);
+    let shown = first.jobs.iter().take(MAX_SHOWN_JOBS);
+    for planned in shown.clone() {
+        let job = planned.job.as_ref();
+        let text = |of: fn(&JobView) -> &str| Cell::from(job.map_or("-", of));
+        let status = job.map_or("-", |job| job.status.as_ref());
+        let mut cells = vec![
+            Cell::styled(status_style(status), status),
+            text(|job| &job.name),
+            text(|job| &job.tenant),
+            Cell::from(&planned.job_id),
+        ];
+        if is_applied {
+            cells.insert(1, Cell::from(&planned.outcome));
+        }
+        table.row(cells);
+    }
+    printer.line("")?;
+    printer.table(&table)?;
+    let shown = u32::try_from(shown.len()).unwrap_or(u32::MAX);
+    let left = plan.jobs.saturating_sub(shown);
+    if left > 0 {
+        printer.line(&format!("… and {left} more"))?;
+    }
+    Ok(())
 }
 
 async fn list(context: &CommandContext) -> Result<Exit> {

@@ -25,6 +25,9 @@ const MAX_NAMED_JOBS: usize = 5;
 /// put all into one partition of the table.
 const KEY: &str = "-";
 const SHA256_DIGITS: usize = 64;
+/// The end of a refusal: what a program can do.
+pub const IDENTICAL_ADVICE: &str =
+    ". Use that job, or set run_anyway to process the file once more";
 
 fn collection(content: &str) -> String {
     format!("content#{content}")
@@ -118,7 +121,7 @@ pub(super) async fn refuse_identical<P: KeyValueStore + JobList + Clock>(
     };
     Err(ApiError::Identical {
         detail: format!(
-            "the same content was uploaded before, as {:?}: job {} is {}. Use that job, or set run_anyway to process the file once more",
+            "the same content was uploaded before, as {:?}: job {} is {}{IDENTICAL_ADVICE}",
             newest.display_name(),
             newest.id,
             newest.state.name()

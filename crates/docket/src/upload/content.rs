@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 
+use api::uploads::IDENTICAL_ADVICE;
 use sha2::{Digest, Sha256};
 
 use super::files::UploadFile;
@@ -38,7 +39,7 @@ pub(super) async fn sha256(file: &UploadFile) -> Result<String> {
 }
 
 /// Says which job has the content, and what can be done.
-pub(super) fn with_identical_job(error: CliError) -> CliError {
+pub(super) fn with_identical_job(mut error: CliError) -> CliError {
     let Some(job) = error.problem.identical.first() else {
         return error;
     };
@@ -53,5 +54,8 @@ pub(super) fn with_identical_job(error: CliError) -> CliError {
             "job {id} is open: `docket jobs show {id}` shows it; --run-anyway processes the file once more"
         )
     };
+    if let Some(fact) = error.problem.detail.strip_suffix(IDENTICAL_ADVICE) {
+        error.problem.detail = fact.to_owned();
+    }
     error.with_hint(hint)
 }

@@ -16,7 +16,7 @@ use crate::account::sees_all_tenants;
 use crate::cli::LabelArgs;
 use crate::config;
 use crate::error::{CliError, Result};
-use crate::print::byte_size;
+use crate::print::{byte_size, pluralize};
 
 const PDF: &str = "application/pdf";
 
@@ -74,6 +74,27 @@ pub(super) fn check_tags(labels: &LabelArgs) -> Result<()> {
 pub(super) struct FoundFiles {
     pub(super) files: Vec<LocalFile>,
     pub(super) bad: Vec<CliError>,
+    pub(super) hidden: Hidden,
+}
+
+/// What is left out of folders: its name begins with a dot, as that of `.DS_Store`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Hidden {
+    files: u64,
+    folders: u64,
+}
+
+impl Hidden {
+    /// Such as `hidden: 2 files, 1 folder`; `None` if there are none.
+    pub(super) fn in_words(self) -> Option<String> {
+        let files = (self.files, "file", "files");
+        let kinds = [files, (self.folders, "folder", "folders")];
+        let parts = kinds.iter().filter(|(count, ..)| *count > 0);
+        let parts: Vec<String> = parts
+            .map(|(count, one, many)| pluralize(*count, one, many))
+            .collect();
+        (!parts.is_empty()).then(|| format!("hidden: {}", parts.join(", ")))
+    }
 }
 
 /// Finds the files. Folders are searched to any depth. A file that is named twice is uploaded once.
@@ -81,14 +102,20 @@ pub(super) fn files(paths: &[PathBuf]) -> FoundFiles {
     let mut seen = HashSet::new();
     let mut found = FoundFiles::default();
     for path in paths {
+        let before = found.hidden;
         let members = if path.is_dir() {
-            members(path)
+            members(path, &mut found.hidden)
         } else {
             Ok(vec![path.clone()])
         };
         match members {
             Ok(members) if members.is_empty() => {
-                let nothing = format!("{} has no files", path.display());
+                let but = if found.hidden == before {
+                    ""
+                } else {
+                    " but hidden ones"
+                };
+                let nothing = format!("{} has no files{but}", path.display());
                 found.bad.push(CliError::usage(nothing));
             }
             Ok(members) => {
@@ -106,21 +133,24 @@ pub(super) fn files(paths: &[PathBuf]) -> FoundFiles {
     found
 }
 
-/// The files in a folder and its subfolders, sorted. Hidden ones are those of programs, such as `.DS_Store`. Links to folders are
-/// not followed: they may lead back.
-fn members(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The files in a folder and its subfolders, sorted. Hidden ones, which are those of programs, are only counted. Links to folders
+/// are not followed: they may lead back.
+fn members(folder: &Path, hidden: &mut Hidden) -> Result<Vec<PathBuf>> {
     let unreadable = |error: std::io::Error| {
         CliError::usage(format!("cannot read {}: {error}", folder.display()))
     };
     let mut out = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
+        let is_folder = entry.file_type().map_err(unreadable)?.is_dir();
         if entry.file_name().to_string_lossy().starts_with('.') {
+            hidden.folders += u64::from(is_folder);
+            hidden.files += u64::from(!is_folder);
             continue;
         }
         let path = entry.path();
-        if entry.file_type().map_err(unreadable)?.is_dir() {
-            out.extend(members(&path)?);
+        if is_folder {
+            out.extend(members(&path, hidden)?);
         } else if !path.is_dir() {
             out.push(path);
         }
@@ -525,13 +555,21 @@ mod tests {
             dir.file(name, b"%PDF-");
         }
         dir.file("a/empty.pdf", b"");
+        dir.file("a/deep/.DS_Store", b"x");
+        dir.file("only/.DS_Store", b"x");
         std::fs::create_dir(dir.0.join("nothing")).unwrap();
-        let found = files(&[dir.0.clone(), dir.0.join("nothing")]);
+        let found = files(&[dir.0.clone(), dir.0.join("nothing"), dir.0.join("only")]);
+        let hidden = found.hidden.in_words();
+        assert_eq!(hidden.as_deref(), Some("hidden: 4 files, 1 folder"));
         let names: Vec<_> = found.files.iter().map(|file| &file.path).collect();
         assert_eq!(names, [&dir.0.join("a/deep/a.pdf"), &dir.0.join("b.pdf")]);
         let bad: Vec<&str> = found.bad.iter().map(|bad| &*bad.problem.detail).collect();
         assert!(bad[0].contains("empty.pdf is empty"), "{bad:?}");
-        assert!(bad[1].contains("nothing has no files"), "{bad:?}");
+        assert!(bad[1].ends_with("nothing has no files"), "{bad:?}");
+        assert!(
+            bad[2].ends_with("only has no files but hidden ones"),
+            "{bad:?}"
+        );
     }
 
     #[test]
@@ -540,6 +578,7 @@ mod tests {
         let input = dir.file("a.pdf", b"%PDF-");
         let twice = files(&[input.clone(), input, dir.0.clone()]);
         assert_eq!((twice.files.len(), twice.bad.len()), (1, 0));
+        assert_eq!(twice.hidden.in_words(), None);
         let missing = files(&[dir.0.join("none.pdf")]);
         assert_eq!((missing.files.len(), missing.bad.len()), (0, 1));
     }

@@ -70,6 +70,9 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
         }
     }
     report_bad(context, &bad, files.len(), args.skip_bad)?;
+    if let Some(hidden) = found.hidden.in_words().filter(|_| !context.printer.json) {
+        context.printer.info(&format!("not uploaded: {hidden}"));
+    }
     resume_store::delete_expired();
     context.set_interrupt_hint(RESUME_HINT);
     let args = UploadArgs { tenant, ..args };

@@ -11,7 +11,7 @@ const SHA256: &str = "0716f9264c9fe19f5d7455276107f3ddcc1d3497f63d60689a73558ae8
 
 fn problem() -> Value {
     json!({"type": "urn:docket:problem:identical", "title": "The same content was uploaded before", "status": 409,
-        "detail": "the same content was uploaded before, as \"lease.pdf\"", "identical": [job("j1", 3, "Ready")]})
+        "detail": "the same content was uploaded before, as \"lease.pdf\": job j1 is Ready. Use that job, or set run_anyway to process the file once more", "identical": [job("j1", 3, "Ready")]})
 }
 
 fn bodies(setup: &Setup) -> Vec<Value> {
@@ -38,6 +38,7 @@ fn file_that_was_uploaded_before_is_refused_with_its_job_and_an_exit_code_of_its
         "{output:?}"
     );
     assert!(output.stderr.contains("--run-anyway"), "{output:?}");
+    assert!(!output.stderr.contains("run_anyway"), "{output:?}");
     assert_eq!(setup.unfinished_uploads(), 0);
     let bodies = bodies(&setup);
     assert_eq!((bodies.len(), &bodies[0]["sha256"]), (1, &json!(SHA256)));

@@ -197,6 +197,84 @@ fn retry_plan_create_shows_the_plan_and_starts_nothing() {
 }
 
 #[test]
+fn plan_is_shown_with_its_first_contracts_and_what_became_of_them() {
+    let setup = Setup::signed_in();
+    let plan = json!({
+        "id": "p1", "status": "released", "created_at": 1, "applied_at": 2, "actor": "sue", "reason": "model is fixed",
+        "filter": {}, "per_minute": 20, "jobs": 123, "by_cause": [], "by_pipeline": [], "poisoned": 0, "truncated": false,
+        "gpu_minutes": 31, "released": 123
+    });
+    let planned = |number: u32| {
+        let id = format!("j{number}");
+        let gone = number == 1;
+        let outcome = if gone { "missing" } else { "ready" };
+        let job = (!gone).then(|| job(&id, 1, "Ready"));
+        json!({"job_id": id, "outcome": outcome, "job": job})
+    };
+    let page = json!({"jobs": (0..100).map(planned).collect::<Vec<_>>(), "pages": 2});
+    let service = &setup.service;
+    service.respond_once("GET /retry-plans/p1", 200, &plan);
+    service.respond_once("GET /retry-plans/p1/jobs", 200, &page);
+    let output = setup.run(["retry-plan", "show", "p1"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    let row = |id: &str| lines.iter().find(|line| line.ends_with(&format!(" {id}")));
+    let first = row("j0").unwrap();
+    assert!(first.contains("Ready") && first.contains("acme"), "{first}");
+    assert!(row("j1").unwrap().contains("missing"), "{output:?}");
+    assert!(row("j19").is_some() && row("j20").is_none(), "{output:?}");
+    assert_eq!(lines.last(), Some(&"… and 103 more"));
+}
+
+#[test]
+fn job_shows_what_people_noted() {
+    let setup = Setup::signed_in();
+    let mut shown = detail("j1", "Ready");
+    shown["job"]["marks"] = json!({
+        "revision": 3, "reviewed": {"by": "rea@acme.example", "at": 1000, "attempt": 1},
+        "assigned_to": "joe@acme.example", "note": "call\u{7} them"
+    });
+    setup.service.respond_once("GET /jobs/j1", 200, &shown);
+    let output = setup.run(["jobs", "show", "j1"]);
+    for words in [
+        "reviewed     by rea@acme.example, 1970-01-01",
+        "assigned to  joe@acme.example",
+        "note         call",
+    ] {
+        assert!(output.stdout.contains(words), "{words}: {output:?}");
+    }
+    assert!(!output.stdout.contains('\u{7}'), "{output:?}");
+}
+
+#[test]
+fn batch_names_the_command_that_retries_what_failed_if_that_can_help() {
+    let setup = Setup::signed_in();
+    let batch = |causes: &[&str]| {
+        let causes = causes
+            .iter()
+            .map(|cause| json!({"name": cause, "count": 1}));
+        json!({"name": "Room 7's", "at": 1, "jobs": 3, "more": false, "open": 1, "ready": 0, "failed": 2, "cancelled": 0,
+            "failed_by_cause": causes.collect::<Vec<_>>(), "ready_by": 1000})
+    };
+    let request = "GET /batches/Room%207%27s?tenant=acme";
+    let run = |causes: &[&str]| {
+        setup.service.respond_once(request, 200, &batch(causes));
+        setup.run(["jobs", "batch", "Room 7's", "--tenant", "acme"])
+    };
+    let output = run(&["ModelRejected", "ModelError"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let command = r"docket jobs batch 'Room 7'\''s' --tenant acme --retry '…'";
+    assert!(output.stderr.contains(command), "{output:?}");
+    for line in output.stdout.lines() {
+        let (name, value) = line.split_at(12);
+        assert!(name.ends_with(' ') && value.starts_with(' '), "{line}");
+    }
+    let output = run(&["ModelRejected", "InvalidInput"]);
+    assert!(output.stdout.contains("1 ModelRejected"), "{output:?}");
+    assert_eq!(output.stderr, "");
+}
+
+#[test]
 fn notices_name_the_libraries_in_the_program_without_a_service() {
     let setup = Setup::new();
     let output = setup.run(["notices"]);

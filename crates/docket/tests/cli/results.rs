@@ -347,6 +347,31 @@ fn results_of_all_ready_jobs_are_saved_in_a_directory_each_under_a_name_of_its_o
     assert_eq!(read(&format!("{other} Lease.json")), "2");
 }
 
+#[test]
+fn result_of_a_batch_that_does_not_exist_is_told_from_one_that_is_not_ready() {
+    let setup = Setup::signed_in();
+    let arguments = ["jobs", "result", "--batch", "room"];
+    let none = || {
+        let list = "GET /jobs?batch=room&limit=100&status=ready";
+        setup.service.respond_once(list, 200, &json!({"jobs": []}));
+    };
+    none();
+    let problem = "there is no batch \"room\"";
+    let service = &setup.service;
+    service.fail_once("GET /batches/room", 404, "not-found", problem);
+    let output = setup.run(arguments);
+    assert_eq!(output.code, Some(4), "{output:?}");
+    assert!(output.stderr.contains("there is no batch"), "{output:?}");
+    none();
+    let batch = json!({"name": "room", "at": 1, "jobs": 2, "more": false, "open": 2, "ready": 0, "failed": 0,
+        "cancelled": 0, "failed_by_cause": []});
+    service.respond_once("GET /batches/room", 200, &batch);
+    let output = setup.run(arguments);
+    assert_eq!(output.code, Some(4), "{output:?}");
+    let words = "no job of this batch is ready: 0 of 2 ready, 2 open";
+    assert!(output.stderr.contains(words), "{output:?}");
+}
+
 /// The names of two documents that are as long as names can be differ from each other in nothing.
 #[test]
 fn results_with_one_long_name_are_both_saved_and_programs_learn_where() {

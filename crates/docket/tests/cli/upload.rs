@@ -319,6 +319,7 @@ fn folder_is_uploaded_without_the_files_that_the_service_would_refuse() {
     setup.file("room/a.pdf", &document(1000));
     setup.file("room/deep/b.pdf", &document(1001));
     setup.file("room/notes.txt", b"text");
+    setup.file("room/deep/.DS_Store", b"x");
     setup.file("room/page.pdf", b"<html>");
     let refused = setup.run(["upload", "room"]);
     assert_ne!(refused.code, Some(0), "{refused:?}");
@@ -328,6 +329,8 @@ fn folder_is_uploaded_without_the_files_that_the_service_would_refuse() {
     assert_eq!(setup.service.state().uploads.len(), 0);
     let output = setup.run(["upload", "room", "--skip-bad"]);
     assert_eq!(output.code, Some(7), "{output:?}");
+    let hidden = "not uploaded: hidden: 1 file\n";
+    assert!(output.stderr.contains(hidden), "{output:?}");
     let (_, summary) = output.stderr.split_once("2 of 4 files skipped:").unwrap();
     assert!(summary.contains("notes.txt") && summary.contains("page.pdf"));
     assert_eq!(setup.service.state().uploads.len(), 2);
