@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::cloud::root_credentials;
 use crate::deploy::AwsCli;
 use crate::sigv4::sign_request;
+use crate::ticket::now_ms;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestUser {
@@ -71,8 +72,9 @@ fn tenants() -> BTreeSet<&'static str> {
 
 /// Records the users' tenants as `POST /tenants` does (`crates/jobs/src/tenants.rs`).
 pub(crate) async fn create_tenants(cli: &AwsCli<'_>, records_table: &str) -> Result<()> {
+    let since = u64::try_from(now_ms())?;
     let items = tenants().into_iter().map(|tenant| {
-        let body = json!({"since": 0, "created_by": "devstack"}).to_string();
+        let body = json!({"since": since, "created_by": "devstack"}).to_string();
         json!({"PutRequest": {"Item": {"pk": {"S": "tenant"}, "sk": {"S": tenant}, "body": {"S": body}, "revision": {"N": "1"}}}})
     });
     let items: Vec<Value> = items.collect();

@@ -46,8 +46,9 @@ pub(crate) async fn issue(
     Ok(secret)
 }
 
-#[expect(clippy::disallowed_methods, reason = "tickets expire in real time")]
-fn now_ms() -> u128 {
+/// In milliseconds since 1970 UTC.
+#[expect(clippy::disallowed_methods, reason = "the stack works in real time")]
+pub(crate) fn now_ms() -> u128 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis())
