@@ -223,6 +223,8 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
         );
         const header = await page.locator("header.top").evaluate((one) => getComputedStyle(one).position);
         assert.equal(header, height < 400 ? "static" : "sticky");
+        const logo = await page.locator(".top .home").evaluate((one) => one.getBoundingClientRect().top);
+        assert.ok(logo >= 4, `the logo touches the window's edge: ${logo}`);
       }
     });
   }

@@ -64,6 +64,7 @@ describe("plans", { skip: SKIP_REASON }, () => {
       .waitFor();
     await page.getByRole("button", { name: "Stop this plan" }).waitFor({ state: "detached" });
     assert.equal(fixture.plans[0]?.status, "stopped");
+    await main().getByText("Skipped (changed or not reached)").first().waitFor();
     await page.getByRole("link", { name: "Audit" }).click();
     await page
       .getByRole("cell", { name: /stop.plan/i })

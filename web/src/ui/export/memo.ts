@@ -8,7 +8,7 @@ import type { Finding } from "../result/finding";
 import { findingLevel, findingPage, percent } from "../result/finding-text";
 import { isFields, type Json } from "../result/json";
 import type { Understood } from "../result/understand";
-import { inline, label } from "../result/words";
+import { inline, label, modelSentence } from "../result/words";
 
 /** Characters that XML 1.0 does not allow. Word refuses a file that has one. */
 const NOT_XML = /(?![\t\n\r])[\p{Cc}\p{Cs}\ufffe\uffff]/gu;
@@ -83,10 +83,8 @@ function paragraphs(job: JobView, found: Understood): Paragraph[] {
     const rest = isFields(found.rest) ? Object.entries(found.rest) : [["Result", found.rest] as [string, Json]];
     all.push(heading("Also in this result", H2), ...rest.map(([name, value]) => field(label(name), inline(value))));
   }
-  const by = found.model.map(([name, value]) => `${label(name)} ${inline(value)}`).join(", ");
-  all.push(
-    ...lines(`${by === "" ? "" : `Model: ${by}. `}${found.note} This is not legal advice.`.trim(), { italics: true }),
-  );
+  const end = [modelSentence(found.model), found.note, "This is not legal advice."].filter(Boolean);
+  all.push(...lines(end.join(" "), { italics: true }));
   return all;
 }
 

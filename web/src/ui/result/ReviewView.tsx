@@ -13,7 +13,7 @@ import { Confidence, FieldsView, JsonView, LongText, useSteps } from "./JsonView
 import { isFields, type Json } from "./json";
 import { CopyButton } from "./Take";
 import type { Clause, Understood } from "./understand";
-import { inline, label } from "./words";
+import { label, modelSentence } from "./words";
 
 /** Below this the clause is marked as uncertain. */
 const LOW_CONFIDENCE = 0.7;
@@ -51,10 +51,7 @@ export function ReviewView({ found, name }: { found: Understood; name: string })
         </section>
       )}
       <p class="muted small review-disclaimer">
-        {found.model.length > 0 && (
-          <>Model: {found.model.map(([key, value]) => `${label(key)} ${inline(value)}`).join(", ")}. </>
-        )}
-        {found.note}
+        {modelSentence(found.model)} {found.note}
       </p>
     </div>
   );

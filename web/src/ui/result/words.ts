@@ -19,6 +19,14 @@ export function inline(value: Json): string {
   return value === null ? "–" : String(value);
 }
 
+/** What a result says of its model, as a sentence: its name, and the rest in brackets. Empty if it says nothing. */
+export function modelSentence(model: readonly [string, Json][]): string {
+  if (model.length === 0) return "";
+  const name = model.find(([key]) => key === "name");
+  const rest = model.filter((one) => one !== name).map(([key, value]) => `${label(key)}: ${inline(value)}`);
+  return `Model${name ? `: ${inline(name[1])}` : ""}${rest.length > 0 ? ` (${rest.join(", ")})` : ""}.`;
+}
+
 /** At most `limit` UTF-16 units, without half a character at the end. */
 export function cut(text: string, limit: number): string {
   return text.slice(0, limit).replace(/[\ud800-\udbff]$/, "");

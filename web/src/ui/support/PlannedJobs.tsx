@@ -12,7 +12,7 @@ import { statusLabel } from "../labels";
 
 export type Outcome = PlannedJob["outcome"];
 
-export const OUTCOMES: Record<Outcome, string> = {
+const OUTCOMES: Record<Outcome, string> = {
   ready: "Ready",
   failed: "Failed again",
   open: "Running",
@@ -21,6 +21,12 @@ export const OUTCOMES: Record<Outcome, string> = {
   skipped: "Skipped (changed)",
   missing: "Record expired",
 };
+
+/** An outcome of a plan in words. What a plan had not come to when it was stopped is skipped, too. */
+export const outcomeLabel = (plan: RetryPlanView, outcome: Outcome): string =>
+  outcome === "skipped" && plan.stopped_at !== undefined
+    ? "Skipped (changed or not reached)"
+    : (OUTCOMES[outcome] ?? outcome);
 
 /** What can become of the contracts of a plan. */
 export const OUTCOMES_OF: Record<"start" | "cancel", readonly Outcome[]> = {
@@ -71,7 +77,7 @@ export function PlannedJobs({ plan, outcome, onOutcome }: Props): JSX.Element {
             .filter((name) => present.has(name) || name === outcome)
             .map((name) => (
               <option key={name} value={name}>
-                {OUTCOMES[name]}
+                {outcomeLabel(plan, name)}
               </option>
             ))}
         </select>
@@ -100,7 +106,7 @@ export function PlannedJobs({ plan, outcome, onOutcome }: Props): JSX.Element {
                       {job.tenant} · {statusLabel(job)} · <Time at={job.updated_at} />
                     </>
                   )}
-                  {plan.status !== "planned" && ` · ${OUTCOMES[became] ?? became}`}
+                  {plan.status !== "planned" && ` · ${outcomeLabel(plan, became)}`}
                 </span>
               </li>
             ))}

@@ -10,7 +10,7 @@ import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
-import { OUTCOMES, OUTCOMES_OF, type Outcome, PlannedJobs } from "./PlannedJobs";
+import { OUTCOMES_OF, type Outcome, outcomeLabel, PlannedJobs } from "./PlannedJobs";
 
 const REFRESH_MS = 5000;
 
@@ -271,10 +271,10 @@ function Progress({ plan, onOutcome }: { plan: RetryPlanView; onOutcome: (outcom
                     document.getElementById("contracts")?.scrollIntoView();
                   }}
                 >
-                  {OUTCOMES[name]}
+                  {outcomeLabel(plan, name)}
                 </a>
               ) : (
-                <span>{OUTCOMES[name]}</span>
+                <span>{outcomeLabel(plan, name)}</span>
               )}
             </li>
           ))}
