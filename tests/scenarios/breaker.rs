@@ -52,6 +52,7 @@ fn jobs_wait_while_their_endpoint_fails_every_document_and_go_on_after_a_probe()
         let explained = support.docket(&["jobs", "explain", &waits]).await;
         let said = &explained.stdout;
         assert!(said.contains("one job probes the endpoint"), "{said}");
+        lists_open_jobs(&support, ids.last().into_iter().chain([&waits])).await;
         // No probe is due.
         reconcile(stack, "{}");
         assert_eq!(text(&row(stack, &waits).await, &["status"]), "Queued");
@@ -71,6 +72,20 @@ fn jobs_wait_while_their_endpoint_fails_every_document_and_go_on_after_a_probe()
         }
         assert_eq!(probe_at(stack).await, None, "the breaker is closed");
     });
+}
+
+/// The list of all tenants' open jobs and the summary have the jobs that the breaker holds, each once.
+async fn lists_open_jobs(support: &CliUser, held: impl Iterator<Item = &String>) {
+    let list = support.json(&["jobs", "list", "--status", "open"]).await;
+    let jobs = list["jobs"].as_array().unwrap();
+    let mut count = 0;
+    for id in held {
+        let of_job = jobs.iter().filter(|job| job["id"] == id.as_str());
+        assert_eq!(of_job.count(), 1, "{id}: {list}");
+        count += 1;
+    }
+    let summary = support.json(&["summary"]).await;
+    assert!(summary["open"].as_u64() >= Some(count), "{summary}");
 }
 
 async fn body(stack: &Stack) -> String {
