@@ -15,6 +15,9 @@ use crate::expected_work::BaseWork;
 use crate::id::Tenant;
 use crate::lane::Lane;
 use crate::ports::QueuedJob;
+use heads::QueueHeads;
+
+mod heads;
 
 /// Tenants of a lane whose turns are remembered, those with the latest first.
 const MAX_REMEMBERED_TENANTS: usize = 1000;
@@ -62,17 +65,27 @@ impl FairQueue {
     pub fn take(&mut self, queues: Vec<Heads>, count: usize) -> Vec<QueuedJob> {
         let mut queues: Vec<std::vec::IntoIter<QueuedJob>> =
             queues.into_iter().map(Heads::into_iter).collect();
+        let mut heads = QueueHeads::default();
+        for (at, queue) in queues.iter().enumerate() {
+            self.add(&mut heads, queue.as_slice().first(), at);
+        }
         let mut taken = Vec::new();
         while taken.len() < count {
-            let heads = queues.iter_mut().filter_map(|queue| {
-                let head = queue.as_slice().first()?;
-                Some((self.sort_key(head), queue))
-            });
-            let Some((_, queue)) = heads.min_by_key(|(key, _)| *key) else {
+            let Some((start, at)) = heads.next(|lane| self.lanes.start(&lane)) else {
                 break;
             };
+            let Some(queue) = queues.get_mut(at) else {
+                break;
+            };
+            let head = queue.as_slice().first();
+            if head.is_some_and(|head| self.start(head) > start) {
+                // Its tenant had a turn meanwhile, with a job of another queue.
+                self.add(&mut heads, head, at);
+                continue;
+            }
             let Some(job) = queue.next() else { break };
             self.charge(&job);
+            self.add(&mut heads, queue.as_slice().first(), at);
             taken.push(job);
         }
         self.standard.remove_passed_start_times();
@@ -90,21 +103,19 @@ impl FairQueue {
         !job.is_urgent() && ahead.into_iter().any(|(tenant, _)| *tenant != job.tenant)
     }
 
-    /// The job with the smallest key is next.
-    fn sort_key(&self, job: &QueuedJob) -> impl Ord + Copy + use<> {
-        let lane = job.lane();
-        let is_urgent = job.is_urgent();
-        let of_lane = if is_urgent {
+    fn add(&self, heads: &mut QueueHeads, head: Option<&QueuedJob>, queue: usize) {
+        if let Some(head) = head {
+            heads.add(head, self.start(head), queue);
+        }
+    }
+
+    /// When it is the turn of a job's tenant. It is never earlier than before.
+    fn start(&self, job: &QueuedJob) -> u64 {
+        if job.is_urgent() {
             0
         } else {
-            self.lanes.start(&lane)
-        };
-        let of_tenant = if is_urgent {
-            0
-        } else {
-            self.tenants(lane).start(&job.tenant)
-        };
-        (!is_urgent, of_lane, lane, of_tenant, job.position)
+            self.tenants(job.lane()).start(&job.tenant)
+        }
     }
 
     fn charge(&mut self, job: &QueuedJob) {
@@ -240,7 +251,7 @@ mod tests {
         name.parse().unwrap_or_else(|_| Tenant::fallback())
     }
 
-    fn queue(name: &str, jobs: u64, bytes: u64) -> Heads {
+    pub(super) fn queue(name: &str, jobs: u64, bytes: u64) -> Heads {
         let job = |number| QueuedJob {
             position: QueuePosition {
                 position: position(
@@ -259,7 +270,7 @@ mod tests {
         (0..jobs).map(job).collect()
     }
 
-    fn bulk(name: &str, jobs: u64) -> Heads {
+    pub(super) fn bulk(name: &str, jobs: u64) -> Heads {
         let mut queue = queue(name, jobs, 0);
         for job in &mut queue {
             let queued_at = job.queued_at();
