@@ -370,3 +370,16 @@ fn opened(
         reason: format!("{what}{last}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::hash;
+
+    /// The values are those of the published test vectors of FNV-1a, with the last bit set.
+    #[test]
+    fn hash_is_fnv_1a_and_never_zero() {
+        assert_eq!(hash(""), 0x811c_9dc5);
+        assert_eq!(hash("a"), 0xe40c_292d);
+        assert_eq!(hash("foobar"), 0xbf9c_f969);
+    }
+}
