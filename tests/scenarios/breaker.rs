@@ -6,8 +6,8 @@ use devstack::Stack;
 
 use crate::api::{CliUser, SUPPORT};
 use crate::support::{
-    DOC_UNDERSTANDING, EndpointFaults, RunResult, TestTenant, UnreportedJob, contract, reconcile,
-    row, run_alone, text, until,
+    DOC_UNDERSTANDING, EndpointFaults, RunResult, TestTenant, UnreportedJob, contract,
+    expire_deadline, reconcile, row, run_alone, text, until,
 };
 
 /// The line of the breaker in the pause record.
@@ -59,6 +59,12 @@ fn jobs_wait_while_their_endpoint_fails_every_document_and_go_on_after_a_probe()
 
         drop(faults);
         let_probe_start(stack).await;
+        // A retry that began before the breaker opened lost its notification, too.
+        for id in &ids {
+            if text(&row(stack, id).await, &["status"]) == "InProgress" {
+                expire_deadline(stack, id).await;
+            }
+        }
         ids.push(waits);
         for id in &ids {
             until("the job to be ready", async || {
