@@ -313,11 +313,12 @@ fn add_pause(explanation: &mut Explanation, pause: &Pause, names_people: bool) {
         PauseScope::Tenant(_) => "the tenant is paused",
         PauseScope::Both(..) => "the pipeline is paused for this tenant",
     };
+    let by = if names_people { "" } else { " by support" };
     let details = &pause.details;
     explanation.timeline.push(ExplanationStep {
         actor: names_people.then(|| details.actor.clone()),
         reason: names_people.then(|| details.reason.clone()),
-        ..step(details.since.0, what)
+        ..step(details.since.0, &format!("{what}{by}"))
     });
     explanation.timeline.sort_by_key(|step| step.at);
     explanation.next = vec![step(

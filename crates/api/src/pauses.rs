@@ -124,7 +124,8 @@ pub async fn create<P: KeyValueStore + Clock>(
     Ok(view(&pause, true))
 }
 
-/// Ends a pause, closes the circuit breaker if a pipeline is named, and releases queued jobs that no other pause holds, until `release_until`. The reconciler releases the rest.
+/// Ends a pause, closes the circuit breaker if a pipeline is named, and releases queued jobs that no other pause holds, until
+/// `release_until`. Those of pipelines with a window wait for their turn. The reconciler releases the rest.
 ///
 /// # Errors
 /// Unless the caller may pause, if there is no such pause, or if a dependency does not answer.
@@ -158,7 +159,8 @@ where
     audit.finish(ports, "resumed").await;
     let report = release_queued(ports, pipelines, release_until).await;
     Ok(ResumeResult {
-        released: report.released,
+        released: report.released.saturating_sub(report.wait_for_turn),
+        wait_for_turn: report.wait_for_turn,
         more: report.incomplete,
     })
 }

@@ -37,14 +37,16 @@ pub(crate) async fn add_estimates<P: JobIndex + KeyValueStore + Clock>(
         });
     });
     join_all(reads).await;
-    if let Err(error) = add_turns(ports, jobs, &mut pipelines).await {
+    let pauses = add_turns(ports, jobs, &mut pipelines).await;
+    let pauses = pauses.unwrap_or_else(|error| {
         tracing::warn!(error = %error, "the turns of queued jobs were not read");
-    }
+        Pauses::default()
+    });
     let now = ports.now();
     let unknown = KnownPipeline::default();
     for (job, view) in jobs.iter().zip(views) {
         let known = pipelines.get(job.pipeline.as_str()).unwrap_or(&unknown);
-        view.ready_by = ready_by(job, known, now);
+        view.ready_by = ready_by(job, known, &pauses, now);
     }
 }
 
@@ -73,16 +75,16 @@ impl KnownPipeline {
     }
 }
 
-/// Reads whose turn it is in the pipelines of which some of the jobs are queued.
+/// Reads whose turn it is in the pipelines of which some of the jobs are queued. Returns what is paused.
 async fn add_turns<P: JobIndex + KeyValueStore + Clock>(
     ports: &P,
     jobs: &[Job],
     pipelines: &mut BTreeMap<&str, KnownPipeline>,
-) -> Result<(), Unavailable> {
+) -> Result<Pauses, Unavailable> {
     let is_queued = |job: &&Job| job.queued_at().is_some();
     let queued: Vec<&Job> = jobs.iter().filter(is_queued).collect();
     if queued.is_empty() {
-        return Ok(());
+        return Ok(Pauses::default());
     }
     let pauses = Pauses::load(ports, ports.now()).await?;
     for (name, known) in pipelines {
@@ -90,7 +92,7 @@ async fn add_turns<P: JobIndex + KeyValueStore + Clock>(
             known.turns = turns(ports, name, &pauses).await?;
         }
     }
-    Ok(())
+    Ok(pauses)
 }
 
 async fn turns<P: JobIndex + KeyValueStore>(
@@ -134,7 +136,12 @@ pub(crate) async fn next_release<P: JobIndex + KeyValueStore + Clock>(
 }
 
 /// `None` if the job is final.
-fn ready_by(job: &Job, known: &KnownPipeline, now: Timestamp) -> Option<ReadyByView> {
+fn ready_by(
+    job: &Job,
+    known: &KnownPipeline,
+    pauses: &Pauses,
+    now: Timestamp,
+) -> Option<ReadyByView> {
     let unknown = |note: &str| {
         Some(ReadyByView {
             note: note.to_owned(),
@@ -143,6 +150,15 @@ fn ready_by(job: &Job, known: &KnownPipeline, now: Timestamp) -> Option<ReadyByV
     };
     if is_stalled(&job.state, now) {
         return unknown("The job's check is overdue, so nothing can be said.");
+    }
+    if job.queued_at().is_some()
+        && let Some(pause) = pauses.holding(&job.pipeline, &job.tenant)
+    {
+        return Some(ReadyByView {
+            earliest: Some(pause.details.until.0),
+            note: "A pause holds it; then it waits for its turn.".to_owned(),
+            ..ReadyByView::default()
+        });
     }
     if let Some(found) = known.estimate_turn(job, now) {
         let note = "From its turn among those that wait, and the instances.";

@@ -16,16 +16,21 @@ pub(crate) async fn list(context: &CommandContext) -> Result<Exit> {
         printer.json_document(&list)?;
         return Ok(Exit::Success);
     }
-    let mut table = TextTable::new([
+    // Only support gets names and reasons.
+    let has_reasons = list.pauses.iter().any(|pause| pause.reason.is_some());
+    let reason = has_reasons.then(|| Column::new("REASON").truncate().drop_rank(1));
+    let columns = [
         Column::new("PIPELINE"),
         Column::new("TENANT"),
         Column::new("UNTIL"),
         Column::new("SINCE").drop_rank(3),
         Column::new("BY").truncate().drop_rank(2),
-        Column::new("REASON").truncate().drop_rank(1),
-    ]);
+    ];
+    let mut table = TextTable::new(columns.into_iter().chain(reason));
     for pause in &list.pauses {
-        table.row([
+        let reason = pause.reason.as_deref().unwrap_or_default();
+        let reason = has_reasons.then(|| Cell::from(reason));
+        let cells = [
             Cell::from(pause.pipeline.as_deref().unwrap_or("all")),
             Cell::from(pause.tenant.as_deref().unwrap_or("all")),
             Cell::from(if pause.breaker {
@@ -37,10 +42,10 @@ pub(crate) async fn list(context: &CommandContext) -> Result<Exit> {
             Cell::from(if pause.breaker {
                 "circuit breaker"
             } else {
-                pause.actor.as_deref().unwrap_or_default()
+                pause.actor.as_deref().unwrap_or("support")
             }),
-            Cell::from(pause.reason.as_deref().unwrap_or_default()),
-        ]);
+        ];
+        table.row(cells.into_iter().chain(reason));
     }
     if table.is_empty() {
         printer.line("nothing is paused")?;
@@ -89,17 +94,28 @@ pub(crate) async fn resume(context: &CommandContext, args: ResumeArgs) -> Result
     if context.printer.json {
         context.printer.json_document(&result)?;
     } else {
-        let rest = if result.more {
-            "; the others follow within five minutes"
-        } else {
-            ""
-        };
-        context.printer.line(&sanitize(&format!(
-            "{what} is resumed; {} released{rest}",
-            pluralize(result.released, "waiting job", "waiting jobs")
-        )))?;
+        let line = format!("{what} is resumed{}", what_follows(&result));
+        context.printer.line(&sanitize(&line))?;
     }
     Ok(Exit::Success)
+}
+
+/// What becomes of the jobs that waited.
+fn what_follows(result: &ResumeResult) -> String {
+    let mut words = String::new();
+    if result.released > 0 || result.wait_for_turn == 0 {
+        let jobs = pluralize(result.released, "waiting job", "waiting jobs");
+        words = format!("; {jobs} released");
+    }
+    if result.wait_for_turn > 0 {
+        let (one, many) = ("job waits for its turn", "jobs wait for their turn");
+        let jobs = pluralize(result.wait_for_turn, one, many);
+        words = format!("{words}; {jobs}");
+    }
+    if result.more {
+        words.push_str("; the others follow within five minutes");
+    }
+    words
 }
 
 fn named(pipeline: Option<&str>, tenant: Option<&str>) -> Result<String> {
@@ -108,5 +124,32 @@ fn named(pipeline: Option<&str>, tenant: Option<&str>) -> Result<String> {
         (None, Some(tenant)) => Ok(format!("tenant {tenant}")),
         (Some(pipeline), Some(tenant)) => Ok(format!("pipeline {pipeline} for tenant {tenant}")),
         (None, None) => Err(CliError::usage("name a --pipeline, a --tenant, or both")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resume_tells_released_jobs_from_those_that_wait_for_their_turn() {
+        for (released, wait_for_turn, more, expected) in [
+            (0, 0, false, "; 0 waiting jobs released"),
+            (1, 0, false, "; 1 waiting job released"),
+            (0, 267, false, "; 267 jobs wait for their turn"),
+            (
+                2,
+                1,
+                true,
+                "; 2 waiting jobs released; 1 job waits for its turn; the others follow within five minutes",
+            ),
+        ] {
+            let result = ResumeResult {
+                released,
+                wait_for_turn,
+                more,
+            };
+            assert_eq!(what_follows(&result), expected);
+        }
     }
 }

@@ -33,6 +33,8 @@ const DELAY_MARGIN_SECONDS: u64 = 2;
 pub struct ReleaseReport {
     /// Jobs for which a check was sent, or that wait for their turn only.
     pub released: u64,
+    /// Those of `released` that wait for their turn only.
+    pub wait_for_turn: u64,
     /// Queued jobs by pipeline, those for which a check was sent among them. Not of all pipelines if `incomplete`.
     pub queued: BTreeMap<String, u64>,
     /// The pipelines whose circuit breaker is open.
@@ -104,6 +106,7 @@ where
         };
         if breaker.is_none() && pipelines.get(&queued.pipeline).is_some_and(has_window) {
             report.released += 1;
+            report.wait_for_turn += 1;
             windows.insert((queued.pipeline, delay_seconds));
             continue;
         }

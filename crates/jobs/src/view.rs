@@ -121,7 +121,8 @@ impl From<&AttemptModel> for ModelView {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReadyByView {
-    /// Absent if it is not known; then `note` says why. So are the other times.
+    /// Absent if it is not known; then `note` says why. So are the other times, except `earliest` of a job that a pause holds: the
+    /// end of the pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -650,6 +650,7 @@ fn pipeline_without_a_window_gets_every_job_oldest_first() {
     let until = NOW.plus(Duration::from_secs(600));
     let report = wait(release_queued(&scene.memory, &pipelines, until));
     assert_eq!((report.released, report.incomplete), (250, false));
+    assert_eq!(report.wait_for_turn, 0);
     let state = scene.memory.state();
     let jobs: Vec<JobId> = state.checks.iter().map(|check| check.message.job).collect();
     assert_eq!(jobs, expected);

@@ -2149,7 +2149,8 @@ export interface components {
         ReadyByView: {
             /**
              * Format: int64
-             * @description Absent if it is not known; then `note` says why. So are the other times.
+             * @description Absent if it is not known; then `note` says why. So are the other times, except `earliest` of a job that a pause holds: the
+             *     end of the pause.
              */
             about?: number;
             /** Format: int64 */
@@ -2296,9 +2297,15 @@ export interface components {
             more?: boolean;
             /**
              * Format: int64
-             * @description Queued jobs, of any pipeline, that were released at once.
+             * @description Queued jobs of pipelines without a window that were released at once.
              */
             released: number;
+            /**
+             * Format: int64
+             * @description Queued jobs of pipelines with a window: they wait for their turn.
+             * @default 0
+             */
+            wait_for_turn?: number;
         };
         /** @description Selects the jobs of a retry plan. */
         RetryPlanFilter: {

@@ -315,6 +315,7 @@ class ResumeRequest(TypedDict, closed=True):
 class ResumeResult(TypedDict):
     more: NotRequired[bool]
     released: int
+    wait_for_turn: NotRequired[int]
 
 
 class RetryPlanFilter(TypedDict, closed=True):

@@ -3,7 +3,6 @@
 use super::{ExplanationStep, is_stalled};
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
-use jobs::pause::MAX_PAUSE;
 use jobs::state::{RetryBudget, State};
 
 pub(super) fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
@@ -76,11 +75,9 @@ pub(super) fn next(job: &Job, now: Timestamp) -> Vec<ExplanationStep> {
                 "the job's deadline: it is final by this time".to_owned(),
             ),
         ],
-        // Only the caller knows what is paused, and the place in the queue.
-        State::Queued { next, since, .. } => vec![step(
-            since.plus(MAX_PAUSE),
-            format!("attempt {next} is sent to the endpoint, unless a pause is extended"),
-        )],
+        // Only the caller knows what is paused, and the place in the queue. The wait for a turn has no limit, and the deadline is
+        // moved by it.
+        State::Queued { .. } => vec![],
         State::RetryScheduled { next, due, budget } => vec![
             step(*due, format!("attempt {next} is sent to the endpoint")),
             step(

@@ -82,8 +82,11 @@ pub struct ResumeRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ResumeResult {
-    /// Queued jobs, of any pipeline, that were released at once.
+    /// Queued jobs of pipelines without a window that were released at once.
     pub released: u64,
+    /// Queued jobs of pipelines with a window: they wait for their turn.
+    #[serde(default)]
+    pub wait_for_turn: u64,
     /// Jobs are left that no pause holds; they are released within five minutes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,

@@ -57,12 +57,17 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 /// When an open job will probably be ready, in words.
 pub(crate) fn ready_by_in_words(ready_by: &ReadyByView, now: u64) -> String {
     let note = &ready_by.note;
-    match (ready_by.about, ready_by.latest) {
-        (Some(about), Some(latest)) => format!(
+    match (ready_by.about, ready_by.latest, ready_by.earliest) {
+        (Some(about), Some(latest), _) => format!(
             "about {} ({}), at the latest {}. {note}",
             utc_time(about),
             relative_time(about, now),
             utc_time(latest)
+        ),
+        (_, _, Some(earliest)) => format!(
+            "not before {} ({}). {note}",
+            utc_time(earliest),
+            relative_time(earliest, now)
         ),
         _ => format!("not known. {note}"),
     }
@@ -146,6 +151,18 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_795_397_465_000; // 2026-11-23 01:31:05 UTC
+
+    #[test]
+    fn job_that_is_held_is_not_ready_before_the_end_of_its_pause() {
+        let mut ready_by = ReadyByView {
+            note: "Why.".to_owned(),
+            ..ReadyByView::default()
+        };
+        assert_eq!(ready_by_in_words(&ready_by, NOW), "not known. Why.");
+        ready_by.earliest = Some(NOW + 7_200_000);
+        let words = ready_by_in_words(&ready_by, NOW);
+        assert_eq!(words, "not before 2026-11-23 03:31:05Z (in 2 h). Why.");
+    }
 
     #[test]
     fn utc_time_formats_date_and_time() {

@@ -120,7 +120,11 @@ fn uploads_wait_while_their_pipeline_is_paused_and_start_in_order_when_it_is_res
     assert_eq!(open.jobs.len(), 6, "support sees those that wait, too");
 
     let resumed: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
-    assert_eq!((resumed.released, resumed.more), (5, false));
+    let five_wait = ResumeResult {
+        wait_for_turn: 5,
+        ..ResumeResult::default()
+    };
+    assert_eq!(resumed, five_wait, "the pipeline has a window");
     assert_eq!(run_checks(&api), [0; 5]);
     assert_eq!(invocations(&api)[1..], expected);
     let log: Vec<(String, String)> = audit_log(&api)
@@ -345,7 +349,7 @@ fn customers_see_until_when_and_only_support_sees_who_and_why() {
     let path = format!("/jobs/{}", waiting.id);
     let detail: JobDetail = api.customer().get(&path);
     let text = serde_json::to_string(&detail.explanation).unwrap();
-    assert!(text.contains("the pipeline is paused"), "{text}");
+    assert!(text.contains("the pipeline is paused by support"), "{text}");
     assert!(!text.contains("quota") && !text.contains("sam@"), "{text}");
     assert!(
         detail
@@ -354,6 +358,12 @@ fn customers_see_until_when_and_only_support_sees_who_and_why() {
             .iter()
             .any(|step| step.at == created.until)
     );
+    let ready = detail.explanation.ready_by.unwrap_or_default();
+    let times = (ready.earliest, ready.about, ready.latest);
+    assert_eq!(times, (Some(created.until), None, None), "{}", ready.note);
+    let list: JobPage = api.customer().get("/jobs?status=open");
+    let listed = list.jobs[0].ready_by.clone().unwrap();
+    assert_eq!(listed, ready, "the list says the same");
     let detail: JobDetail = api.support().get(&path);
     let text = serde_json::to_string(&detail.explanation).unwrap();
     assert!(text.contains("quota") && text.contains("sam@"), "{text}");
@@ -465,7 +475,8 @@ fn many_queued_jobs_are_released_as_the_window_has_places() {
         advance(app, 1);
     }
     let resumed: ResumeResult = api.support().post("/pauses/resume", resume(&pipeline()));
-    assert_eq!(resumed.released, 250, "nothing but their turn holds them");
+    let counts = (resumed.released, resumed.wait_for_turn);
+    assert_eq!(counts, (0, 250), "nothing but their turn holds them");
     let window = usize::try_from(MIN_WINDOW).unwrap();
     assert_eq!(run_checks(&api).len(), window);
     assert_eq!(reconcile(&api).queued_released, 250 - window as u64);
