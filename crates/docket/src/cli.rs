@@ -56,15 +56,9 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(name = "docket", version, after_help = HELP_FOOTER)]
 pub(crate) struct Cli {
-    /// Address of the service [default: that of the last login]
-    #[arg(
-        long,
-        global = true,
-        env = "DOCKET_API",
-        value_name = "URL",
-        hide_env_values = true,
-        help_heading = GLOBAL
-    )]
+    // Not `env`: clap would show it as given in the usage of every error.
+    /// Address of the service [env: DOCKET_API] [default: that of the last login]
+    #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
     pub(crate) api: Option<String>,
     /// Print JSON in the API's types, and errors as JSON on standard error
     #[arg(long, global = true, help_heading = GLOBAL)]
@@ -84,7 +78,8 @@ pub(crate) enum Command {
     /// Sign in and store the sign-in on this machine
     ///
     /// If your company signs you in, the browser opens; with --email it asks for a password instead. Programs need no
-    /// sign-in: set DOCKET_CLIENT_ID and DOCKET_CLIENT_SECRET, and every command gets its own token, which is not stored.
+    /// sign-in: set DOCKET_CLIENT_ID and DOCKET_CLIENT_SECRET. Their token is kept
+    /// in a file that only its owner can read, and serves all commands until shortly before it expires, after an hour.
     Login(LoginArgs),
     /// Sign out and delete the stored sign-in
     Logout(LogoutArgs),

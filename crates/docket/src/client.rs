@@ -136,7 +136,9 @@ impl ApiClient {
             Some(SignIn::Machine(client)) => {
                 let response = self.get_public("/configuration").await?;
                 let configuration: ClientConfiguration = self.decode(&response)?;
-                client.fetch_token(&self.http, &configuration).await
+                client
+                    .fetch_token(&self.http, &configuration, &self.base)
+                    .await
             }
             Some(SignIn::User(session)) => {
                 let refreshed = self.refreshed(session).await.map_err(|error| {

@@ -94,6 +94,12 @@ impl CliError {
         self
     }
 
+    /// For an error whose detail says what to do.
+    pub(crate) fn without_hint(mut self) -> Self {
+        self.hint = None;
+        self
+    }
+
     /// Puts what the error is about in front of its detail: `<subject>: <detail>`.
     pub(crate) fn with_subject(mut self, subject: &str) -> Self {
         self.problem.detail = format!("{subject}: {}", self.problem.detail);
@@ -120,7 +126,7 @@ impl CliError {
             }
             "poisoned" => error.with_hint("support can retry it with --force"),
             "not-ready" => error.with_hint("`docket jobs explain` shows what it is waiting for"),
-            "bad-cursor" => error.with_hint("start again without --cursor"),
+            "bad-cursor" => error.with_hint("start again without --cursor or --since"),
             "identical" => Self {
                 exit: Exit::Identical,
                 ..error

@@ -133,10 +133,15 @@ pub(crate) async fn delete_data(
         force: false,
     };
     let path = format!("/jobs/{}/data-deletion", path_segment(id));
-    let response = context
+    let sent = context
         .client
         .send_json(Method::POST, &path, &body, Idempotency::Idempotent)
-        .await?;
+        .await;
+    let response = sent.map_err(|error| match error.kind() {
+        // The detail says who may. `docket whoami` lists delete-data even if the pipeline does not allow it.
+        "forbidden" => error.without_hint(),
+        _ => error,
+    })?;
     let result: JobCommandResult = context.client.decode(&response)?;
     if context.printer.json {
         context.printer.json_document(&result)?;

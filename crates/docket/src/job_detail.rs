@@ -40,7 +40,10 @@ pub(crate) async fn show(context: &CommandContext, id: &str) -> Result<Exit> {
             &format!("open until {}", Printer::time_and_age(upload.expires_at)),
         )?;
     }
-    printer.field("object", &sanitize(&detail.input))?;
+    // Empty for operators, and after the job's data was deleted.
+    if !detail.input.is_empty() {
+        printer.field("object", &sanitize(&detail.input))?;
+    }
     let optional = [
         ("version id", &detail.input_version),
         ("uploaded by", &detail.uploaded_by),

@@ -1,6 +1,12 @@
-//! A program's own sign-in: `DOCKET_CLIENT_ID` and `DOCKET_CLIENT_SECRET`, for jobs of a CI system. Nothing is stored.
+//! A program's own sign-in: `DOCKET_CLIENT_ID` and `DOCKET_CLIENT_SECRET`, for jobs of a CI system. The token is
+//! stored, so that a program that runs many commands signs in once an hour.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use api::types::ClientConfiguration;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::config;
 use crate::error::{CliError, Result};
@@ -18,10 +24,40 @@ pub(crate) struct MachineClient {
     token: Option<Token>,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Token {
     access_token: String,
+    /// By this machine's clock.
     expires_at: u64,
+}
+
+/// The file of tokens, readable only by its owner. By [`MachineClient::key`].
+#[derive(Default, Serialize, Deserialize)]
+#[serde(transparent)]
+struct StoredTokens(BTreeMap<String, Token>);
+
+impl StoredTokens {
+    fn path() -> Result<PathBuf> {
+        Ok(config::config_dir()?.join("program-tokens.json"))
+    }
+
+    /// A file that is missing or cannot be read has no tokens: the next one replaces it.
+    fn load() -> Self {
+        let text = Self::path().ok().and_then(|path| std::fs::read(path).ok());
+        let tokens = text.and_then(|text| serde_json::from_slice(&text).ok());
+        tokens.unwrap_or_default()
+    }
+
+    /// Adds a token and drops those that have expired. Without a place for it, the next command signs in again.
+    fn add(key: String, token: Token) {
+        let Self(mut tokens) = Self::load();
+        let now = config::now();
+        tokens.retain(|_, token| token.expires_at > now);
+        tokens.insert(key, token);
+        if let (Ok(path), Ok(text)) = (Self::path(), serde_json::to_vec_pretty(&Self(tokens))) {
+            config::write_private(&path, &text).ok();
+        }
+    }
 }
 
 impl std::fmt::Debug for MachineClient {
@@ -48,6 +84,18 @@ impl MachineClient {
         }
     }
 
+    /// The same, with the token that an earlier command got from this service.
+    pub(crate) fn with_stored_token(mut self, api: &str) -> Self {
+        self.token = StoredTokens::load().0.remove(&self.key(api));
+        self
+    }
+
+    /// Names the token of this client at a service. Another secret has another token: a wrong one must be refused.
+    fn key(&self, api: &str) -> String {
+        let hash = Sha256::digest(self.secret.as_bytes());
+        format!("{api} {} {}", self.id, jobs::id::hex(&hash))
+    }
+
     /// The token that was fetched last, if it stays valid for at least `margin_ms`.
     pub(crate) fn token(&self, margin_ms: u64) -> Option<String> {
         let token = self.token.as_ref()?;
@@ -65,6 +113,7 @@ impl MachineClient {
         &mut self,
         http: &HttpClient,
         configuration: &ClientConfiguration,
+        api: &str,
     ) -> Result<String> {
         let Some(company) = &configuration.company_sign_in else {
             return Err(
@@ -79,10 +128,12 @@ impl MachineClient {
             client_id: &self.id,
         };
         let response = domain.client_credentials(&self.secret).await?;
-        self.token = Some(Token {
+        let token = Token {
             expires_at: response.expires_at(),
             access_token: response.access_token.clone(),
-        });
+        };
+        StoredTokens::add(self.key(api), token.clone());
+        self.token = Some(token);
         Ok(response.access_token)
     }
 }

@@ -101,13 +101,15 @@ pub(crate) struct CommandContext {
 impl CommandContext {
     fn new(cli: &Cli, printer: Printer) -> Result<Self> {
         let mut sessions = Sessions::load()?;
-        let named = cli.api.as_deref().map(parse_api_address).transpose()?;
+        let named = cli.api.clone().or_else(|| config::variable("DOCKET_API"));
+        let named = named.as_deref().map(parse_api_address).transpose()?;
         let Some(address) = named.or_else(|| sessions.api.take()) else {
             return Err(CliError::usage("the service's address is not known yet")
                 .with_hint("run `docket login --api URL`, or set DOCKET_API"));
         };
         let user = sessions.sign_ins.remove(&address).map(SignIn::User);
-        let machine = MachineClient::from_environment()?.map(SignIn::Machine);
+        let machine = MachineClient::from_environment()?;
+        let machine = machine.map(|client| SignIn::Machine(client.with_stored_token(&address)));
         Ok(Self {
             client: ApiClient::new(address, machine.or(user)),
             printer,

@@ -75,7 +75,7 @@ pub(crate) async fn run(context: &CommandContext, command: WebhooksCommand) -> R
         }
         WebhooksCommand::Test { id } => {
             post(context, &format!("{}/test", path(&id)), &json!({})).await?;
-            let hint = format!("a test event is sent; see `docket webhooks deliveries {id}`");
+            let hint = format!("a test event is sent; see `docket webhooks show {id}`");
             done(context, &hint)
         }
         WebhooksCommand::Redeliver { id, sequence, from } => {
@@ -222,9 +222,13 @@ fn delivery_table(printer: &Printer, deliveries: &[DeliveryView]) -> TextTable {
             .status
             .map_or_else(String::new, |status| status.to_string());
         let outcome = delivery.problem.clone().unwrap_or(status);
+        let sequence = match delivery.sequence {
+            0 => "test".to_owned(),
+            sequence => sequence.to_string(),
+        };
         table.row([
             Cell::from(printer.table_time(delivery.at)),
-            Cell::from(delivery.sequence.to_string()),
+            Cell::from(sequence),
             Cell::from(delivery.attempt.to_string()),
             Cell::from(outcome),
         ]);

@@ -1,5 +1,8 @@
 //! Refresh and end of a company's sign-in, and the sign-in of programs.
 
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::{Value, json};
 
 use crate::company::acme;
@@ -143,7 +146,7 @@ fn with_machines() -> Setup {
 }
 
 #[test]
-fn program_signs_in_with_its_client_id_and_secret_and_stores_nothing() {
+fn program_signs_in_with_its_client_id_and_secret_once_for_many_commands() {
     let setup = with_machines();
     // The service refuses the first token, so the program fetches another one.
     setup
@@ -161,7 +164,7 @@ fn program_signs_in_with_its_client_id_and_secret_and_stores_nothing() {
         .collect();
     assert_eq!(tokens, ["Bearer machine-1", "Bearer machine-2"]);
     drop(state);
-    // One token is enough for all requests of a command.
+    // One token is enough for all requests of all commands, until it expires.
     let output = as_machine(
         &setup,
         "ci",
@@ -169,8 +172,33 @@ fn program_signs_in_with_its_client_id_and_secret_and_stores_nothing() {
         &["jobs", "cancel", "--reason", "r", FIRST, SECOND],
     );
     assert_eq!(output.code, Some(4), "{output:?}");
-    assert_eq!(setup.service.state().count("POST /domain/oauth2/token"), 3);
+    let signed_in = || setup.service.state().count("POST /domain/oauth2/token");
+    assert_eq!(signed_in(), 2);
     assert!(!setup.session_path().exists());
+    let path = setup.session_path().with_file_name("program-tokens.json");
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("a secret"), "{text}");
+    // A token is that of one secret.
+    let output = as_machine(&setup, "ci", "another", &["whoami"]);
+    assert_eq!(output.code, Some(3), "{output:?}");
+    assert_eq!(signed_in(), 3);
+    let mut tokens: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
+    for token in tokens.values_mut() {
+        token["expires_at"] = json!(1);
+    }
+    std::fs::write(&path, serde_json::to_vec(&tokens).unwrap()).unwrap();
+    for _ in 0..2 {
+        let output = as_machine(&setup, "ci", "a secret: 100%", &["whoami"]);
+        assert_eq!(output.code, Some(0), "{output:?}");
+        assert_eq!(signed_in(), 4, "an expired token is replaced");
+    }
+    // So is a damaged file.
+    std::fs::write(&path, "{").unwrap();
+    let output = as_machine(&setup, "ci", "a secret: 100%", &["whoami"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert_eq!(signed_in(), 5);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::fake_service::{detail, job};
-use crate::setup::Setup;
+use crate::setup::{CommandOutput, Setup};
 
 #[test]
 fn problem_documents_are_printed_and_mapped_to_exit_codes() {
@@ -27,6 +27,76 @@ fn problem_documents_are_printed_and_mapped_to_exit_codes() {
             "{output:?}"
         );
         assert_eq!(output.stdout, "");
+    }
+}
+
+#[test]
+fn hint_names_what_the_command_can_do() {
+    let setup = Setup::signed_in();
+    let who = "documents of pipeline legal-review are deleted by support only";
+    for (request, status, kind, arguments, hint) in [
+        (
+            "GET /events?since=x",
+            400,
+            "bad-cursor",
+            &["events", "--since", "x"][..],
+            Some("start again without --cursor or --since"),
+        ),
+        (
+            "POST /jobs/j1/data-deletion",
+            403,
+            "forbidden",
+            &["jobs", "delete-data", "j1", "--reason", "r", "--yes"],
+            None,
+        ),
+        (
+            "GET /summary",
+            403,
+            "forbidden",
+            &["summary"],
+            Some("`docket whoami` shows what you may do"),
+        ),
+    ] {
+        setup.service.fail_once(request, status, kind, who);
+        let output = setup.run(arguments);
+        assert!(output.stderr.contains(who), "{output:?}");
+        match hint {
+            Some(hint) => assert!(output.stderr.contains(hint), "{output:?}"),
+            None => assert!(!output.stderr.contains("whoami"), "{output:?}"),
+        }
+    }
+}
+
+#[test]
+fn address_of_the_environment_is_used_and_not_shown_as_an_option_that_was_given() {
+    let setup = Setup::signed_in();
+    let run = |arguments: &[&str]| -> CommandOutput {
+        let mut command = setup.command(arguments);
+        command.env("DOCKET_API", "http://example.com");
+        command.output().unwrap().into()
+    };
+    let output = run(&["jobs", "show"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(
+        output.stderr.contains("Usage:") && !output.stderr.contains("--api"),
+        "{output:?}"
+    );
+    let output = run(&["jobs", "list"]);
+    assert_eq!(output.code, Some(2), "{output:?}");
+    assert!(output.stderr.contains("http://example.com"), "{output:?}");
+}
+
+#[test]
+fn object_is_left_out_where_it_is_not_told() {
+    let setup = Setup::signed_in();
+    for (object, is_shown) in [("s3://bucket/inbound/a.pdf", true), ("", false)] {
+        let mut told = detail("j1", "Ready");
+        told["input"] = object.into();
+        setup.service.respond_once("GET /jobs/j1", 200, &told);
+        let output = setup.run(["jobs", "show", "j1"]);
+        let mut lines = output.stdout.lines();
+        let has_line = lines.any(|line| line.starts_with("object"));
+        assert_eq!(has_line, is_shown, "{output:?}");
     }
 }
 

@@ -94,6 +94,9 @@ fn webhooks_commands_send_what_they_say() {
         all.extend(arguments);
         let output = setup.run(&all);
         assert_eq!(output.code, Some(0), "{all:?}: {}", output.stderr);
+        // Operators may send a test event, and may not see deliveries.
+        let is_shown = output.stdout.contains("docket webhooks show");
+        assert_eq!(is_shown, all[1] == "test", "{}", output.stdout);
         let sent = setup.service.state().requests.pop().unwrap();
         assert_eq!(sent.request_line, request);
         let sent: serde_json::Value = serde_json::from_slice(&sent.body).unwrap();
@@ -120,6 +123,9 @@ fn webhooks_list_shows_states_and_deliveries_their_problems() {
         output.stdout
     );
     let deliveries = json!({"deliveries": [{
+        "at": 6, "event_id": "test_1", "sequence": 0, "attempt": 1, "url": "https://a.example/", "request_bytes": 7,
+        "status": 204,
+    }, {
         "at": 5, "event_id": "e:1", "sequence": 9, "attempt": 2, "url": "https://a.example/", "request_bytes": 7,
         "problem": "no response within 15 seconds", "retry_at": 9,
     }]});
@@ -128,6 +134,12 @@ fn webhooks_list_shows_states_and_deliveries_their_problems() {
     let output = setup.run(["webhooks", "deliveries", "acme.0123456789abcdef"]);
     assert!(
         output.stdout.contains("no response within 15 seconds"),
+        "{}",
+        output.stdout
+    );
+    let test = output.stdout.lines().find(|line| line.contains("204"));
+    assert!(
+        test.is_some_and(|line| line.contains("test") && !line.contains(" 0 ")),
         "{}",
         output.stdout
     );
