@@ -235,6 +235,11 @@ fn new_entry<P: Clock>(
     }
 }
 
+/// A number with its noun, for an outcome.
+pub(super) fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
 impl PendingAudit {
     /// Records the outcome. If the store does not answer, the entry stays without one: the action is already done.
     pub async fn finish<P: KeyValueStore>(mut self, ports: &P, outcome: impl Into<String>) {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::audit::{AuditTarget, PendingAudit};
+use super::audit::{AuditTarget, PendingAudit, count};
 use super::commands::{begin_audit, command_result, job_command, refusal};
 use super::job_detail::visible_job;
 use super::may_delete::must_may_delete;
@@ -140,7 +140,11 @@ where
 }
 
 pub(crate) fn outcome(deleted: usize) -> String {
-    format!("{deleted} object versions were deleted")
+    count(
+        deleted as u64,
+        "object version was deleted",
+        "object versions were deleted",
+    )
 }
 
 /// Completes a deletion that was interrupted. Returns the number of deleted object versions; `None` if the job's data is not to

@@ -3,6 +3,7 @@
 use super::audit::{self, AuditTarget};
 use super::{ApiError, Permission, Principal};
 use crate::types::{AuditAction, NewPause, PauseList, PauseView, ResumeRequest, ResumeResult};
+use crate::usage::utc;
 use jobs::breaker::Breaker;
 use jobs::id::{Tenant, Timestamp};
 use jobs::pause::{
@@ -119,7 +120,7 @@ pub async fn create<P: KeyValueStore + Clock>(
         return Err(audit.refuse(ports, error).await);
     }
     audit
-        .finish(ports, format!("paused until {} (ms since 1970)", until.0))
+        .finish(ports, format!("paused until {}", utc(until)))
         .await;
     Ok(view(&pause, true))
 }

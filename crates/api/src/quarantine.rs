@@ -1,6 +1,6 @@
 //! Messages in quarantine: list them, show one, redrive one after a fix, discard one.
 
-use super::audit::{self, AuditTarget};
+use super::audit::{self, AuditTarget, count};
 use super::{ApiError, Permission, Principal};
 use crate::ports::{QuarantineStore, StoredMessage};
 use crate::types::{AuditAction, QuarantineEntry, QuarantinePage};
@@ -178,9 +178,10 @@ where
     ports
         .remove_message(&message.source, &message.message_id, None)
         .await?;
-    let (cause, bytes) = (&message.cause, message.body.len());
+    let cause = &message.cause;
+    let bytes = count(message.body.len() as u64, "byte", "bytes");
     audit
-        .finish(ports, format!("{bytes} bytes; its cause was {cause}"))
+        .finish(ports, format!("{bytes}; its cause was {cause}"))
         .await;
     Ok(())
 }

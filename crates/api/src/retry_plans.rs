@@ -7,7 +7,7 @@
 
 use tracing::warn;
 
-use super::audit::{self, AuditTarget, PendingAudit};
+use super::audit::{self, AuditTarget, PendingAudit, count};
 use super::job_list::{JobScan, label, scan_jobs};
 use super::retention::is_document_expired;
 use super::summary::count_jobs_by;
@@ -160,7 +160,9 @@ where
     };
     record::write_jobs(ports, &plan, &jobs).await?;
     ports.put(PLANS, &plan.id, &plan.to_record(1)).await?;
-    audit.finish(ports, format!("{} jobs", plan.jobs)).await;
+    audit
+        .finish(ports, count(plan.jobs.into(), "job", "jobs"))
+        .await;
     Ok(plan.view())
 }
 
@@ -355,7 +357,11 @@ where
         };
         ports.put(STOPPED_PLANS, id, &marker).await?;
         plan.stopped_at = Some(ports.now());
-        let outcome = format!("{} of {} jobs released", plan.released, plan.jobs);
+        let outcome = format!(
+            "{} of {} released",
+            plan.released,
+            count(plan.jobs.into(), "job", "jobs")
+        );
         let is_written = ports.put(PLANS, id, &plan.to_record(revision + 1)).await?;
         // The reconciler released more at the same moment.
         if is_written {
@@ -416,7 +422,11 @@ where
                 .await;
             return show(ports, principal, id).await;
         }
-        let outcome = format!("{} jobs, {} per minute", plan.jobs, plan.per_minute);
+        let outcome = format!(
+            "{}, {} per minute",
+            count(plan.jobs.into(), "job", "jobs"),
+            plan.per_minute
+        );
         audit.finish(ports, outcome).await;
         // The reconciler sends what this function does not.
         if let Err(error) = release::release_plan(ports, pipelines, id).await {

@@ -100,7 +100,10 @@ pub async fn change_retention<P: KeyValueStore + Clock>(
     match tenants::set_retention(ports, &tenant, retention).await {
         Ok(Some(record)) => {
             let outcome = match change.days {
-                Some(days) => format!("{days} days after a job's end"),
+                Some(days) => {
+                    let days = audit::count(days.into(), "day", "days");
+                    format!("{days} after a job's end")
+                }
                 None => "as the pipelines say".to_owned(),
             };
             audit.finish(ports, outcome).await;

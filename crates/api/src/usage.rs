@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use calendar::{Month, date};
+pub use calendar::{Month, date, utc};
 pub use count::count_hours;
 pub(crate) use forget::forget_batch;
 pub use report::report;

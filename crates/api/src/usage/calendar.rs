@@ -1,4 +1,4 @@
-//! Months of the Gregorian calendar, in UTC.
+//! Months and times of the Gregorian calendar, in UTC.
 
 use std::fmt;
 use std::str::FromStr;
@@ -33,6 +33,15 @@ pub const fn date(days: u64) -> (u64, u64, u64) {
     };
     let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
     (year, month, day)
+}
+
+/// A time as ISO 8601 in UTC.
+pub fn utc(at: Timestamp) -> String {
+    let (seconds, ms) = (at.0 / 1000, at.0 % 1000);
+    let (year, month, day) = date(seconds / 86_400);
+    let of_day = seconds % 86_400;
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
 impl Month {
@@ -144,6 +153,18 @@ mod tests {
             "2026-11-01",
         ] {
             assert_eq!(text.parse::<Month>(), Err(NoMonth), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_iso_8601_in_utc() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_767_607_442_118, "2026-01-05T10:04:02.118Z"),
+            (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(utc(Timestamp(ms)), text);
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::audit::{self, AuditTarget};
 use crate::events::tenant;
 use crate::feed::EventType;
 use crate::types::{AuditAction, NewWebhook, RedeliverRequest, WebhookChange, WebhookView};
+use crate::usage::utc;
 use crate::{ApiError, Permission, Principal, feed};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -123,7 +124,14 @@ fn event_types(names: &[String]) -> Result<Vec<EventType>, ApiError> {
             ))
         })
     };
-    names.iter().map(event_type).collect()
+    let mut found = Vec::new();
+    for name in names {
+        let event_type = event_type(name)?;
+        if !found.contains(&event_type) {
+            found.push(event_type);
+        }
+    }
+    Ok(found)
 }
 
 /// Creates a webhook. Events that are recorded from now on are sent to it.
@@ -314,7 +322,8 @@ pub async fn send_test<P: KeyValueStore + WebhookQueue>(
 /// Sends one event, or all from a time on, again.
 ///
 /// # Errors
-/// As [`super::show`]; [`ApiError::Refused`] while the webhook is paused or disabled.
+/// As [`super::show`]; [`ApiError::BadRequest`] if the time is in the future; [`ApiError::Refused`] while the webhook is paused or
+/// disabled.
 pub async fn redeliver<P: KeyValueStore + Clock + WebhookQueue>(
     ports: &P,
     pipelines: &Pipelines,
@@ -330,6 +339,15 @@ pub async fn redeliver<P: KeyValueStore + Clock + WebhookQueue>(
             return Err(ApiError::BadRequest("one of sequence and from".to_owned()));
         }
     };
+    if request
+        .from
+        .is_some_and(|from| Timestamp(from) > ports.now())
+    {
+        return Err(ApiError::BadRequest(
+            "from: this time is in the future; name the time of the first event to send again"
+                .to_owned(),
+        ));
+    }
     if !view_of(ports, &id, &webhook).await?.enabled {
         return Err(ApiError::Refused("enable the webhook first".to_owned()));
     }
@@ -344,7 +362,10 @@ pub async fn redeliver<P: KeyValueStore + Clock + WebhookQueue>(
         instruct(ports, &id, instruction).await?;
         let outcome = match (request.sequence, request.from) {
             (Some(sequence), _) => format!("event {sequence}"),
-            (None, from) => format!("events from {} on", from.unwrap_or_default()),
+            (None, from) => {
+                let from = Timestamp(from.unwrap_or_default());
+                format!("events from {} on", utc(from))
+            }
         };
         Ok(((), outcome))
     };

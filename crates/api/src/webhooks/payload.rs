@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::feed::{EventType, FeedEvent};
-use crate::usage::date;
+use crate::usage::utc;
 
 /// The body (Standard Webhooks specification 1.0, "Payload structure").
 #[derive(Serialize)]
@@ -85,30 +85,4 @@ fn to_json(event_type: &str, at: Timestamp, data: Map<String, Value>) -> String 
     };
     // Cannot fail: texts and numbers.
     serde_json::to_string(&payload).unwrap_or_default()
-}
-
-/// A time as ISO 8601 in UTC.
-fn utc(at: Timestamp) -> String {
-    let (seconds, ms) = (at.0 / 1000, at.0 % 1000);
-    let (year, month, day) = date(seconds / 86_400);
-    let of_day = seconds % 86_400;
-    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_iso_8601_in_utc() {
-        for (ms, text) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_767_607_442_118, "2026-01-05T10:04:02.118Z"),
-            (4_102_444_799_999, "2099-12-31T23:59:59.999Z"),
-        ] {
-            assert_eq!(utc(Timestamp(ms)), text);
-        }
-    }
 }

@@ -373,7 +373,12 @@ fn test_event_is_sent_once_and_an_event_again_on_request() {
         let code = service.problem(REVIEWER, "POST", &format!("{path}/redeliver"), Some(body));
         assert_eq!(code, "not-found");
     }
-    for body in [json!({}), json!({"sequence": 1, "from": 1})] {
+    let tomorrow = service.ports().state().now.0 + 24 * HOUR;
+    for body in [
+        json!({}),
+        json!({"sequence": 1, "from": 1}),
+        json!({"from": tomorrow}),
+    ] {
         let code = service.problem(REVIEWER, "POST", &format!("{path}/redeliver"), Some(body));
         assert_eq!(code, "bad-request");
     }

@@ -127,7 +127,13 @@ fn uploads_wait_while_their_pipeline_is_paused_and_start_in_order_when_it_is_res
     assert_eq!(resumed, five_wait, "the pipeline has a window");
     assert_eq!(run_checks(&api), [0; 5]);
     assert_eq!(invocations(&api)[1..], expected);
-    let log: Vec<(String, String)> = audit_log(&api)
+    let entries = audit_log(&api);
+    let until = entries.last().unwrap().detail.as_deref().unwrap();
+    assert!(
+        until.starts_with("paused until 20") && until.ends_with('Z'),
+        "{until}"
+    );
+    let log: Vec<(String, String)> = entries
         .into_iter()
         .map(|entry| (entry.action, entry.target))
         .collect();

@@ -13,13 +13,18 @@ fn every_change_of_a_webhook_is_in_the_audit_log_without_secrets() {
         service.ok::<WebhookView>("POST", &path, Some(body));
     };
     change(json!({"url": "https://other.example/x", "include_details": true}));
-    change(json!({"enabled": false, "event_types": ["job.failed"]}));
+    change(json!({"enabled": false, "event_types": ["job.failed", "job.failed"]}));
     let redeliver = format!("{path}/redeliver");
     let refused = service.problem(REVIEWER, "POST", &redeliver, Some(json!({"sequence": 1})));
     assert_eq!(refused, "refused");
     change(json!({"enabled": true}));
     let rotated: WebhookView = service.ok("POST", &format!("{path}/secret"), None);
     service.ok::<Value>("POST", &redeliver, Some(json!({"sequence": 1})));
+    service.ok::<Value>(
+        "POST",
+        &redeliver,
+        Some(json!({"from": 951_782_400_000_u64})),
+    );
     service.ok::<Value>("DELETE", &path, None);
 
     let state = service.ports().state();
@@ -62,6 +67,10 @@ fn every_change_of_a_webhook_is_in_the_audit_log_without_secrets() {
                 "deleted: https://other.example, job.failed, with details"
             ),
             ("redeliver-events", "event 1"),
+            (
+                "redeliver-events",
+                "events from 2000-02-29T00:00:00.000Z on"
+            ),
             (
                 "rotate-webhook-secret",
                 "the previous secret is used for 24 h more"
