@@ -50,6 +50,27 @@ pub struct FairQueue {
 }
 
 impl FairQueue {
+    /// The first turns. The tenant that came last is next: the others may have had turns while they were alone, which are not stored.
+    /// They wait for that one job.
+    pub fn begun(queues: &[Heads], base: BaseWork) -> Self {
+        let mut turns = Self {
+            base,
+            ..Self::default()
+        };
+        let heads = queues.iter().filter_map(|queue| queue.first());
+        let mut heads: Vec<&QueuedJob> = heads.filter(|job| !job.is_urgent()).collect();
+        heads.sort_by_key(|job| (job.queued_at(), job.position));
+        heads.pop();
+        for head in heads {
+            let tenants = match head.lane() {
+                Lane::Standard => &mut turns.standard,
+                Lane::Bulk => &mut turns.bulk,
+            };
+            tenants.charge(&head.tenant, 1);
+        }
+        turns
+    }
+
     /// The same turns, with another base from now on. It keeps no tenant waiting for more releases of another one than before:
     /// what a tenant is ahead of the clock becomes less with a smaller base.
     #[must_use]

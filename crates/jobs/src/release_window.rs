@@ -7,6 +7,7 @@
 //! ignores a second check. Where several tenants wait, whose turn it is is stored under a revision, and of two releases at
 //! once one does nothing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -57,6 +58,9 @@ where
         return release_all(ports, pipeline, &pauses).await;
     };
     let window = known.window;
+    // First the queues: a job that another release sends meanwhile is in both, and not in neither.
+    let most = usize::try_from(window.attempts).unwrap_or(usize::MAX);
+    let mut queues = heads(ports, &pipeline.name, &pauses, most.min(MAX_RELEASED)).await?;
     let open = open_jobs_of(ports, &pipeline.name).await?;
     let sent = window.count(&open, now);
     if !known.is_full && sent >= window.attempts {
@@ -71,8 +75,16 @@ where
     if places == 0 {
         return Ok(0);
     }
+    let sent: BTreeSet<JobId> = open
+        .iter()
+        .filter(|job| job.sent_at.is_some())
+        .map(|job| job.id)
+        .collect();
+    for queue in &mut queues {
+        queue.retain(|job| !sent.contains(&job.position.job));
+    }
+    queues.retain(|queue| !queue.is_empty());
     let count = places.min(MAX_RELEASED);
-    let queues = heads(ports, &pipeline.name, &pauses, count).await?;
     let Some(taken) = take(ports, known, queues, count, &open, now).await? else {
         info!(pipeline = pipeline.name, "another release was faster");
         return Ok(0);
@@ -403,13 +415,11 @@ impl StoredTurns {
     fn turns(&self, queues: &[Heads], base: BaseWork) -> FairQueue {
         let last = self.released.iter().map(|(_, at)| *at).max();
         let mut heads = queues.iter().filter_map(|queue| queue.first());
-        let has_waited = heads.any(|job| last.is_none_or(|last| job.queued_at() <= last));
-        let turns = if has_waited {
-            self.turns.clone()
+        if heads.any(|job| last.is_some_and(|last| job.queued_at() <= last)) {
+            self.turns.clone().with_base(base)
         } else {
-            FairQueue::default()
-        };
-        turns.with_base(base)
+            FairQueue::begun(queues, base)
+        }
     }
 }
 
