@@ -7,7 +7,7 @@ import { Client } from "../api/client";
 import type { Me, Permission } from "../api/types";
 import type { Session } from "../auth/session";
 import type { Route, Router } from "../lib/route";
-import { UploadQueue } from "../upload/queue";
+import { BrowserUploads } from "../upload/queue";
 import { EmptyState, ErrorMessage, Heading, Loading } from "./components";
 import { AppContext, AppContextRoot, useAppContext } from "./context";
 import { Dialog } from "./Dialog";
@@ -83,7 +83,7 @@ function Main({
     if (seesAllTenants) return saved || undefined;
     return me.tenants.includes(saved) ? saved : me.tenants[0];
   });
-  const uploads = useMemo(() => new UploadQueue(client, me.actor), []);
+  const uploads = useMemo(() => new BrowserUploads(client, me.actor), []);
   const app = useMemo(() => new AppContext(session, client, router, uploads, me, tenant), [tenant]);
   useEffect(() => () => uploads.stop(), [uploads]);
   useEffect(() => {

@@ -15,7 +15,7 @@ import type { JobChange, JobFilter } from "../live/merge";
 import { JobStore } from "../live/store";
 import { LiveUpdates } from "../live/updates";
 import type { Found, LeftOut } from "../upload/folders";
-import type { UploadQueue } from "../upload/queue";
+import type { BrowserUploads } from "../upload/queue";
 import type { Counter, Uncounted } from "./result/count";
 
 /** A connection lives only as long as the token that opened it, so the token is renewed if it expires sooner. */
@@ -48,7 +48,7 @@ export class AppContext extends Emitter {
     readonly session: Session,
     readonly client: Client,
     readonly router: Router,
-    readonly uploads: UploadQueue,
+    readonly uploads: BrowserUploads,
     readonly me: Me,
     /** The selected tenant. Undefined for those who see all tenants: all. */
     readonly tenant: string | undefined,

@@ -55,7 +55,7 @@ export interface UploadItem extends UploadLabels {
   began?: { at: number; sent: number };
 }
 
-export class UploadQueue extends Emitter {
+export class BrowserUploads extends Emitter {
   items: readonly UploadItem[] = [];
   private key = 0;
   private readonly running = new Map<number, AbortController>();
