@@ -13,7 +13,7 @@ import { Client } from "../src/api/client";
 import type { PushMessage } from "../src/api/types";
 import type { Session } from "../src/auth/session";
 import { JobList } from "../src/live/job-list";
-import { JobStore } from "../src/live/store";
+import { JobCache } from "../src/live/store";
 import { LiveUpdates } from "../src/live/updates";
 import { Throttle } from "./throttle";
 
@@ -91,7 +91,7 @@ const session = { token: async () => options.token, tokenRejected: async () => {
 function openPage(page: number): void {
   const { tenant } = options;
   const client = new Client(options.apiUrl, session as unknown as Session);
-  const store = new JobStore();
+  const store = new JobCache();
   const lists = [new JobList(client, store, { tenant, status: "open" }), new JobList(client, store, { tenant })];
   // The list that the page shows first loads by itself.
   void lists[1]?.loadMore();

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { JobDetail, JobPage, JobQuery, JobView } from "../api/types";
 import { JobList } from "./job-list";
 import { visibleJobs } from "./merge";
-import { JobStore } from "./store";
+import { JobCache } from "./store";
 
 // The store reads `document.hidden` to schedule rendering.
 Object.assign(globalThis, { document: { hidden: true } });
@@ -52,7 +52,7 @@ class Table {
 test("pages are loaded one after another until the list is complete", async () => {
   const table = new Table();
   table.put(...Array.from({ length: 250 }, (_, index) => job(index)));
-  const store = new JobStore();
+  const store = new JobCache();
   const list = new JobList(table.client, store, { tenant: "acme" });
   await list.loadMore();
   assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 100);
@@ -67,7 +67,7 @@ test("pages are loaded one after another until the list is complete", async () =
 test("changes missed while disconnected are shown after a refresh", async () => {
   const table = new Table();
   table.put(...Array.from({ length: 230 }, (_, index) => job(index)));
-  const store = new JobStore();
+  const store = new JobCache();
   const list = new JobList(table.client, store, { tenant: "acme" });
   await list.loadMore();
   await list.loadMore();
@@ -85,7 +85,7 @@ test("changes missed while disconnected are shown after a refresh", async () => 
 test("a job that no longer matches the filter is looked up, not lost", async () => {
   const table = new Table();
   table.put(job(1), job(2), job(3));
-  const store = new JobStore();
+  const store = new JobCache();
   const list = new JobList(table.client, store, { tenant: "acme", status: "open" });
   await list.loadMore();
   table.put(job(2, { status: "Ready", version: 5 }));
@@ -96,7 +96,7 @@ test("a job that no longer matches the filter is looked up, not lost", async () 
 test("a push that arrives during a refresh is not overwritten", async () => {
   const table = new Table();
   table.put(job(1));
-  const store = new JobStore();
+  const store = new JobCache();
   const list = new JobList(table.client, store, { tenant: "acme" });
   await list.loadMore();
   const reading = list.refresh();
@@ -109,7 +109,7 @@ test("a push that arrives during a refresh is not overwritten", async () => {
 test("a failed refresh keeps the shown jobs, and a later one updates them", async () => {
   const table = new Table();
   table.put(job(1));
-  const store = new JobStore();
+  const store = new JobCache();
   let fails = false;
   const client = {
     ...table.client,

@@ -4,7 +4,7 @@ import type { Client } from "../api/client";
 import type { Cause, JobPage, JobQuery } from "../api/types";
 import { Emitter } from "../lib/emitter";
 import { type JobFilter, matchesFilter } from "./merge";
-import type { JobStore } from "./store";
+import type { JobCache } from "./store";
 
 const PAGE_ROWS = 100;
 /** A refresh loads at most this many rows. Older ones are removed, and loaded again by scrolling. */
@@ -27,7 +27,7 @@ export class JobList extends Emitter {
 
   constructor(
     private readonly client: Pick<Client, "jobs" | "job">,
-    private readonly store: JobStore,
+    private readonly store: JobCache,
     readonly filter: JobFilter,
   ) {
     super();

@@ -5,7 +5,7 @@ import type { JobView } from "../api/types";
 import { Emitter } from "../lib/emitter";
 import { isResult, type JobChange, type JobMap, merge } from "./merge";
 
-export class JobStore extends Emitter {
+export class JobCache extends Emitter {
   jobs: JobMap = new Map();
   /** Results that arrived while the page was open and have not been opened. */
   readonly unread = new Set<string>();

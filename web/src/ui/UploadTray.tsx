@@ -6,7 +6,7 @@ import { statusGroup } from "../api/status";
 import type { JobView } from "../api/types";
 import { formatBytes, formatDuration, plural, titleCase } from "../lib/format";
 import { jobPath } from "../lib/route";
-import type { JobStore } from "../live/store";
+import type { JobCache } from "../live/store";
 import type { UploadItem } from "../upload/queue";
 import { Icon, Name, Time } from "./components";
 import { useAppContext } from "./context";
@@ -24,7 +24,7 @@ const inOrder = (a: UploadItem, b: UploadItem): number => (ORDER[a.state] ?? 1) 
 /** What became of a file that was received. */
 type Review = "open" | "ready" | "over";
 
-function reviewOf({ state, jobId }: UploadItem, { jobs }: JobStore): Review | undefined {
+function reviewOf({ state, jobId }: UploadItem, { jobs }: JobCache): Review | undefined {
   if (state !== "received") return undefined;
   const job = jobId === undefined ? undefined : jobs.get(jobId);
   const group = job ? statusGroup(job.status) : "open";

@@ -12,7 +12,7 @@ import { jobPath, type Router } from "../lib/route";
 import { JobList } from "../live/job-list";
 import { countsOf, isNewTo } from "../live/marks";
 import type { JobChange, JobFilter } from "../live/merge";
-import { JobStore } from "../live/store";
+import { JobCache } from "../live/store";
 import { LiveUpdates } from "../live/updates";
 import type { Found, LeftOut } from "../upload/folders";
 import type { BrowserUploads } from "../upload/queue";
@@ -26,7 +26,7 @@ const PIPELINE_KEY = "docket.pipeline";
 const MAX_LISTS = 8;
 
 export class AppContext extends Emitter {
-  readonly store: JobStore;
+  readonly store: JobCache;
   readonly live: LiveUpdates;
   /** Results that arrived while the tab was hidden: the number in its title. */
   unseen = 0;
@@ -54,7 +54,7 @@ export class AppContext extends Emitter {
     readonly tenant: string | undefined,
   ) {
     super();
-    this.store = new JobStore((results) => this.notifyResults(results));
+    this.store = new JobCache((results) => this.notifyResults(results));
     this.openJobs = new JobList(client, this.store, { tenant, status: "open" });
     this.live = new LiveUpdates({
       requestTicket: async () => {
