@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import { Client } from "../src/api/client";
 import type { PushMessage } from "../src/api/types";
 import type { Session } from "../src/auth/session";
-import { JobList } from "../src/live/job-list";
+import { LiveJobList } from "../src/live/job-list";
 import { JobCache } from "../src/live/store";
 import { LiveUpdates } from "../src/live/updates";
 import { Throttle } from "./throttle";
@@ -92,7 +92,7 @@ function openPage(page: number): void {
   const { tenant } = options;
   const client = new Client(options.apiUrl, session as unknown as Session);
   const store = new JobCache();
-  const lists = [new JobList(client, store, { tenant, status: "open" }), new JobList(client, store, { tenant })];
+  const lists = [new LiveJobList(client, store, { tenant, status: "open" }), new LiveJobList(client, store, { tenant })];
   // The list that the page shows first loads by itself.
   void lists[1]?.loadMore();
   const live = new LiveUpdates({

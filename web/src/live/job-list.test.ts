@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { JobDetail, JobPage, JobQuery, JobView } from "../api/types";
-import { JobList } from "./job-list";
+import { LiveJobList } from "./job-list";
 import { visibleJobs } from "./merge";
 import { JobCache } from "./store";
 
@@ -53,7 +53,7 @@ test("pages are loaded one after another until the list is complete", async () =
   const table = new Table();
   table.put(...Array.from({ length: 250 }, (_, index) => job(index)));
   const store = new JobCache();
-  const list = new JobList(table.client, store, { tenant: "acme" });
+  const list = new LiveJobList(table.client, store, { tenant: "acme" });
   await list.loadMore();
   assert.equal(visibleJobs(store.jobs, { tenant: "acme" }, list.horizon).length, 100);
   await list.loadMore();
@@ -68,7 +68,7 @@ test("changes missed while disconnected are shown after a refresh", async () => 
   const table = new Table();
   table.put(...Array.from({ length: 230 }, (_, index) => job(index)));
   const store = new JobCache();
-  const list = new JobList(table.client, store, { tenant: "acme" });
+  const list = new LiveJobList(table.client, store, { tenant: "acme" });
   await list.loadMore();
   await list.loadMore();
   // Old and new jobs change, two are added, one is deleted, all without a push.
@@ -86,7 +86,7 @@ test("a job that no longer matches the filter is looked up, not lost", async () 
   const table = new Table();
   table.put(job(1), job(2), job(3));
   const store = new JobCache();
-  const list = new JobList(table.client, store, { tenant: "acme", status: "open" });
+  const list = new LiveJobList(table.client, store, { tenant: "acme", status: "open" });
   await list.loadMore();
   table.put(job(2, { status: "Ready", version: 5 }));
   await list.refresh();
@@ -97,7 +97,7 @@ test("a push that arrives during a refresh is not overwritten", async () => {
   const table = new Table();
   table.put(job(1));
   const store = new JobCache();
-  const list = new JobList(table.client, store, { tenant: "acme" });
+  const list = new LiveJobList(table.client, store, { tenant: "acme" });
   await list.loadMore();
   const reading = list.refresh();
   store.add([job(9, { version: 2 }), job(1, { version: 3, status: "Ready" })], true);
@@ -115,7 +115,7 @@ test("a failed refresh keeps the shown jobs, and a later one updates them", asyn
     ...table.client,
     jobs: (query: JobQuery): Promise<JobPage> => (fails ? Promise.reject(new Error("not reached")) : table.list(query)),
   };
-  const list = new JobList(client, store, { tenant: "acme" });
+  const list = new LiveJobList(client, store, { tenant: "acme" });
   await list.loadMore();
   fails = true;
   await list.refresh();

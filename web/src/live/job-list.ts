@@ -12,7 +12,7 @@ const MAX_REFRESHED_ROWS = 1000;
 /** A refresh looks up at most this many missing jobs one by one. The others are removed. */
 const MAX_LOOKUPS = 20;
 
-export class JobList extends Emitter {
+export class LiveJobList extends Emitter {
   state: "loading" | "more" | "complete" | "failed" = "loading";
   /** The error of the last request. Undefined if it succeeded. */
   error: unknown;

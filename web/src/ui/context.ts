@@ -9,7 +9,7 @@ import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
 import * as notify from "../lib/notify";
 import { jobPath, type Router } from "../lib/route";
-import { JobList } from "../live/job-list";
+import { LiveJobList } from "../live/job-list";
 import { countsOf, isNewTo } from "../live/marks";
 import type { JobChange, JobFilter } from "../live/merge";
 import { JobCache } from "../live/store";
@@ -38,8 +38,8 @@ export class AppContext extends Emitter {
   waitingFiles: readonly File[] = [];
   /** The latest message for screen readers. */
   announcement = "";
-  private readonly lists = new Map<string, JobList>();
-  private readonly openJobs: JobList;
+  private readonly lists = new Map<string, LiveJobList>();
+  private readonly openJobs: LiveJobList;
   private counter: Counter | undefined;
   private toCount: readonly JobView[] = [];
   private removeListeners = (): void => {};
@@ -55,7 +55,7 @@ export class AppContext extends Emitter {
   ) {
     super();
     this.store = new JobCache((results) => this.notifyResults(results));
-    this.openJobs = new JobList(client, this.store, { tenant, status: "open" });
+    this.openJobs = new LiveJobList(client, this.store, { tenant, status: "open" });
     this.live = new LiveUpdates({
       requestTicket: async () => {
         await session.ensureTokenLife(MIN_TOKEN_LIFE_MS);
@@ -243,11 +243,11 @@ export class AppContext extends Emitter {
   }
 
   /** The list for a filter. It is kept, so that returning to it shows it unchanged. */
-  list(filter: JobFilter): JobList {
+  list(filter: JobFilter): LiveJobList {
     const key = JSON.stringify(filter);
     const known = this.lists.get(key);
     this.lists.delete(key);
-    const list = known ?? new JobList(this.client, this.store, filter);
+    const list = known ?? new LiveJobList(this.client, this.store, filter);
     this.lists.set(key, list);
     const [oldest] = this.lists.keys();
     if (this.lists.size > MAX_LISTS && oldest !== undefined) this.lists.delete(oldest);
@@ -256,7 +256,7 @@ export class AppContext extends Emitter {
   }
 
   /** The list that is shown or was shown last. The others are dropped, and loaded again when they are shown. */
-  private currentList(): JobList[] {
+  private currentList(): LiveJobList[] {
     const all = [...this.lists.values()];
     for (const old of all.slice(0, -1)) this.lists.delete(JSON.stringify(old.filter));
     return all.slice(-1);
