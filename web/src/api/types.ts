@@ -7,15 +7,15 @@ import type { components } from "./openapi";
 
 type Schemas = components["schemas"];
 
-export type Configuration = Schemas["ClientConfiguration"];
+export type ClientConfiguration = Schemas["ClientConfiguration"];
 export type CompanySignIn = Schemas["CompanySignIn"];
-export type Me = Schemas["CallerView"];
+export type CallerView = Schemas["CallerView"];
 export type Permission = Schemas["Permission"];
 export type JobCommandResult = Schemas["JobCommandResult"];
 export type PipelineView = Schemas["PipelineView"];
 export type Problem = Schemas["Problem"];
 export type SignedRequest = Schemas["SignedRequest"];
-export type Count = Schemas["NamedCount"];
+export type NamedCount = Schemas["NamedCount"];
 
 export type JobView = Schemas["JobView"];
 export type ReadyByView = Schemas["ReadyByView"];
@@ -30,7 +30,7 @@ export type DataExportPage = Schemas["DataExportPage"];
 export type JobDetail = Schemas["JobDetail"];
 export type Explanation = Schemas["Explanation"];
 export type WaitsOn = Schemas["WaitsOn"];
-export type Action = Schemas["JobAction"];
+export type JobAction = Schemas["JobAction"];
 export type ResultView = Schemas["ResultView"];
 export type ReceiptView = Schemas["ReceiptView"];
 /** JSON Pointers by part (docs/models.md). */
@@ -44,7 +44,7 @@ export type ModelView = Schemas["ModelView"];
 export type AttemptView = Schemas["AttemptView"];
 
 export type RetryPlanView = Schemas["RetryPlanView"];
-export type PlannedJob = Schemas["PlannedJobView"];
+export type PlannedJobView = Schemas["PlannedJobView"];
 export type RetryPlanFilter = Schemas["RetryPlanFilter"];
 export type PauseView = Schemas["PauseView"];
 export type QuarantineEntry = Schemas["QuarantineEntry"];
@@ -52,8 +52,8 @@ export type QuarantinePage = Schemas["QuarantinePage"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type AuditPage = Schemas["AuditPage"];
 export type BatchView = Schemas["BatchView"];
-export type Tenant = Schemas["TenantView"];
-export type Summary = Schemas["JobSummary"];
+export type TenantView = Schemas["TenantView"];
+export type JobSummary = Schemas["JobSummary"];
 
 export type EventType = Schemas["EventType"];
 export type WebhookView = Schemas["WebhookView"];

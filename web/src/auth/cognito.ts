@@ -3,7 +3,7 @@
  * the client id or the user's access token (Amazon Cognito user pools API reference, under the name of each call).
  */
 
-import type { Configuration } from "../api/types";
+import type { ClientConfiguration } from "../api/types";
 
 export interface CognitoAnswer {
   AuthenticationResult?: { IdToken?: string; RefreshToken?: string; AccessToken?: string };
@@ -37,7 +37,7 @@ const MESSAGES: Record<string, string> = {
   ExpiredCodeException: "This code has expired or was used already. Ask for a new one.",
 };
 
-async function call<Answer = CognitoAnswer>(at: Configuration, action: string, body: unknown): Promise<Answer> {
+async function call<Answer = CognitoAnswer>(at: ClientConfiguration, action: string, body: unknown): Promise<Answer> {
   let response: Response;
   try {
     response = await fetch(at.sign_in_url, {
@@ -66,7 +66,7 @@ async function call<Answer = CognitoAnswer>(at: Configuration, action: string, b
   );
 }
 
-export function withPassword(at: Configuration, email: string, password: string): Promise<CognitoAnswer> {
+export function withPassword(at: ClientConfiguration, email: string, password: string): Promise<CognitoAnswer> {
   return call(at, "InitiateAuth", {
     AuthFlow: "USER_PASSWORD_AUTH",
     ClientId: at.client_id,
@@ -74,7 +74,7 @@ export function withPassword(at: Configuration, email: string, password: string)
   });
 }
 
-export function withRefreshToken(at: Configuration, refresh: string): Promise<CognitoAnswer> {
+export function withRefreshToken(at: ClientConfiguration, refresh: string): Promise<CognitoAnswer> {
   return call(at, "InitiateAuth", {
     AuthFlow: "REFRESH_TOKEN_AUTH",
     ClientId: at.client_id,
@@ -93,7 +93,7 @@ const ANSWER_KEY = { NEW_PASSWORD_REQUIRED: "NEW_PASSWORD", SOFTWARE_TOKEN_MFA: 
 
 /** Answers with a new password after a temporary one, or with the code of the authenticator app. */
 export function withAnswer(
-  at: Configuration,
+  at: ClientConfiguration,
   email: string,
   { name, session }: Challenge,
   answer: string,
@@ -107,43 +107,43 @@ export function withAnswer(
 }
 
 /** Has a code sent by e-mail. The answer is the same for unknown addresses. */
-export async function forgotPassword(at: Configuration, email: string): Promise<void> {
+export async function forgotPassword(at: ClientConfiguration, email: string): Promise<void> {
   await call(at, "ForgotPassword", { ClientId: at.client_id, Username: email });
 }
 
-export async function resetPassword(at: Configuration, email: string, code: string, password: string): Promise<void> {
+export async function resetPassword(at: ClientConfiguration, email: string, code: string, password: string): Promise<void> {
   const given = { ClientId: at.client_id, Username: email, ConfirmationCode: code, Password: password };
   await call(at, "ConfirmForgotPassword", given);
 }
 
-export async function changePassword(at: Configuration, access: string, old: string, password: string): Promise<void> {
+export async function changePassword(at: ClientConfiguration, access: string, old: string, password: string): Promise<void> {
   await call(at, "ChangePassword", { AccessToken: access, PreviousPassword: old, ProposedPassword: password });
 }
 
 /** Whether the user signs in with an authenticator app. */
-export async function hasAuthenticator(at: Configuration, access: string): Promise<boolean> {
+export async function hasAuthenticator(at: ClientConfiguration, access: string): Promise<boolean> {
   const user = await call<{ UserMFASettingList?: string[] }>(at, "GetUser", { AccessToken: access });
   return user.UserMFASettingList?.includes("SOFTWARE_TOKEN_MFA") ?? false;
 }
 
 /** The key that the authenticator app needs. It counts from {@link verifyAuthenticator} on. */
-export async function newAuthenticatorKey(at: Configuration, access: string): Promise<string> {
+export async function newAuthenticatorKey(at: ClientConfiguration, access: string): Promise<string> {
   const answer = await call<{ SecretCode?: string }>(at, "AssociateSoftwareToken", { AccessToken: access });
   return answer.SecretCode ?? "";
 }
 
-export async function verifyAuthenticator(at: Configuration, access: string, code: string): Promise<void> {
+export async function verifyAuthenticator(at: ClientConfiguration, access: string, code: string): Promise<void> {
   await call(at, "VerifySoftwareToken", { AccessToken: access, UserCode: code });
   await useAuthenticator(at, access, true);
 }
 
 /** Whether sign-in asks for the app's code from now on. */
-export async function useAuthenticator(at: Configuration, access: string, isOn: boolean): Promise<void> {
+export async function useAuthenticator(at: ClientConfiguration, access: string, isOn: boolean): Promise<void> {
   const settings = { Enabled: isOn, PreferredMfa: isOn };
   await call(at, "SetUserMFAPreference", { AccessToken: access, SoftwareTokenMfaSettings: settings });
 }
 
 /** Revokes a refresh token: no more ID tokens can be had for it. Those that were issued stay valid until they expire. */
-export async function revoke(at: Configuration, refresh: string): Promise<void> {
+export async function revoke(at: ClientConfiguration, refresh: string): Promise<void> {
   await call(at, "RevokeToken", { ClientId: at.client_id, Token: refresh });
 }

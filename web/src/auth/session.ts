@@ -6,7 +6,7 @@
  * docs/adr/0013-web-page.md explains the choice.
  */
 
-import type { CompanySignIn, Configuration } from "../api/types";
+import type { CompanySignIn, ClientConfiguration } from "../api/types";
 import { clockOffsetMs, now, setServiceTime } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
 import {
@@ -42,7 +42,7 @@ export class Session extends Emitter {
   private waitingForSignIn: (() => void)[] = [];
   private readonly channel = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEY) : undefined;
 
-  constructor(readonly configuration: Configuration) {
+  constructor(readonly configuration: ClientConfiguration) {
     super();
     const saved = sessionStorage.getItem(KEY);
     if (saved) {

@@ -4,7 +4,7 @@ import type { ComponentType, JSX } from "preact";
 import { Component, type ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Client } from "../api/client";
-import type { Me, Permission } from "../api/types";
+import type { CallerView, Permission } from "../api/types";
 import type { Session } from "../auth/session";
 import type { Route, Router } from "../lib/route";
 import { BrowserUploads } from "../upload/queue";
@@ -45,7 +45,7 @@ export function App({ session, apiUrl, router }: { session: Session; apiUrl: str
 
 function SignedIn({ session, apiUrl, router }: { session: Session; apiUrl: string; router: Router }): JSX.Element {
   const client = useMemo(() => new Client(apiUrl, session), []);
-  const [me, reload] = useAsync<Me>("me", () => client.me());
+  const [me, reload] = useAsync<CallerView>("me", () => client.me());
   if (me.value === undefined) {
     return (
       <main class="start-page">
@@ -74,7 +74,7 @@ function Main({
   session: Session;
   client: Client;
   router: Router;
-  me: Me;
+  me: CallerView;
 }): JSX.Element {
   useEmitters(router);
   const seesAllTenants = me.all_tenants === true;

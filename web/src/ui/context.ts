@@ -3,7 +3,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Client } from "../api/client";
-import type { JobView, Me, Permission, PipelineView } from "../api/types";
+import type { JobView, CallerView, Permission, PipelineView } from "../api/types";
 import type { Session } from "../auth/session";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
@@ -49,7 +49,7 @@ export class AppContext extends Emitter {
     readonly client: Client,
     readonly router: Router,
     readonly uploads: BrowserUploads,
-    readonly me: Me,
+    readonly me: CallerView,
     /** The selected tenant. Undefined for those who see all tenants: all. */
     readonly tenant: string | undefined,
   ) {

@@ -2,7 +2,7 @@
 
 import { statusGroup } from "../api/status";
 import type {
-  Action,
+  JobAction,
   Cause,
   JobStatus,
   JobView,
@@ -73,7 +73,7 @@ export function causeLabel(cause: string): string {
   return cause in CAUSE_LABELS ? CAUSE_LABELS[cause as Cause] : humanize(cause);
 }
 
-export const ACTION_LABELS: Record<Action, string> = {
+export const ACTION_LABELS: Record<JobAction, string> = {
   retry: "Retry",
   cancel: "Cancel",
   result: "Result",

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Summary } from "../../api/types";
+import type { JobSummary } from "../../api/types";
 import { formatNumber } from "../../lib/format";
 import { listPath } from "../../lib/route";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
@@ -17,7 +17,7 @@ const REFRESH_MS = 60_000;
 
 export function Overview(): JSX.Element {
   const app = useAppContext();
-  const [summary, reload] = useAsync<Summary>(app.tenant ?? "", () => app.client.summary(app.tenant));
+  const [summary, reload] = useAsync<JobSummary>(app.tenant ?? "", () => app.client.summary(app.tenant));
   const [planning, setPlanning] = useState<string>();
   useEffect(() => {
     const timer = setInterval(() => document.hidden || reload(), REFRESH_MS);

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { PlannedJob, RetryPlanView } from "../../api/types";
+import type { PlannedJobView, RetryPlanView } from "../../api/types";
 import { formatNumber, plural } from "../../lib/format";
 import { jobPath } from "../../lib/route";
 import { ErrorMessage, Loading, Time } from "../components";
@@ -10,7 +10,7 @@ import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { statusLabel } from "../labels";
 
-export type Outcome = PlannedJob["outcome"];
+export type Outcome = PlannedJobView["outcome"];
 
 const OUTCOMES: Record<Outcome, string> = {
   ready: "Ready",
@@ -54,7 +54,7 @@ export function PlannedJobs({ plan, outcome, onOutcome }: Props): JSX.Element {
     for (let page = 1; page < first.pages; page += 1) jobs.push(...(await client.planJobs(plan.id, page)).jobs);
     return jobs;
   });
-  const [last, setLast] = useState<readonly PlannedJob[]>();
+  const [last, setLast] = useState<readonly PlannedJobView[]>();
   useEffect(() => {
     if (loaded.value) setLast(loaded.value);
   }, [loaded.value]);

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { errorMessage } from "../../api/errors";
-import type { Count, RetryPlanView } from "../../api/types";
+import type { NamedCount, RetryPlanView } from "../../api/types";
 import { formatDuration, formatNumber, humanize, plural } from "../../lib/format";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../components";
 import { useAppContext } from "../context";
@@ -290,7 +290,7 @@ function Counts({
   label,
 }: {
   title: string;
-  counts: readonly Count[];
+  counts: readonly NamedCount[];
   label: (name: string) => string;
 }): JSX.Element {
   return (

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import type { Tenant } from "../../api/types";
+import type { TenantView } from "../../api/types";
 import { EmptyState, ErrorMessage, Heading, Loading, Time } from "../components";
 import { useAppContext } from "../context";
 import { ReasonDialog } from "../Dialog";
@@ -15,7 +15,7 @@ export function Tenants(): JSX.Element {
   const [list, reload] = useAsync("", () => client.tenants());
   const [creating, setCreating] = useState<string>();
   const mayChange = app.may("change-tenants");
-  const [changing, setChanging] = useState<Tenant>();
+  const [changing, setChanging] = useState<TenantView>();
   const tenants = list.value?.tenants;
   return (
     <>
@@ -91,7 +91,7 @@ export function Tenants(): JSX.Element {
   );
 }
 
-function retentionInWords(tenant: Tenant): string {
+function retentionInWords(tenant: TenantView): string {
   const days = tenant.retention_days;
   if (days === undefined) return "as the pipelines say";
   return days === 1 ? "a day after a job's end" : `${days} days after a job's end`;
@@ -102,7 +102,7 @@ function Retention({
   onChanged,
   onClose,
 }: {
-  tenant: Tenant;
+  tenant: TenantView;
   onChanged: () => void;
   onClose: () => void;
 }): JSX.Element {
