@@ -25,7 +25,7 @@ type Body<O> = O extends { requestBody: { content: { "application/json": infer B
 type Json<R> = R extends { content: { "application/json": infer J } } ? J : undefined;
 type Answer<O> = O extends { responses: infer R } ? Json<R[keyof R & (200 | 201 | 202 | 204)]> : never;
 
-export type JobCommand = Body<paths["/jobs/{job_id}/retry"]["post"]>["body"];
+export type JobCommandRequest = Body<paths["/jobs/{job_id}/retry"]["post"]>["body"];
 
 export class Client {
   constructor(
@@ -40,12 +40,12 @@ export class Client {
   result = (id: string, attempt?: number) => this.get("/jobs/{job_id}/result", { id, query: { attempt } });
   receipt = (id: string, attempt?: number) => this.get("/jobs/{job_id}/receipt", { id, query: { attempt } });
   document = (id: string) => this.get("/jobs/{job_id}/document", { id });
-  retry = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/retry", { id, body });
-  runAgain = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/run-again", { id, body });
-  urgent = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/urgent", { id, body });
-  cancel = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
+  retry = (id: string, body: JobCommandRequest) => this.send("post", "/jobs/{job_id}/retry", { id, body });
+  runAgain = (id: string, body: JobCommandRequest) => this.send("post", "/jobs/{job_id}/run-again", { id, body });
+  urgent = (id: string, body: JobCommandRequest) => this.send("post", "/jobs/{job_id}/urgent", { id, body });
+  cancel = (id: string, body: JobCommandRequest) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
   mark = (id: string, body: MarksChange) => this.send("post", "/jobs/{job_id}/marks", { id, body });
-  deleteData = (id: string, body: JobCommand) => this.send("post", "/jobs/{job_id}/data-deletion", { id, body });
+  deleteData = (id: string, body: JobCommandRequest) => this.send("post", "/jobs/{job_id}/data-deletion", { id, body });
   createUpload = (body: Body<paths["/uploads"]["post"]>["body"]) => this.send("post", "/uploads", { body });
   upload = (id: string) => this.get("/uploads/{job_id}", { id });
   signParts = (id: string, partNumbers: number[]) =>

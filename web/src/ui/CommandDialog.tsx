@@ -1,7 +1,7 @@
 /** The dialogs that ask for the reason of a command about a contract. */
 
 import type { JSX } from "preact";
-import type { Client, JobCommand } from "../api/client";
+import type { Client, JobCommandRequest } from "../api/client";
 import * as LIMITS from "../api/limits";
 import type { JobCommandResult, JobView, PipelineView } from "../api/types";
 import { formatDuration } from "../lib/format";
@@ -11,7 +11,7 @@ import { sloSentence } from "./labels";
 export type JobCommandName = "retry" | "run-again" | "urgent" | "cancel" | "delete";
 
 /** Sends a command about a contract. */
-export function send(client: Client, name: JobCommandName, id: string, body: JobCommand): Promise<JobCommandResult> {
+export function send(client: Client, name: JobCommandName, id: string, body: JobCommandRequest): Promise<JobCommandResult> {
   switch (name) {
     case "retry":
       return client.retry(id, body);
