@@ -11,9 +11,9 @@ import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
 import { type Many, saveArchive, saveTable } from "./export/many";
 
-type Action = "retry" | "cancel" | "review";
+type BulkAction = "retry" | "cancel" | "review";
 
-const ACTIONS: Record<Action, { title: string; action: string }> = {
+const ACTIONS: Record<BulkAction, { title: string; action: string }> = {
   retry: { title: "Try the selected contracts again", action: "Try again" },
   cancel: { title: "Stop the selected reviews", action: "Stop the reviews" },
   review: { title: "Mark the selected contracts as reviewed", action: "Mark as reviewed" },
@@ -27,14 +27,14 @@ export default function SelectionBar({
   all: readonly JobView[];
 }): JSX.Element {
   const app = useAppContext();
-  const [dialog, setDialog] = useState<Action>();
+  const [dialog, setDialog] = useState<BulkAction>();
   const [message, setMessage] = useState("");
   const [busy, setBusy] = useState(false);
   useEffect(() => () => app.select(), []);
   const mayJudge = app.may("judge-contracts");
   const mayCommand = app.may("command-jobs");
   const mayRead = app.may("read-contents");
-  const of: Record<Action, JobView[]> = {
+  const of: Record<BulkAction, JobView[]> = {
     retry: mayCommand ? jobs.filter((job) => job.status === "Failed") : [],
     cancel: mayCommand
       ? jobs.filter((job) => statusGroup(job.status) === "open" && job.earlier_result === undefined)
@@ -43,7 +43,7 @@ export default function SelectionBar({
   };
 
   /** One after the other. One that is refused does not stop the others, and is named. */
-  const run = async (action: Action, reason: string): Promise<void> => {
+  const run = async (action: BulkAction, reason: string): Promise<void> => {
     const refused: string[] = [];
     const chosen = of[action];
     for (const [index, job] of chosen.entries()) {
@@ -65,7 +65,7 @@ export default function SelectionBar({
     if (refused.length > 0) throw new Error(`${plural(refused.length, "was", "were")} refused. ${refused.join(" ")}`);
   };
 
-  const begin = (action: Action): void => {
+  const begin = (action: BulkAction): void => {
     if (action !== "review" || app.isSupport) setDialog(action);
     else run(action, "").catch((error: unknown) => setMessage(errorMessage(error)));
   };
@@ -99,7 +99,7 @@ export default function SelectionBar({
         </button>
       </p>
       <div class="buttons">
-        {(Object.keys(ACTIONS) as Action[]).map(
+        {(Object.keys(ACTIONS) as BulkAction[]).map(
           (action) =>
             of[action].length > 0 && (
               <button key={action} type="button" class="quiet" disabled={busy} onClick={() => begin(action)}>
