@@ -17,15 +17,15 @@ const SINCE: readonly [string, number][] = [
   ["ever", 0],
 ];
 
-type Action = "retry" | "run-again" | "cancel";
+type PlanAction = "retry" | "run-again" | "cancel";
 
-const ACTIONS: Record<Action, string> = {
+const ACTIONS: Record<PlanAction, string> = {
   retry: "Try failed contracts again",
   "run-again": "Review ready contracts again; their results stay",
   cancel: "Stop open reviews",
 };
 /** The word before the time of the filter. */
-const SINCE_LABEL: Record<Action, string> = { retry: "Failed", "run-again": "Ready", cancel: "Uploaded" };
+const SINCE_LABEL: Record<PlanAction, string> = { retry: "Failed", "run-again": "Ready", cancel: "Uploaded" };
 
 export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; onClose: () => void }): JSX.Element {
   const app = useAppContext();
@@ -33,7 +33,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
   const [since, setSince] = useState(1);
   const [perMinute, setPerMinute] = useState<string>();
   const [force, setForce] = useState(false);
-  const [action, setAction] = useState<Action>("retry");
+  const [action, setAction] = useState<PlanAction>("retry");
   const [model, setModel] = useState("");
   const again = action === "run-again";
   const span = SINCE[since]?.[1] ?? 0;
@@ -70,8 +70,8 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
     >
       <label>
         What it does
-        <select value={action} onChange={(event) => setAction(event.currentTarget.value as Action)}>
-          {(Object.keys(ACTIONS) as Action[])
+        <select value={action} onChange={(event) => setAction(event.currentTarget.value as PlanAction)}>
+          {(Object.keys(ACTIONS) as PlanAction[])
             .filter((one) => one !== "run-again" || app.tenant !== undefined)
             .map((one) => (
               <option key={one} value={one}>
