@@ -10,9 +10,9 @@ import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { statusLabel } from "../labels";
 
-export type Outcome = PlannedJobView["outcome"];
+export type PlannedJobOutcome = PlannedJobView["outcome"];
 
-const OUTCOMES: Record<Outcome, string> = {
+const OUTCOMES: Record<PlannedJobOutcome, string> = {
   ready: "Ready",
   failed: "Failed again",
   open: "Running",
@@ -23,13 +23,13 @@ const OUTCOMES: Record<Outcome, string> = {
 };
 
 /** An outcome of a plan in words. What a plan had not come to when it was stopped is skipped, too. */
-export const outcomeLabel = (plan: RetryPlanView, outcome: Outcome): string =>
+export const outcomeLabel = (plan: RetryPlanView, outcome: PlannedJobOutcome): string =>
   outcome === "skipped" && plan.stopped_at !== undefined
     ? "Skipped (changed or not reached)"
     : (OUTCOMES[outcome] ?? outcome);
 
 /** What can become of the contracts of a plan. */
-export const OUTCOMES_OF: Record<"start" | "cancel", readonly Outcome[]> = {
+export const OUTCOMES_OF: Record<"start" | "cancel", readonly PlannedJobOutcome[]> = {
   start: ["ready", "failed", "open", "waiting", "skipped", "missing"],
   cancel: ["cancelled", "waiting", "skipped", "missing"],
 };
@@ -40,8 +40,8 @@ const STEP = 50;
 interface Props {
   plan: RetryPlanView;
   /** Only these; undefined: all. */
-  outcome: Outcome | undefined;
-  onOutcome(outcome: Outcome | undefined): void;
+  outcome: PlannedJobOutcome | undefined;
+  onOutcome(outcome: PlannedJobOutcome | undefined): void;
 }
 
 export function PlannedJobs({ plan, outcome, onOutcome }: Props): JSX.Element {
@@ -68,12 +68,12 @@ export function PlannedJobs({ plan, outcome, onOutcome }: Props): JSX.Element {
       {plan.status !== "planned" && (
         <select
           class="filter"
-          aria-label="Outcome"
+          aria-label="PlannedJobOutcome"
           value={outcome ?? ""}
-          onChange={(event) => onOutcome((event.currentTarget.value || undefined) as Outcome | undefined)}
+          onChange={(event) => onOutcome((event.currentTarget.value || undefined) as PlannedJobOutcome | undefined)}
         >
           <option value="">All</option>
-          {(Object.keys(OUTCOMES) as Outcome[])
+          {(Object.keys(OUTCOMES) as PlannedJobOutcome[])
             .filter((name) => present.has(name) || name === outcome)
             .map((name) => (
               <option key={name} value={name}>
