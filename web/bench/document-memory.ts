@@ -29,13 +29,13 @@ const MEASURED_PAGES = 5;
 /** Chromium returns memory to the system a moment after it is free. */
 const RETURN_MS = 2000;
 
-interface Memory {
+interface MemoryUse {
   peak: number;
   kept: number;
 }
 
 /** In MB. */
-async function measure(pages: number): Promise<Memory> {
+async function measure(pages: number): Promise<MemoryUse> {
   const fixture = await new Fixture().start();
   fixture.document = makePdf(Array.from({ length: pages }, (_, page) => [`Page ${page + 1}`, ...LINES]));
   const job = fixture.set(newJob({ status: "Ready", version: 3 }));
@@ -82,7 +82,7 @@ function pssMb(pid: number): number {
 
 const short = await measure(20);
 const long = await measure(1000);
-const ratio = (of: keyof Memory): number => Math.round((long[of] / short[of]) * 100) / 100;
+const ratio = (of: keyof MemoryUse): number => Math.round((long[of] / short[of]) * 100) / 100;
 const [peak_ratio, kept_ratio] = [ratio("peak"), ratio("kept")];
 console.log(
   JSON.stringify({

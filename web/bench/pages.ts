@@ -92,7 +92,10 @@ function openPage(page: number): void {
   const { tenant } = options;
   const client = new Client(options.apiUrl, session as unknown as Session);
   const store = new JobCache();
-  const lists = [new LiveJobList(client, store, { tenant, status: "open" }), new LiveJobList(client, store, { tenant })];
+  const lists = [
+    new LiveJobList(client, store, { tenant, status: "open" }),
+    new LiveJobList(client, store, { tenant }),
+  ];
   // The list that the page shows first loads by itself.
   void lists[1]?.loadMore();
   const live = new LiveUpdates({

@@ -17,15 +17,17 @@ type PathWith<M extends Method> = { [P in keyof paths]: paths[P] extends Record<
 type Operation<M extends Method, P extends keyof paths> = paths[P][M];
 
 /** No path has more than one parameter: the id. */
-type Id<O> = O extends { parameters: { path: object } } ? { id: string } : { id?: never };
-type Query<O> = O extends { parameters: { query?: infer Q extends object } }
+type IdArgument<O> = O extends { parameters: { path: object } } ? { id: string } : { id?: never };
+type QueryArgument<O> = O extends { parameters: { query?: infer Q extends object } }
   ? { [K in keyof Q]: Q[K] | undefined }
   : never;
-type Body<O> = O extends { requestBody: { content: { "application/json": infer B } } } ? { body: B } : { body?: never };
-type Json<R> = R extends { content: { "application/json": infer J } } ? J : undefined;
-type Answer<O> = O extends { responses: infer R } ? Json<R[keyof R & (200 | 201 | 202 | 204)]> : never;
+type BodyArgument<O> = O extends { requestBody: { content: { "application/json": infer B } } }
+  ? { body: B }
+  : { body?: never };
+type JsonContent<R> = R extends { content: { "application/json": infer J } } ? J : undefined;
+type ResponseBody<O> = O extends { responses: infer R } ? JsonContent<R[keyof R & (200 | 201 | 202 | 204)]> : never;
 
-export type JobCommandRequest = Body<paths["/jobs/{job_id}/retry"]["post"]>["body"];
+export type JobCommandRequest = BodyArgument<paths["/jobs/{job_id}/retry"]["post"]>["body"];
 
 export class Client {
   constructor(
@@ -46,7 +48,7 @@ export class Client {
   cancel = (id: string, body: JobCommandRequest) => this.send("post", "/jobs/{job_id}/cancel", { id, body });
   mark = (id: string, body: MarksChange) => this.send("post", "/jobs/{job_id}/marks", { id, body });
   deleteData = (id: string, body: JobCommandRequest) => this.send("post", "/jobs/{job_id}/data-deletion", { id, body });
-  createUpload = (body: Body<paths["/uploads"]["post"]>["body"]) => this.send("post", "/uploads", { body });
+  createUpload = (body: BodyArgument<paths["/uploads"]["post"]>["body"]) => this.send("post", "/uploads", { body });
   upload = (id: string) => this.get("/uploads/{job_id}", { id });
   signParts = (id: string, partNumbers: number[]) =>
     this.send("post", "/uploads/{job_id}/parts", { id, body: { part_numbers: partNumbers } });
@@ -57,7 +59,8 @@ export class Client {
   plans = () => this.get("/retry-plans", {});
   plan = (id: string) => this.get("/retry-plans/{plan_id}", { id });
   planJobs = (id: string, page: number) => this.get("/retry-plans/{plan_id}/jobs", { id, query: { page } });
-  createPlan = (body: Body<paths["/retry-plans"]["post"]>["body"]) => this.send("post", "/retry-plans", { body });
+  createPlan = (body: BodyArgument<paths["/retry-plans"]["post"]>["body"]) =>
+    this.send("post", "/retry-plans", { body });
   applyPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/apply", { id });
   stopPlan = (id: string) => this.send("post", "/retry-plans/{plan_id}/stop", { id });
   pauses = () => this.get("/pauses", {});
@@ -69,21 +72,22 @@ export class Client {
     this.send("post", "/quarantine/{entry_id}/discard", { id, body: { reason } });
   batch = (id: string, tenant?: string) => this.get("/batches/{batch}", { id, query: { tenant } });
   tenants = () => this.get("/tenants", {});
-  changeRetention = (name: string, body: Body<paths["/tenants/{tenant}/retention"]["post"]>["body"]) =>
+  changeRetention = (name: string, body: BodyArgument<paths["/tenants/{tenant}/retention"]["post"]>["body"]) =>
     this.send("post", "/tenants/{tenant}/retention", { id: name, body });
   createTenant = (name: string, reason: string) => this.send("post", "/tenants", { body: { name, reason } });
   webhooks = (tenant?: string) => this.get("/webhooks", { query: { tenant } });
-  createWebhook = (body: Body<paths["/webhooks"]["post"]>["body"]) => this.send("post", "/webhooks", { body });
-  changeWebhook = (id: string, body: Body<paths["/webhooks/{webhook_id}"]["post"]>["body"]) =>
+  createWebhook = (body: BodyArgument<paths["/webhooks"]["post"]>["body"]) => this.send("post", "/webhooks", { body });
+  changeWebhook = (id: string, body: BodyArgument<paths["/webhooks/{webhook_id}"]["post"]>["body"]) =>
     this.send("post", "/webhooks/{webhook_id}", { id, body });
   deleteWebhook = (id: string) => this.send("delete", "/webhooks/{webhook_id}", { id });
   rotateWebhookSecret = (id: string) => this.send("post", "/webhooks/{webhook_id}/secret", { id });
   testWebhook = (id: string) => this.send("post", "/webhooks/{webhook_id}/test", { id });
-  redeliver = (id: string, body: Body<paths["/webhooks/{webhook_id}/redeliver"]["post"]>["body"]) =>
+  redeliver = (id: string, body: BodyArgument<paths["/webhooks/{webhook_id}/redeliver"]["post"]>["body"]) =>
     this.send("post", "/webhooks/{webhook_id}/redeliver", { id, body });
   deliveries = (id: string) => this.get("/webhooks/{webhook_id}/deliveries", { id });
   digests = (tenant?: string) => this.get("/me/digests", { query: { tenant } });
-  changeDigests = (body: Body<paths["/me/digests"]["post"]>["body"]) => this.send("post", "/me/digests", { body });
+  changeDigests = (body: BodyArgument<paths["/me/digests"]["post"]>["body"]) =>
+    this.send("post", "/me/digests", { body });
   endSessions = () => this.send("delete", "/me/sessions", {});
   myData = (cursor?: string) => this.get("/me/data", { query: { cursor } });
   audit = (cursor?: string) => this.get("/audit", { query: { cursor } });
@@ -92,12 +96,12 @@ export class Client {
   /** Sends a GET request, and repeats it if the failure is likely to pass. */
   private async get<P extends PathWith<"get">>(
     path: P,
-    { id, query }: Id<Operation<"get", P>> & { query?: Query<Operation<"get", P>> },
-  ): Promise<Answer<Operation<"get", P>>> {
+    { id, query }: IdArgument<Operation<"get", P>> & { query?: QueryArgument<Operation<"get", P>> },
+  ): Promise<ResponseBody<Operation<"get", P>>> {
     const url = fill(path, id) + search(query ?? {});
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return (await this.request("GET", url)) as Answer<Operation<"get", P>>;
+        return (await this.request("GET", url)) as ResponseBody<Operation<"get", P>>;
       } catch (error) {
         const isTransient = error instanceof NetworkError || (error instanceof ApiError && error.isTransient);
         if (!isTransient || attempt >= MAX_GET_ATTEMPTS) throw error;
@@ -110,11 +114,11 @@ export class Client {
   private async send<M extends "post" | "delete", P extends PathWith<M>>(
     method: M,
     path: P,
-    { id, body }: Id<Operation<M, P>> & Body<Operation<M, P>>,
-  ): Promise<Answer<Operation<M, P>>> {
+    { id, body }: IdArgument<Operation<M, P>> & BodyArgument<Operation<M, P>>,
+  ): Promise<ResponseBody<Operation<M, P>>> {
     // A POST request without fields still has a JSON body.
     const json = body ?? (method === "post" ? {} : undefined);
-    return (await this.request(method.toUpperCase(), fill(path, id), json)) as Answer<Operation<M, P>>;
+    return (await this.request(method.toUpperCase(), fill(path, id), json)) as ResponseBody<Operation<M, P>>;
   }
 
   private async request(method: string, path: string, body?: unknown): Promise<unknown> {

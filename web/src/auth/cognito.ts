@@ -111,12 +111,22 @@ export async function forgotPassword(at: ClientConfiguration, email: string): Pr
   await call(at, "ForgotPassword", { ClientId: at.client_id, Username: email });
 }
 
-export async function resetPassword(at: ClientConfiguration, email: string, code: string, password: string): Promise<void> {
+export async function resetPassword(
+  at: ClientConfiguration,
+  email: string,
+  code: string,
+  password: string,
+): Promise<void> {
   const given = { ClientId: at.client_id, Username: email, ConfirmationCode: code, Password: password };
   await call(at, "ConfirmForgotPassword", given);
 }
 
-export async function changePassword(at: ClientConfiguration, access: string, old: string, password: string): Promise<void> {
+export async function changePassword(
+  at: ClientConfiguration,
+  access: string,
+  old: string,
+  password: string,
+): Promise<void> {
   await call(at, "ChangePassword", { AccessToken: access, PreviousPassword: old, ProposedPassword: password });
 }
 

@@ -99,14 +99,14 @@ function take(state: string | null): PendingSignIn | undefined {
 }
 
 /** Where a sign-in ends: the tokens or what went wrong, and where the reader was. */
-export interface Arrival {
+export interface FinishedSignIn {
   returnTo: string;
   answer?: CognitoAnswer;
   problem?: string;
 }
 
 /** Completes the sign-in with what the provider has added to the page's address. */
-export async function complete(company: CompanySignIn, query: URLSearchParams): Promise<Arrival> {
+export async function complete(company: CompanySignIn, query: URLSearchParams): Promise<FinishedSignIn> {
   const attempt = take(query.get("state"));
   if (!attempt) return { returnTo: "/", problem: "This sign-in was not started here, or it is over. Sign in again." };
   const { returnTo, state, verifier, nonce } = attempt;

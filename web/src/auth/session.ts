@@ -6,7 +6,7 @@
  * docs/adr/0013-web-page.md explains the choice.
  */
 
-import type { CompanySignIn, ClientConfiguration } from "../api/types";
+import type { ClientConfiguration, CompanySignIn } from "../api/types";
 import { clockOffsetMs, now, setServiceTime } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
 import {
@@ -31,7 +31,7 @@ const TAB_ANSWER_TIMEOUT_MS = 200;
 
 export type SessionStatus = "out" | "in" | "expired";
 
-type Message = { kind: "ask" } | { kind: "tokens"; tokens: Tokens } | { kind: "out" };
+type TabMessage = { kind: "ask" } | { kind: "tokens"; tokens: Tokens } | { kind: "out" };
 
 export class Session extends Emitter {
   status: SessionStatus = "out";
@@ -54,7 +54,7 @@ export class Session extends Emitter {
         sessionStorage.removeItem(KEY);
       }
     }
-    this.channel?.addEventListener("message", (event: MessageEvent<Message>) => this.receive(event.data));
+    this.channel?.addEventListener("message", (event: MessageEvent<TabMessage>) => this.receive(event.data));
   }
 
   get email(): string {
@@ -74,7 +74,7 @@ export class Session extends Emitter {
   /** Asks the other tabs for their sign-in if this tab has none. */
   async requestFromOtherTabs(): Promise<void> {
     if (this.tokens || !this.channel) return;
-    this.channel.postMessage({ kind: "ask" } satisfies Message);
+    this.channel.postMessage({ kind: "ask" } satisfies TabMessage);
     await new Promise<void>((resolve) => {
       const stop = this.subscribe(() => {
         stop();
@@ -132,7 +132,7 @@ export class Session extends Emitter {
   signOut(): void {
     const { tokens } = this;
     this.clearTokens();
-    this.channel?.postMessage({ kind: "out" } satisfies Message);
+    this.channel?.postMessage({ kind: "out" } satisfies TabMessage);
     this.revoke(tokens, true);
   }
 
@@ -222,7 +222,7 @@ export class Session extends Emitter {
     const isOtherUser = this.tokens !== undefined && this.tokens.subject !== subject;
     const tokens: Tokens = { id, refresh, expiresAt, subject, email, clockOffsetMs: clockOffsetMs(), byCompany };
     this.storeTokens(tokens);
-    this.channel?.postMessage({ kind: "tokens", tokens } satisfies Message);
+    this.channel?.postMessage({ kind: "tokens", tokens } satisfies TabMessage);
     // The page still shows the data of the previous user.
     if (isOtherUser) location.assign("/");
     return undefined;
@@ -247,9 +247,9 @@ export class Session extends Emitter {
     this.emit();
   }
 
-  private receive(message: Message): void {
+  private receive(message: TabMessage): void {
     if (message.kind === "ask" && this.status === "in" && this.tokens) {
-      this.channel?.postMessage({ kind: "tokens", tokens: this.tokens } satisfies Message);
+      this.channel?.postMessage({ kind: "tokens", tokens: this.tokens } satisfies TabMessage);
     } else if (message.kind === "tokens") {
       const mine = this.tokens;
       // Ignore the sign-in of another user; a newer token of the same user is valid here too.

@@ -22,7 +22,7 @@ export interface ListRoute {
   sort?: Sort | undefined;
 }
 
-export type Route =
+export type PageRoute =
   | (ListRoute & { screen: "list" })
   | { screen: "job"; id: string }
   | { screen: "support" }
@@ -35,7 +35,7 @@ export type Route =
   | { screen: "webhooks"; tenant?: string | undefined }
   | { screen: "unknown" };
 
-export function parseRoute(path: string, search: string): Route {
+export function parseRoute(path: string, search: string): PageRoute {
   const query = new URLSearchParams(search);
   const parts = path.split("/").filter(Boolean).map(decode);
   const [first, second, third, ...rest] = parts;
@@ -109,7 +109,7 @@ function decode(part: string): string {
 
 /** The current route, kept in sync with the address bar. */
 export class Router extends Emitter {
-  route: Route = parseRoute(location.pathname, location.search);
+  route: PageRoute = parseRoute(location.pathname, location.search);
   /** The address of the list as it was last shown. */
   lastList = "/";
 

@@ -44,7 +44,7 @@ export type LiveStatus =
   | { kind: "reconnecting"; asOf: number | undefined }
   | { kind: "offline"; asOf: number | undefined };
 
-export interface Environment {
+export interface UpdatePorts {
   /** Requests a WebSocket ticket. */
   requestTicket(): Promise<{ url: string; tokenExpiresAt: number }>;
   connect(url: string): Socket;
@@ -82,7 +82,7 @@ export class LiveUpdates extends Emitter {
   private hasSkippedRefresh = false;
   private stopped = false;
 
-  constructor(private readonly env: Environment) {
+  constructor(private readonly env: UpdatePorts) {
     super();
   }
 

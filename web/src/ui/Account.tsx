@@ -59,14 +59,14 @@ export default function Account({ app, onClose }: { app: AppContext; onClose(): 
   );
 }
 
-interface Attempt {
+interface CallState {
   busy: boolean;
   error: string | undefined;
   run(work: () => Promise<void>): Promise<void>;
 }
 
 /** Runs one call at a time and keeps what went wrong with it. */
-function useAttempt(wordsOfRefusal: string): Attempt {
+function useCall(wordsOfRefusal: string): CallState {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState<string>();
   const run = async (work: () => Promise<void>): Promise<void> => {
@@ -89,7 +89,7 @@ function Password({ session }: { session: Session }): JSX.Element {
   const [old, setOld] = useState("");
   const [chosen, setChosen] = useState("");
   const [isChanged, setIsChanged] = useState(false);
-  const { busy, error, run } = useAttempt("The current password is not right.");
+  const { busy, error, run } = useCall("The current password is not right.");
   const submit = (event: Event): void => {
     event.preventDefault();
     setIsChanged(false);
@@ -131,7 +131,7 @@ function Authenticator({ session }: { session: Session }): JSX.Element {
   const [isOn, setIsOn] = useState<boolean>();
   const [key, setKey] = useState<string>();
   const [code, setCode] = useState("");
-  const { busy, error, run } = useAttempt("Your sign-in has expired. Sign in again.");
+  const { busy, error, run } = useCall("Your sign-in has expired. Sign in again.");
   const at = session.configuration;
   useEffect(() => void run(async () => setIsOn(await hasAuthenticator(at, await session.accessToken()))), []);
   const start = (): Promise<void> =>

@@ -6,7 +6,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { Client } from "../api/client";
 import type { CallerView, Permission } from "../api/types";
 import type { Session } from "../auth/session";
-import type { Route, Router } from "../lib/route";
+import type { PageRoute, Router } from "../lib/route";
 import { BrowserUploads } from "../upload/queue";
 import { EmptyState, ErrorMessage, Heading, Loading } from "./components";
 import { AppContext, AppContextRoot, useAppContext } from "./context";
@@ -141,7 +141,7 @@ function Announcement({ app }: { app: AppContext }): JSX.Element {
   return <>{app.announcement}</>;
 }
 
-const TITLES: Record<Route["screen"], string> = {
+const TITLES: Record<PageRoute["screen"], string> = {
   list: "Contracts",
   job: "Contract",
   support: "Overview",
@@ -187,7 +187,7 @@ function Screen({ app }: { app: AppContext }): JSX.Element {
 }
 
 /** What the screens for staff need. */
-const NEEDED: Record<Exclude<Route["screen"], "list" | "job" | "webhooks" | "unknown">, Permission> = {
+const NEEDED: Record<Exclude<PageRoute["screen"], "list" | "job" | "webhooks" | "unknown">, Permission> = {
   support: "read-audit",
   plans: "read-plans",
   plan: "read-plans",
@@ -222,7 +222,7 @@ function NotFound(): JSX.Element {
 
 /** The screens that are chunks of their own. */
 interface ScreenProps {
-  route: Route;
+  route: PageRoute;
 }
 const loadContract = (): Promise<{ default: ComponentType<ScreenProps> }> => import("./JobScreen");
 const JobScreen = later(loadContract);

@@ -11,7 +11,12 @@ import { sloSentence } from "./labels";
 export type JobCommandName = "retry" | "run-again" | "urgent" | "cancel" | "delete";
 
 /** Sends a command about a contract. */
-export function send(client: Client, name: JobCommandName, id: string, body: JobCommandRequest): Promise<JobCommandResult> {
+export function send(
+  client: Client,
+  name: JobCommandName,
+  id: string,
+  body: JobCommandRequest,
+): Promise<JobCommandResult> {
   switch (name) {
     case "retry":
       return client.retry(id, body);

@@ -18,7 +18,7 @@ const OTHER_ID = /^(p|[a-z0-9-]{1,40}\.)[0-9a-f]{16}$/;
 /** A search stops here, and goes on when the person asks. */
 const PAUSE_AFTER_ROWS = 200;
 
-interface Progress {
+interface SearchProgress {
   ids: readonly string[];
   messages: readonly QuarantineEntry[];
   others: readonly Other[];
@@ -28,7 +28,7 @@ interface Progress {
   error?: unknown;
 }
 
-const START: Progress = { ids: [], messages: [], others: [], state: "searching" };
+const START: SearchProgress = { ids: [], messages: [], others: [], state: "searching" };
 
 export function Found({
   search,
@@ -54,12 +54,12 @@ export function Found({
     ...(since === undefined ? {} : { since }),
     ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
   };
-  const [progress, setProgress] = useState<Progress>(START);
+  const [progress, setProgress] = useState<SearchProgress>(START);
   const key = JSON.stringify(query);
-  const run = (from: Progress): (() => void) => {
+  const run = (from: SearchProgress): (() => void) => {
     let current = true;
     const go = async (): Promise<void> => {
-      let at: Progress = { ...from, state: "searching" };
+      let at: SearchProgress = { ...from, state: "searching" };
       const limit = at.ids.length + PAUSE_AFTER_ROWS;
       setProgress(at);
       try {

@@ -7,7 +7,7 @@ import { statusGroup } from "../api/status";
 import type { JobDetail, JobView } from "../api/types";
 import { now } from "../lib/clock";
 import { formatBytes, formatDuration, plural } from "../lib/format";
-import { listPath, type Route } from "../lib/route";
+import { listPath, type PageRoute } from "../lib/route";
 import { CORRECTS } from "../upload/queue";
 import { CommandDialog, type JobCommandName, send } from "./CommandDialog";
 import { Day, EmptyState, ErrorMessage, Heading, Icon, Loading, Name, Time } from "./components";
@@ -26,7 +26,7 @@ import { failureWords, waitingWords } from "./reader-words";
 import type { ResultProps } from "./result/Result";
 import { UploadCorrected } from "./UploadCorrected";
 
-export default function JobScreen({ route }: { route: Route }): JSX.Element {
+export default function JobScreen({ route }: { route: PageRoute }): JSX.Element {
   const id = "id" in route ? route.id : "";
   const app = useAppContext();
   useEmitters(app.store);

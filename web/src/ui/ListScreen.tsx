@@ -6,7 +6,7 @@ import { statusGroup } from "../api/status";
 import type { StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
-import { type ListRoute, listPath, type Route } from "../lib/route";
+import { type ListRoute, listPath, type PageRoute } from "../lib/route";
 import { comparison, SORTS, type Sort } from "../live/marks";
 import { type JobFilter, visibleJobs } from "../live/merge";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
@@ -36,7 +36,7 @@ const MAX_SORTED_ROWS = 2000;
 /** The estimates of so many open jobs, the newest, are loaded again. */
 const ESTIMATED_ROWS = 50;
 
-export function ListScreen({ route }: { route: Extract<Route, { screen: "list" }> }): JSX.Element {
+export function ListScreen({ route }: { route: Extract<PageRoute, { screen: "list" }> }): JSX.Element {
   const app = useAppContext();
   const { router, tenant } = app;
   // Across all tenants the service lists only open and failed jobs.

@@ -105,7 +105,7 @@ export function MarksPanel({ job, canReview }: { job: JobView; canReview: boolea
   );
 }
 
-interface FieldProps {
+interface TextFieldProps {
   label: string;
   value: string;
   maxLength: number;
@@ -115,7 +115,7 @@ interface FieldProps {
 }
 
 /** A line of text that is saved when the person leaves it or presses Enter. Escape restores what was there. */
-function Field({ label, value, maxLength, list, wide, onSave }: FieldProps): JSX.Element {
+function Field({ label, value, maxLength, list, wide, onSave }: TextFieldProps): JSX.Element {
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
   const commit = (): void => {

@@ -13,7 +13,7 @@ import { FormError } from "./components";
 /** `forgot` asks for the address, `reset` for the code that was sent there. */
 type Step = { kind: "password" | "forgot" | "reset" } | { kind: "challenge"; challenge: Challenge };
 
-interface Words {
+interface FormText {
   title: string;
   text: string;
   action: string;
@@ -147,13 +147,13 @@ export function SignIn({ session, hasExpired }: { session: Session; hasExpired?:
   );
 }
 
-const AGAIN_BY_COMPANY: Words = {
+const AGAIN_BY_COMPANY: FormText = {
   title: "Please sign in again",
   text: "Your sign-in has expired. The sign-in opens in a new tab. This page keeps its state, and uploads continue after it.",
   action: "",
 };
 
-function wordsOf(step: Step, email: string, hasExpired: boolean): Words {
+function wordsOf(step: Step, email: string, hasExpired: boolean): FormText {
   switch (step.kind) {
     case "password":
       return hasExpired
@@ -190,13 +190,13 @@ function wordsOf(step: Step, email: string, hasExpired: boolean): Words {
   }
 }
 
-interface FieldProps {
+interface SignInFieldProps {
   value: string;
   onInput(value: string): void;
 }
 
 /** A code from an e-mail or from an authenticator app. */
-export function CodeField({ value, onInput }: FieldProps): JSX.Element {
+export function CodeField({ value, onInput }: SignInFieldProps): JSX.Element {
   return (
     <label>
       Code
@@ -215,7 +215,7 @@ export function CodeField({ value, onInput }: FieldProps): JSX.Element {
 }
 
 /** The user pool's limits (`infra/service.yaml`). */
-export function NewPasswordField({ value, onInput }: FieldProps): JSX.Element {
+export function NewPasswordField({ value, onInput }: SignInFieldProps): JSX.Element {
   return (
     <label>
       New password

@@ -3,7 +3,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Client } from "../api/client";
-import type { JobView, CallerView, Permission, PipelineView } from "../api/types";
+import type { CallerView, JobView, Permission, PipelineView } from "../api/types";
 import type { Session } from "../auth/session";
 import { now } from "../lib/clock";
 import { Emitter } from "../lib/emitter";
@@ -14,7 +14,7 @@ import { countsOf, isNewTo } from "../live/marks";
 import type { JobChange, JobFilter } from "../live/merge";
 import { JobCache } from "../live/store";
 import { LiveUpdates } from "../live/updates";
-import type { Found, LeftOut } from "../upload/folders";
+import type { ChosenFiles, LeftOut } from "../upload/folders";
 import type { BrowserUploads } from "../upload/queue";
 import type { Counter, Uncounted } from "./result/count";
 
@@ -142,7 +142,7 @@ export class AppContext extends Emitter {
   }
 
   /** Takes the files of a folder, with what reads folders. */
-  receiveFolder(read: (folders: typeof import("../upload/folders")) => Found | Promise<Found>): void {
+  receiveFolder(read: (folders: typeof import("../upload/folders")) => ChosenFiles | Promise<ChosenFiles>): void {
     void import("../upload/folders").then(read).then(
       ({ files, left }) => this.receiveFiles(files, left),
       () => this.announce("The folder could not be read. Choose it again."),

@@ -2,8 +2,8 @@
 
 import { statusGroup } from "../api/status";
 import type {
-  JobAction,
   Cause,
+  JobAction,
   JobStatus,
   JobView,
   ModelView,

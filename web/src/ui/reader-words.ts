@@ -5,7 +5,7 @@
 
 import type { Cause, JobDetail, JobView } from "../api/types";
 
-interface Words {
+interface FailureText {
   what: string;
   next: string;
   /** Whether the failure's detail is meant for the person who uploaded the document. */
@@ -15,7 +15,7 @@ interface Words {
 const TRY_AGAIN = "It may succeed if you try again. If it fails again, ask support.";
 const ASK_SUPPORT = "Support can see why. Trying again helps only after the cause is gone.";
 
-const CAUSES: Record<Cause, Words> = {
+const CAUSES: Record<Cause, FailureText> = {
   InvalidInput: { what: "The document cannot be read", next: "Upload a corrected document.", hasReason: true },
   Superseded: { what: "A newer version was uploaded", next: "The newer version is reviewed instead." },
   ModelRejected: {
@@ -38,7 +38,7 @@ const CAUSES: Record<Cause, Words> = {
 };
 
 /** Why a contract failed. A later release may add a cause. */
-export function failureWords(cause: string | undefined): Words {
+export function failureWords(cause: string | undefined): FailureText {
   return CAUSES[(cause ?? "Unknown") as Cause] ?? CAUSES.Unknown;
 }
 

@@ -6,7 +6,7 @@ export interface LeftOut {
   why: string;
 }
 
-export interface Found {
+export interface ChosenFiles {
   files: File[];
   left: LeftOut[];
 }
@@ -26,15 +26,15 @@ function isHidden(name: string): boolean {
 }
 
 /** The files of dropped files and folders. What cannot be read is named, and the rest is taken. */
-export async function droppedFiles(entries: readonly (FileSystemEntry | null)[]): Promise<Found> {
-  const found: Found = { files: [], left: [] };
+export async function droppedFiles(entries: readonly (FileSystemEntry | null)[]): Promise<ChosenFiles> {
+  const found: ChosenFiles = { files: [], left: [] };
   for (const entry of entries) if (entry) await takeEntry(entry, found);
   return found;
 }
 
 /** The files of a folder that was chosen. */
-export function chosenFiles(list: FileList | null): Found {
-  const found: Found = { files: [], left: [] };
+export function chosenFiles(list: FileList | null): ChosenFiles {
+  const found: ChosenFiles = { files: [], left: [] };
   for (const file of list ?? []) {
     const path = file.webkitRelativePath.split("/");
     const folder = path.slice(0, -1).find(isHidden);
@@ -46,12 +46,12 @@ export function chosenFiles(list: FileList | null): Found {
   return found;
 }
 
-function leaveOut({ left }: Found, name: string, why: string): void {
+function leaveOut({ left }: ChosenFiles, name: string, why: string): void {
   // A hidden folder is named once, whatever is in it.
   if (why !== HIDDEN_FOLDER || !left.some((one) => one.name === name && one.why === why)) left.push({ name, why });
 }
 
-async function takeEntry(entry: FileSystemEntry, found: Found): Promise<void> {
+async function takeEntry(entry: FileSystemEntry, found: ChosenFiles): Promise<void> {
   if (isOfSystem(entry.name)) return;
   if (entry.isFile) {
     if (isHidden(entry.name)) return leaveOut(found, entry.name, HIDDEN);

@@ -5,7 +5,7 @@ import type { Client } from "../../api/client";
 import type { JobView, ResultView } from "../../api/types";
 import { fileName, saveBlob } from "./save";
 
-interface Entry {
+interface ArchiveEntry {
   name: string;
   lastModified: Date;
   input: Response | string;
@@ -23,7 +23,7 @@ async function* entries(
   client: Client,
   jobs: readonly JobView[],
   progress: (done: number) => void,
-): AsyncGenerator<Entry> {
+): AsyncGenerator<ArchiveEntry> {
   const missing: string[] = [];
   const folders = new Set<string>();
   for (const [index, job] of jobs.entries()) {

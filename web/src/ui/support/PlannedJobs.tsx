@@ -68,7 +68,7 @@ export function PlannedJobs({ plan, outcome, onOutcome }: Props): JSX.Element {
       {plan.status !== "planned" && (
         <select
           class="filter"
-          aria-label="PlannedJobOutcome"
+          aria-label="Outcome"
           value={outcome ?? ""}
           onChange={(event) => onOutcome((event.currentTarget.value || undefined) as PlannedJobOutcome | undefined)}
         >

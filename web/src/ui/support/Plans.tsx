@@ -10,7 +10,7 @@ import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { causeLabel } from "../labels";
 import { NewPlanDialog } from "./NewPlan";
-import { OUTCOMES_OF, type PlannedJobOutcome, outcomeLabel, PlannedJobs } from "./PlannedJobs";
+import { OUTCOMES_OF, outcomeLabel, type PlannedJobOutcome, PlannedJobs } from "./PlannedJobs";
 
 const REFRESH_MS = 5000;
 
@@ -240,7 +240,13 @@ function Cancellation({ plan, minutes }: { plan: RetryPlanView; minutes: number 
   );
 }
 
-function Progress({ plan, onOutcome }: { plan: RetryPlanView; onOutcome: (outcome: PlannedJobOutcome) => void }): JSX.Element {
+function Progress({
+  plan,
+  onOutcome,
+}: {
+  plan: RetryPlanView;
+  onOutcome: (outcome: PlannedJobOutcome) => void;
+}): JSX.Element {
   const { outcome } = plan;
   const done = plan.cancel ? (outcome?.cancelled ?? 0) : plan.released;
   const names = OUTCOMES_OF[kindOf(plan) === "cancel" ? "cancel" : "start"];

@@ -1,7 +1,7 @@
 /** The support screens, a separate chunk. */
 
 import type { JSX } from "preact";
-import type { Route } from "../../lib/route";
+import type { PageRoute } from "../../lib/route";
 import "../../style/support.css";
 import { Audit } from "./Audit";
 import { Overview } from "./Overview";
@@ -9,7 +9,7 @@ import { Plan, Plans } from "./Plans";
 import { Quarantine, QuarantineMessage } from "./Quarantine";
 import { Tenants } from "./Tenants";
 
-export default function Support({ route }: { route: Route }): JSX.Element | null {
+export default function Support({ route }: { route: PageRoute }): JSX.Element | null {
   switch (route.screen) {
     case "support":
       return <Overview />;
