@@ -136,7 +136,7 @@ def in_box(words: list[ocr_pages.Word], placed: Points) -> tuple[int, int]:
     return inside, total
 
 
-class Model:
+class OcrModel:
     """The running reference model."""
 
     def __init__(self, processes: int = 0) -> None:
@@ -167,7 +167,7 @@ def text_of(data: bytes, number: int) -> str:
         return document[number].get_textpage().get_text_range().replace("\ufffe", "-\n")
 
 
-def accuracy(model: Model, pages: list[ocr_pages.Page]) -> dict:
+def accuracy(model: OcrModel, pages: list[ocr_pages.ContractPage]) -> dict:
     """Reads all pages in all kinds and turns; upright ones by tesseract, too. Prints a table and returns the shares."""
     ours, theirs, totals = Counter(), Counter(), Counter()
     boxes: dict[str, list[int]] = defaultdict(lambda: [0, 0])
@@ -214,9 +214,9 @@ def accuracy(model: Model, pages: list[ocr_pages.Page]) -> dict:
     }
 
 
-def batch(pages: list[ocr_pages.Page], count: int, processes: int) -> tuple[int, float, float]:
+def batch(pages: list[ocr_pages.ContractPage], count: int, processes: int) -> tuple[int, float, float]:
     """Reads a batch of `count` scanned pages with a model of its own. Returns peak MB, seconds, and cores used."""
-    model = Model(processes)
+    model = OcrModel(processes)
     data = as_pdf([pages[number % len(pages)].picture for number in range(count)])
     sampler = ocr_process_tree.MemorySampler(model.pid)
     begun = time.monotonic()
@@ -242,7 +242,7 @@ def main() -> int:
         print(f"bench-ocr: {reason}", file=sys.stderr)
         return 1
     pages = [ocr_pages.draw(language, seed) for language in ocr_pages.CLAUSES for seed in range(options.pages)]
-    model = Model()
+    model = OcrModel()
     model.searchable(as_pdf([pages[0].picture, pages[0].picture]))  # loads the engines
     result = {"pages": len(pages) * len(ocr_pages.KINDS) * (len(TURNS) + 2), **accuracy(model, pages)}
     model.running.end()

@@ -105,7 +105,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Page:
+class ContractPage:
     """A clean grey picture and its words."""
 
     language: str
@@ -118,7 +118,7 @@ def missing_fonts() -> list[str]:
     return [face for face in FACES if not (FONTS / face).is_file()]
 
 
-def draw(language: str, seed: int) -> Page:
+def draw(language: str, seed: int) -> ContractPage:
     """One page of a contract."""
     chance = random.Random(f"{language} {seed}")
     size = chance.choice((8.5, 9, 9.5, 10, 10.5))
@@ -143,7 +143,7 @@ def draw(language: str, seed: int) -> Page:
             words.append(Word(word, tuple(side / OVERSAMPLING for side in box)))
             x += width + space
         y += leading * 1.5
-    return Page(language, picture.reduce(OVERSAMPLING), words)
+    return ContractPage(language, picture.reduce(OVERSAMPLING), words)
 
 
 def _clause(language: str, chance: random.Random) -> str:
@@ -163,7 +163,7 @@ def _clause(language: str, chance: random.Random) -> str:
     return text.format(**values, p=f"{chance.randint(2, 14)}{'.' if language == 'en' else ','}{chance.randint(1, 9)}")
 
 
-def scanned(page: Page, kind: str, seed: int) -> Image.Image:
+def scanned(page: ContractPage, kind: str, seed: int) -> Image.Image:
     """The page as a scanner delivers it: clean, skewed or noisy."""
     if kind == "skewed":
         return page.picture.rotate(_skew(kind, seed), Image.Resampling.BICUBIC, fillcolor=255)

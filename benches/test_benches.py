@@ -74,7 +74,7 @@ class OcrPagesTest(unittest.TestCase):
         x, y = 1200, 400
         picture = Image.new("L", (ocr_pages.WIDTH, ocr_pages.HEIGHT), 255)
         picture.paste(0, (x - 3, y - 3, x + 4, y + 4))
-        page = ocr_pages.Page("en", picture, [])
+        page = ocr_pages.ContractPage("en", picture, [])
         for kind in ("clean", "skewed"):
             for seed in (0, 1):
                 for turned in (0, 90, 180, 270):

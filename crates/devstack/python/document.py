@@ -136,7 +136,7 @@ class Judgement:
         return self.is_part_undecoded or bool(self.odd_passages)
 
 
-def judge(page: pdf_input.Page, drawings: set[int]) -> Judgement:
+def judge(page: pdf_input.InputPage, drawings: set[int]) -> Judgement:
     """Judges a page. `drawings` are those of the pages before."""
     own = assess(page.text)
     words, found = len(page.text.split()), page.painted
@@ -219,12 +219,12 @@ def _is_foreign(letters: str) -> bool:
     return bool(assess(letters).foreign)
 
 
-def _scale(page: pdf_input.Page) -> float:
+def _scale(page: pdf_input.InputPage) -> float:
     area = max(1.0, page.width) * max(1.0, page.height)
     return min(DPI / 72, math.sqrt(MAX_PIXELS / area))
 
 
-def _render(page: pdf_input.Page, scale: float) -> tuple[int, int, bytes]:
+def _render(page: pdf_input.InputPage, scale: float) -> tuple[int, int, bytes]:
     """Width, height and grey pixels of the page as it is seen."""
     bitmap = page.pdfium_page.render(scale=scale, grayscale=True, may_draw_forms=False)
     try:
@@ -237,6 +237,6 @@ def _render(page: pdf_input.Page, scale: float) -> tuple[int, int, bytes]:
         bitmap.close()
 
 
-def _is_blank(page: pdf_input.Page) -> bool:
+def _is_blank(page: pdf_input.InputPage) -> bool:
     """Whether nothing is drawn on the page."""
     return pdfium.FPDFPage_CountObjects(page.pdfium_page) == 0

@@ -46,7 +46,7 @@ class RejectedDocument(Exception):
 
 
 @dataclass
-class Page:
+class InputPage:
     """One page as it is seen, with form fields and notes that have an appearance."""
 
     number: int  # from 1
@@ -140,7 +140,7 @@ class OpenPdf:
         except (pypdfium2.PdfiumError, UnicodeError):
             return ""
 
-    def pages(self) -> Iterator[Page]:
+    def pages(self) -> Iterator[InputPage]:
         """Reads the pages in order, one at a time. A page is closed when the next one is asked for."""
         for index in range(self.page_count):
             if self.counted.bytes_read > self.opening_bytes + MAX_KEPT_BYTES:
@@ -165,7 +165,7 @@ class OpenPdf:
             raise RejectedDocument(400, "broken_pdf", reason) from error
 
 
-def _read(page: pypdfium2.PdfPage, number: int) -> Page:
+def _read(page: pypdfium2.PdfPage, number: int) -> InputPage:
     width, height = page.get_size()
     turn = 90 * pdfium.FPDFPage_GetRotation(page)
     text_page = page.get_textpage()
@@ -187,7 +187,7 @@ def _read(page: pypdfium2.PdfPage, number: int) -> Page:
         text_page.close()
     # PDFium joins "AB-" and "1234" of two lines and leaves a noncharacter where the hyphen was.
     text = text.replace("\r\n", "\n").replace("\ufffe", "-\n").replace("\x02", "-\n").replace("\0", "\ufffd")
-    return Page(
+    return InputPage(
         number, page, width, height, text, undecoded, is_part_undecoded, characters > count, found,
         turn, page.get_bbox(), boxes,
     )  # fmt: skip

@@ -45,7 +45,7 @@ from typing import BinaryIO
 
 import ocr_pool
 from ocr_pool import OcrPool
-from worker_pool import Limits, WorkerPool
+from worker_pool import DocumentLimits, WorkerPool
 
 CHUNK_BYTES = 1024 * 1024  # read from a client at a time
 IDLE_TIMEOUT_SECONDS = 30.0  # connections that neither send nor receive for this long are closed
@@ -288,7 +288,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Runs the server."""
     options = parse_arguments()
-    limits = Limits(options.memory_mb, options.cpu_seconds, options.wall_seconds, options.page_cpu_seconds, options.total_seconds)
+    limits = DocumentLimits(options.memory_mb, options.cpu_seconds, options.wall_seconds, options.page_cpu_seconds, options.total_seconds)
     ocr = OcrPool(options.ocr_processes) if ocr_pool.is_installed() and not options.no_ocr else None
     if ocr is None:
         print("reference_model: no OCR here: scanned pages are not read", file=sys.stderr)

@@ -7,10 +7,10 @@ from typing import TypeVar
 # Generous: it ends a test that fails, and measures nothing.
 WAIT_SECONDS = 180
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
-def until(what: str, ask: Callable[[], Answer]) -> Answer:
+def until(what: str, ask: Callable[[], T]) -> T:
     """Asks until the answer is true, and returns it."""
     end = time.monotonic() + WAIT_SECONDS
     while not (answer := ask()):

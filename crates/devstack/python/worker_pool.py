@@ -20,7 +20,7 @@ CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTRAP, signal
 
 
 @dataclass(frozen=True)
-class Limits:
+class DocumentLimits:
     """The limits for one document."""
 
     memory_mb: int  # address space of the process
@@ -51,7 +51,7 @@ class Worker:
                 env={**os.environ, "MALLOC_ARENA_MAX": "1"},
             )
 
-    def run(self, job: dict, source: BinaryIO, output_file: BinaryIO, limits: Limits) -> dict:
+    def run(self, job: dict, source: BinaryIO, output_file: BinaryIO, limits: DocumentLimits) -> dict:
         """Returns the worker's result, or an error result if the worker ended without one."""
         begun_at = logged_at = time.monotonic()
         try:
@@ -95,7 +95,7 @@ class Worker:
 class WorkerPool:
     """Processes at most `size` documents at once and keeps up to two idle workers ready."""
 
-    def __init__(self, size: int, limits: Limits, ocr: OcrPool | None = None):
+    def __init__(self, size: int, limits: DocumentLimits, ocr: OcrPool | None = None):
         self.ocr = ocr
         self.slots = threading.BoundedSemaphore(size)
         self.limits = limits
