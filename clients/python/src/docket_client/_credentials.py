@@ -8,7 +8,7 @@ from typing import Protocol, cast
 from urllib.parse import quote, urlencode
 
 from ._errors import NotSignedIn
-from ._flow import Flow, Request, send_patiently
+from ._flow import Flow, HttpRequest, send_patiently
 from .types import ClientConfiguration
 
 #: A token is replaced so long before it expires, in seconds.
@@ -69,7 +69,7 @@ class Password:
             "content-type": "application/x-amz-json-1.1",
             "x-amz-target": "AWSCognitoIdentityProviderService.InitiateAuth",
         }
-        request = Request("POST", configuration["sign_in_url"], headers, json.dumps(body).encode())
+        request = HttpRequest("POST", configuration["sign_in_url"], headers, json.dumps(body).encode())
         response = yield from send_patiently(request)
         answer = cast("dict[str, object]", json.loads(response.body or b"{}"))
         if not response.is_success:
@@ -112,7 +112,7 @@ class ClientCredentials:
             "accept": "application/json",
         }
         body = urlencode({"grant_type": "client_credentials"}).encode()
-        response = yield from send_patiently(Request("POST", f"{domain['url']}/oauth2/token", headers, body))
+        response = yield from send_patiently(HttpRequest("POST", f"{domain['url']}/oauth2/token", headers, body))
         try:
             answer = cast("dict[str, object]", json.loads(response.body or b"{}"))
         except ValueError:

@@ -1,7 +1,7 @@
 """What the client does, without input and output.
 
-A flow is a generator that yields what is to be done (`Request`, `Sleep`) and gets the `Response`. `sync.py` and `asyncio.py`
-do these things, each in its own way, so that every rule of the protocol is written once.
+A flow is a generator. It yields what is to be done (`HttpRequest`, `Delay`) and gets the `HttpResponse`. `sync.py` and
+`asyncio.py` do these things, each in its own way, so that every rule of the protocol is written once.
 """
 
 import random
@@ -31,7 +31,7 @@ class FileRange:
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     method: str
     url: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Response:
+class HttpResponse:
     """`status` is 0 if there was no response, and `text` says why."""
 
     status: int
@@ -60,14 +60,14 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Sleep:
+class Delay:
     seconds: float
 
 
-Flow: TypeAlias = Generator[Request | Sleep, Response | None, T]
+Flow: TypeAlias = Generator[HttpRequest | Delay, HttpResponse | None, T]
 
 
-def send(request: Request) -> Flow[Response]:
+def send(request: HttpRequest) -> Flow[HttpResponse]:
     """Sends a request once."""
     response = yield request
     assert response is not None, "a request gets a response"
@@ -75,7 +75,7 @@ def send(request: Request) -> Flow[Response]:
 
 
 def sleep(seconds: float) -> Flow[None]:
-    yield Sleep(seconds)
+    yield Delay(seconds)
 
 
 def backoff_seconds(attempt: int, at_least: float = 0.0) -> float:
@@ -84,9 +84,9 @@ def backoff_seconds(attempt: int, at_least: float = 0.0) -> float:
     return max(at_least, delay * random.uniform(0.75, 1.25))
 
 
-def send_patiently(request: Request) -> Flow[Response]:
+def send_patiently(request: HttpRequest) -> Flow[HttpResponse]:
     """Sends a request that may be repeated until there is an answer other than "later"."""
-    response = Response(0, b"")
+    response = HttpResponse(0, b"")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         response = yield from send(request)
         if not response.is_transient or response.retry_after_seconds > MAX_RETRY_AFTER_SECONDS:

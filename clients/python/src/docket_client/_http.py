@@ -6,14 +6,14 @@ from pathlib import Path
 
 import httpx
 
-from ._flow import Request, Response
+from ._flow import HttpRequest, HttpResponse
 
 #: A request for events waits up to 20 s, and API Gateway gives up after 30.
 TIMEOUT = httpx.Timeout(35.0, connect=10.0)
 CHUNK_BYTES = 1 << 18
 
 
-def headers_of(request: Request, size: int) -> dict[str, str]:
+def headers_of(request: HttpRequest, size: int) -> dict[str, str]:
     headers = dict(request.headers)
     if request.method in ("POST", "PUT"):
         # Without it httpx would send chunks, which S3 does not accept.
@@ -21,13 +21,13 @@ def headers_of(request: Request, size: int) -> dict[str, str]:
     return headers
 
 
-def response_of(answer: httpx.Response, body: bytes) -> Response:
+def response_of(answer: httpx.Response, body: bytes) -> HttpResponse:
     delay = answer.headers.get("retry-after", "")
-    return Response(answer.status_code, body, retry_after_seconds=float(delay) if delay.isdigit() else 0.0)
+    return HttpResponse(answer.status_code, body, retry_after_seconds=float(delay) if delay.isdigit() else 0.0)
 
 
-def failure(error: Exception) -> Response:
-    return Response(0, b"", text=f"{type(error).__name__}: {error}")
+def failure(error: Exception) -> HttpResponse:
+    return HttpResponse(0, b"", text=f"{type(error).__name__}: {error}")
 
 
 class SavedFile:

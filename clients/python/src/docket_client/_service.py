@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from ._credentials import Credentials
 from ._errors import Problem, ServiceUnavailable, UploadRefused, WaitTimeout
 from ._feed import FeedPage, FeedPosition, verify_page
-from ._flow import MAX_ATTEMPTS, Flow, Request, Response, backoff_seconds, now, send, send_patiently, sleep
+from ._flow import MAX_ATTEMPTS, Flow, HttpRequest, HttpResponse, backoff_seconds, now, send, send_patiently, sleep
 from ._result import Result
 from .types import ClientConfiguration, EventPage, JobDetail, ResultView, SignedRequest
 
@@ -53,7 +53,7 @@ class Service:
         refused: str | None = None
         while True:
             token = yield from self._token(refused)
-            request = Request(method, url, {**headers, "authorization": f"Bearer {token}"}, content)
+            request = HttpRequest(method, url, {**headers, "authorization": f"Bearer {token}"}, content)
             response = yield from deliver(request)
             if response.status != 401 or refused is not None:
                 return _json(response)
@@ -61,7 +61,7 @@ class Service:
 
     def _token(self, refused: str | None) -> Flow[str]:
         if self._configuration is None:
-            response = yield from send_patiently(Request("GET", f"{self._url}/configuration"))
+            response = yield from send_patiently(HttpRequest("GET", f"{self._url}/configuration"))
             self._configuration = cast("ClientConfiguration", _json(response))
         return (yield from self._credentials.token(self._configuration, refused))
 
@@ -87,7 +87,7 @@ class Service:
         for number in range(1, MAX_ATTEMPTS + 1):
             view = cast("ResultView", (yield from self.call("GET", path, query={"attempt": attempt})))
             request = signed(view["request"])
-            response = yield from send(Request(request.method, request.url, request.headers, save_to=save_to))
+            response = yield from send(HttpRequest(request.method, request.url, request.headers, save_to=save_to))
             if response.is_success:
                 return Result(view["name"], view["content_type"], response.body)
             problem = response.text or f"S3 answered {response.status}"
@@ -106,13 +106,13 @@ class Service:
         return verify_page(cast("EventPage", page), position)
 
 
-def signed(request: SignedRequest) -> Request:
+def signed(request: SignedRequest) -> HttpRequest:
     """A request to S3 that the service has signed."""
     headers = {name: value for name, value in request["headers"].items() if name.lower() not in OWN_HEADERS}
-    return Request(request["method"], request["url"], headers)
+    return HttpRequest(request["method"], request["url"], headers)
 
 
-def _json(response: Response) -> Any:
+def _json(response: HttpResponse) -> Any:
     if response.is_success:
         return json.loads(response.body) if response.body else None
     if response.status == 0:
@@ -128,5 +128,5 @@ def _json(response: Response) -> Any:
     raise Problem(response.status, code, str(problem.get("detail", code)))
 
 
-def refused_by_s3(response: Response) -> UploadRefused:
+def refused_by_s3(response: HttpResponse) -> UploadRefused:
     return UploadRefused(f"S3 answered {response.status}: {response.body[:500].decode(errors='replace')}")

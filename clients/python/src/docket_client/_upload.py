@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from ._errors import Problem, ServiceUnavailable, UploadRefused
-from ._flow import MAX_ATTEMPTS, FileRange, Flow, Request, backoff_seconds, send, sleep
+from ._flow import MAX_ATTEMPTS, FileRange, Flow, HttpRequest, backoff_seconds, send, sleep
 from ._service import Service, refused_by_s3, signed
 from .types import MultipartUploadView, SignedParts, SignedRequest, UploadView
 
@@ -25,7 +25,7 @@ READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
-class Document:
+class FileToUpload:
     """A file, and what is said about it."""
 
     path: Path
@@ -61,7 +61,7 @@ def content_hash(path: Path) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def upload(service: Service, document: Document, content: tuple[str, int], key: str | None) -> Flow[UploadView]:
+def upload(service: Service, document: FileToUpload, content: tuple[str, int], key: str | None) -> Flow[UploadView]:
     """Uploads a file, or continues its upload."""
     sha256, size = content
     body = document.body(size)
@@ -102,7 +102,7 @@ def _check_unchanged(path: Path, changed_at: int) -> None:
 def _put(service: Service, view: UploadView, put: SignedRequest, body: FileRange) -> Flow[None]:
     request = signed(put)
     for attempt in range(1, MAX_ATTEMPTS + 1):
-        response = yield from send(Request(request.method, request.url, request.headers, body))
+        response = yield from send(HttpRequest(request.method, request.url, request.headers, body))
         # 412: it exists. An earlier attempt has stored it, and its response was lost.
         if response.is_success or response.status == 412:
             return
@@ -130,7 +130,7 @@ def _send_parts(service: Service, path: str, file: Path, size: int, multipart: M
                 number, request = part["part_number"], signed(part["request"])
                 offset = (number - 1) * part_bytes
                 content = FileRange(file, offset, min(part_bytes, size - offset))
-                response = yield from send(Request(request.method, request.url, request.headers, content))
+                response = yield from send(HttpRequest(request.method, request.url, request.headers, content))
                 if response.is_success:
                     continue
                 if not response.is_transient and response.status not in (403, 409):

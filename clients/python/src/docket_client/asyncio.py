@@ -12,7 +12,7 @@ import httpx
 from . import _upload
 from ._credentials import Credentials, Token
 from ._feed import FeedPage, FeedPosition
-from ._flow import FileRange, Flow, Request, Response, Sleep
+from ._flow import Delay, FileRange, Flow, HttpRequest, HttpResponse
 from ._http import CHUNK_BYTES, TIMEOUT, SavedFile, failure, headers_of, response_of
 from ._result import Result
 from ._service import MAX_EVENT_WAIT_SECONDS, Service
@@ -59,7 +59,7 @@ class AsyncDocket:
         Call it again after any error: it continues, and the same file with the same words is never uploaded twice within
         24 hours. To process the same file once more on purpose, give an idempotency `key` of your own.
         """
-        document = _upload.Document(
+        document = _upload.FileToUpload(
             Path(path), pipeline, content_type, name, tenant, reference, batch, dict(tags or {})
         )
         content = await anyio.to_thread.run_sync(_upload.content_hash, document.path)
@@ -113,20 +113,20 @@ class AsyncDocket:
         return await self._run(self._service.call(method, path, query=query, body=body, idempotency_key=idempotency_key))
 
     async def _run(self, flow: Flow[T]) -> T:
-        response: Response | None = None
+        response: HttpResponse | None = None
         while True:
             try:
                 step = flow.send(response)
             except StopIteration as end:
                 value: T = end.value
                 return value
-            if isinstance(step, Sleep):
+            if isinstance(step, Delay):
                 await anyio.sleep(step.seconds)
                 response = None
             else:
                 response = await self._send(step)
 
-    async def _send(self, request: Request) -> Response:
+    async def _send(self, request: HttpRequest) -> HttpResponse:
         body, size = request.body, 0
         content: bytes | AsyncIterator[bytes]
         if isinstance(body, FileRange):

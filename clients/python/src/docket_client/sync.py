@@ -11,7 +11,7 @@ import httpx
 from . import _upload
 from ._credentials import Credentials, Token
 from ._feed import FeedPage, FeedPosition
-from ._flow import FileRange, Flow, Request, Response, Sleep
+from ._flow import Delay, FileRange, Flow, HttpRequest, HttpResponse
 from ._http import CHUNK_BYTES, TIMEOUT, SavedFile, failure, headers_of, response_of
 from ._result import Result
 from ._service import MAX_EVENT_WAIT_SECONDS, Service
@@ -58,7 +58,7 @@ class Docket:
         Call it again after any error: it continues, and the same file with the same words is never uploaded twice within
         24 hours. To process the same file once more on purpose, give an idempotency `key` of your own.
         """
-        document = _upload.Document(
+        document = _upload.FileToUpload(
             Path(path), pipeline, content_type, name, tenant, reference, batch, dict(tags or {})
         )
         content = _upload.content_hash(document.path)
@@ -112,20 +112,20 @@ class Docket:
         return self._run(self._service.call(method, path, query=query, body=body, idempotency_key=idempotency_key))
 
     def _run(self, flow: Flow[T]) -> T:
-        response: Response | None = None
+        response: HttpResponse | None = None
         while True:
             try:
                 step = flow.send(response)
             except StopIteration as end:
                 value: T = end.value
                 return value
-            if isinstance(step, Sleep):
+            if isinstance(step, Delay):
                 time.sleep(step.seconds)
                 response = None
             else:
                 response = self._send(step)
 
-    def _send(self, request: Request) -> Response:
+    def _send(self, request: HttpRequest) -> HttpResponse:
         body, size = request.body, 0
         content: bytes | Iterator[bytes]
         if isinstance(body, FileRange):
