@@ -78,8 +78,8 @@ class PriceList:
         self.regions = {name: prices for name, prices in table.items() if isinstance(prices, dict)}
 
     def fill(self, parameters, region):
-        """The prices that the parameters lack, and a note for each that is another region's or unknown."""
-        found, notes = {}, []
+        """The prices that the parameters lack, and a warning for each that is another region's or unknown."""
+        found, warnings = {}, []
         for kind, price in zip(TYPES, PRICES, strict=True):
             name = parameters.get(kind, "none")
             if price in parameters or name == "none":
@@ -87,7 +87,7 @@ class PriceList:
             here, elsewhere = self.regions.get(region, {}).get(name), self.regions[self.fallback].get(name)
             found[price] = str(here if here is not None else elsewhere if elsewhere is not None else 0)
             if here is None and elsewhere is not None:
-                notes.append(f"infra/prices.toml has no price of {name} in {region}; the dashboard uses {self.fallback}'s, ${elsewhere}. {price} sets yours.")
+                warnings.append(f"infra/prices.toml has no price of {name} in {region}; the dashboard uses {self.fallback}'s, ${elsewhere}. {price} sets yours.")
             elif here is None:
-                notes.append(f"infra/prices.toml has no price of {name}; the dashboard shows no cost of it. {price} sets yours.")
-        return found, notes
+                warnings.append(f"infra/prices.toml has no price of {name}; the dashboard shows no cost of it. {price} sets yours.")
+        return found, warnings

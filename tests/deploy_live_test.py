@@ -47,7 +47,7 @@ class Live(test_stack_process.Stack):
             self.addCleanup(patch.stop)
         for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             os.environ.pop(name, None)
-        self.aws = program.Aws(REGION)
+        self.aws = program.AwsCli(REGION)
         service = {"ServiceName": "docket", "Architecture": "x86_64", "Scale": "small", "AlarmTopicArn": TOPIC}
         self.environment = example(service=service, endpoints=None, page=None, monitoring=None, probe=None, tags={"team": "legal"})
 

@@ -45,7 +45,7 @@ class Pages(unittest.TestCase):
     def test_it_assembles_fragmented_messages_and_answers_pings(self):
         text = json.dumps({"type": "job.changed", "name": "x" * 70000})
         halves = [events.TextMessage(text[:40000], message_finished=False), events.Ping(b"there?"), events.TextMessage(text[40000:])]
-        page = deploy_page.Page(self.serve([events.AcceptConnection(), *halves], [events.CloseConnection(1001, "over")]))
+        page = deploy_page.PageConnection(self.serve([events.AcceptConnection(), *halves], [events.CloseConnection(1001, "over")]))
         self.addCleanup(page.close)
         messages = []
         while not messages:
@@ -59,7 +59,7 @@ class Pages(unittest.TestCase):
 
     def test_it_asks_for_a_snapshot(self):
         snapshot = [events.TextMessage('{"type": "snapshot", "jobs": []}')]
-        page = deploy_page.Page(self.serve([events.AcceptConnection()], snapshot))
+        page = deploy_page.PageConnection(self.serve([events.AcceptConnection()], snapshot))
         self.addCleanup(page.close)
         page.sync()
         messages = []
@@ -70,12 +70,12 @@ class Pages(unittest.TestCase):
 
     def test_a_refused_connection_is_reported(self):
         with self.assertRaisesRegex(deploy_page.Closed, "refused with 403"):
-            deploy_page.Page(self.serve([events.RejectConnection(status_code=403)]))
+            deploy_page.PageConnection(self.serve([events.RejectConnection(status_code=403)]))
         with self.assertRaisesRegex(deploy_page.Closed, "does not answer"):
             listener = socket.create_server(("127.0.0.1", 0))
             port = listener.getsockname()[1]
             listener.close()
-            deploy_page.Page(f"ws://127.0.0.1:{port}/live?ticket=secret")
+            deploy_page.PageConnection(f"ws://127.0.0.1:{port}/live?ticket=secret")
 
 
 if __name__ == "__main__":

@@ -37,14 +37,14 @@ def example(**changes):
     """The example environment, with changes."""
     given = json.loads((ROOT / "infra/environments/example.json").read_text())
     given.update(changes)
-    return plan.Environment("example", {key: value for key, value in given.items() if value is not None})
+    return plan.EnvironmentFile("example", {key: value for key, value in given.items() if value is not None})
 
 
 class Plans(unittest.TestCase):
     """From files to parameters."""
 
     def test_the_example_environment_fits_the_templates(self):
-        environment = plan.Environment.read("example")
+        environment = plan.EnvironmentFile.read("example")
         every = [
             environment.service("zips/1/"),
             environment.endpoint("legal-review", OUTPUTS),
@@ -127,7 +127,7 @@ class Plans(unittest.TestCase):
             example(endpoints={"legal-review": {}}).endpoint("legal-review", OUTPUTS)
         for name in ("", "nowhere", "../endpoints/legal-review"):
             with self.subTest(name), self.assertRaises(plan.Refusal):
-                plan.Environment.read(name)
+                plan.EnvironmentFile.read(name)
 
     def test_stacks_are_deleted_after_those_that_use_them(self):
         order = example().removal()

@@ -173,7 +173,7 @@ class Hosting(unittest.TestCase):
         elsewhere, unknown = prices.fill(own, "eu-central-1")[1]
         self.assertIn("no price of ml.g6.2xlarge in eu-central-1; the dashboard uses us-east-1's, $1.222", elsewhere)
         self.assertIn("no price of ml.p4d.24xlarge; the dashboard shows no cost of it. SecondInstanceHourPrice sets yours", unknown)
-        self.assertEqual(len([note for note in example().notes("legal-review") if note.startswith("legal-review: infra/prices.toml has no price")]), 2)
+        self.assertEqual(len([one for one in example().warnings("legal-review") if one.startswith("legal-review: infra/prices.toml has no price")]), 2)
 
     def test_prices_have_a_date(self):
         self.assertRegex(hosting.PriceList().read_on, r"^\d{4}-\d\d$")

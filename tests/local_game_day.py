@@ -30,7 +30,7 @@ import plan  # noqa: E402
 from prove import TENANT, Pace  # noqa: E402
 from policies_test import actions  # noqa: E402
 from planted_mistakes import MISTAKES, variable  # noqa: E402
-from settings import Settings  # noqa: E402
+from settings import SettingsCheck  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("deploy_program", ROOT / "infra" / "deploy" / "__main__.py")
 program = importlib.util.module_from_spec(_spec)
@@ -68,7 +68,7 @@ class InProcess:
 
 def environment():
     given = {"account": ACCOUNT, "region": REGION, "code_bucket": "docket-code", "service": {"ServiceName": "docket", "Architecture": "x86_64"}, "endpoints": {}, "probe": "legal-review"}
-    return plan.Environment("local", given)
+    return plan.EnvironmentFile("local", given)
 
 
 def outputs(aws):
@@ -112,7 +112,7 @@ def days(aws, folder, count):
             prove(aws, folder, said.append)
             outcome, passed = "all guarantees kept", passed + 1
         except (plan.Refusal, AwsError) as error:
-            outcome = "\n  ".join(["FAILED: " + str(error), *(line.strip() for line in said if line.startswith(("  BROKEN", "  WRONG", "  note")))])
+            outcome = "\n  ".join(["FAILED: " + str(error), *(line.strip() for line in said if line.startswith(("  BROKEN", "  WRONG", "  remark")))])
         print(f"day {day} of {count}: {outcome}, in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     print(json.dumps({"days": count, "passed": passed}))
     return 0 if passed == count else 1
@@ -133,7 +133,7 @@ def found_by_prove(aws, folder, expected):
 
 def found_by_check(aws, check, expected):
     """The same for the check alone, which is faster."""
-    said = Settings(environment(), aws, outputs(aws)).wrong(check)
+    said = SettingsCheck(environment(), aws, outputs(aws)).wrong(check)
     return None if any(re.search(expected, text) for text in said) else f"it said {said}"
 
 
@@ -153,7 +153,7 @@ def planted(aws, folder, whole=False):
             missed.append(f"{check}: {expected!r} was not found: {why}")
         if whole:
             print(f"{check}: {expected}: {'NOT FOUND' if why else 'found'}", file=sys.stderr, flush=True)
-    if left := Settings(environment(), aws, found).wrong():
+    if left := SettingsCheck(environment(), aws, found).wrong():
         missed.append(f"afterwards: {left}")
     print("\n".join(missed), file=sys.stderr)
     print(json.dumps({"planted": len(MISTAKES), "found": len(MISTAKES) - len(missed)}))

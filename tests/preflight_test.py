@@ -95,10 +95,10 @@ class Preflights(unittest.TestCase):
         self.assertFalse(passed, said)
         self.assertRegex(said, f"PROBLEM: [^\n]*{words}[^\n]*\n      [^\n]*{command}")
 
-    def notes(self, words, answers=(), **changes):
+    def warns(self, words, answers=(), **changes):
         passed, said, _ = self.found(answers, **changes)
         self.assertTrue(passed, said)
-        self.assertRegex(said, f"note: [^\n]*{words}")
+        self.assertRegex(said, f"warning: [^\n]*{words}")
 
     def test_a_new_account_that_has_everything_passes_and_nothing_is_changed(self):
         passed, said, asked = self.found()
@@ -114,15 +114,15 @@ class Preflights(unittest.TestCase):
             self.assertRegex(said, words)
             self.assertEqual(len(asked), 1)
 
-    def test_credentials_that_expire_soon_are_a_problem_and_later_a_note(self):
-        for minutes, check in ((10, lambda: self.refuses("expire in 10 minutes", "aws sso login")), (45, lambda: self.notes("expire in 45 minutes, and the deployment may take 83"))):
+    def test_credentials_that_expire_soon_are_a_problem_and_later_a_warning(self):
+        for minutes, check in ((10, lambda: self.refuses("expire in 10 minutes", "aws sso login")), (45, lambda: self.warns("expire in 45 minutes, and the deployment may take 83"))):
             expires = program.time.strftime("%Y-%m-%dT%H:%M:%SZ", program.time.gmtime(NOW + minutes * 60))
             with mock.patch.dict(os.environ, AWS_CREDENTIAL_EXPIRATION=expires):
                 check()
         expires = program.time.strftime("%Y-%m-%dT%H:%M:%S+00:00", program.time.gmtime(NOW + 600))
         self.refuses("expire in 10 minutes", "aws sso login", {"configure export-credentials": {"Version": 1, "Expiration": expires}})
         with mock.patch.dict(os.environ, AWS_SESSION_TOKEN="t"):
-            self.notes("temporary, and when they expire is unknown")
+            self.warns("temporary, and when they expire is unknown")
 
     def test_the_expected_time_counts_the_drain_and_the_termination_wait_of_a_model_change(self):
         image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/m:1"
@@ -165,9 +165,9 @@ class Preflights(unittest.TestCase):
         image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/m:1"
         for most, kept, documents in (("5", "0", 5 * 625), ("1", "0", 625), ("2", "1", 640 + 625)):
             given = {"legal-review": {"ImageUri": image, "MaxInstances": most, "MinInstances": kept}}
-            self.notes(f"legal-review: MaxInstances {most} ends at most {documents} documents that come at once within slo_seconds 28800", endpoints=given)
+            self.warns(f"legal-review: MaxInstances {most} ends at most {documents} documents that come at once within slo_seconds 28800", endpoints=given)
         with mock.patch.object(plan.generate, "open_jobs_of_a_tenant", return_value=5000):
-            self.notes("tenant_limits lets one tenant have 5000 open jobs, more than MaxInstances 5 ends")
+            self.warns("tenant_limits lets one tenant have 5000 open jobs, more than MaxInstances 5 ends")
         with mock.patch.object(plan.generate, "open_jobs_of_a_tenant", return_value=3000):
             self.assertNotIn("tenant_limits", self.found()[1])
 
@@ -209,7 +209,7 @@ class Preflights(unittest.TestCase):
         with mock.patch.object(plan, "check_zips", side_effect=plan.Refusal("x.zip needs C library 2.39")):
             self.refuses("needs C library 2.39", "make package")
         with mock.patch.object(plan, "check_zips", side_effect=plan.Refusal("x.zip is missing; `make package` creates it")):
-            self.notes("x.zip is missing")
+            self.warns("x.zip is missing")
         tables = plan.generate.read_pipelines(plan.INFRA)
         for slo, words in ((30, "is less than one run takes"), (600, "less than a cold start of 640 s and a run of 45 s")):
             tables["legal-review"] = {**tables["legal-review"], "slo_seconds": slo}
@@ -271,8 +271,8 @@ class Preflights(unittest.TestCase):
 
         command = "aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code L-7 --desired-value 10 --region eu-central-1"
         self.refuses('"ml.g6.2xlarge for endpoint usage" is 0, and MaxInstances of legal-review need 5', command, quotas(0.0, 0.0))
-        self.notes('"ml.g6.2xlarge for endpoint usage" is 0, so SageMaker cannot always fall back', quotas(0.0, 10.0))
-        self.notes("is 5; an update runs old and new instances at once, and needs up to 10", quotas(5.0, 10.0))
+        self.warns('"ml.g6.2xlarge for endpoint usage" is 0, so SageMaker cannot always fall back', quotas(0.0, 10.0))
+        self.warns("is 5; an update runs old and new instances at once, and needs up to 10", quotas(5.0, 10.0))
         self.refuses("is 0, and MaxInstances", "its code", {"service-quotas list-service-quotas": {"Quotas": []}})
         default = {"Quotas": [{"QuotaName": name, "QuotaCode": "L-7", "Value": 10.0} for name in QUOTAS]}
         passed, said, _ = self.found({"service-quotas list-service-quotas": {"Quotas": []}, "service-quotas list-aws-default-service-quotas": default})
@@ -292,8 +292,8 @@ class Preflights(unittest.TestCase):
         for scale, limit, needed in (("standard", 140, 141), ("small", 9, 10)):
             answers = {"lambda get-account-settings": {"AccountLimit": {"ConcurrentExecutions": limit}}}
             self.refuses(f"is {limit}, and Scale {scale} needs {needed}", "L-B99A9384", answers, service={"Scale": scale, "AlarmTopicArn": TOPIC})
-        self.notes("AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint does not exist", {"iam get-role": "NoSuchEntity"})
-        self.notes("the alarms have no recipient", service={"ServiceName": "docket"})
+        self.warns("AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint does not exist", {"iam get-role": "NoSuchEntity"})
+        self.warns("the alarms have no recipient", service={"ServiceName": "docket"})
         pending = {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]}
         self.refuses("no confirmed subscriber; 1 wait", "aws sns subscribe", {"sns list-subscriptions-by-topic": pending})
         self.refuses("no confirmed subscriber,", "aws sns subscribe", {"sns list-subscriptions-by-topic": {"Subscriptions": []}})
@@ -306,7 +306,7 @@ class Preflights(unittest.TestCase):
         for answer in ("NotFoundException: there is no identity", {"VerifiedForSendingStatus": False}):
             self.refuses("verified neither example.com nor docket@example.com", "create-email-identity", {"sesv2 get-email-identity": answer}, **email)
         self.refuses("paused the sending", "mail to the owner", {"sesv2 get-account": {"ProductionAccessEnabled": True, "SendingEnabled": False}}, **email)
-        self.notes("in its sandbox", {"sesv2 get-account": {"ProductionAccessEnabled": False, "SendingEnabled": True}}, **email)
+        self.warns("in its sandbox", {"sesv2 get-account": {"ProductionAccessEnabled": False, "SendingEnabled": True}}, **email)
         # A service without e-mail asks nothing.
         _, _, asked = self.found(service={"AlarmTopicArn": TOPIC})
         self.assertFalse([arguments for arguments in asked if arguments[0] == "sesv2"])
@@ -315,7 +315,7 @@ class Preflights(unittest.TestCase):
         given = {"service": {"AlarmTopicArn": TOPIC, "SignInDomain": "docket-acme"}}
         companies = companies_of_the_tests()
         empty = {"providers": {}, "machine_clients": {}}
-        self.notes("names neither a provider nor a machine client", **given)
+        self.warns("names neither a provider nor a machine client", **given)
         with mock.patch.object(plan.generate, "read_sign_in", return_value=companies):
             passed, said, asked = self.found(**given)
             self.assertTrue(passed, said)
@@ -353,7 +353,7 @@ class Preflights(unittest.TestCase):
         for command in GOOD.keys() - {"sts get-caller-identity", "cloudformation get-template", "s3api head-bucket", "configure export-credentials"}:
             with self.subTest(command), mock.patch.object(plan.generate, "read_sign_in", return_value=companies_of_the_tests()):
                 service = {"AlarmTopicArn": TOPIC, "EmailSender": "docket@example.com", "SignInDomain": "docket-acme"}
-                self.notes("not checked: AccessDenied", {command: denied}, service=service)
+                self.warns("not checked: AccessDenied", {command: denied}, service=service)
 
 
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from deploy_plan_test import ACCOUNT, example, plan  # noqa: E402  found by the line above
 from cli import AwsError  # noqa: E402
-from faults import Faults, Ledger  # noqa: E402
+from faults import GameDayFaults, UndoLog  # noqa: E402
 import guarantees  # noqa: E402
 import unknowns  # noqa: E402
 from guarantees import GUARANTEES, Guarantees  # noqa: E402
-from prove import CASES, Document, Pace, Prove, job_id, notified  # noqa: E402
+from prove import CASES, Pace, Prove, TestDocument, job_id, notified  # noqa: E402
 from witness import TENANT, Witness  # noqa: E402
 
 
@@ -46,11 +46,11 @@ class Game:
 
     def __init__(self):
         self.documents = [
-            Document("plain", "k1", job="1", row=row()),
-            Document("overwritten", "k2", "Failed", "Superseded", job="2", row=row("Failed", cause="Superseded", detail="d")),
-            Document("cancelled", "k3", "Cancelled", job="3", row=row("Cancelled")),
+            TestDocument("plain", "k1", job="1", row=row()),
+            TestDocument("overwritten", "k2", "Failed", "Superseded", job="2", row=row("Failed", cause="Superseded", detail="d")),
+            TestDocument("cancelled", "k3", "Cancelled", job="3", row=row("Cancelled")),
         ]
-        self.name, self.notes, self.before, self.others_saw, self.said, self.now = "n", [], {"1": "4"}, [], [], 0.0
+        self.name, self.remarks, self.before, self.others_saw, self.said, self.now = "n", [], {"1": "4"}, [], [], 0.0
         self.pushed, self.events, self.pages = {}, {"1", "2"}, {TENANT: Pushing(("1", "Ready"), ("2", "Failed"), ("3", "Cancelled"))}
         self.malformed_found, self.audit, self.missing_objects, self.allowed_to_others = [{}], ["n about 3"], set(), 404
         self.listed = {"1", "2", "3"}
@@ -128,7 +128,7 @@ class Answering:
     def __init__(self, refused=False):
         self.environment, self.refused, self.began = example(service={"ServiceName": "docket", "KeyArn": f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"}), refused, 0.0
         self.outputs = {"ReconcilerFunctionName": "docket-reconciler", "JobsTableName": "t"}
-        self.documents = [Document("plain", "k", job="1", row={**row(), "updated_at": {"N": "60000"}})]
+        self.documents = [TestDocument("plain", "k", job="1", row={**row(), "updated_at": {"N": "60000"}})]
 
     def clock(self):
         return 120.0
@@ -227,14 +227,14 @@ class Undone(unittest.TestCase):
         return self.concurrency if command[1] == "get-function-concurrency" else {}
 
     def faults(self):
-        ledger = Ledger(self.path, self.aws, print)
-        return ledger, Faults(self.aws, ledger, "docket", Pace(poll=0), lambda seconds: None)
+        undo_log = UndoLog(self.path, self.aws, print)
+        return undo_log, GameDayFaults(self.aws, undo_log, "docket", Pace(poll=0), lambda seconds: None)
 
     def test_a_fault_is_undone_at_its_end_also_after_an_error(self):
-        ledger, faults = self.faults()
+        undo_log, faults = self.faults()
         with self.assertRaises(plan.Refusal), faults.throttled("capacity"), faults.mapping_off("upload-trigger"):
             raise plan.Refusal("x")
-        self.assertEqual(ledger.commands(), [])
+        self.assertEqual(undo_log.commands(), [])
         self.assertEqual(self.asked[-1], ("lambda", "put-function-concurrency", "--function-name", "docket-capacity", "--reserved-concurrent-executions", "3"))
 
     def test_a_function_without_reserved_concurrency_has_none_afterwards(self):
@@ -256,9 +256,9 @@ class Undone(unittest.TestCase):
                     pass
                 changed = [command[1] for command in self.asked]
                 self.die_at = None
-                ledger, _ = self.faults()
-                ledger.undo()
-                self.assertEqual(ledger.commands(), [])
+                undo_log, _ = self.faults()
+                undo_log.undo()
+                self.assertEqual(undo_log.commands(), [])
                 if "put-function-concurrency" in changed:
                     self.assertIn(("lambda", "put-function-concurrency", "--function-name", "docket-capacity", "--reserved-concurrent-executions", "3"), self.asked)
                 if "update-event-source-mapping" in changed:
@@ -268,10 +268,10 @@ class Undone(unittest.TestCase):
         def gone(*_):
             raise AwsError("ResourceNotFoundException: rule x does not exist")
 
-        ledger = Ledger(self.path, gone, print)
-        ledger.add("events", "delete-rule")
-        ledger.undo()
-        self.assertEqual(ledger.commands(), [])
+        undo_log = UndoLog(self.path, gone, print)
+        undo_log.add("events", "delete-rule")
+        undo_log.undo()
+        self.assertEqual(undo_log.commands(), [])
 
 
 class Before(unittest.TestCase):

@@ -25,11 +25,11 @@ sys.path.insert(0, __file__.rpartition("/")[0] or ".")
 import iam  # noqa: E402  the folder is run as a program
 import plan  # noqa: E402
 from bucket import ExistingBucket  # noqa: E402
-from cli import Aws, AwsError, RetryingAws, regional  # noqa: E402
+from cli import AwsCli, AwsError, RetryingAws, regional  # noqa: E402
 from drift import Drift  # noqa: E402
 from model_change import ModelChange  # noqa: E402
-from page import Page  # noqa: E402
-from plan import ROOT, Environment, Refusal  # noqa: E402
+from page import PageConnection  # noqa: E402
+from plan import ROOT, EnvironmentFile, Refusal  # noqa: E402
 from preflight import Preflight  # noqa: E402
 from probe import Probe  # noqa: E402
 from prove import Prove  # noqa: E402
@@ -42,7 +42,7 @@ PROBE_DOCUMENT = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 class Deployment:
     """One run of `deploy` or `undeploy`."""
 
-    def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time, page=Page, folder=None):
+    def __init__(self, environment, aws, say=print, ask=None, sleep=time.sleep, clock=time.time, page=PageConnection, folder=None):
         self.environment, self.say, self.sleep, self.clock, self.page = environment, say, sleep, clock, page
         self.ask = ask or self._ask
         self.aws = RetryingAws(aws, environment.given["account"], say, sleep, clock)
@@ -99,8 +99,8 @@ class Deployment:
         changes wait meanwhile."""
         wanted = self.environment
         for pipeline in wanted.endpoints:
-            for note in wanted.notes(pipeline):
-                self.say(note)
+            for warning in wanted.warnings(pipeline):
+                self.say(warning)
         change = ModelChange(wanted, self.aws, self.say, self.ask, self.sleep, self.clock, outputs, self.who)
         self.stacks.before, self.stacks.meanwhile = change.before, change.tick
         try:
@@ -276,11 +276,11 @@ def main(arguments):
     try:
         if release := plan.check_release():
             print(release, flush=True)
-        environment = Environment.read(arguments[1] if len(arguments) == 2 else "")
+        environment = EnvironmentFile.read(arguments[1] if len(arguments) == 2 else "")
         if arguments[0] == "policies":
             write_policies(environment)
             return 0
-        aws, say = Aws(environment.region), lambda text: print(text, flush=True)
+        aws, say = AwsCli(environment.region), lambda text: print(text, flush=True)
         if arguments[0] == "preflight":
             Preflight(environment, aws, AwsError, say).run()
         else:

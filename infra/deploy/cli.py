@@ -42,7 +42,7 @@ class AwsError(Exception):
     """A command of the AWS CLI failed; the text is its standard error."""
 
 
-class Aws:
+class AwsCli:
     """The AWS CLI: the one on PATH, or else the one beside this Python, which `make venv` or a release installs."""
 
     def __init__(self, region):

@@ -9,7 +9,7 @@ import json
 from cli import AwsError
 
 
-class Ledger:
+class UndoLog:
     """The commands that undo what was changed, newest first, in a file."""
 
     def __init__(self, path, aws, say):
@@ -39,11 +39,11 @@ class Ledger:
             self._write(self.commands()[1:])
 
 
-class Faults:
+class GameDayFaults:
     """The faults, each in force as long as its context."""
 
-    def __init__(self, aws, ledger, service_name, pace, sleep):
-        self.aws, self.ledger, self.service_name, self.pace, self.sleep = aws, ledger, service_name, pace, sleep
+    def __init__(self, aws, undo_log, service_name, pace, sleep):
+        self.aws, self.undo_log, self.service_name, self.pace, self.sleep = aws, undo_log, service_name, pace, sleep
 
     def name(self, function):
         return f"{self.service_name}-{function}"
@@ -53,13 +53,13 @@ class Faults:
         """The event source mapping of a function's queue is disabled."""
         found = self.aws("lambda", "list-event-source-mappings", "--function-name", self.name(function))["EventSourceMappings"]
         uuid = found[0]["UUID"]
-        self.ledger.add("lambda", "update-event-source-mapping", "--uuid", uuid, "--enabled")
+        self.undo_log.add("lambda", "update-event-source-mapping", "--uuid", uuid, "--enabled")
         self.aws("lambda", "update-event-source-mapping", "--uuid", uuid, "--no-enabled")
         try:
             self._until(uuid, "Disabled")
             yield
         finally:
-            self.ledger.undo(1)
+            self.undo_log.undo(1)
         self._until(uuid, "Enabled")
 
     def _until(self, uuid, state):
@@ -72,11 +72,11 @@ class Faults:
         name = ("--function-name", self.name(function))
         before = (self.aws("lambda", "get-function-concurrency", *name) or {}).get("ReservedConcurrentExecutions")
         if before is None:
-            self.ledger.add("lambda", "delete-function-concurrency", *name)
+            self.undo_log.add("lambda", "delete-function-concurrency", *name)
         else:
-            self.ledger.add("lambda", "put-function-concurrency", *name, "--reserved-concurrent-executions", str(before))
+            self.undo_log.add("lambda", "put-function-concurrency", *name, "--reserved-concurrent-executions", str(before))
         self.aws("lambda", "put-function-concurrency", *name, "--reserved-concurrent-executions", "0")
         try:
             yield
         finally:
-            self.ledger.undo(1)
+            self.undo_log.undo(1)

@@ -29,8 +29,8 @@ class Guarantees:
     def report(self):
         """Says each guarantee kept or broken. Returns how many were broken."""
         game, broken = self.game, 0
-        for note in game.notes:
-            game.say(f"  note: {note}")
+        for remark in game.remarks:
+            game.say(f"  remark: {remark}")
         for number, words in GUARANTEES.items():
             against, seen = getattr(self, f"guarantee_{number}")()
             broken += bool(against)

@@ -19,8 +19,8 @@ def fetch(url):
         return answer.read()
 
 
-def image_findings(environment, pipeline, aws, error, get):
-    """Whether a pipeline's image exists and is for the processor of its instances. Each finding: what is wrong, what to type, and
+def image_messages(environment, pipeline, aws, error, get):
+    """Whether a pipeline's image exists and is for the processor of its instances. Each message: what is wrong, what to type, and
     whether it stops a deployment. `get` fetches what ECR refers to."""
     given = environment.endpoints[pipeline]
     found = IMAGE_URI.fullmatch(given.get("ImageUri", ""))

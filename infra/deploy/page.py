@@ -45,7 +45,7 @@ def ticket(tenant, seconds, now):
     return secret, row
 
 
-class Page:
+class PageConnection:
     """An open connection. The constructor raises Closed if it is refused."""
 
     def __init__(self, url):

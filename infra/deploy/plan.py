@@ -40,7 +40,7 @@ class Refusal(Exception):
     """The deployment cannot go on; the text says what to fix."""
 
 
-class Stack:
+class StackToDeploy:
     """A stack to deploy. `variables` are those of an endpoint's container."""
 
     def __init__(self, name, template, parameters, variables=None):
@@ -68,7 +68,7 @@ class Stack:
         return [{"ParameterKey": key, "ParameterValue": value} for key, value in sorted(self.parameters.items())]
 
 
-class Environment:
+class EnvironmentFile:
     """A file of infra/environments."""
 
     def __init__(self, name, given):
@@ -195,7 +195,7 @@ class Environment:
         """The service's stack. The page's origin is unknown until the page is deployed."""
         found = {} if page_url is None else {"PageOrigin": page_url}
         code = {"BucketName": self.jobs_bucket, "CodeBucket": self.code_bucket, "CodePrefix": code_prefix}
-        return Stack(self.service_name, "service.yaml", {**code, **found, **self.given["service"]})
+        return StackToDeploy(self.service_name, "service.yaml", {**code, **found, **self.given["service"]})
 
     def _shared(self, template):
         """Parameters of the service that another template has too."""
@@ -221,17 +221,17 @@ class Environment:
             raise Refusal(f"{pipeline}: {problem}")
         if "ImageRepositoryArn" not in parameters and (arn := repository_arn(given.get("ImageUri", ""), partition)):
             parameters["ImageRepositoryArn"] = arn
-        return Stack(self.stack_name(pipeline), "endpoint.yaml", parameters, variables)
+        return StackToDeploy(self.stack_name(pipeline), "endpoint.yaml", parameters, variables)
 
     def endpoint_parameters(self, pipeline):
         """An endpoint's parameters: those of its file, and those of the environment."""
         return {**pipelines()[pipeline], **self.endpoints.get(pipeline, {})}
 
-    def notes(self, pipeline):
+    def warnings(self, pipeline):
         """What the operator should know about an endpoint's parameters."""
         parameters = self.endpoint_parameters(pipeline)
         limits = [said] if (said := self.instances(pipeline)) else []
-        return [*limits, *(f"{pipeline}: {note}" for note in hosting.PriceList().fill(parameters, self.region)[1])]
+        return [*limits, *(f"{pipeline}: {warning}" for warning in hosting.PriceList().fill(parameters, self.region)[1])]
 
     def instances(self, pipeline):
         """What the endpoint's maximum number of instances can do, if Docket scales it."""
@@ -251,13 +251,13 @@ class Environment:
         }
         if outputs.get("CompanySignInUrl"):
             parameters["CompanySignInOrigin"] = origin(outputs["CompanySignInUrl"])
-        return Stack(self.stack_name("web"), "web.yaml", {**parameters, **self.given["page"]})
+        return StackToDeploy(self.stack_name("web"), "web.yaml", {**parameters, **self.given["page"]})
 
     def monitoring(self, outputs):
         """The stack of the dashboard and the alarms on several metrics."""
         asked = templates.parameters(INFRA / "monitoring.yaml")
         found = {key: outputs[key] for key in asked if key in outputs}
-        return Stack(self.stack_name("monitoring"), "monitoring.yaml", {**self._shared("monitoring.yaml"), **found, **self.given["monitoring"]})
+        return StackToDeploy(self.stack_name("monitoring"), "monitoring.yaml", {**self._shared("monitoring.yaml"), **found, **self.given["monitoring"]})
 
     def removal(self):
         """Names of all stacks in the order of deletion: no stack goes before one that uses it.

@@ -1,7 +1,7 @@
 """What would stop a deployment, found before anything is built or changed. It only reads.
 
-Each check yields findings: a problem stops `make deploy`, a note does not. Both say what to type. What these credentials
-may not read becomes a note, so that the checks need no more permissions than the operator has.
+Each check yields messages: a problem stops `make deploy`, a warning does not. Both say what to type. What these credentials
+may not read becomes a warning, so that the checks need no more permissions than the operator has.
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ import scaling
 from bucket import ExistingBucket
 from cli import regional
 from duration import expected_minutes, model_changes
-from image_checks import IMAGE_URI, fetch, image_findings
+from image_checks import IMAGE_URI, fetch, image_messages
 from plan import Refusal
-from sign_in_checks import sign_in_findings
+from sign_in_checks import sign_in_messages
 
 MIN_CREDENTIAL_MINUTES = 15  # less is a problem, since nothing would get far
 LAMBDA_UNRESERVED = 100  # Lambda developer guide, "Configuring reserved concurrency"
@@ -27,7 +27,7 @@ SCALING_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 
 
 @dataclasses.dataclass
-class Finding:
+class PreflightMessage:
     """What is wrong, or worth knowing, and what to type."""
 
     text: str
@@ -35,11 +35,11 @@ class Finding:
     stops: bool = True
 
     def lines(self, region):
-        return f"  {'PROBLEM' if self.stops else 'note'}: {self.text}" + (f"\n      {regional(self.command, region)}" if self.command else "")
+        return f"  {'PROBLEM' if self.stops else 'warning'}: {self.text}" + (f"\n      {regional(self.command, region)}" if self.command else "")
 
 
-def note(text, command=""):
-    return Finding(text, command, stops=False)
+def warning(text, command=""):
+    return PreflightMessage(text, command, stops=False)
 
 
 class Preflight:
@@ -55,25 +55,25 @@ class Preflight:
         account = self.environment.given["account"]
         self.say(f"Checking account {account}, region {self.environment.region}, before anything is changed")
         found = list(self.guarded(self.account))
-        if not any(finding.stops for finding in found):
+        if not any(message.stops for message in found):
             checks = (self.credentials, self.parameters, self.arns, self.buckets, self.names, self.quotas, self.lambda_quota, self.roles, self.alarm_topic, self.email, self.sign_in)
             for check in checks:
                 found += self.guarded(check)
             for pipeline in self.environment.endpoints:
-                found += self.guarded(lambda pipeline=pipeline: (Finding(*one) for one in image_findings(self.environment, pipeline, self.aws, self.error, self.get)))
-        for finding in found:
-            self.say(finding.lines(self.environment.region))
-        if problems := sum(finding.stops for finding in found):
+                found += self.guarded(lambda pipeline=pipeline: (PreflightMessage(*one) for one in image_messages(self.environment, pipeline, self.aws, self.error, self.get)))
+        for message in found:
+            self.say(message.lines(self.environment.region))
+        if problems := sum(message.stops for message in found):
             raise Refusal(f"{problems} {'problem' if problems == 1 else 'problems'} found; nothing was changed")
         self.say("  no problem found")
 
     def guarded(self, check):
-        """A check's findings; a call that is refused ends it with a note."""
+        """A check's messages; a call that is refused ends it with a warning."""
         found = []
         try:
             found.extend(check())
         except self.error as error:
-            found.append(note(f"not checked: {error}"))
+            found.append(warning(f"not checked: {error}"))
         return found
 
     def stack(self, name):
@@ -99,10 +99,10 @@ class Preflight:
         try:
             identity = self.aws("sts", "get-caller-identity")
         except self.error as error:
-            yield Finding(f"no usable credentials: {error}", "aws sts get-caller-identity   # after aws sso login, or with AWS_PROFILE set")
+            yield PreflightMessage(f"no usable credentials: {error}", "aws sts get-caller-identity   # after aws sso login, or with AWS_PROFILE set")
             return
         if identity["Account"] != wanted:
-            yield Finding(f"these credentials are of account {identity['Account']}, the environment's is {wanted}", f"export AWS_PROFILE=<a profile of account {wanted}>")
+            yield PreflightMessage(f"these credentials are of account {identity['Account']}, the environment's is {wanted}", f"export AWS_PROFILE=<a profile of account {wanted}>")
 
     def expected_minutes(self):
         """How long the deployment may take."""
@@ -130,14 +130,14 @@ class Preflight:
             return
         needed = self.expected_minutes()
         if expires is None:
-            yield note(f"these credentials are temporary, and when they expire is unknown; the deployment may take {needed} minutes")
+            yield warning(f"these credentials are temporary, and when they expire is unknown; the deployment may take {needed} minutes")
             return
         left = int((expires - self.now()) // 60)
         again = "aws sso login   # or sts assume-role with a longer --duration-seconds"
         if left < MIN_CREDENTIAL_MINUTES:
-            yield Finding(f"these credentials expire in {left} minutes", again)
+            yield PreflightMessage(f"these credentials expire in {left} minutes", again)
         elif left < needed:
-            yield note(f"these credentials expire in {left} minutes, and the deployment may take {needed}: it will then wait for new ones", again)
+            yield warning(f"these credentials expire in {left} minutes, and the deployment may take {needed}: it will then wait for new ones", again)
 
     def expires(self):
         """When the credentials expire, as seconds since 1970, or None if that is unknown or never."""
@@ -163,27 +163,27 @@ class Preflight:
                 if wanted.wants(part):
                     getattr(wanted, part)(PLACEHOLDERS)
             except Refusal as refusal:
-                yield Finding(str(refusal), f"$EDITOR infra/environments/{wanted.name}.json")
+                yield PreflightMessage(str(refusal), f"$EDITOR infra/environments/{wanted.name}.json")
         own_key = wanted.given["service"].get("TopicKeyId", AWS_TOPIC_KEY) not in ("", AWS_TOPIC_KEY)
         for pipeline in wanted.endpoints:
             try:
                 stack = wanted.endpoint(pipeline, PLACEHOLDERS)
             except Refusal as refusal:
-                yield Finding(str(refusal), f"$EDITOR infra/environments/{wanted.name}.json")
+                yield PreflightMessage(str(refusal), f"$EDITOR infra/environments/{wanted.name}.json")
                 continue
             if own_key and not stack.parameters.get("TopicKeyArn"):
-                yield Finding(f"{pipeline}: TopicKeyId of the service is a key of your own, and the endpoint has no TopicKeyArn: it could not publish", f"$EDITOR infra/environments/{wanted.name}.json")
+                yield PreflightMessage(f"{pipeline}: TopicKeyId of the service is a key of your own, and the endpoint has no TopicKeyArn: it could not publish", f"$EDITOR infra/environments/{wanted.name}.json")
             table = plan.generate.read_pipelines(plan.INFRA)[pipeline]
             for text in scaling.unreachable(table, stack.parameters):
-                yield Finding(f"{pipeline}: {text}", "$EDITOR infra/pipelines.toml && make generate")
-            for text in wanted.notes(pipeline):
-                yield note(text)
-            yield from (note(f"{pipeline}: {text}") for text in scaling.capacity(table, stack.parameters, plan.generate.open_jobs_of_a_tenant(plan.INFRA)))
+                yield PreflightMessage(f"{pipeline}: {text}", "$EDITOR infra/pipelines.toml && make generate")
+            for text in wanted.warnings(pipeline):
+                yield warning(text)
+            yield from (warning(f"{pipeline}: {text}") for text in scaling.capacity(table, stack.parameters, plan.generate.open_jobs_of_a_tenant(plan.INFRA)))
         try:
             plan.check_zips(wanted.architecture)
         except Refusal as refusal:
             text = str(refusal)
-            yield note(f"{text} (`make deploy` does)") if "missing" in text else Finding(text, f"rm -r {plan.ZIPS} && make package")
+            yield warning(f"{text} (`make deploy` does)") if "missing" in text else PreflightMessage(text, f"rm -r {plan.ZIPS} && make package")
 
     def arns(self):
         """Whether every ARN and image is of this region, and of this account where it must be."""
@@ -200,11 +200,11 @@ class Preflight:
                     # CloudFront takes certificates and web ACLs of one region only; IAM's ARNs have none.
                     expected = "us-east-1" if part == "page" else region
                     if there not in ("", expected):
-                        yield Finding(f"{part}: {key} is of region {there}, and must be of {expected}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
+                        yield PreflightMessage(f"{part}: {key} is of region {there}, and must be of {expected}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
                     if owner != account and key != "ImageRepositoryArn":  # images may be another account's
-                        yield Finding(f"{part}: {key} is of account {owner}, the environment's is {account}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
+                        yield PreflightMessage(f"{part}: {key} is of account {owner}, the environment's is {account}", f"$EDITOR infra/environments/{wanted.name}.json   # {value}")
                 if key == "ImageUri" and (image := IMAGE_URI.fullmatch(value)) and image[2] != region:
-                    yield Finding(f"{part}: the image is in region {image[2]}; SageMaker takes images of {region} only", f"docker tag {value} {value.replace(image[2], region)} && docker push {value.replace(image[2], region)}")
+                    yield PreflightMessage(f"{part}: the image is in region {image[2]}; SageMaker takes images of {region} only", f"docker tag {value} {value.replace(image[2], region)} && docker push {value.replace(image[2], region)}")
 
     # ---------------------------------------------------------------- names
 
@@ -223,11 +223,11 @@ class Preflight:
         try:
             there = self.owner_region(wanted.code_bucket, "--expected-bucket-owner", account)
         except self.error:
-            yield Finding(f"bucket {wanted.code_bucket} (code_bucket) exists and is not usable: another account owns it, or these credentials may not read it",
+            yield PreflightMessage(f"bucket {wanted.code_bucket} (code_bucket) exists and is not usable: another account owns it, or these credentials may not read it",
                           f"aws s3api list-buckets --query \"Buckets[?Name=='{wanted.code_bucket}']\"   # empty: choose another name")  # fmt: skip
         else:
             if there not in (None, wanted.region):
-                yield Finding(f"bucket {wanted.code_bucket} (code_bucket) is in {there}; Lambda takes zips of {wanted.region} only", f"$EDITOR infra/environments/{wanted.name}.json")
+                yield PreflightMessage(f"bucket {wanted.code_bucket} (code_bucket) is in {there}; Lambda takes zips of {wanted.region} only", f"$EDITOR infra/environments/{wanted.name}.json")
         for stack, template in ((wanted.service_name, "service.yaml"), (wanted.stack_name("web"), "web.yaml")):
             if not self.is_new(stack) or template == "web.yaml" and not wanted.wants("page"):
                 continue
@@ -236,12 +236,12 @@ class Preflight:
             try:
                 exists = self.owner_region(name, "--expected-bucket-owner", account) is not None
             except self.error:
-                yield Finding(f"bucket {name} of the new stack {stack} belongs to another account", f"$EDITOR infra/environments/{wanted.name}.json   # another ServiceName")
+                yield PreflightMessage(f"bucket {name} of the new stack {stack} belongs to another account", f"$EDITOR infra/environments/{wanted.name}.json   # another ServiceName")
                 continue
             if exists:
-                yield Finding(f"bucket {name} of an earlier {stack} still exists", f"aws s3 ls s3://{name}   # then docs/deploy.md, Removing it, or another ServiceName")
+                yield PreflightMessage(f"bucket {name} of an earlier {stack} still exists", f"aws s3 ls s3://{name}   # then docs/deploy.md, Removing it, or another ServiceName")
         if not wanted.creates_bucket:
-            yield from (Finding(*problem) for problem in ExistingBucket(wanted, self.aws, None, None).problems())
+            yield from (PreflightMessage(*problem) for problem in ExistingBucket(wanted, self.aws, None, None).problems())
         for pipeline, parameters in wanted.endpoints.items():
             for key in ("ModelDataUrl", "ModelDataPrefix"):
                 yield from self.weights(pipeline, key, parameters.get(key, ""))
@@ -254,11 +254,11 @@ class Preflight:
         there = self.owner_region(home)
         if there != self.environment.region:
             what = f"does not exist: bucket {home}" if there is None else f"is in {there}; SageMaker takes weights of {self.environment.region} only"
-            yield Finding(f"{pipeline}: {key} {what}", f"aws s3 ls {url}")
+            yield PreflightMessage(f"{pipeline}: {key} {what}", f"aws s3 ls {url}")
             return
         listed = self.aws("s3api", "list-objects-v2", "--bucket", home, "--prefix", name, "--max-keys", "1", "--no-paginate")
         if not (listed or {}).get("KeyCount", 0):
-            yield Finding(f"{pipeline}: {key} {url} has no object", f"aws s3 ls {url}")
+            yield PreflightMessage(f"{pipeline}: {key} {url} has no object", f"aws s3 ls {url}")
 
     def names(self):
         """Whether names that new stacks would use are taken."""
@@ -275,11 +275,11 @@ class Preflight:
                 if "Could not find" not in str(error):
                     raise
             else:
-                yield Finding(f"endpoint {name} exists, and stack {wanted.stack_name(pipeline)} does not: it belongs to another service, or to a stack that was removed by hand", f"aws sagemaker list-tags --resource-arn {endpoint['EndpointArn']}   # says which stack; if it is unused: aws sagemaker delete-endpoint --endpoint-name {name} --region {wanted.region}")
+                yield PreflightMessage(f"endpoint {name} exists, and stack {wanted.stack_name(pipeline)} does not: it belongs to another service, or to a stack that was removed by hand", f"aws sagemaker list-tags --resource-arn {endpoint['EndpointArn']}   # says which stack; if it is unused: aws sagemaker delete-endpoint --endpoint-name {name} --region {wanted.region}")
         for stack, prefix in groups:
             found = self.aws("logs", "describe-log-groups", "--log-group-name-prefix", prefix)["logGroups"]
             for group in (row["logGroupName"] for row in found if prefix.endswith("/") or row["logGroupName"] == prefix):
-                yield Finding(f"log group {group} exists, and stack {stack}, which would create it, does not", f"aws logs delete-log-group --log-group-name {group}")
+                yield PreflightMessage(f"log group {group} exists, and stack {stack}, which would create it, does not", f"aws logs delete-log-group --log-group-name {group}")
 
     # ---------------------------------------------------------------- quotas and roles
 
@@ -310,11 +310,11 @@ class Preflight:
                 command = f"aws service-quotas request-service-quota-increase --service-code sagemaker --quota-code {code} --desired-value {2 * most}"
                 of = f"the quota \"{kind} for endpoint usage\" is {allowed[kind]}"
                 if allowed[kind] >= most:
-                    yield note(f"{pipeline}: {of}; an update runs old and new instances at once, and needs up to {2 * most}", command)
+                    yield warning(f"{pipeline}: {of}; an update runs old and new instances at once, and needs up to {2 * most}", command)
                 elif kind == best and allowed[kind] < sum(wanted[best].values()):
-                    yield Finding(f"{pipeline}: {of}, and MaxInstances of {', '.join(wanted[kind])} need {most}", f"{command}   # or a lower MaxInstances")
+                    yield PreflightMessage(f"{pipeline}: {of}, and MaxInstances of {', '.join(wanted[kind])} need {most}", f"{command}   # or a lower MaxInstances")
                 else:
-                    yield note(f"{pipeline}: {of}, so SageMaker cannot always fall back to it", command)
+                    yield warning(f"{pipeline}: {of}, so SageMaker cannot always fall back to it", command)
 
     def lambda_quota(self):
         """Whether the account's concurrent executions suffice for `Scale`."""
@@ -323,7 +323,7 @@ class Preflight:
         needed = LAMBDA_UNRESERVED + RESERVED if scale == "standard" else 10
         if limit < needed:
             command = f"aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384 --desired-value 1000   # or \"Scale\": \"small\" in infra/environments/{self.environment.name}.json"
-            yield Finding(f"Lambda's quota of concurrent executions is {limit}, and Scale {scale} needs {needed}", command)
+            yield PreflightMessage(f"Lambda's quota of concurrent executions is {limit}, and Scale {scale} needs {needed}", command)
 
     def roles(self):
         """Whether the service-linked role of Application Auto Scaling exists; without it the first scaling fails."""
@@ -334,13 +334,13 @@ class Preflight:
         except self.error as error:
             if "NoSuchEntity" not in str(error):
                 raise
-            yield note(f"role {SCALING_ROLE} does not exist; registering the first endpoint creates it, if these credentials may", "aws iam create-service-linked-role --aws-service-name sagemaker.application-autoscaling.amazonaws.com")
+            yield warning(f"role {SCALING_ROLE} does not exist; registering the first endpoint creates it, if these credentials may", "aws iam create-service-linked-role --aws-service-name sagemaker.application-autoscaling.amazonaws.com")
 
     def alarm_topic(self):
         """Whether the alarms have a subscriber."""
         topic = self.environment.given["service"].get("AlarmTopicArn")
         if not topic:
-            yield note("there is no AlarmTopicArn, so the alarms have no recipient", "aws sns create-topic --name on-call")
+            yield warning("there is no AlarmTopicArn, so the alarms have no recipient", "aws sns create-topic --name on-call")
             return
         subscribe = f"aws sns subscribe --topic-arn {topic} --protocol email --notification-endpoint <address>"
         try:
@@ -348,11 +348,11 @@ class Preflight:
         except self.error as error:
             if "NotFound" not in str(error):
                 raise
-            yield Finding(f"topic {topic} (AlarmTopicArn) does not exist", f"aws sns create-topic --name {topic.split(':')[-1]}")
+            yield PreflightMessage(f"topic {topic} (AlarmTopicArn) does not exist", f"aws sns create-topic --name {topic.split(':')[-1]}")
             return
         if not any(row["SubscriptionArn"].startswith("arn:") for row in listed):
             pending = f"; {len(listed)} wait for their confirmation" if listed else ""
-            yield Finding(f"topic {topic} (AlarmTopicArn) has no confirmed subscriber{pending}, so the alarms would have no recipient", subscribe)
+            yield PreflightMessage(f"topic {topic} (AlarmTopicArn) has no confirmed subscriber{pending}, so the alarms would have no recipient", subscribe)
 
     def email(self):
         """Whether SES sends from the address of EmailSender, and to whom."""
@@ -361,17 +361,17 @@ class Preflight:
             return
         domain = sender.rpartition("@")[2]
         if not any(self.verified(identity) for identity in (domain, sender)):
-            yield Finding(f"SES has verified neither {domain} nor {sender} (EmailSender)", f"aws sesv2 create-email-identity --email-identity {domain}   # then the DNS records that it prints")
+            yield PreflightMessage(f"SES has verified neither {domain} nor {sender} (EmailSender)", f"aws sesv2 create-email-identity --email-identity {domain}   # then the DNS records that it prints")
         account = self.aws("sesv2", "get-account")
         if not account["SendingEnabled"]:
-            yield Finding("AWS has paused the sending of e-mail for this account", "its mail to the owner of the account says why")
+            yield PreflightMessage("AWS has paused the sending of e-mail for this account", "its mail to the owner of the account says why")
         if not account["ProductionAccessEnabled"]:
-            yield note("SES is in its sandbox: it sends only to verified addresses, 200 mails a day", "request production access (SES developer guide)")
+            yield warning("SES is in its sandbox: it sends only to verified addresses, 200 mails a day", "request production access (SES developer guide)")
 
     def sign_in(self):
         """Whether companies' providers and programs can be set up as infra/sign-in.toml says."""
         outputs = {row["OutputKey"]: row["OutputValue"] for row in (self.stack(self.environment.service_name) or {}).get("Outputs", [])}
-        yield from (Finding(*found) for found in sign_in_findings(self.environment, self.aws, self.error, outputs.get("UserPoolId")))
+        yield from (PreflightMessage(*found) for found in sign_in_messages(self.environment, self.aws, self.error, outputs.get("UserPoolId")))
 
     def verified(self, identity):
         """Whether SES sends from an address or domain."""

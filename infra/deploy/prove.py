@@ -16,10 +16,10 @@ import uuid
 import hosting
 import plan
 from cli import AwsError
-from faults import Faults, Ledger
+from faults import GameDayFaults, UndoLog
 from plan import Refusal
 from guarantees import Guarantees
-from settings import Settings
+from settings import SettingsCheck
 from unknowns import Unknowns
 from witness import TENANT, Witness
 
@@ -46,7 +46,7 @@ class Pace:
 
 
 @dataclasses.dataclass
-class Document:
+class TestDocument:
     """A version of an object, and how its job must end."""
 
     case: str
@@ -88,21 +88,21 @@ class Prove(Witness):
         self.environment, self.aws, self.say, self.ask, self.sleep, self.clock, self.page = environment, aws, say, ask, sleep, clock, page
         self.pace, self.cases = pace or Pace(), cases or CASES
         folder = folder or plan.ROOT / "target" / "deploy" / environment.name
-        self.ledger = Ledger(folder / "prove-undo.json", aws, say)
-        self.faults = Faults(aws, self.ledger, environment.service_name, self.pace, sleep)
-        self.documents, self.pushed, self.others_saw, self.events, self.notes = [], {}, [], set(), []
+        self.undo_log = UndoLog(folder / "prove-undo.json", aws, say)
+        self.faults = GameDayFaults(aws, self.undo_log, environment.service_name, self.pace, sleep)
+        self.documents, self.pushed, self.others_saw, self.events, self.remarks = [], {}, [], set(), []
 
     # ---------------------------------------------------------------- the whole
 
     def run(self):
         """Raises Refusal unless all guarantees were kept."""
         wanted = self.environment
-        if self.ledger.commands():
+        if self.undo_log.commands():
             self.say("An earlier run was cut short: undoing its faults first")
-            self.ledger.undo()
+            self.undo_log.undo()
         self.outputs = self.aws("cloudformation", "describe-stacks", "--stack-name", wanted.service_name)["Stacks"][0]["Outputs"]
         self.outputs = {row["OutputKey"]: row["OutputValue"] for row in self.outputs}
-        wrong = Settings(wanted, self.aws, self.outputs).wrong()
+        wrong = SettingsCheck(wanted, self.aws, self.outputs).wrong()
         for text in wrong:
             self.say(f"  WRONG SETTING: {text}")
         if wrong:
@@ -117,7 +117,7 @@ class Prove(Witness):
             broken = Guarantees(self).report()
         finally:
             self.say("Undoing the faults, deleting what was made")
-            self.ledger.undo()
+            self.undo_log.undo()
             self.clean_up()
         self.say("What docs/deploy.md calls untested, and what was seen:")
         for question, answer in unknowns.answers():
@@ -201,12 +201,12 @@ class Prove(Witness):
             self.sleep(self.pace.poll)
 
     def upload(self, case, content=None, status="Ready", cause=None, count=None):
-        """Uploads the documents of a case in one call, and notes how each must end."""
+        """Uploads the documents of a case in one call, and records how each must end."""
         first = len(self.of(case))
         keys = [f"{self.prefix}{TENANT}/{self.name}-{case.replace(' ', '-')}-{number:03}.pdf" for number in range(first, first + (count or self.cases[case]))]
         if keys:
             self.put(keys, content or self.document)
-        self.documents += [Document(case, key, status, cause, job=job_id(self.outputs["JobsBucketName"], key)) for key in keys]
+        self.documents += [TestDocument(case, key, status, cause, job=job_id(self.outputs["JobsBucketName"], key)) for key in keys]
 
     def put(self, keys, content):
         with tempfile.TemporaryDirectory() as folder:
@@ -223,14 +223,14 @@ class Prove(Witness):
         latest = {one["Key"]: one["VersionId"] for one in self.versions() if one["IsLatest"]}
         for one in firsts:
             one.status, one.cause = "Failed", "Superseded"
-            self.documents.append(Document("overwritten", one.key, job=job_id(self.outputs["JobsBucketName"], one.key, latest[one.key])))
+            self.documents.append(TestDocument("overwritten", one.key, job=job_id(self.outputs["JobsBucketName"], one.key, latest[one.key])))
 
     def cancel(self):
         """Cancels open jobs as support, with a reason."""
         for one in self.of("cancelled"):
             status, body = self.api("POST", f"/jobs/{one.job}/cancel", {"reason": f"game day {self.name}"}, groups="[support]")
             if status != 200:
-                self.notes.append(f"cancel was answered with {status}: {body}")
+                self.remarks.append(f"cancel was answered with {status}: {body}")
 
     def withhold(self):
         """Takes the notifications of the cases out of their queue: some are deleted, some sent once more."""
@@ -247,7 +247,7 @@ class Prove(Witness):
                 elif job in doubled & missing:
                     self.aws("sqs", "send-message", "--queue-url", queue, "--message-body", message["Body"])
                 elif job not in doubled and int(message["Attributes"]["ApproximateReceiveCount"]) >= RECEIVES_OF_OTHERS:
-                    self.notes.append("other tenants' notifications waited too long; the queue was not held any longer")
+                    self.remarks.append("other tenants' notifications waited too long; the queue was not held any longer")
                     return
                 missing.discard(job)
         self.say(f"  {self.elapsed()}: {len(withheld - missing)} notifications withheld, {len(doubled - missing)} doubled")

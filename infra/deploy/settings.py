@@ -93,7 +93,7 @@ def statements(document):
     return found
 
 
-class Settings:
+class SettingsCheck:
     """The checks of one service."""
 
     def __init__(self, environment, aws, outputs):

@@ -1,8 +1,8 @@
 """What would stop the sign-in by companies and of programs, found before anything is changed. It only reads."""
 
 
-def sign_in_findings(environment, aws, error, pool):
-    """Each finding: what is wrong, what to type, and whether it stops a deployment. `pool` is the stack's user pool, if it has one."""
+def sign_in_messages(environment, aws, error, pool):
+    """Each message: what is wrong, what to type, and whether it stops a deployment. `pool` is the stack's user pool, if it has one."""
     domain = environment.given["service"].get("SignInDomain")
     if not domain:
         return

@@ -35,7 +35,7 @@ class Unknowns:
         self.game, self.found = game, {}
 
     def ask(self, question, look):
-        """Notes an answer; what AWS refuses to answer is one, too."""
+        """Records an answer; what AWS refuses to answer is one, too."""
         try:
             self.found[question] = look()
         except AwsError as error:

@@ -52,22 +52,22 @@ class Witness:
                         else:
                             self.others_saw.append(job["id"])
             except Closed as error:
-                self.notes.append(f"the page of {tenant} was closed: {error}")
+                self.remarks.append(f"the page of {tenant} was closed: {error}")
                 del self.pages[tenant]
 
     def listen(self):
         """A queue that gets the tenant's events from the bus."""
         name, bus = f"{self.environment.service_name}-prove-{self.name}", self.outputs["EventBusName"]
         self.events_queue = self.aws("sqs", "create-queue", "--queue-name", name)["QueueUrl"]
-        self.ledger.add("sqs", "delete-queue", "--queue-url", self.events_queue)
+        self.undo_log.add("sqs", "delete-queue", "--queue-url", self.events_queue)
         arn = self.aws("sqs", "get-queue-attributes", "--queue-url", self.events_queue, "--attribute-names", "QueueArn")["Attributes"]["QueueArn"]
         allowed = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": arn}
         policy = {"Policy": json.dumps({"Version": "2012-10-17", "Statement": [allowed]})}
         self.aws("sqs", "set-queue-attributes", "--queue-url", self.events_queue, "--attributes", json.dumps(policy))
         pattern = {"source": ["docket"], "detail": {"job": {"tenant": [TENANT]}}}
-        self.ledger.add("events", "delete-rule", "--name", name, "--event-bus-name", bus)
+        self.undo_log.add("events", "delete-rule", "--name", name, "--event-bus-name", bus)
         self.aws("events", "put-rule", "--name", name, "--event-bus-name", bus, "--event-pattern", json.dumps(pattern))
-        self.ledger.add("events", "remove-targets", "--rule", name, "--event-bus-name", bus, "--ids", "queue")
+        self.undo_log.add("events", "remove-targets", "--rule", name, "--event-bus-name", bus, "--ids", "queue")
         self.aws("events", "put-targets", "--rule", name, "--event-bus-name", bus, "--targets", json.dumps([{"Id": "queue", "Arn": arn}]))
 
     def read_events(self):

@@ -194,20 +194,20 @@ def report(comparison: Comparison, seconds: float) -> bool:
         say(line)
     for remark in remarks:
         say(remark)
-    notes = [f"dead letters at the end: {' / '.join(str(dead_letters(testbed, side)) for side in SIDES)}"]
+    remarks = [f"dead letters at the end: {' / '.join(str(dead_letters(testbed, side)) for side in SIDES)}"]
     calls = {side: testbed.injector.traffic[side].calls for side in SIDES}
     if comparison.reconciled:
         each = calls[DOCKET][RECONCILER] / comparison.reconciled
         often = f"{comparison.reconciled} times, directly, at most every {RECONCILE_INTERVAL // 60} min"
-        notes.append(f"Docket's reconciler was invoked {often}; {each:.0f} AWS calls each")
+        remarks.append(f"Docket's reconciler was invoked {often}; {each:.0f} AWS calls each")
     else:
-        notes.append("Docket's reconciler is not deployed, so what it recovers is not recovered")
-    notes.append("the others have no schedule; no operator redrives dead letters on any side")
-    notes.append("times are those of the emulator's clock, which jumps by 1 min to 2 h: a recovery appears late by up to one jump")
-    notes.append("after a jump, a delayed message and that of the reconciler arrive together, so retries show more calls than in reality")
-    notes += [f"fault not injected: {fault}" for fault in testbed.injector.faults.unused()]
-    for note in notes:
-        say(f"note: {note}")
+        remarks.append("Docket's reconciler is not deployed, so what it recovers is not recovered")
+    remarks.append("the others have no schedule; no operator redrives dead letters on any side")
+    remarks.append("times are those of the emulator's clock, which jumps by 1 min to 2 h: a recovery appears late by up to one jump")
+    remarks.append("after a jump, a delayed message and that of the reconciler arrive together, so retries show more calls than in reality")
+    remarks += [f"fault not injected: {fault}" for fault in testbed.injector.faults.unused()]
+    for remark in remarks:
+        say(f"remark: {remark}")
     costs = {side: cost.of_job(testbed.injector.traffic[side], comparison.tags("nothing goes wrong"), cost.PER_JOB[side]) for side in SIDES}
     for line in ["", *cost.table(costs)]:
         say(line)

@@ -66,7 +66,7 @@ class FaultInjector:
         if name.startswith("lambda."):
             exchange.upstream = self.executions
             exchange.forward()
-            self._note_durable(traffic, name, about, exchange)
+            self._record_durable(traffic, name, about, exchange)
             return
         job = job_in(exchange.body) if name in WRITES else None
         if job:
@@ -78,7 +78,7 @@ class FaultInjector:
             fault = self.faults.at(side, tag, point)
         self._with_fault(fault, exchange)
 
-    def _note_durable(self, traffic: Traffic, name: str, tag: str | None, exchange: Exchange) -> None:
+    def _record_durable(self, traffic: Traffic, name: str, tag: str | None, exchange: Exchange) -> None:
         """Counts what Lambda bills of a durable execution: its start, each operation once, and the bytes that are stored."""
         if name not in ("lambda.Invoke", "lambda.CheckpointDurableExecution") or not tag:
             return
