@@ -18,7 +18,7 @@ MODEL = {
     "name": "reference",
     "version": "1",
     "kind": "rules",
-    "note": "Stand-in for a fine-tuned language model: finds clauses with headings, key words and sentence patterns. Not legal advice.",
+    "disclaimer": "Stand-in for a fine-tuned language model: finds clauses with headings, key words and sentence patterns. Not legal advice.",
 }
 MAX_QUOTED_CHARACTERS = 600  # of a clause
 MIN_WORDS_OF_CONTRACT = 30
@@ -31,7 +31,7 @@ def review(pdf: OpenPdf, pages: list[ReadPage], structure: Structure) -> dict:
         missing = [f"{name}: {value}" for name, value in values if _squeezed(value) not in _squeezed(page.text)]
         page.text = "\n".join([page.text, *missing]) if missing else page.text
         if page.number - 1 in structure.cut and not page.unread:
-            page.unread = "form fields or notes with more text than is read"
+            page.unread = "form fields or annotations with more text than is read"
     texts, remaining = [], contract_text.MAX_CHARACTERS
     for page in pages:
         texts.append(page.text[:remaining])

@@ -200,8 +200,8 @@ def stamped(opened, page, width, height, pixels) -> None:
     """The picture as the look of a stamp."""
     look = form(opened, b"q 595 0 0 842 0 0 cm /Im Do Q", Im=image(opened, width, height, pixels))
     look.BBox = Array([0, 0, 595, 842])
-    note = Dictionary(Type=Name.Annot, Subtype=Name.Stamp, Rect=[0, 0, 595, 842], F=4, AP=Dictionary(N=look))
-    page.Annots = Array([opened.make_indirect(note)])
+    annotation = Dictionary(Type=Name.Annot, Subtype=Name.Stamp, Rect=[0, 0, 595, 842], F=4, AP=Dictionary(N=look))
+    page.Annots = Array([opened.make_indirect(annotation)])
 
 
 def with_layer(operators: bytes, before: bool = False, layer: tuple[str, ...] = GOOD) -> bytes:
@@ -215,8 +215,8 @@ def with_layer(operators: bytes, before: bool = False, layer: tuple[str, ...] = 
     return scanned(layer, GOOD + CLAUSES, place)
 
 
-def note(with_look: bool) -> bytes:
-    """The clauses as a note on the page."""
+def annotation(with_look: bool) -> bytes:
+    """The clauses as an annotation on the page."""
     def add(opened, page) -> None:
         text = " ".join(CLAUSES)
         made = Dictionary(Type=Name.Annot, Subtype=Name.FreeText, Rect=[60, 300, 560, 500], F=4, DA="/F1 10 Tf 0 g", Contents=text)

@@ -47,7 +47,7 @@ class RejectedDocument(Exception):
 
 @dataclass
 class InputPage:
-    """One page as it is seen, with form fields and notes that have an appearance."""
+    """One page as it is seen, with form fields and annotations that have an appearance."""
 
     number: int  # from 1
     pdfium_page: pypdfium2.PdfPage
@@ -148,7 +148,7 @@ class OpenPdf:
                 self._open()
             page = self._page(index)
             if pdfium.FPDFPage_GetAnnotCount(page) > 0:
-                # Form fields and notes become part of the page, so that text and picture have them. Only in memory.
+                # Form fields and annotations become part of the page, so that text and picture have them. Only in memory.
                 if pdfium.FPDFPage_Flatten(page, pdfium.FLAT_NORMALDISPLAY) == pdfium.FLATTEN_SUCCESS:
                     page.close()
                     page = self._page(index)

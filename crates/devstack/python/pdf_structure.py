@@ -1,4 +1,4 @@
-"""What a PDF has besides its pages, read with qpdf: attached documents, XFA forms, values of form fields, notes that are text."""
+"""What a PDF has besides its pages, read with qpdf: attached documents, XFA forms, values of form fields, annotations that are text."""
 
 from dataclasses import dataclass, field
 import re
@@ -8,7 +8,7 @@ import pikepdf
 
 MAX_FIELDS = 5000
 MAX_VALUE_CHARACTERS = 20_000
-HIDDEN = 2 | 32  # flags of a note: hidden, not shown on the screen
+HIDDEN = 2 | 32  # flags of an annotation: hidden, not shown on the screen
 # One or two short pages that only say that this viewer cannot show the document.
 PLACEHOLDER = re.compile(
     r"please wait|bitte warten|if this message is not eventually replaced|(?:adobe )?(?:acrobat|reader)\b|pdf[- ]?viewer"
@@ -69,8 +69,8 @@ def read_structure(file: BinaryIO) -> Structure:
 def _read_fields(document: pikepdf.Pdf, found: Structure) -> None:
     count = 0
     for number, page in enumerate(document.pages):
-        for note in page.get("/Annots", []):
-            name, value = _named_text(note) if isinstance(note, pikepdf.Dictionary) else ("", "")
+        for annotation in page.get("/Annots", []):
+            name, value = _named_text(annotation) if isinstance(annotation, pikepdf.Dictionary) else ("", "")
             if not value.strip():
                 continue
             if count >= MAX_FIELDS or len(value) > MAX_VALUE_CHARACTERS:
@@ -80,22 +80,22 @@ def _read_fields(document: pikepdf.Pdf, found: Structure) -> None:
                 count += 1
 
 
-def _named_text(note: pikepdf.Dictionary) -> tuple[str, str]:
+def _named_text(annotation: pikepdf.Dictionary) -> tuple[str, str]:
     """The name and the value of a form field, or of text on the page that only other viewers than PDFium draw."""
-    kind = note.get("/Subtype")
+    kind = annotation.get("/Subtype")
     if kind == "/Widget":
-        kind, value, name = (_inherited(note, key) for key in ("/FT", "/V", "/T"))
+        kind, value, name = (_inherited(annotation, key) for key in ("/FT", "/V", "/T"))
         if kind in ("/Tx", "/Ch") and isinstance(value, pikepdf.String):
             return str(name or "field"), str(value)
-    elif kind == "/FreeText" and "/AP" not in note and isinstance(note.get("/Contents"), pikepdf.String):
-        flags = note.get("/F")
+    elif kind == "/FreeText" and "/AP" not in annotation and isinstance(annotation.get("/Contents"), pikepdf.String):
+        flags = annotation.get("/F")
         if not (isinstance(flags, int) and flags & HIDDEN):
-            return "note", str(note.Contents)
+            return "annotation", str(annotation.Contents)
     return "", ""
 
 
-def _inherited(note: pikepdf.Dictionary, key: str) -> object:
-    node: object = note
+def _inherited(annotation: pikepdf.Dictionary, key: str) -> object:
+    node: object = annotation
     for _ in range(20):
         if not isinstance(node, pikepdf.Dictionary):
             return None

@@ -129,7 +129,7 @@ class ReferenceModelTest(unittest.TestCase):
                     self.assertTrue(clause["text"])
                     self.assertTrue(0 < clause["confidence"] < 1)
                 self.assertEqual(response["model"]["name"], "reference")
-                self.assertIn("not legal advice", response["model"]["note"].lower())
+                self.assertIn("not legal advice", response["model"]["disclaimer"].lower())
 
     def test_summary_contains_the_facts(self) -> None:
         response = self.review("contracts/Ledgerly SaaS subscription (36 months).pdf")

@@ -18,7 +18,7 @@ import contract_text
 import document
 from hostile_pdfs import one_page, pdf, stream
 import ocr_pool
-from partly_read_pdfs import CLAUSES, GOOD, UNREAD, changed, image, note, outlined, shifted_clause
+from partly_read_pdfs import CLAUSES, GOOD, UNREAD, annotation, changed, image, outlined, shifted_clause
 import pdf_input
 import pdf_structure
 from test_documents import CONTRACT, contract
@@ -79,7 +79,7 @@ class UnreadPartsTest(unittest.TestCase):
 
     def test_notes_are_part_of_the_text(self) -> None:
         for with_look in (True, False):
-            review = self.review(self.blind, note(with_look))
+            review = self.review(self.blind, annotation(with_look))
             self.assertLessEqual({"liability_cap", "governing_law"}, {clause["type"] for clause in review["clauses"]})
             self.assertEqual(serious(review), [])
 
@@ -115,7 +115,7 @@ class UnreadPartsTest(unittest.TestCase):
             page.Annots, opened.Root.AcroForm = Array([field]), Dictionary(Fields=[field], DA="/Helv 10 Tf 0 g")
 
         review = self.review(self.blind, changed(contract(GOOD), add))
-        self.assertEqual(serious(review), ["cannot be read: page 1: form fields or notes with more text than is read"])
+        self.assertEqual(serious(review), ["cannot be read: page 1: form fields or annotations with more text than is read"])
 
 
 class OrdinaryPagesTest(unittest.TestCase):
@@ -206,7 +206,7 @@ class OddPagesTest(unittest.TestCase):
                     left, bottom, right, top = page.get_bbox()
                     x0, y0, x1, y1 = text_page.get_charbox(0)
                     if right - left > 100:
-                        self.assertTrue(left <= x0 <= right and bottom <= y0 <= top, "the note is on what is shown of the page")
+                        self.assertTrue(left <= x0 <= right and bottom <= y0 <= top, "the annotation is on what is shown of the page")
 
     def test_inherited_turn_is_the_pages(self) -> None:
         def turned(opened, page) -> None:

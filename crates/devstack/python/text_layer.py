@@ -1,6 +1,6 @@
 """Makes a scan searchable: adds the recognized words to the pages as invisible text, with pikepdf (qpdf).
 
-The pages' own contents, pictures and notes stay as they are; compressed data is copied, not packed anew. Each word
+The pages' own contents, pictures and annotations stay as they are; compressed data is copied, not packed anew. Each word
 lies in its box: its letters are stretched to the word's width and turned with its line, and a blank follows it.
 """
 
@@ -66,8 +66,8 @@ class TextLayer:
                 if not page.has_text_at(corners):
                     operators.append(_word(word["text"], corners))
         if page.unread and not page.recognized and not page.has_own_text:
-            note = f"Page {page.number}: not recognized, because there is no OCR here."
-            operators.append(_word(note, [page.in_user_space(x, y) for x, y in _top_line(page)]))
+            text = f"Page {page.number}: not recognized, because there is no OCR here."
+            operators.append(_word(text, [page.in_user_space(x, y) for x, y in _top_line(page)]))
         if not operators:
             return
         if self.font is None:
