@@ -50,7 +50,7 @@ fn shown_result_has_its_findings_and_everything_else() {
         "out": {"hits": [{"says": "liability is uncapped", "at": 1, "confidence": 0.64, "remedy": "cap it"}, "signed twice"]},
         "facts": {"law": "Norway"},
         "clauses": [{"type": "term", "text": "two years"}],
-        "model": {"name": "Legal-2", "note": "by rules"},
+        "model": {"name": "Legal-2", "disclaimer": "by rules"},
         "rows": rows,
     });
     let paths = json!({"findings": "/out/hits", "finding_text": "/says", "finding_page_index": "/at", "new_path": "/x"});
@@ -68,7 +68,7 @@ fn shown_result_has_its_findings_and_everything_else() {
         "signed twice",
         "\"law\": \"Norway\"",
         "\"text\": \"two years\"",
-        "\"note\": \"by rules\"",
+        "\"disclaimer\": \"by rules\"",
         "Also in this result",
         "\"row\": 0",
         "more lines",

@@ -83,7 +83,7 @@ function paragraphs(job: JobView, found: Understood): Paragraph[] {
     const rest = isFields(found.rest) ? Object.entries(found.rest) : [["Result", found.rest] as [string, Json]];
     all.push(heading("Also in this result", H2), ...rest.map(([name, value]) => field(label(name), inline(value))));
   }
-  const end = [modelSentence(found.model), found.note, "This is not legal advice."].filter(Boolean);
+  const end = [modelSentence(found.model), found.disclaimer, "This is not legal advice."].filter(Boolean);
   all.push(...lines(end.join(" "), { italics: true }));
   return all;
 }

@@ -181,20 +181,20 @@ function LoadedResultView({
         </section>
       );
     case "pdf":
-      return <ResultFile view={result.view} note="The result is a PDF. It is shown as the document." />;
+      return <ResultFile view={result.view} text="The result is a PDF. It is shown as the document." />;
     case "file":
-      return <ResultFile view={result.view} note="This result cannot be shown here. Download it to read it." />;
+      return <ResultFile view={result.view} text="This result cannot be shown here. Download it to read it." />;
   }
 }
 
-function ResultFile({ view, note }: { view: ResultView; note: string }): JSX.Element {
+function ResultFile({ view, text }: { view: ResultView; text: string }): JSX.Element {
   return (
     <section class="card">
       <h2>Result</h2>
       <p>
         <bdi>{view.name}</bdi> <span class="muted">{formatBytes(view.bytes)}</span>
       </p>
-      <p class="muted">{note}</p>
+      <p class="muted">{text}</p>
     </section>
   );
 }

@@ -51,7 +51,7 @@ export function ReviewView({ found, name }: { found: Understood; name: string })
         </section>
       )}
       <p class="muted small review-disclaimer">
-        {modelSentence(found.model)} {found.note}
+        {modelSentence(found.model)} {found.disclaimer}
       </p>
     </div>
   );

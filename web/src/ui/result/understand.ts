@@ -34,7 +34,7 @@ export interface Understood {
   clauses: Clause[];
   facts: [string, Json][];
   model: [string, Json][];
-  note: string;
+  disclaimer: string;
   /** Everything else. */
   rest: Json | undefined;
 }
@@ -68,7 +68,7 @@ export function understand(json: Json, paths: ResultPaths = {}): Understood {
     ...(left.takeNamed(root, ["facts"], entries) ?? []),
     ...(left.takeNamed(root, ["document"], entries) ?? []),
   ];
-  const note = left.takeNamed([...root, fieldName(left, root, "model")], ["note"], scalarText);
+  const disclaimer = left.takeNamed([...root, fieldName(left, root, "model")], ["disclaimer"], scalarText);
   const model = left.takeNamed(root, ["model"], entries);
   return {
     otherSchema: schema === SCHEMA ? undefined : schema,
@@ -78,7 +78,7 @@ export function understand(json: Json, paths: ResultPaths = {}): Understood {
     clauses: clauses ?? [],
     facts,
     model: model ?? [],
-    note: note ?? "",
+    disclaimer: disclaimer ?? "",
     rest: left.rest,
   };
 }
