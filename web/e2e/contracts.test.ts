@@ -308,7 +308,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     about.setHours(14, 10, 0, 0);
     for (let number = 0; number < 8; number += 1)
       fixture.set(newJob({ name: `room ${number}.pdf`, batch: "Data room", status: "Ready" }));
-    const ready_by = { about: about.getTime(), note: "" };
+    const ready_by = { about: about.getTime(), explanation: "" };
     fixture.set(newJob({ name: "waits.pdf", batch: "Data room", status: "InProgress", ready_by }));
     const failure = { cause: "TimedOut" as const, detail: "too long" };
     const failed = fixture.set(newJob({ name: "broken.pdf", batch: "Data room", status: "Failed", failure }));
@@ -333,7 +333,7 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
 
   test("readers are told when a contract is ready, and support also what that is based on", async () => {
     const at = Date.now() + 600_000;
-    const ready_by = { earliest: at, about: at, latest: at, note: "From its place in the queue and the instances." };
+    const ready_by = { earliest: at, about: at, latest: at, explanation: "From its place in the queue and the instances." };
     const job = fixture.set(newJob({ name: "waits.pdf", ready_by }));
     await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
     const sentence = page.getByText(/^Ready about .*, at the latest/);

@@ -142,9 +142,9 @@ fn ready_by(
     pauses: &Pauses,
     now: Timestamp,
 ) -> Option<ReadyByView> {
-    let unknown = |note: &str| {
+    let unknown = |explanation: &str| {
         Some(ReadyByView {
-            note: note.to_owned(),
+            explanation: explanation.to_owned(),
             ..ReadyByView::default()
         })
     };
@@ -156,13 +156,13 @@ fn ready_by(
     {
         return Some(ReadyByView {
             earliest: Some(pause.details.until.0),
-            note: "A pause holds it; then it waits for its turn.".to_owned(),
+            explanation: "A pause holds it; then it waits for its turn.".to_owned(),
             ..ReadyByView::default()
         });
     }
     if let Some(found) = known.estimate_turn(job, now) {
-        let note = "From its turn among those that wait, and the instances.";
-        return Some(view(&found.ready, note));
+        let explanation = "From its turn among those that wait, and the instances.";
+        return Some(view(&found.ready, explanation));
     }
     let found = match estimate(job, known.snapshot.as_ref(), now) {
         Ok(found) => found,
@@ -184,7 +184,7 @@ fn ready_by(
             return unknown("It takes longer than expected; the service checks for its result.");
         }
     };
-    let note = match found.basis {
+    let explanation = match found.basis {
         Basis::Measured => "From its place in the queue and the instances.",
         Basis::AssumedDurations => {
             "From its place in the queue and the instances; too few runs or cold starts were measured, so typical \
@@ -197,14 +197,14 @@ fn ready_by(
             "It should have ended by now; the service looks for its result at its next check."
         }
     };
-    Some(view(&found, note))
+    Some(view(&found, explanation))
 }
 
-fn view(found: &Estimate, note: &str) -> ReadyByView {
+fn view(found: &Estimate, explanation: &str) -> ReadyByView {
     ReadyByView {
         about: Some(found.about.0),
         earliest: Some(found.earliest.0),
         latest: Some(found.latest.0),
-        note: note.to_owned(),
+        explanation: explanation.to_owned(),
     }
 }

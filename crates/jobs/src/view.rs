@@ -121,7 +121,7 @@ impl From<&AttemptModel> for ModelView {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReadyByView {
-    /// Absent if it is not known; then `note` says why. So are the other times, except `earliest` of a job that a pause holds: the
+    /// Absent if it is not known; then `explanation` says why. So are the other times, except `earliest` of a job that a pause holds: the
     /// end of the pause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<u64>,
@@ -130,7 +130,7 @@ pub struct ReadyByView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest: Option<u64>,
     /// Why there is no estimate, or what it is based on, in a sentence.
-    pub note: String,
+    pub explanation: String,
 }
 
 /// Why a job or an attempt failed.

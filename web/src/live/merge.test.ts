@@ -19,7 +19,7 @@ const job = (id: string, version: number, some: Partial<JobView> = {}): JobView 
 });
 
 test("a push keeps the estimate while the same attempt waits, and a list brings a newer one", () => {
-  const estimate = (about: number) => ({ about, earliest: about - 1, latest: about + 1, note: "" });
+  const estimate = (about: number) => ({ about, earliest: about - 1, latest: about + 1, explanation: "" });
   const of = (...arrivals: JobView[]) => {
     let jobs = merge(new Map(), []).jobs;
     for (const one of arrivals) jobs = merge(jobs, [one]).jobs;

@@ -96,10 +96,10 @@ export function readyAbout(job: JobView, now: number): string {
 /** "Ready about 14:10, at the latest 14:16.", or why that is not known. Staff also reads what it is based on. */
 export function readySentence(ready: ReadyByView, now: number, isStaff: boolean): string {
   if (ready.about == null || ready.latest == null)
-    return ready.earliest == null ? ready.note : `Not before ${formatMoment(ready.earliest, now)}. ${ready.note}`;
+    return ready.earliest == null ? ready.explanation : `Not before ${formatMoment(ready.earliest, now)}. ${ready.explanation}`;
   const about = formatMoment(ready.about, now);
   const sentence = `Ready about ${about}, at the latest ${formatMoment(ready.latest, now)}.`;
-  return isStaff ? `${sentence} ${ready.note}` : sentence;
+  return isStaff ? `${sentence} ${ready.explanation}` : sentence;
 }
 
 export function sloSentence(pipeline: PipelineView): string {

@@ -56,20 +56,20 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 
 /// When an open job will probably be ready, in words.
 pub(crate) fn ready_by_in_words(ready_by: &ReadyByView, now: u64) -> String {
-    let note = &ready_by.note;
+    let explanation = &ready_by.explanation;
     match (ready_by.about, ready_by.latest, ready_by.earliest) {
         (Some(about), Some(latest), _) => format!(
-            "about {} ({}), at the latest {}. {note}",
+            "about {} ({}), at the latest {}. {explanation}",
             utc_time(about),
             relative_time(about, now),
             utc_time(latest)
         ),
         (_, _, Some(earliest)) => format!(
-            "not before {} ({}). {note}",
+            "not before {} ({}). {explanation}",
             utc_time(earliest),
             relative_time(earliest, now)
         ),
-        _ => format!("not known. {note}"),
+        _ => format!("not known. {explanation}"),
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn job_that_is_held_is_not_ready_before_the_end_of_its_pause() {
         let mut ready_by = ReadyByView {
-            note: "Why.".to_owned(),
+            explanation: "Why.".to_owned(),
             ..ReadyByView::default()
         };
         assert_eq!(ready_by_in_words(&ready_by, NOW), "not known. Why.");

@@ -178,7 +178,7 @@ fn open_job_says_when_it_will_be_ready_or_why_that_is_not_known() {
     assert_eq!(listed(0), None, "a final job");
     let unknown = listed(1).unwrap();
     assert_eq!((unknown.about, unknown.latest), (None, None));
-    assert!(!unknown.note.is_empty());
+    assert!(!unknown.explanation.is_empty());
 
     let app = api.handler.app();
     let (ports, pipelines) = (&app.ports, app.environment.pipelines());
