@@ -102,7 +102,7 @@ def free_ports() -> Iterator[int]:
 
 
 def checks_of(report: dict, status: str) -> set[str]:
-    return {finding["check"] for finding in report["findings"] if finding["status"] == status}
+    return {checked["check"] for checked in report["checks"] if checked["status"] == status}
 
 
 def try_server(name: str, port: int, long_document: Path) -> list[str]:
@@ -112,10 +112,10 @@ def try_server(name: str, port: int, long_document: Path) -> list[str]:
         report = check(name, script, port, long_document)
         failed, warned = checks_of(report, "fail"), checks_of(report, "warn")
         lines = [f"{name} {script}: fails {sorted(failed) or 'nothing'}, warns of {sorted(warned) or 'nothing'}"]
-        for finding in report["findings"]:
-            if finding["status"] in ("fail", "warn"):
-                job = finding.get("job", {}).get("text", "")
-                lines.append(f"    {finding['status']}  {finding['check']}: {finding['seen']} -> {job}")
+        for checked in report["checks"]:
+            if checked["status"] in ("fail", "warn"):
+                job = checked.get("job", {}).get("text", "")
+                lines.append(f"    {checked['status']}  {checked['check']}: {checked['seen']} -> {job}")
         print("\n".join(lines), flush=True)
         if failed != expected:
             problems.append(f"{name} {script} fails {sorted(failed)}, expected {sorted(expected)}")

@@ -7,7 +7,7 @@ use jobs::evidence::unexpected_content_type;
 use tokio::time::sleep;
 
 use super::Inspection;
-use super::finding::Finding;
+use super::check_result::CheckResult;
 use super::outcome::{JobEffect, JobOutcome, MAX_HEADER_BYTES, describe, short};
 use super::target::{Answer, Exchange, NoAnswer};
 
@@ -41,8 +41,8 @@ impl Inspection<'_> {
                     let seen = format!("first {}, later {}", describe(&exchange), describe(&again));
                     let change = "Answer /ping with 200 only when the model is loaded: documents that reach a new instance \
                                   earlier lose an attempt.";
-                    let finding = Finding::warn("ready when it says so", seen, change);
-                    self.findings.push(finding.with_job(first));
+                    let checked = CheckResult::warn("ready when it says so", seen, change);
+                    self.checks.push(checked.with_job(first));
                     exchange = again;
                     break;
                 }
@@ -70,32 +70,32 @@ impl Inspection<'_> {
                         "Find out why the connection was closed: a crash, too little memory, or a timeout of the server."
                     }
                 };
-                let finding = Finding::fail(check, describe(other), change);
-                self.findings.push(finding.with_job(effect));
+                let checked = CheckResult::fail(check, describe(other), change);
+                self.checks.push(checked.with_job(effect));
                 return;
             }
         };
         if answer.is_nothing() && answer.has_length() {
             let change =
                 "Answer with the result as the body. An error needs a status of 400 or above.";
-            let finding = Finding::fail(check, describe(exchange), change);
-            self.findings.push(finding.with_job(effect));
+            let checked = CheckResult::fail(check, describe(exchange), change);
+            self.checks.push(checked.with_job(effect));
             return;
         }
-        let finding = Finding::ok(check, describe(exchange));
+        let checked = CheckResult::ok(check, describe(exchange));
         let is_ready = effect.outcome == JobOutcome::Ready;
-        self.findings.push(if is_ready {
-            finding.with_job(effect.clone())
+        self.checks.push(if is_ready {
+            checked.with_job(effect.clone())
         } else {
-            finding
+            checked
         });
         self.record_head(answer, &effect);
     }
 
     fn record_head(&mut self, answer: &Answer, effect: &JobEffect) {
         let check = "Content-Length";
-        self.findings.push(if answer.has_length() {
-            Finding::ok(check, format!("{} B declared", answer.body_bytes))
+        self.checks.push(if answer.has_length() {
+            CheckResult::ok(check, format!("{} B declared", answer.body_bytes))
         } else {
             let how = if answer.is_chunked() {
                 "chunked"
@@ -103,40 +103,40 @@ impl Inspection<'_> {
                 "ended by closing the connection"
             };
             let seen = format!("no Content-Length, {how}; SageMaker refuses such answers");
-            Finding::fail(check, seen, LENGTH_CHANGE).with_job(effect.clone())
+            CheckResult::fail(check, seen, LENGTH_CHANGE).with_job(effect.clone())
         });
         let check = "size of the headers";
         let bytes = answer.header_bytes();
         let seen = format!("{bytes} B of at most {MAX_HEADER_BYTES} B");
-        self.findings.push(if bytes > MAX_HEADER_BYTES {
+        self.checks.push(if bytes > MAX_HEADER_BYTES {
             let change = "Send fewer or shorter response headers.";
-            Finding::fail(check, seen, change).with_job(effect.clone())
+            CheckResult::fail(check, seen, change).with_job(effect.clone())
         } else {
-            Finding::ok(check, seen)
+            CheckResult::ok(check, seen)
         });
         let check = "type of the result";
         let got = answer.header(&CONTENT_TYPE);
         let asked = self.pipeline.output.content_type();
         let encoding = answer.header(&CONTENT_ENCODING);
-        self.findings.push(match (got, encoding) {
-            (_, Some(encoding)) if encoding != "identity" => Finding::warn(
+        self.checks.push(match (got, encoding) {
+            (_, Some(encoding)) if encoding != "identity" => CheckResult::warn(
                 check,
                 format!("Content-Encoding: {encoding}"),
                 "Do not compress the answer: the result is stored as it is, and programs that fetch it get compressed bytes.",
             ),
-            (None, _) => Finding::warn(
+            (None, _) => CheckResult::warn(
                 check,
                 "no Content-Type",
                 &format!("Send Content-Type: {asked}."),
             ),
             (Some(got), _) if unexpected_content_type(Some(got), Some(asked)).is_some() => {
-                Finding::warn(
+                CheckResult::warn(
                     check,
                     format!("{got}; Accept was {asked}"),
                     &format!("Send Content-Type: {asked}, or change the pipeline's output. The job is Ready all the same."),
                 )
             }
-            (Some(got), _) => Finding::ok(check, got),
+            (Some(got), _) => CheckResult::ok(check, got),
         });
     }
 
@@ -155,15 +155,15 @@ impl Inspection<'_> {
             .invoke(&self.document, &headers, self.limit());
         let exchange = self.pings.watch(&self.container, run).await;
         let effect = self.effect(&exchange);
-        self.findings.push(if effect.outcome == JobOutcome::Ready {
+        self.checks.push(if effect.outcome == JobOutcome::Ready {
             let seen = format!(
                 "an InferenceId of {MAX_INFERENCE_ID} B and CustomAttributes of {MAX_CUSTOM_ATTRIBUTES} B are taken"
             );
-            Finding::ok(check, seen)
+            CheckResult::ok(check, seen)
         } else {
             let change = "Accept the headers X-Amzn-SageMaker-Inference-Id and X-Amzn-SageMaker-Custom-Attributes of any \
                           content, or run the check again: the same document had a result before.";
-            Finding::fail(check, describe(&exchange), change).with_job(effect)
+            CheckResult::fail(check, describe(&exchange), change).with_job(effect)
         });
     }
 
@@ -173,7 +173,7 @@ impl Inspection<'_> {
 
     pub(super) fn not_tried_without_answer(&mut self, check: &'static str) {
         let why = "the document alone has no result";
-        self.findings.push(Finding::not_tried(check, why));
+        self.checks.push(CheckResult::not_tried(check, why));
     }
 }
 

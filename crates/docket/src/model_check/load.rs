@@ -10,7 +10,7 @@ use crate::print::byte_size;
 use super::Inspection;
 use super::answers::range;
 use super::documents::Document;
-use super::finding::Finding;
+use super::check_result::CheckResult;
 use super::outcome::{JobEffect, JobOutcome, describe, short};
 use super::target::{Answer, Exchange, NoAnswer};
 
@@ -61,18 +61,18 @@ impl Inspection<'_> {
                 range(&times),
                 short(alone)
             );
-            self.findings.push(Finding::ok(check, seen));
+            self.checks.push(CheckResult::ok(check, seen));
             return;
         };
         let seen = format!("{ready} of {count} answered; another: {}", describe(failed));
         let effect = self.effect(failed);
-        self.findings.push(if is_used {
+        self.checks.push(if is_used {
             let change = "Give the server more workers or a queue, or lower MaxConcurrentInvocationsPerInstance.";
-            Finding::fail(check, seen, change).with_job(effect)
+            CheckResult::fail(check, seen, change).with_job(effect)
         } else {
             let change = "Keep MaxConcurrentInvocationsPerInstance at 1, or give the server more workers or a queue. Two can \
                           meet even so: after a timeout SageMaker sends the next document while the first still runs.";
-            Finding::warn(check, seen, change).with_job(effect)
+            CheckResult::warn(check, seen, change).with_job(effect)
         });
     }
 
@@ -84,7 +84,7 @@ impl Inspection<'_> {
         }
         if self.document.content_type != PDF {
             let why = "only PDFs can be made as large as wanted";
-            self.findings.push(Finding::not_tried(check, why));
+            self.checks.push(CheckResult::not_tried(check, why));
             return;
         }
         let allowed = self.pipeline.max_bytes;
@@ -102,7 +102,7 @@ impl Inspection<'_> {
         let exchange = self.invoke_padded(bytes).await;
         if self.effect(&exchange).outcome == JobOutcome::Ready {
             let seen = format!("{}{bounded}: {}", byte_size(bytes), describe(&exchange));
-            self.findings.push(Finding::ok(check, seen));
+            self.checks.push(CheckResult::ok(check, seen));
             return;
         }
         let taken = self.taken_bytes(bytes).await;
@@ -115,13 +115,13 @@ impl Inspection<'_> {
         );
         let seen = format!("{}: {}; {smaller}", byte_size(bytes), describe(&exchange));
         let effect = self.effect(&exchange);
-        self.findings.push(match taken {
+        self.checks.push(match taken {
             // The container rejects the generated document at every size.
-            None => Finding::not_tried(check, seen),
+            None => CheckResult::not_tried(check, seen),
             Some(_) => {
                 let change = "Raise the server's limit of the size of a request (and its memory), or lower max_bytes of the \
                               pipeline, so that uploads that are too large are refused at once.";
-                Finding::fail(check, seen, change).with_job(effect)
+                CheckResult::fail(check, seen, change).with_job(effect)
             }
         });
         // It may have to recover.
@@ -157,24 +157,24 @@ impl Inspection<'_> {
         }
         let Some(document) = self.long_document.clone() else {
             let why = format!("give your slowest document with --long-input; {SERVER_TIMEOUTS}");
-            self.findings.push(Finding::not_tried(check, why));
+            self.checks.push(CheckResult::not_tried(check, why));
             return;
         };
         self.progress(check);
         let exchange = self.invoke(&document).await;
         let effect = self.effect(&exchange);
         let seen = describe(&exchange);
-        self.findings.push(match &exchange {
+        self.checks.push(match &exchange {
             _ if effect.outcome == JobOutcome::Ready => {
-                Finding::ok(check, seen).with_job(JobEffect::ready())
+                CheckResult::ok(check, seen).with_job(JobEffect::ready())
             }
             Err(NoAnswer::TimedOut(_)) => {
                 let change = "Raise invocation_timeout_seconds of the pipeline, or make the model faster.";
-                Finding::fail(check, seen, change).with_job(effect)
+                CheckResult::fail(check, seen, change).with_job(effect)
             }
             Err(_) => {
                 let change = format!("Raise the server's timeout above the pipeline's invocation_timeout_seconds: {SERVER_TIMEOUTS}.");
-                Finding::fail(check, seen, &change).with_job(effect)
+                CheckResult::fail(check, seen, &change).with_job(effect)
             }
             Ok(answer) => {
                 let change = if is_timeout(answer) {
@@ -182,7 +182,7 @@ impl Inspection<'_> {
                 } else {
                     "Answer the document that --long-input names with a result."
                 };
-                Finding::fail(check, seen, change).with_job(effect)
+                CheckResult::fail(check, seen, change).with_job(effect)
             }
         });
         self.survived().await.ok();

@@ -8,7 +8,7 @@
 mod answers;
 mod args;
 mod documents;
-mod finding;
+mod check_result;
 mod load;
 mod outcome;
 mod pings;
@@ -31,7 +31,7 @@ use crate::print::Printer;
 use self::args::ModelCheckArgs;
 pub(crate) use self::args::ModelCommand;
 use self::documents::Document;
-use self::finding::{Finding, Report};
+use self::check_result::{CheckResult, Report};
 use self::outcome::{JobEffect, describe, short};
 use self::pings::{PING_LIMIT, PingLog};
 use self::target::{ContainerClient, Exchange, InvocationHeaders, NoAnswer, unreachable_container};
@@ -53,7 +53,7 @@ struct Inspection<'a> {
     /// Whether the container answered the first pings.
     is_ready: bool,
     pings: PingLog,
-    findings: Vec<Finding>,
+    checks: Vec<CheckResult>,
     invocations: u32,
 }
 
@@ -80,14 +80,14 @@ pub(crate) async fn run(printer: &Printer, args: &ModelCheckArgs) -> Result<Exit
         printer,
         is_ready: false,
         pings: PingLog::default(),
-        findings: Vec::new(),
+        checks: Vec::new(),
         invocations: 0,
     };
     inspection.run().await?;
     let report = Report::new(
         inspection.container.url(),
         &inspection.pipeline,
-        inspection.findings,
+        inspection.checks,
     );
     report.print(printer)?;
     Ok(report.exit())
@@ -106,7 +106,7 @@ impl Inspection<'_> {
         self.largest_document(took).await;
         self.long_run(took).await;
         if self.is_ready {
-            self.findings.push(self.pings.finding(&self.pipeline));
+            self.checks.push(self.pings.check_result(&self.pipeline));
         }
         self.stop(took).await;
         Ok(())
@@ -133,16 +133,16 @@ impl Inspection<'_> {
                     format!(" after {}; before: {before}", short(started.elapsed()))
                 });
                 let seen = format!("200 in {}{before}", short(pong.took));
-                self.findings.push(Finding::ok("ping", seen));
+                self.checks.push(CheckResult::ok("ping", seen));
                 self.is_ready = true;
             }
             Ok(_) | Err(NoAnswer::TimedOut(PING_LIMIT)) => {
                 let change = "Answer GET /ping with 200 within 2 s as soon as the model is loaded. Without that answer no \
                               instance comes into service, and documents wait until their requests expire. If the container \
                               is still starting, use --wait SECONDS.";
-                let finding = Finding::fail("ping", describe(&last), change);
+                let checked = CheckResult::fail("ping", describe(&last), change);
                 let effect = JobEffect::of(jobs::state::Cause::Expired, &self.pipeline);
-                self.findings.push(finding.with_job(effect));
+                self.checks.push(checked.with_job(effect));
             }
             Err(problem) => return Err(unreachable_container(&self.container.url(), problem)),
         }

@@ -11,7 +11,7 @@ use jobs::pipeline::Pipeline;
 use jobs::state::Cause;
 use tokio::time::sleep;
 
-use super::finding::Finding;
+use super::check_result::CheckResult;
 use super::outcome::{JobEffect, describe, short};
 use super::target::{ContainerClient, Exchange};
 
@@ -94,11 +94,11 @@ impl PingLog {
         }
     }
 
-    pub(super) fn finding(&self, pipeline: &Pipeline) -> Finding {
+    pub(super) fn check_result(&self, pipeline: &Pipeline) -> CheckResult {
         let longest = short(self.longest_run);
         if let Some(failure) = &self.first_failure {
             let seen = format!("{failure}, during a run of up to {longest}");
-            return Finding::fail(CHECK, seen, CHANGE)
+            return CheckResult::fail(CHECK, seen, CHANGE)
                 .with_job(JobEffect::of(Cause::Lost, pipeline));
         }
         if self.held_runs >= MIN_HELD_RUNS {
@@ -107,20 +107,20 @@ impl PingLog {
                 self.held_runs,
                 short(self.slowest)
             );
-            let finding = if u64::from(pipeline.typical_run_seconds) < PING_LIMIT.as_secs() {
-                Finding::warn(CHECK, seen, CHANGE)
+            let checked = if u64::from(pipeline.typical_run_seconds) < PING_LIMIT.as_secs() {
+                CheckResult::warn(CHECK, seen, CHANGE)
             } else {
-                Finding::fail(CHECK, seen, CHANGE)
+                CheckResult::fail(CHECK, seen, CHANGE)
             };
-            return finding.with_job(JobEffect::of(Cause::Lost, pipeline));
+            return checked.with_job(JobEffect::of(Cause::Lost, pipeline));
         }
         if self.answered == 0 {
-            return Finding::not_tried(
+            return CheckResult::not_tried(
                 CHECK,
                 format!("the longest run took {longest}, too short for a ping; use --long-input"),
             );
         }
-        Finding::ok(
+        CheckResult::ok(
             CHECK,
             format!(
                 "{} answered, the slowest in {}; the longest run took {longest}",

@@ -6,7 +6,7 @@ use jobs::container_error::model_message;
 use jobs::state::Cause;
 
 use super::Inspection;
-use super::finding::Finding;
+use super::check_result::CheckResult;
 use super::outcome::{JobEffect, JobOutcome, describe};
 use super::target::{Answer, Exchange};
 
@@ -22,28 +22,28 @@ impl Inspection<'_> {
         self.progress(check);
         let document = self.document.cut_off();
         let exchange = self.invoke(&document).await;
-        let finding = self.refusal(check, &exchange);
-        self.push_if_survived(finding).await;
+        let checked = self.refusal(check, &exchange);
+        self.push_if_survived(checked).await;
     }
 
-    fn refusal(&self, check: &'static str, exchange: &Exchange) -> Finding {
+    fn refusal(&self, check: &'static str, exchange: &Exchange) -> CheckResult {
         let seen = describe(exchange);
         let effect = self.effect(exchange);
         let answer = exchange.as_ref().ok();
-        let finding = match effect.outcome {
+        let checked = match effect.outcome {
             JobOutcome::Ready => {
                 let change = "If your model cannot read such a document, answer 400 or 422 with a reason. Now its job is Ready.";
-                Finding::warn(check, seen, change)
+                CheckResult::warn(check, seen, change)
             }
             JobOutcome::Failed
                 if answer.is_some_and(|answer| model_message(&answer.body).is_some()) =>
             {
-                Finding::ok(check, seen)
+                CheckResult::ok(check, seen)
             }
             JobOutcome::Failed => {
                 let change = "Say in the body why, for the person who uploaded the document, such as \
                               {\"reason\": \"the PDF is damaged; upload it again\"}.";
-                Finding::warn(check, seen, change)
+                CheckResult::warn(check, seen, change)
             }
             JobOutcome::Retried | JobOutcome::Lost => {
                 let listed = match answer.map(|answer| answer.status) {
@@ -56,10 +56,10 @@ impl Inspection<'_> {
                 let change = format!(
                     "Answer 400 or 422 if the document is at fault{listed}. Now each such document runs {attempts} times."
                 );
-                Finding::warn(check, seen, &change)
+                CheckResult::warn(check, seen, &change)
             }
         };
-        finding.with_job(effect)
+        checked.with_job(effect)
     }
 
     /// The service refuses empty files itself, so only a crash matters.
@@ -73,11 +73,11 @@ impl Inspection<'_> {
             "{}; the service refuses empty files itself",
             describe(&exchange)
         );
-        let finding = match &exchange {
-            Ok(_) => Finding::ok(check, seen),
-            Err(_) => Finding::warn(check, seen, "Answer 400 to a request without a body."),
+        let checked = match &exchange {
+            Ok(_) => CheckResult::ok(check, seen),
+            Err(_) => CheckResult::warn(check, seen, "Answer 400 to a request without a body."),
         };
-        self.push_if_survived(finding.with_job(effect)).await;
+        self.push_if_survived(checked.with_job(effect)).await;
     }
 
     /// Would be sent only if the pipeline were configured so.
@@ -89,16 +89,16 @@ impl Inspection<'_> {
         let effect = self.effect(&exchange);
         let seen = describe(&exchange);
         let is_taken = exchange.as_ref().is_ok_and(Answer::is_success);
-        let finding = match effect.outcome {
-            JobOutcome::Ready | JobOutcome::Failed => Finding::ok(check, seen),
-            JobOutcome::Retried | JobOutcome::Lost if is_taken => Finding::ok(check, seen),
+        let checked = match effect.outcome {
+            JobOutcome::Ready | JobOutcome::Failed => CheckResult::ok(check, seen),
+            JobOutcome::Retried | JobOutcome::Lost if is_taken => CheckResult::ok(check, seen),
             JobOutcome::Retried | JobOutcome::Lost => {
                 let change = "Answer 415: a wrong content type in pipelines.toml would look like a fault of the machine, and each \
                               document would run several times.";
-                Finding::warn(check, seen, change)
+                CheckResult::warn(check, seen, change)
             }
         };
-        self.push_if_survived(finding.with_job(effect)).await;
+        self.push_if_survived(checked.with_job(effect)).await;
     }
 
     /// A client that closes the connection, as SageMaker does after a timeout.
@@ -106,20 +106,20 @@ impl Inspection<'_> {
         let check = "a closed connection";
         self.progress(check);
         let document = self.document.clone();
-        let finding = match self.container.hang_up(&document).await {
-            Ok(()) => Finding::ok(check, "half of a document, then closed"),
-            Err(problem) => Finding::not_tried(check, describe(&Err(problem))),
+        let checked = match self.container.hang_up(&document).await {
+            Ok(()) => CheckResult::ok(check, "half of a document, then closed"),
+            Err(problem) => CheckResult::not_tried(check, describe(&Err(problem))),
         };
-        self.push_if_survived(finding).await;
+        self.push_if_survived(checked).await;
     }
 
-    async fn push_if_survived(&mut self, finding: Finding) {
-        self.findings.push(match self.survived().await {
-            Ok(()) => finding,
+    async fn push_if_survived(&mut self, checked: CheckResult) {
+        self.checks.push(match self.survived().await {
+            Ok(()) => checked,
             Err(ping) => {
-                let seen = format!("{}; then ping: {ping}", finding.seen);
+                let seen = format!("{}; then ping: {ping}", checked.seen);
                 let effect = JobEffect::of(Cause::Lost, &self.pipeline);
-                Finding::fail(finding.check, seen, SURVIVE_CHANGE).with_job(effect)
+                CheckResult::fail(checked.check, seen, SURVIVE_CHANGE).with_job(effect)
             }
         });
     }

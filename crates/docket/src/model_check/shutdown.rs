@@ -11,7 +11,7 @@ use crate::error::{CliError, Result};
 
 use super::Inspection;
 use super::documents::Document;
-use super::finding::Finding;
+use super::check_result::CheckResult;
 use super::outcome::{JobEffect, JobOutcome, describe, short};
 use super::target::Exchange;
 
@@ -49,7 +49,7 @@ impl Inspection<'_> {
         let Some(pid) = self.args.pid else {
             let why =
                 "use --pid with the id of the container's main process, which is then stopped";
-            self.findings.push(Finding::not_tried(CHECK, why));
+            self.checks.push(CheckResult::not_tried(CHECK, why));
             return;
         };
         self.progress(CHECK);
@@ -62,7 +62,7 @@ impl Inspection<'_> {
         let is_cut_in_its_middle = took.is_some() && (!is_short || self.long_document.is_some());
         let send_after = took.map_or(MIN_RUN, |took| took / 2).min(MIN_RUN);
         let stop = self.stop_during(pid, &document, send_after).await;
-        let finding = match (took, stop.ended_after) {
+        let checked = match (took, stop.ended_after) {
             // No container can answer it in time.
             (Some(took), Some(ended_after)) if took >= STOP_LIMIT => {
                 let seen = format!(
@@ -72,11 +72,11 @@ impl Inspection<'_> {
                     short(STOP_LIMIT)
                 );
                 let cut = JobEffect::of(Cause::ModelError, &self.pipeline);
-                Finding::ok(CHECK, seen).with_job(cut)
+                CheckResult::ok(CHECK, seen).with_job(cut)
             }
-            _ => self.stop_finding(&stop, is_cut_in_its_middle),
+            _ => self.stop_result(&stop, is_cut_in_its_middle),
         };
-        self.findings.push(finding);
+        self.checks.push(checked);
     }
 
     async fn stop_during(&mut self, pid: u32, document: &Document, send_after: Duration) -> Stop {
@@ -105,34 +105,34 @@ impl Inspection<'_> {
         }
     }
 
-    fn stop_finding(&self, stop: &Stop, is_cut_in_its_middle: bool) -> Finding {
+    fn stop_result(&self, stop: &Stop, is_cut_in_its_middle: bool) -> CheckResult {
         let cut = JobEffect::of(Cause::ModelError, &self.pipeline);
         let Some(ended_after) = stop.ended_after else {
             let limit = short(STOP_LIMIT);
             let seen = format!("still runs {limit} after SIGTERM, and would be killed");
-            return Finding::warn(CHECK, seen, CHANGE).with_job(cut);
+            return CheckResult::warn(CHECK, seen, CHANGE).with_job(cut);
         };
         let ended = format!("ended after {}", short(ended_after));
         if !is_cut_in_its_middle {
             let why = "no run to be stopped in its middle, use --long-input";
-            return Finding::ok(CHECK, format!("{ended}; {why}"));
+            return CheckResult::ok(CHECK, format!("{ended}; {why}"));
         }
         let Some((exchange, answered_after)) = &stop.answer else {
-            return Finding::warn(CHECK, format!("{ended}; no answer"), CHANGE).with_job(cut);
+            return CheckResult::warn(CHECK, format!("{ended}; no answer"), CHANGE).with_job(cut);
         };
         let answer = describe(exchange);
         let effect = self.effect(exchange);
         if effect.outcome != JobOutcome::Ready {
             let seen = format!("{ended}; the running document: {answer}");
-            return Finding::warn(CHECK, seen, CHANGE).with_job(effect);
+            return CheckResult::warn(CHECK, seen, CHANGE).with_job(effect);
         }
         if ended_after + 2 * POLL_INTERVAL < *answered_after {
             let seen = format!(
                 "{ended}, before another of its processes answered the running document: a container ends with its main process"
             );
-            return Finding::warn(CHECK, seen, CHANGE).with_job(cut);
+            return CheckResult::warn(CHECK, seen, CHANGE).with_job(cut);
         }
-        Finding::ok(CHECK, format!("{ended}; the running document: {answer}"))
+        CheckResult::ok(CHECK, format!("{ended}; the running document: {answer}"))
     }
 }
 

@@ -9,11 +9,11 @@ fn well_behaved_container_passes() {
     let container = TestContainer::start(well_behaved);
     let report = check(&container.url(), &["--concurrency", "4"]);
     report.assert_passes();
-    let findings = report.json["findings"].as_array().unwrap();
-    let states: Vec<_> = findings
+    let checks = report.json["checks"].as_array().unwrap();
+    let states: Vec<_> = checks
         .iter()
-        .map(|finding| {
-            let text = |name: &str| finding[name].as_str().unwrap();
+        .map(|checked| {
+            let text = |name: &str| checked[name].as_str().unwrap();
             (text("check"), text("status"))
         })
         .collect();
@@ -41,9 +41,9 @@ fn well_behaved_container_passes() {
         ]
     );
     assert_eq!(report.json["endpoint"], "docket-legal-review");
-    report.assert_finding("a broken document", "ok", "failed", "ModelRejected");
-    report.assert_finding("an empty document", "ok", "failed", "InvalidInput");
-    let document = report.finding("a document");
+    report.assert_check("a broken document", "ok", "failed", "ModelRejected");
+    report.assert_check("an empty document", "ok", "failed", "InvalidInput");
+    let document = report.check_result("a document");
     assert_eq!(document.outcome.as_deref(), Some("ready"));
 }
 
@@ -92,7 +92,7 @@ fn requests_have_the_headers_of_sagemaker_and_the_documents_type() {
     });
     let report = check(&container.url(), &["--pipeline", "ocr-batch"]);
     report.assert_passes();
-    assert_eq!(report.finding("type of the result").status, "ok");
+    assert_eq!(report.check_result("type of the result").status, "ok");
 }
 
 #[test]
@@ -105,9 +105,9 @@ fn answer_without_a_length_is_retried_once_and_fails() {
         ("HTTP/1.0 200 OK\r\n\r\n{}", "closing the connection"),
     ] {
         let report = check_answer(|_| Reply::Bytes(answer.into()));
-        let finding = report.assert_fails("Content-Length", "retried", "Unknown");
-        assert!(finding.seen.contains(how), "{finding:?}");
-        assert_eq!(report.finding("the largest document").status, "not_tried");
+        let checked = report.assert_fails("Content-Length", "retried", "Unknown");
+        assert!(checked.seen.contains(how), "{checked:?}");
+        assert_eq!(report.check_result("the largest document").status, "not_tried");
     }
 }
 
@@ -124,9 +124,9 @@ fn error_status_for_a_fine_document_has_the_outcome_of_the_service() {
         (500, "retried", "ModelError", "--input"),
     ] {
         let report = check_answer(move |_| json_reply(status, r#"{"detail":"words"}"#));
-        let finding = report.assert_fails("a document", outcome, cause);
-        assert!(finding.change.contains(change), "{finding:?}");
-        assert!(finding.seen.contains("words"), "{finding:?}");
+        let checked = report.assert_fails("a document", outcome, cause);
+        assert!(checked.change.contains(change), "{checked:?}");
+        assert!(checked.seen.contains("words"), "{checked:?}");
     }
 }
 
@@ -145,7 +145,7 @@ fn pipelines_own_rejection_statuses_decide() {
     });
     let report = check(&container.url(), &["--pipelines", file.to_str().unwrap()]);
     report.assert_passes();
-    report.assert_finding("a broken document", "ok", "failed", "ModelRejected");
+    report.assert_check("a broken document", "ok", "failed", "ModelRejected");
 }
 
 #[test]
@@ -153,15 +153,15 @@ fn answer_with_nothing_and_no_answer_are_retried() {
     let report = check_answer(|_| json_reply(200, ""));
     report.assert_fails("a document", "retried", "ModelError");
     let report = check_answer(|_| Reply::Close);
-    let finding = report.assert_fails("a document", "retried", "ModelError");
-    assert!(finding.seen.contains("no answer"), "{finding:?}");
+    let checked = report.assert_fails("a document", "retried", "ModelError");
+    assert!(checked.seen.contains("no answer"), "{checked:?}");
     // The body ends before its length.
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}";
     let report = check_answer(move |_| Reply::Bytes(cut.into()));
     report.assert_fails("a document", "retried", "ModelError");
     let report = check_answer(|_| Reply::Bytes(b"SSH-2.0-x\r\n".to_vec()));
-    let finding = report.assert_fails("a document", "retried", "ModelError");
-    assert!(finding.seen.contains("not an HTTP answer"), "{finding:?}");
+    let checked = report.assert_fails("a document", "retried", "ModelError");
+    assert!(checked.seen.contains("not an HTTP answer"), "{checked:?}");
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn answer_that_takes_too_long_times_out() {
     });
     let report = check(&container.url(), &["--timeout", "1"]);
     report.assert_fails("a document", "retried", "TimedOut");
-    assert_eq!(report.finding("two at once").status, "not_tried");
+    assert_eq!(report.check_result("two at once").status, "not_tried");
 }
 
 #[test]
@@ -201,9 +201,9 @@ fn result_of_another_type_is_a_warning() {
             Reply::Bytes(answer.into())
         });
         report.assert_passes();
-        let finding = report.finding("type of the result");
-        assert_eq!(finding.status, "warn", "{finding:?}");
-        assert!(finding.seen.contains(seen), "{finding:?}");
+        let checked = report.check_result("type of the result");
+        assert_eq!(checked.status, "warn", "{checked:?}");
+        assert!(checked.seen.contains(seen), "{checked:?}");
     }
 }
 
@@ -225,23 +225,23 @@ fn broken_document_that_is_retried_or_accepted_is_a_warning() {
     };
     let report = broken(|| json_reply(500, r#"{"error":"PdfReadError"}"#));
     report.assert_passes();
-    let finding = report.assert_finding("a broken document", "warn", "retried", "ModelError");
+    let checked = report.assert_check("a broken document", "warn", "retried", "ModelError");
     assert!(
-        finding.change.contains("add 500 to rejection_statuses"),
-        "{finding:?}"
+        checked.change.contains("add 500 to rejection_statuses"),
+        "{checked:?}"
     );
     let report = broken(|| Reply::Close);
-    report.assert_finding("a broken document", "warn", "retried", "ModelError");
+    report.assert_check("a broken document", "warn", "retried", "ModelError");
     let report = broken(|| json_reply(200, "{}"));
-    let finding = report.finding("a broken document");
+    let checked = report.check_result("a broken document");
     assert_eq!(
-        (finding.status.as_str(), finding.outcome.as_deref()),
+        (checked.status.as_str(), checked.outcome.as_deref()),
         ("warn", Some("ready"))
     );
     // Without a reason, the customer does not know what to do.
     let report = broken(|| json_reply(422, ""));
-    let finding = report.assert_finding("a broken document", "warn", "failed", "ModelRejected");
-    assert!(finding.change.contains("reason"), "{finding:?}");
+    let checked = report.assert_check("a broken document", "warn", "failed", "ModelRejected");
+    assert!(checked.change.contains("reason"), "{checked:?}");
 }
 
 #[test]
@@ -252,8 +252,8 @@ fn container_that_a_broken_document_stops_loses_others() {
         request => well_behaved(request),
     });
     let report = check(&container.url(), &[]);
-    let finding = report.assert_fails("a broken document", "lost", "Lost");
-    assert!(finding.seen.contains("then ping"), "{finding:?}");
+    let checked = report.assert_fails("a broken document", "lost", "Lost");
+    assert!(checked.seen.contains("then ping"), "{checked:?}");
 }
 
 #[test]
@@ -264,5 +264,5 @@ fn content_type_that_is_answered_with_500_is_a_warning() {
     });
     let report = check(&container.url(), &[]);
     report.assert_passes();
-    report.assert_finding("another content type", "warn", "retried", "ModelError");
+    report.assert_check("another content type", "warn", "retried", "ModelError");
 }

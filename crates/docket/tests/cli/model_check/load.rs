@@ -22,10 +22,10 @@ fn ping_that_is_not_200_keeps_the_instance_out_of_service() {
         false => well_behaved(request),
     });
     let report = check(&container.url(), &[]);
-    let finding = report.assert_fails("ping", "retried", "Expired");
+    let checked = report.assert_fails("ping", "retried", "Expired");
     assert!(
-        finding.seen.contains("no answer within 2.0 s"),
-        "{finding:?}"
+        checked.seen.contains("no answer within 2.0 s"),
+        "{checked:?}"
     );
 }
 
@@ -37,7 +37,7 @@ fn wait_waits_for_the_first_ping() {
     });
     let report = check(&container.url(), &["--wait", "60"]);
     report.assert_passes();
-    assert!(report.finding("ping").seen.contains("before: 503"));
+    assert!(report.check_result("ping").seen.contains("before: 503"));
 }
 
 #[test]
@@ -50,8 +50,8 @@ fn container_that_is_ready_too_early_loses_an_attempt() {
     });
     let report = check(&container.url(), &[]);
     report.assert_passes();
-    report.assert_finding("ready when it says so", "warn", "retried", "ModelError");
-    assert_eq!(report.finding("a document").status, "ok");
+    report.assert_check("ready when it says so", "warn", "retried", "ModelError");
+    assert_eq!(report.check_result("a document").status, "ok");
 }
 
 #[test]
@@ -59,15 +59,15 @@ fn pings_are_answered_during_runs() {
     let container = TestContainer::start(slow);
     let report = check(&container.url(), &[]);
     report.assert_passes();
-    assert_eq!(report.finding("ping during a run").status, "ok");
+    assert_eq!(report.check_result("ping during a run").status, "ok");
 }
 
 #[test]
 fn ping_that_waits_for_the_run_loses_the_instance() {
     let container = TestContainer::single_threaded(slow);
     let report = check(&container.url(), &[]);
-    let finding = report.assert_fails("ping during a run", "lost", "Lost");
-    assert!(finding.seen.contains("waits for the run"), "{finding:?}");
+    let checked = report.assert_fails("ping during a run", "lost", "Lost");
+    assert!(checked.seen.contains("waits for the run"), "{checked:?}");
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn two_at_once_matter_if_the_endpoint_sends_two() {
     let container = TestContainer::start(behaviour);
     let report = check(&container.url(), &[]);
     report.assert_passes();
-    let finding = report.assert_finding("two at once", "warn", "retried", "ModelError");
-    assert!(finding.seen.starts_with("1 of 2"), "{finding:?}");
+    let checked = report.assert_check("two at once", "warn", "retried", "ModelError");
+    assert!(checked.seen.starts_with("1 of 2"), "{checked:?}");
     let report = check(&container.url(), &["--concurrency", "4"]);
     report.assert_fails("two at once", "retried", "ModelError");
     report.assert_fails("concurrency", "retried", "ModelError");
@@ -110,13 +110,13 @@ fn limit_of_the_size_is_found() {
             _ => well_behaved(request),
         });
         let report = check(&container.url(), &[]);
-        let finding = report.finding("the largest document");
+        let checked = report.check_result("the largest document");
         assert_eq!(
-            (finding.status.as_str(), report.output.code),
+            (checked.status.as_str(), report.output.code),
             ("fail", Some(1))
         );
-        assert!(finding.seen.starts_with("391 KB"), "{finding:?}");
-        assert!(finding.seen.ends_with("98 KB has a result"), "{finding:?}");
+        assert!(checked.seen.starts_with("391 KB"), "{checked:?}");
+        assert!(checked.seen.ends_with("98 KB has a result"), "{checked:?}");
     }
 }
 
@@ -130,7 +130,7 @@ fn container_with_another_idea_of_the_generated_document_is_not_blamed() {
     });
     let report = check(&container.url(), &[]);
     report.assert_passes();
-    assert_eq!(report.finding("the largest document").status, "not_tried");
+    assert_eq!(report.check_result("the largest document").status, "not_tried");
 }
 
 #[test]
@@ -155,17 +155,17 @@ fn long_run_that_the_server_ends_fails() {
         check(&container.url(), &all)
     };
     let report = run(|| Reply::After(RUN, Box::new(Reply::Close)), &[]);
-    let finding = report.assert_fails("a long run", "retried", "ModelError");
-    assert!(finding.change.contains("gunicorn"), "{finding:?}");
+    let checked = report.assert_fails("a long run", "retried", "ModelError");
+    assert!(checked.change.contains("gunicorn"), "{checked:?}");
     let report = run(|| Reply::After(RUN, Box::new(json_reply(504, ""))), &[]);
-    let finding = report.assert_fails("a long run", "retried", "ModelError");
-    assert!(finding.change.contains("timeout"), "{finding:?}");
+    let checked = report.assert_fails("a long run", "retried", "ModelError");
+    assert!(checked.change.contains("timeout"), "{checked:?}");
     let report = run(|| Reply::Hang, &["--timeout", "1"]);
     report.assert_fails("a long run", "retried", "TimedOut");
     let report = run(|| Reply::After(RUN, Box::new(json_reply(200, "{}"))), &[]);
     report.assert_passes();
-    assert_eq!(report.finding("a long run").status, "ok");
-    assert_eq!(report.finding("ping during a run").status, "ok");
+    assert_eq!(report.check_result("a long run").status, "ok");
+    assert_eq!(report.check_result("ping during a run").status, "ok");
 }
 
 /// A process that stands for the container's.
@@ -183,7 +183,7 @@ fn container_that_answers_before_it_ends_passes_sigterm() {
     let report = check(&container.url(), &["--pid", &main.id().to_string()]);
     main.wait().unwrap();
     report.assert_passes();
-    assert_eq!(report.finding("SIGTERM").status, "ok");
+    assert_eq!(report.check_result("SIGTERM").status, "ok");
 }
 
 /// The answer comes from another process, which a container would end together with its main process.
@@ -194,8 +194,8 @@ fn main_process_that_ends_before_the_answer_cuts_the_document_off() {
     let report = check(&container.url(), &["--pid", &main.id().to_string()]);
     main.wait().unwrap();
     report.assert_passes();
-    let finding = report.assert_finding("SIGTERM", "warn", "retried", "ModelError");
-    assert!(finding.seen.contains("main process"), "{finding:?}");
+    let checked = report.assert_check("SIGTERM", "warn", "retried", "ModelError");
+    assert!(checked.seen.contains("main process"), "{checked:?}");
 }
 
 #[test]
@@ -215,5 +215,5 @@ fn document_that_sigterm_cuts_off_is_retried() {
     });
     let report = check(&container.url(), &["--pid", &pid]);
     report.assert_passes();
-    report.assert_finding("SIGTERM", "warn", "retried", "ModelError");
+    report.assert_check("SIGTERM", "warn", "retried", "ModelError");
 }

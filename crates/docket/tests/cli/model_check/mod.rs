@@ -11,9 +11,9 @@ use serde_json::Value;
 use crate::container::{ContainerRequest, Reply, TestContainer, is_fine, well_behaved};
 use crate::setup::{CommandOutput, Setup};
 
-/// One check's finding: status, outcome, cause, what was seen, what to change.
+/// One check: status, outcome, cause, what was seen, what to change.
 #[derive(Debug)]
-struct Finding {
+struct CheckResult {
     status: String,
     outcome: Option<String>,
     cause: Option<String>,
@@ -27,14 +27,14 @@ struct Report {
 }
 
 impl Report {
-    fn finding(&self, check: &str) -> Finding {
-        let findings = self.json["findings"].as_array().unwrap();
-        let found = findings
+    fn check_result(&self, check: &str) -> CheckResult {
+        let checks = self.json["checks"].as_array().unwrap();
+        let found = checks
             .iter()
-            .find(|finding| finding["check"] == check)
-            .unwrap_or_else(|| panic!("no finding `{check}`: {:?}", self.output));
+            .find(|checked| checked["check"] == check)
+            .unwrap_or_else(|| panic!("no check `{check}`: {:?}", self.output));
         let text = |value: &Value| value.as_str().map(str::to_owned);
-        Finding {
+        CheckResult {
             status: text(&found["status"]).unwrap(),
             outcome: text(&found["job"]["outcome"]),
             cause: text(&found["job"]["cause"]),
@@ -44,27 +44,27 @@ impl Report {
     }
 
     /// Asserts that a check failed with this outcome, and the command with it.
-    fn assert_fails(&self, check: &str, outcome: &str, cause: &str) -> Finding {
-        let finding = self.assert_finding(check, "fail", outcome, cause);
+    fn assert_fails(&self, check: &str, outcome: &str, cause: &str) -> CheckResult {
+        let checked = self.assert_check(check, "fail", outcome, cause);
         assert_eq!(self.output.code, Some(1), "{:?}", self.output);
         assert_eq!(self.json["passed"], false);
-        assert!(!finding.change.is_empty(), "{finding:?}");
-        finding
+        assert!(!checked.change.is_empty(), "{checked:?}");
+        checked
     }
 
-    fn assert_finding(&self, check: &str, status: &str, outcome: &str, cause: &str) -> Finding {
-        let finding = self.finding(check);
+    fn assert_check(&self, check: &str, status: &str, outcome: &str, cause: &str) -> CheckResult {
+        let checked = self.check_result(check);
         assert_eq!(
             (
-                finding.status.as_str(),
-                finding.outcome.as_deref(),
-                finding.cause.as_deref()
+                checked.status.as_str(),
+                checked.outcome.as_deref(),
+                checked.cause.as_deref()
             ),
             (status, Some(outcome), Some(cause)),
             "{:?}",
             self.output
         );
-        finding
+        checked
     }
 
     fn assert_passes(&self) {

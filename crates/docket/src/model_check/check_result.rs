@@ -11,7 +11,7 @@ use super::outcome::JobEffect;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum FindingStatus {
+pub(super) enum CheckStatus {
     Ok,
     /// Something to improve. No document that is fine is lost or fails by it.
     Warn,
@@ -21,10 +21,10 @@ pub(super) enum FindingStatus {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Finding {
+pub(super) struct CheckResult {
     /// The check's name.
     pub(super) check: &'static str,
-    pub(super) status: FindingStatus,
+    pub(super) status: CheckStatus,
     /// What the container did, or why the check was not tried.
     pub(super) seen: String,
     /// What becomes of a job on AWS.
@@ -35,11 +35,11 @@ pub(super) struct Finding {
     pub(super) change: Option<String>,
 }
 
-impl Finding {
+impl CheckResult {
     pub(super) fn ok(check: &'static str, seen: impl Into<String>) -> Self {
         Self {
             check,
-            status: FindingStatus::Ok,
+            status: CheckStatus::Ok,
             seen: seen.into(),
             job: None,
             change: None,
@@ -48,7 +48,7 @@ impl Finding {
 
     pub(super) fn warn(check: &'static str, seen: impl Into<String>, change: &str) -> Self {
         Self {
-            status: FindingStatus::Warn,
+            status: CheckStatus::Warn,
             change: Some(change.to_owned()),
             ..Self::ok(check, seen)
         }
@@ -56,14 +56,14 @@ impl Finding {
 
     pub(super) fn fail(check: &'static str, seen: impl Into<String>, change: &str) -> Self {
         Self {
-            status: FindingStatus::Fail,
+            status: CheckStatus::Fail,
             ..Self::warn(check, seen, change)
         }
     }
 
     pub(super) fn not_tried(check: &'static str, why: impl Into<String>) -> Self {
         Self {
-            status: FindingStatus::NotTried,
+            status: CheckStatus::NotTried,
             ..Self::ok(check, why)
         }
     }
@@ -81,19 +81,19 @@ pub(super) struct Report {
     endpoint: String,
     /// No document that is fine would fail or be lost, as far as the checks could tell.
     passed: bool,
-    findings: Vec<Finding>,
+    checks: Vec<CheckResult>,
 }
 
 impl Report {
-    pub(super) fn new(url: String, pipeline: &Pipeline, findings: Vec<Finding>) -> Self {
+    pub(super) fn new(url: String, pipeline: &Pipeline, checks: Vec<CheckResult>) -> Self {
         Self {
             url,
             pipeline: pipeline.name.clone(),
             endpoint: pipeline.endpoint.clone(),
-            passed: !findings
+            passed: !checks
                 .iter()
-                .any(|finding| finding.status == FindingStatus::Fail),
-            findings,
+                .any(|checked| checked.status == CheckStatus::Fail),
+            checks,
         }
     }
 
@@ -115,26 +115,26 @@ impl Report {
             Column::new("JOB").truncate(),
             Column::new("SEEN").truncate(),
         ]);
-        for finding in &self.findings {
-            let job = finding.job.as_ref();
+        for checked in &self.checks {
+            let job = checked.job.as_ref();
             table.row([
-                styled(finding.status),
-                Cell::from(finding.check),
+                styled(checked.status),
+                Cell::from(checked.check),
                 Cell::from(job.map_or("", |job| job.text.as_str())),
-                Cell::from(&finding.seen),
+                Cell::from(&checked.seen),
             ]);
         }
         printer.table(&table)?;
         let changes: Vec<_> = self
-            .findings
+            .checks
             .iter()
-            .filter_map(|finding| Some((finding, finding.change.as_ref()?)))
+            .filter_map(|checked| Some((checked, checked.change.as_ref()?)))
             .collect();
         if !changes.is_empty() {
             printer.heading("What to change")?;
         }
-        for (finding, change) in changes {
-            printer.line(&format!("{}: {}", finding.check, sanitize(change)))?;
+        for (checked, change) in changes {
+            printer.line(&format!("{}: {}", checked.check, sanitize(change)))?;
         }
         printer.line("")?;
         printer.line(&self.summary())
@@ -143,13 +143,13 @@ impl Report {
     fn summary(&self) -> String {
         let count = |status| {
             let found = self
-                .findings
+                .checks
                 .iter()
-                .filter(|finding| finding.status == status);
+                .filter(|checked| checked.status == status);
             found.count()
         };
-        let failed = count(FindingStatus::Fail);
-        let not_tried = match count(FindingStatus::NotTried) {
+        let failed = count(CheckStatus::Fail);
+        let not_tried = match count(CheckStatus::NotTried) {
             0 => String::new(),
             number => format!(" {number} not tried."),
         };
@@ -162,18 +162,18 @@ impl Report {
             format!(
                 "Documents that are fine would fail or be lost behind {}: {failed} of {} checks failed.{not_tried}",
                 self.endpoint,
-                self.findings.len()
+                self.checks.len()
             )
         }
     }
 }
 
-fn styled(status: FindingStatus) -> Cell {
+fn styled(status: CheckStatus) -> Cell {
     let (style, text) = match status {
-        FindingStatus::Ok => (Style::new().green(), "ok"),
-        FindingStatus::Warn => (Style::new().yellow(), "warn"),
-        FindingStatus::Fail => (Style::new().red(), "fail"),
-        FindingStatus::NotTried => (Style::new().dim(), "not tried"),
+        CheckStatus::Ok => (Style::new().green(), "ok"),
+        CheckStatus::Warn => (Style::new().yellow(), "warn"),
+        CheckStatus::Fail => (Style::new().red(), "fail"),
+        CheckStatus::NotTried => (Style::new().dim(), "not tried"),
     };
     Cell::styled(style, text)
 }
