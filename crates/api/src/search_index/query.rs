@@ -32,7 +32,7 @@ pub enum SearchPosition {
 }
 
 /// What a step of a search has found.
-pub(crate) struct Found {
+pub(crate) struct FoundJobs {
     /// Newest first.
     pub jobs: Vec<Job>,
     /// `None` if all jobs were looked at.
@@ -48,8 +48,8 @@ pub(crate) async fn search<P: JobList + KeyValueStore>(
     from: Option<SearchPosition>,
     limit: usize,
     is_match: &dyn Fn(&Job) -> bool,
-) -> Result<Found, ApiError> {
-    let mut found = Found {
+) -> Result<FoundJobs, ApiError> {
+    let mut found = FoundJobs {
         jobs: vec![],
         next: None,
         back_to: None,
@@ -97,7 +97,7 @@ async fn search_blocks<P: JobList + KeyValueStore>(
     below: Option<u16>,
     limit: usize,
     is_match: &dyn Fn(&Job) -> bool,
-    found: &mut Found,
+    found: &mut FoundJobs,
 ) -> Result<(), ApiError> {
     if found.jobs.len() >= limit {
         found.back_to = before
