@@ -171,13 +171,13 @@ where
     (run.on_job_found)(row.job());
 
     let mut pending = match row {
-        JobRow::Created { job, hold } => {
+        CreateResult::Created { job, hold } => {
             if hold == Hold::Place {
                 notice_burst(ports, pipeline).await;
             }
             invoke_endpoint(ports, run, job, if_denied, refused).await?
         }
-        JobRow::Existing(job) => {
+        CreateResult::Existing(job) => {
             let was_replaced = matches!(upload_check.validity, UploadValidity::Superseded);
             let event = if was_replaced {
                 Event::Overwritten
@@ -283,7 +283,7 @@ impl UploadCheck {
     }
 }
 
-enum JobRow {
+enum CreateResult {
     Created {
         job: Job,
         /// What held it, if it is to be processed at all.
@@ -292,7 +292,7 @@ enum JobRow {
     Existing(Job),
 }
 
-impl JobRow {
+impl CreateResult {
     const fn job(&self) -> &Job {
         match self {
             Self::Created { job, .. } | Self::Existing(job) => job,
@@ -315,7 +315,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
     run: &RunContext<'_>,
     new: ReceivedUpload<'_>,
     versions: Option<&VersionsAtKey<'_, P>>,
-) -> Result<JobRow, MessageError> {
+) -> Result<CreateResult, MessageError> {
     let ReceivedUpload {
         upload,
         pipeline,
@@ -357,15 +357,15 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         created_at: context.now,
     });
     let of_key = match create_or_load(ports, &job, upload).await? {
-        None => return Ok(JobRow::Created { job, hold }),
+        None => return Ok(CreateResult::Created { job, hold }),
         Some(row) if row.input.version == upload_check.version => {
-            return Ok(JobRow::Existing(row));
+            return Ok(CreateResult::Existing(row));
         }
         Some(row) => row,
     };
     // The object was probably deleted with the data of the job. A new row would have the key again, which may name the document.
     if upload_check.is_deleted && of_key.is_erased() {
-        return Ok(JobRow::Existing(of_key));
+        return Ok(CreateResult::Existing(of_key));
     }
     if let Some(versions) = versions
         && let listed = versions.list().await?
@@ -373,12 +373,12 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         && let Some(row) =
             job_of_same_bytes(versions, pipeline, same, of_key, &upload_check.version).await?
     {
-        return Ok(JobRow::Existing(row));
+        return Ok(CreateResult::Existing(row));
     }
     job.id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
     match create_or_load(ports, &job, upload).await? {
-        None => Ok(JobRow::Created { job, hold }),
-        Some(row) if row.input.version == upload_check.version => Ok(JobRow::Existing(row)),
+        None => Ok(CreateResult::Created { job, hold }),
+        Some(row) if row.input.version == upload_check.version => Ok(CreateResult::Existing(row)),
         Some(row) => Err(MessageError::Contradiction(format!(
             "job {} is about another version",
             row.id
