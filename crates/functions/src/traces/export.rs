@@ -174,7 +174,7 @@ struct Exporter {
     sampler: DocumentSampler,
     /// The span of the current invocation.
     invocation: Mutex<SpanContext>,
-    last_network_error: NetworkError,
+    last_network_error: LastError,
     paused_until: Mutex<Option<Instant>>,
 }
 
@@ -184,8 +184,8 @@ impl Exporter {
         resource: &Resource,
         finished: FinishedSpans,
     ) -> Result<Self, String> {
-        let last_network_error = NetworkError::default();
-        let client = Client {
+        let last_network_error = LastError::default();
+        let client = OtlpHttpClient {
             inner: HyperClient::new(connector(&settings.url)?, settings.timeout, None),
             last_error: Arc::clone(&last_network_error),
         };
@@ -279,17 +279,17 @@ impl ShouldSample for DocumentSampler {
     }
 }
 
-type NetworkError = Arc<Mutex<Option<String>>>;
+type LastError = Arc<Mutex<Option<String>>>;
 
 /// Keeps the last error: the exporter's says no more than "network error".
 #[derive(Debug)]
-struct Client {
+struct OtlpHttpClient {
     inner: HyperClient<HttpsConnector<HttpConnector>>,
-    last_error: NetworkError,
+    last_error: LastError,
 }
 
 #[async_trait::async_trait]
-impl HttpClient for Client {
+impl HttpClient for OtlpHttpClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let answer = self.inner.send_bytes(request).await;
         answer.inspect_err(|error| *locked(&self.last_error) = Some(chain(&**error)))
