@@ -37,7 +37,7 @@ struct Detail {
 /// An entry of `PutEvents` (API reference, `PutEventsRequestEntry`).
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry<'a> {
+struct PutEventsEntry<'a> {
     event_bus_name: &'a str,
     source: &'static str,
     detail_type: &'static str,
@@ -71,7 +71,7 @@ impl<E: Has<variable::EventBus>> Aws<E> {
         })
     }
 
-    fn entry(&self, job: &Job) -> Entry<'_> {
+    fn entry(&self, job: &Job) -> PutEventsEntry<'_> {
         let detail = Detail {
             id: format!("{}:{}", job.id, job.version),
             job: JobView::of_event(job),
@@ -79,7 +79,7 @@ impl<E: Has<variable::EventBus>> Aws<E> {
             input: format!("s3://{}/{}", job.input.bucket, job.input.key),
             output: job.output().map(ToString::to_string),
         };
-        Entry {
+        PutEventsEntry {
             event_bus_name: self.name::<variable::EventBus>(),
             source: SOURCE,
             detail_type: if job.state.status_group() == StatusGroup::Ready {
@@ -97,7 +97,7 @@ impl<E: Has<variable::EventBus>> Aws<E> {
     /// Sends entries, ten with each call. `failed` is called with the number of each that was not taken, and why if EventBridge said.
     async fn put_events(
         &self,
-        entries: &[Entry<'_>],
+        entries: &[PutEventsEntry<'_>],
         refused: impl Fn(usize, &EntryResult),
     ) -> FailedEntries {
         let mut failed = Vec::new();
@@ -131,7 +131,7 @@ impl<E: Has<variable::EventBus>> Aws<E> {
 
 impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
     async fn publish(&self, jobs: &[&Job]) -> FailedEntries {
-        let entries: Vec<Entry<'_>> = jobs.iter().map(|job| self.entry(job)).collect();
+        let entries: Vec<PutEventsEntry<'_>> = jobs.iter().map(|job| self.entry(job)).collect();
         self.put_events(&entries, |index, entry| {
             tracing::warn!(
                 job.id = jobs.get(index).map(|job| tracing::field::display(job.id)),
@@ -150,14 +150,14 @@ impl<E: Has<variable::EventBus>> EventBus for Aws<E> {
 #[cfg(feature = "api")]
 impl<E: Has<variable::EventBus>> AuditEventBus for Aws<E> {
     async fn publish_audit(&self, events: &[AuditEvent]) -> FailedEntries {
-        let entry = |event: &AuditEvent| Entry {
+        let entry = |event: &AuditEvent| PutEventsEntry {
             event_bus_name: self.name::<variable::EventBus>(),
             source: SOURCE,
             detail_type: "AuditEntry",
             detail: serde_json::to_string(event).unwrap_or_default(),
             trace_header: None,
         };
-        let entries: Vec<Entry<'_>> = events.iter().map(entry).collect();
+        let entries: Vec<PutEventsEntry<'_>> = events.iter().map(entry).collect();
         self.put_events(&entries, |_, entry| {
             tracing::warn!(
                 code = entry.error_code,
