@@ -62,7 +62,7 @@ pub(super) fn render(
     };
     let unsubscribe_url = format!("{}/unsubscribe/{link}", settings.api_url);
     let counts = counts(contents);
-    let mut body = Body::default();
+    let mut body = MailBody::default();
     body.paragraph(&sentence(tenant, recipient, contents, allowed, &counts));
     if let Some(page) = settings.page_url {
         let list = if contents.batch.is_some() || recipient.scope == DigestScope::Tenant {
@@ -164,12 +164,12 @@ fn visible(name: &str) -> String {
 
 /// The same body as text and as HTML.
 #[derive(Default)]
-struct Body {
+struct MailBody {
     text: String,
     html: String,
 }
 
-impl Body {
+impl MailBody {
     fn paragraph(&mut self, text: &str) {
         _ = write!(self.text, "{text}\n\n");
         _ = write!(self.html, "<p>{}</p>", escaped(text));
