@@ -45,12 +45,12 @@ pub(crate) struct PendingSignIn {
 pub(crate) struct AuthorizationResponse {
     pub(crate) state: String,
     /// The code, or why there is none.
-    pub(crate) code: Result<String, Refusal>,
+    pub(crate) code: Result<String, AuthorizationError>,
 }
 
 /// An error of the authorization endpoint (RFC 6749, section 4.1.2.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct AuthorizationError {
     error: String,
     description: String,
 }
@@ -100,7 +100,7 @@ impl AuthorizationResponse {
         let state = field("state")?;
         let code = match (field("code"), field("error")) {
             (Some(code), None) => Ok(code),
-            (None, Some(error)) => Err(Refusal {
+            (None, Some(error)) => Err(AuthorizationError {
                 error,
                 description: field("error_description").unwrap_or_default(),
             }),
@@ -124,9 +124,9 @@ impl AuthorizationResponse {
     }
 }
 
-impl From<Refusal> for CliError {
-    fn from(refusal: Refusal) -> Self {
-        let Refusal { error, description } = refusal;
+impl From<AuthorizationError> for CliError {
+    fn from(refused: AuthorizationError) -> Self {
+        let AuthorizationError { error, description } = refused;
         let detail = match (error.as_str(), description.as_str()) {
             ("access_denied", "") => "the sign-in was cancelled or refused".to_owned(),
             (error, "") => format!("the sign-in was refused: {error}"),
