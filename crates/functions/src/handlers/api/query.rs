@@ -19,9 +19,9 @@ pub(super) fn parse<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Ok((decode(name)?, Text(decode(value)?)))
+        Ok((decode(name)?, ParameterValue(decode(value)?)))
     });
-    let pairs: Vec<(String, Text)> = pairs.collect::<Result<_, ApiError>>()?;
+    let pairs: Vec<(String, ParameterValue)> = pairs.collect::<Result<_, ApiError>>()?;
     T::deserialize(MapDeserializer::new(pairs.into_iter()))
         .map_err(|error: Error| ApiError::BadRequest(format!("the query is invalid: {error}")))
 }
@@ -34,9 +34,9 @@ fn decode(text: &str) -> Result<String, ApiError> {
 }
 
 /// The value of a parameter.
-struct Text(String);
+struct ParameterValue(String);
 
-impl IntoDeserializer<'_> for Text {
+impl IntoDeserializer<'_> for ParameterValue {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -53,7 +53,7 @@ macro_rules! parsed {
     };
 }
 
-impl<'de> Deserializer<'de> for Text {
+impl<'de> Deserializer<'de> for ParameterValue {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
