@@ -92,7 +92,7 @@ where
             report.incomplete = true;
             break;
         }
-        let run = Run {
+        let run = PipelineRun {
             ports,
             pipelines,
             pipeline,
@@ -130,7 +130,7 @@ fn log(done: &PipelineInstances) {
 }
 
 /// A run for one pipeline.
-struct Run<'a, P> {
+struct PipelineRun<'a, P> {
     ports: &'a P,
     pipelines: &'a Pipelines,
     pipeline: &'a Pipeline,
@@ -138,7 +138,7 @@ struct Run<'a, P> {
     until: Timestamp,
 }
 
-impl<P> Run<'_, P>
+impl<P> PipelineRun<'_, P>
 where
     P: JobIndex + JobStore + KeyValueStore + CheckQueue + InstanceControl + Clock,
 {
