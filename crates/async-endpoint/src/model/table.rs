@@ -53,14 +53,14 @@ impl<R> OpenRequest<R> {
 }
 
 #[derive(Clone, Debug)]
-struct Slot<R> {
+struct RequestSlot<R> {
     generation: u32,
     request: Option<OpenRequest<R>>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct RequestTable<R> {
-    slots: Vec<Slot<R>>,
+    slots: Vec<RequestSlot<R>>,
     free: Vec<u32>,
 }
 
@@ -91,7 +91,7 @@ impl<R> RequestTable<R> {
             };
         }
         let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-        self.slots.push(Slot {
+        self.slots.push(RequestSlot {
             generation: 0,
             request: Some(request),
         });
