@@ -2,7 +2,7 @@
 
 /// Instance time and waits, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct SimulatedFigures {
     /// From each upload to its result, the shortest first.
     pub waits_ms: Vec<u64>,
     /// Instance time, cold starts included.
@@ -18,7 +18,7 @@ pub struct Outcome {
     pub span_ms: u64,
 }
 
-impl Outcome {
+impl SimulatedFigures {
     /// Nearest rank: the wait of a real document. 0 without documents.
     pub fn percentile_ms(&self, percent: usize) -> u64 {
         let rank = (self.waits_ms.len() * percent).div_ceil(100).max(1);

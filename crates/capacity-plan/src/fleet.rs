@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use crate::figures::Outcome;
+use crate::figures::SimulatedFigures;
 
 #[derive(Clone, Copy, Debug)]
 struct Instance {
@@ -71,15 +71,15 @@ impl Fleet {
     }
 
     /// Adds the instance time up to `now` to the figures.
-    pub(crate) fn pass_time(&mut self, now: u64, outcome: &mut Outcome) {
+    pub(crate) fn pass_time(&mut self, now: u64, figures: &mut SimulatedFigures) {
         let lasts = now - self.now;
         self.now = now;
         for it in &self.instances {
-            outcome.billed_ms += lasts;
+            figures.billed_ms += lasts;
             if !it.in_service {
-                outcome.starting_ms += lasts;
+                figures.starting_ms += lasts;
             } else if it.runs == 0 {
-                outcome.idle_ms += lasts;
+                figures.idle_ms += lasts;
             }
         }
     }
@@ -110,7 +110,7 @@ impl Fleet {
     }
 
     /// Starts or stops instances. Those that stop are starting ones first, then the newest; none of them has work.
-    pub(crate) fn set_count(&mut self, count: u32, outcome: &mut Outcome) {
+    pub(crate) fn set_count(&mut self, count: u32, figures: &mut SimulatedFigures) {
         while self.count() < count {
             self.last_number += 1;
             self.instances.push(Instance {
@@ -119,7 +119,7 @@ impl Fleet {
                 in_service: false,
                 runs: 0,
             });
-            outcome.cold_starts += 1;
+            figures.cold_starts += 1;
         }
         while self.count() > count {
             let without_work = self
@@ -131,13 +131,13 @@ impl Fleet {
             let Some((at, _)) = newest else { break };
             self.instances.remove(at);
         }
-        outcome.max_instances = outcome.max_instances.max(self.count());
+        figures.max_instances = figures.max_instances.max(self.count());
     }
 
     /// Instances that exist from the beginning have no cold start.
-    pub(crate) fn begin_with(&mut self, count: u32, outcome: &mut Outcome) {
-        self.set_count(count, outcome);
-        outcome.cold_starts = 0;
+    pub(crate) fn begin_with(&mut self, count: u32, figures: &mut SimulatedFigures) {
+        self.set_count(count, figures);
+        figures.cold_starts = 0;
         for it in &mut self.instances {
             it.ready_at = 0;
             it.in_service = true;

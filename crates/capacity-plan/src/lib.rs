@@ -23,7 +23,7 @@ mod simulate;
 mod text;
 
 pub use arrivals::{Arrival, Demand};
-pub use figures::Outcome;
+pub use figures::SimulatedFigures;
 pub use grid::grid;
 pub use learn::{LateJob, Learned, PastJob, learn};
 pub use plan::{Plan, PlanOption, plan};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::arrivals::{Arrival, DAY, HOUR, MINUTE, SECOND};
-use crate::figures::Outcome;
+use crate::figures::SimulatedFigures;
 use crate::grid::grid;
 use crate::request::{FieldError, PlanRequest};
 use crate::settings::{Scaling, ScalingSettings, WarmHours};
@@ -126,34 +126,34 @@ fn option(
     span_ms: u64,
     settings: ScalingSettings,
 ) -> PlanOption {
-    let outcome = simulate(arrivals, &request.endpoint, &settings, span_ms);
+    let figures = simulate(arrivals, &request.endpoint, &settings, span_ms);
     let slo_ms = u64::from(request.slo_seconds) * SECOND;
-    let days = outcome.span_ms as f64 / DAY as f64;
+    let days = figures.span_ms as f64 / DAY as f64;
     let months = days / f64::from(request.days_per_month);
-    let hours = outcome.billed_ms as f64 / HOUR as f64;
+    let hours = figures.billed_ms as f64 / HOUR as f64;
     let seconds = |milliseconds: u64| (milliseconds as f64 / 100.0).round() / 10.0;
     let usd = hours * request.price;
     PlanOption {
         settings,
         usd_per_month: rounded(usd / months, 100.0),
         usd_per_document: rounded(usd / arrivals.len() as f64, 10_000.0),
-        p50_seconds: seconds(outcome.percentile_ms(50)),
-        p90_seconds: seconds(outcome.percentile_ms(90)),
-        longest_seconds: seconds(outcome.longest_ms()),
+        p50_seconds: seconds(figures.percentile_ms(50)),
+        p90_seconds: seconds(figures.percentile_ms(90)),
+        longest_seconds: seconds(figures.longest_ms()),
         gpu_hours_per_month: rounded(hours / months, 10.0),
-        idle_share: rounded(outcome.idle_share(), 1000.0),
-        instances_at_most: outcome.max_instances,
-        cold_starts_per_day: rounded(f64::from(outcome.cold_starts) / days, 10.0),
+        idle_share: rounded(figures.idle_share(), 1000.0),
+        instances_at_most: figures.max_instances,
+        cold_starts_per_day: rounded(f64::from(figures.cold_starts) / days, 10.0),
         kept_usd_per_month: kept_usd(request, &settings),
-        late_documents: outcome.late(slo_ms).max(outcome.unfinished),
-        unfinished_documents: outcome.unfinished,
-        slo_kept: keeps(&outcome, slo_ms),
+        late_documents: figures.late(slo_ms).max(figures.unfinished),
+        unfinished_documents: figures.unfinished,
+        slo_kept: keeps(&figures, slo_ms),
     }
 }
 
-fn keeps(outcome: &Outcome, slo_ms: u64) -> bool {
-    outcome.unfinished == 0
-        && outcome.longest_ms() * (100 + MARGIN_PERCENT) / 100 + MARGIN_MS <= slo_ms
+fn keeps(figures: &SimulatedFigures, slo_ms: u64) -> bool {
+    figures.unfinished == 0
+        && figures.longest_ms() * (100 + MARGIN_PERCENT) / 100 + MARGIN_MS <= slo_ms
 }
 
 /// What instances cost that are kept without work: 24 hours of each day, or the warm hours.

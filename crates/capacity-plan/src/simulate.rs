@@ -5,7 +5,7 @@ use jobs::capacity::InstanceLimits;
 use crate::arrivals::{Arrival, DAY, MINUTE};
 use crate::aws::AwsPolicies;
 use crate::controller::{Controller, OpenDocuments};
-use crate::figures::Outcome;
+use crate::figures::SimulatedFigures;
 use crate::fleet::Fleet;
 use crate::settings::{EndpointTraits, Scaling, ScalingSettings};
 
@@ -30,7 +30,7 @@ struct QueueModel<'a> {
     arrivals: &'a [Arrival],
     fleet: Fleet,
     policy: ScalingPolicy,
-    outcome: Outcome,
+    figures: SimulatedFigures,
     /// The next arrival.
     next: usize,
     ended: Vec<bool>,
@@ -45,7 +45,7 @@ pub fn simulate(
     endpoint: &EndpointTraits,
     settings: &ScalingSettings,
     span_ms: u64,
-) -> Outcome {
+) -> SimulatedFigures {
     let policy = match settings.scaling {
         Scaling::Aws {
             target,
@@ -66,33 +66,33 @@ pub fn simulate(
         arrivals,
         fleet: Fleet::new(endpoint.concurrent_runs.max(1), endpoint.cold_start_ms),
         policy,
-        outcome: Outcome::default(),
+        figures: SimulatedFigures::default(),
         next: 0,
         ended: vec![false; arrivals.len()],
         oldest: 0,
         open: OpenDocuments::default(),
     };
     let at_first = model.min(0);
-    model.fleet.begin_with(at_first, &mut model.outcome);
+    model.fleet.begin_with(at_first, &mut model.figures);
     model.run(span_ms);
-    model.outcome.waits_ms.sort_unstable();
-    model.outcome
+    model.figures.waits_ms.sort_unstable();
+    model.figures
 }
 
 impl QueueModel<'_> {
     fn run(&mut self, span_ms: u64) {
         let mut now = 0;
         loop {
-            let done = self.outcome.waits_ms.len() == self.arrivals.len();
+            let done = self.figures.waits_ms.len() == self.arrivals.len();
             let end = if done {
                 span_ms.max(now)
             } else {
                 span_ms + MAX_OVERRUN_MS
             };
             let at = self.next_at(now).min(end);
-            self.fleet.pass_time(at, &mut self.outcome);
+            self.fleet.pass_time(at, &mut self.figures);
             if at >= end {
-                self.outcome.span_ms = at;
+                self.figures.span_ms = at;
                 self.leave_unfinished(at);
                 return;
             }
@@ -104,8 +104,8 @@ impl QueueModel<'_> {
     fn leave_unfinished(&mut self, now: u64) {
         for (arrival, ended) in self.arrivals.iter().zip(&self.ended) {
             if !ended {
-                self.outcome.unfinished += 1;
-                self.outcome
+                self.figures.unfinished += 1;
+                self.figures
                     .waits_ms
                     .push(now.saturating_sub(arrival.at_ms));
             }
@@ -148,7 +148,7 @@ impl QueueModel<'_> {
         }
         let min = self.min(now);
         if self.fleet.count() < min {
-            self.fleet.set_count(min, &mut self.outcome);
+            self.fleet.set_count(min, &mut self.figures);
         }
         self.decide(now, min);
     }
@@ -163,7 +163,7 @@ impl QueueModel<'_> {
 
     fn end(&mut self, now: u64, document: usize) {
         let arrival = self.arrivals[document];
-        self.outcome.waits_ms.push(now + RECORD_MS - arrival.at_ms);
+        self.figures.waits_ms.push(now + RECORD_MS - arrival.at_ms);
         self.ended[document] = true;
         self.open.count -= 1;
         self.open.last_end_at = Some(now + RECORD_MS);
@@ -204,7 +204,7 @@ impl QueueModel<'_> {
             ScalingPolicy::Docket(_) => return,
         };
         if let Some(count) = count {
-            self.fleet.set_count(count, &mut self.outcome);
+            self.fleet.set_count(count, &mut self.figures);
         }
     }
 

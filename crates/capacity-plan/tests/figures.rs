@@ -3,7 +3,7 @@
 mod common;
 
 use capacity_plan::{
-    Arrival, Demand, EndpointTraits, LateJob, Outcome, PastJob, Plan, PlanOption, RawRequest,
+    Arrival, Demand, EndpointTraits, LateJob, SimulatedFigures, PastJob, Plan, PlanOption, RawRequest,
     Scaling, ScalingSettings, WarmHours, grid, learn, plan, plan_text, simulate,
 };
 
@@ -27,7 +27,7 @@ const DOCKET: Scaling = Scaling::Docket {
 };
 
 /// So many documents at midnight, of 45 s each, on an endpoint whose instances start for 300 s.
-fn day(documents: usize, scaling: Scaling, max_instances: u32) -> Outcome {
+fn day(documents: usize, scaling: Scaling, max_instances: u32) -> SimulatedFigures {
     let settings = ScalingSettings {
         scaling,
         min_instances: 0,
@@ -45,14 +45,14 @@ fn day(documents: usize, scaling: Scaling, max_instances: u32) -> Outcome {
 }
 
 /// Instances in seconds: billed, starting, idle; the most at once, and cold starts.
-fn instances(outcome: &Outcome) -> ((u64, u64, u64), u32, u32) {
+fn instances(figures: &SimulatedFigures) -> ((u64, u64, u64), u32, u32) {
     let seconds = |ms: u64| ms / SECOND;
     let times = (
-        seconds(outcome.billed_ms),
-        seconds(outcome.starting_ms),
-        seconds(outcome.idle_ms),
+        seconds(figures.billed_ms),
+        seconds(figures.starting_ms),
+        seconds(figures.idle_ms),
     );
-    (times, outcome.max_instances, outcome.cold_starts)
+    (times, figures.max_instances, figures.cold_starts)
 }
 
 #[test]
@@ -123,20 +123,20 @@ fn kept_instance_has_no_cold_start_and_stays() {
 
 #[test]
 fn percentiles_are_waits_of_real_documents() {
-    let outcome = Outcome {
+    let figures = SimulatedFigures {
         waits_ms: (1..=10).collect(),
         billed_ms: 400,
         idle_ms: 100,
-        ..Outcome::default()
+        ..SimulatedFigures::default()
     };
-    let percentiles = [0, 1, 10, 11, 50, 90, 91, 100].map(|it| outcome.percentile_ms(it));
+    let percentiles = [0, 1, 10, 11, 50, 90, 91, 100].map(|it| figures.percentile_ms(it));
     assert_eq!(percentiles, [1, 1, 1, 2, 5, 9, 10, 10]);
     assert_eq!(
-        (outcome.late(7), outcome.late(10), outcome.late(0)),
+        (figures.late(7), figures.late(10), figures.late(0)),
         (3, 0, 10)
     );
-    assert_eq!(outcome.idle_share(), 0.25);
-    let none = Outcome::default();
+    assert_eq!(figures.idle_share(), 0.25);
+    let none = SimulatedFigures::default();
     assert_eq!((none.percentile_ms(50), none.late(0)), (0, 0));
     assert_eq!(none.idle_share(), 0.0);
 }
