@@ -61,7 +61,7 @@ pub struct Plan {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instances_needed: Option<u32>,
     /// What a reader must know, in sentences.
-    pub notes: Vec<String>,
+    pub remarks: Vec<String>,
 }
 
 /// Plans for these arrivals, the earliest first, within `span_ms`.
@@ -116,7 +116,7 @@ pub fn plan(
         } else {
             instances_needed(request, arrivals, span_ms, best.settings)
         },
-        notes: notes(request, arrivals),
+        remarks: remarks(request, arrivals),
     })
 }
 
@@ -236,20 +236,20 @@ fn instances_needed(
     Some(enough)
 }
 
-fn notes(request: &PlanRequest, arrivals: &[Arrival]) -> Vec<String> {
+fn remarks(request: &PlanRequest, arrivals: &[Arrival]) -> Vec<String> {
     let slo_ms = u64::from(request.slo_seconds) * SECOND;
-    let mut notes = Vec::new();
+    let mut remarks = Vec::new();
     let longest = arrivals.iter().map(|it| it.run_ms).max().unwrap_or(0);
     if longest >= slo_ms {
         let minutes = longest.div_ceil(MINUTE);
-        notes.push(format!(
+        remarks.push(format!(
             "The longest run takes {minutes} min: that alone is longer than the SLO, whatever the number of instances."
         ));
     } else if request.endpoint.cold_start_ms + longest >= slo_ms {
-        notes.push(
+        remarks.push(
             "A cold start and the longest run take longer than the SLO: it needs a kept instance whenever documents arrive."
                 .to_owned(),
         );
     }
-    notes
+    remarks
 }

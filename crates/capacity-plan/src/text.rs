@@ -65,8 +65,8 @@ pub fn plan_text(plan: &Plan) -> String {
     for one in &plan.alternatives {
         let _ = writeln!(text, "{}", row(one));
     }
-    for note in &plan.notes {
-        let _ = writeln!(text, "\n{note}");
+    for remark in &plan.remarks {
+        let _ = writeln!(text, "\n{remark}");
     }
     text
 }

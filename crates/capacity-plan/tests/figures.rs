@@ -403,12 +403,12 @@ fn slo_is_kept_if_the_longest_wait_leaves_a_hundredth_and_three_seconds_of_it() 
 }
 
 #[test]
-fn notes_say_what_no_number_of_instances_changes() {
+fn remarks_say_what_no_number_of_instances_changes() {
     let arrival = Arrival {
         at_ms: 0,
         run_ms: 100 * SECOND,
     };
-    let notes = |slo_seconds| {
+    let remarks = |slo_seconds| {
         let request = RawRequest {
             slo_seconds,
             max_instances: 1,
@@ -416,12 +416,12 @@ fn notes_say_what_no_number_of_instances_changes() {
         };
         plan(&request.check().unwrap(), &[arrival], DAY, None)
             .unwrap()
-            .notes
+            .remarks
     };
-    assert!(notes(100)[0].starts_with("The longest run takes 2 min"));
-    assert!(notes(101)[0].starts_with("A cold start and the longest run"));
-    assert!(notes(400)[0].starts_with("A cold start and the longest run"));
-    assert_eq!(notes(401), [] as [String; 0]);
+    assert!(remarks(100)[0].starts_with("The longest run takes 2 min"));
+    assert!(remarks(101)[0].starts_with("A cold start and the longest run"));
+    assert!(remarks(400)[0].starts_with("A cold start and the longest run"));
+    assert_eq!(remarks(401), [] as [String; 0]);
 }
 
 fn option(settings: ScalingSettings, kept_usd_per_month: f64) -> PlanOption {
@@ -473,7 +473,7 @@ fn plan_is_told_plan_text() {
         best: option(from_zero, 0.0),
         alternatives: vec![option(from_zero, 0.0), option(warm, 219.6)],
         instances_needed: None,
-        notes: vec!["A note.".to_owned()],
+        remarks: vec!["A remark.".to_owned()],
     };
     let expected = "\
 60 documents in 10.0 days, runs of 45 s, 1 at a time per instance, cold start 5 min 05 s
@@ -488,7 +488,7 @@ The cheapest settings that keep the SLO of 2 h:
     $1234.50          45 s         5 min      2 h 03 min   26 %  scaling docket, drain_within_seconds 300, idle_seconds 60, MinInstances 0, MaxInstances 3
     $1234.50          45 s         5 min      2 h 03 min   26 %  scaling aws, BacklogPerInstanceTarget 3, IdleMinutes 15, MinInstances 0, MaxInstances 3, one kept 9:05-15:00 (kept: $219.60)
 
-A note.
+A remark.
 ";
     let text = plan_text(&plan);
     let lines = |text: &str| -> Vec<String> {

@@ -176,9 +176,9 @@ fn objective_that_the_maximum_cannot_meet_is_said_with_the_number_that_can() {
     );
     assert_eq!((plan.slo_kept, plan.instances_needed), (false, None));
     assert!(
-        plan.notes[0].contains("whatever the number of instances"),
+        plan.remarks[0].contains("whatever the number of instances"),
         "{:?}",
-        plan.notes
+        plan.remarks
     );
 }
 

@@ -80,12 +80,12 @@ pub(crate) async fn for_past_jobs(
     let found = plan(&request, &learned.arrivals, learned.span_ms, learned.hours);
     let mut found = found.map_err(usage)?;
     if stopped {
-        found.notes.push(format!(
+        found.remarks.push(format!(
             "Stopped after {read} jobs, the newest: the plan is for those since {}.",
             utc_time(since)
         ));
     }
-    found.notes.extend(notes(&learned, args, &request));
+    found.remarks.extend(remarks(&learned, args, &request));
     print(&context.printer, found)
 }
 
@@ -102,11 +102,11 @@ fn learn_from(past: PastJobs, slots: u32, request: &capacity_plan::PlanRequest) 
 }
 
 /// What was measured, what was not, and what was late.
-fn notes(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanRequest) -> Vec<String> {
-    let mut notes = Vec::new();
+fn remarks(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanRequest) -> Vec<String> {
+    let mut remarks = Vec::new();
     if args.run.is_none() {
         let jobs = learned.runs_measured;
-        notes.push(match learned.run_ms {
+        remarks.push(match learned.run_ms {
             Some(_) => format!("The duration of runs is measured, of {jobs} jobs."),
             None => format!(
                 "Too few jobs tell how long a run takes, {jobs} of the 20 needed: the pipeline's {} s are used.",
@@ -116,7 +116,7 @@ fn notes(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanReques
     }
     if args.cold_start.is_none() {
         let jobs = learned.cold_starts_measured;
-        notes.push(match learned.cold_start_ms {
+        remarks.push(match learned.cold_start_ms {
             Some(_) => format!("The cold start is measured, of {jobs} jobs."),
             None => format!(
                 "Too few jobs tell how long a cold start takes, {jobs} of the 3 needed: the pipeline's {} s are used.",
@@ -125,7 +125,7 @@ fn notes(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanReques
         });
     }
     if let Some(latest) = learned.latest {
-        notes.push(format!(
+        remarks.push(format!(
             "{} of {} jobs that have ended took longer than the SLO of {}. The longest took {}: from {} to {}.",
             learned.late,
             learned.ended,
@@ -136,9 +136,9 @@ fn notes(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanReques
         ));
     }
     if learned.hours.is_some() {
-        notes.push("The hours of a kept instance are in UTC.".to_owned());
+        remarks.push("The hours of a kept instance are in UTC.".to_owned());
     }
-    notes
+    remarks
 }
 
 fn print(printer: &Printer, plan: Plan) -> Result<Exit> {

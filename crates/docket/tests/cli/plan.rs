@@ -205,13 +205,13 @@ fn past_jobs_are_read_page_by_page_and_their_times_are_measured() {
         (&found["documents"], &found["mean_run_seconds"]),
         (&45.into(), &50.0.into())
     );
-    let notes = found["notes"].to_string();
+    let remarks = found["remarks"].to_string();
     for part in [
         "The duration of runs is measured, of 40 jobs.",
         "The cold start is measured, of 4 jobs.",
         "5 of 45 jobs that have ended took longer than the SLO",
     ] {
-        assert!(notes.contains(part), "{part}: {notes}");
+        assert!(remarks.contains(part), "{part}: {remarks}");
     }
 }
 
