@@ -164,14 +164,14 @@ pub(crate) enum PostedFrame {
 
 /// All pages, tickets and connections.
 #[derive(Debug, Default)]
-pub(crate) struct Pages {
+pub(crate) struct OpenPages {
     pub(crate) pages: Vec<SimulatedPage>,
     tickets: BTreeMap<String, Ticket>,
     /// The rows of the table of connections.
     connections: Vec<Connection>,
 }
 
-impl Pages {
+impl OpenPages {
     pub(crate) fn step(
         &mut self,
         env: &mut SimulationEnvironment,

@@ -38,7 +38,7 @@ use crate::mailboxes::Mailboxes;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::multipart::MultipartUploads;
-use crate::page::{Pages, PostedFrame};
+use crate::page::{OpenPages, PostedFrame};
 use crate::pauses::PauseLedger;
 use crate::people::People;
 use crate::quarantine::QuarantineTable;
@@ -70,7 +70,7 @@ pub(crate) struct Simulation {
     pub(crate) records: KeyValueMap,
     pub(crate) receivers: Receivers,
     pub(crate) mailboxes: Mailboxes,
-    pub(crate) pages: Pages,
+    pub(crate) pages: OpenPages,
     pub(crate) multipart: MultipartUploads,
     pub(crate) people: People,
     pub(crate) pauses: PauseLedger,
@@ -105,7 +105,7 @@ impl Simulation {
             records: KeyValueMap::default(),
             receivers: Receivers::default(),
             mailboxes: Mailboxes::default(),
-            pages: Pages::default(),
+            pages: OpenPages::default(),
             multipart: MultipartUploads::default(),
             people: People::default(),
             pauses: PauseLedger::default(),

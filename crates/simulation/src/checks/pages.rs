@@ -3,7 +3,7 @@
 use super::guarantees::{GUARANTEE_7, GUARANTEE_8};
 use crate::environment::SimulationEnvironment;
 use crate::ids::short;
-use crate::page::{DeliveredFrame, Pages, SimulatedPage};
+use crate::page::{DeliveredFrame, OpenPages, SimulatedPage};
 use crate::table::{JobTable, TableRow};
 use crate::time::SECOND;
 
@@ -14,7 +14,7 @@ const SETTLED: u64 = 3 * SECOND;
 pub(crate) fn check_frame(
     env: &mut SimulationEnvironment,
     table: &JobTable,
-    pages: &Pages,
+    pages: &OpenPages,
     frame: &DeliveredFrame,
     sync_began_at: Option<u64>,
 ) {
@@ -62,7 +62,7 @@ fn check_snapshot(
 }
 
 /// At rest, an open page shows the table's state.
-pub(crate) fn check_at_rest(env: &mut SimulationEnvironment, table: &JobTable, pages: &Pages) {
+pub(crate) fn check_at_rest(env: &mut SimulationEnvironment, table: &JobTable, pages: &OpenPages) {
     for (index, page) in pages.pages.iter().enumerate() {
         if !page.complete || !page.is_open() {
             continue;
@@ -89,7 +89,7 @@ pub(crate) fn check_at_rest(env: &mut SimulationEnvironment, table: &JobTable, p
 /// A connection is deleted: not while a page uses it, unless the page itself disconnected.
 pub(crate) fn check_forgotten(
     env: &mut SimulationEnvironment,
-    pages: &Pages,
+    pages: &OpenPages,
     connection: &str,
     by_disconnect: bool,
 ) {
