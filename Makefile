@@ -317,7 +317,7 @@ SCENARIO ?= deal-day
 LIVE ?=
 # Days per policy that `make replay` compares; SEEDS=20 on the command line sets it as well.
 REPLAY_SEEDS = $(if $(filter file,$(origin SEEDS)),20,$(SEEDS))
-replay: $(if $(LIVE),package page) ## replay days of uploads in virtual time with AWS's policies and with Docket's controller: SCENARIO=deal-day, tuesday, ordinary, busy or continuous, SEEDS=20; or SCENARIO=hog, one tenant beside another's thousand documents
+replay: $(if $(LIVE),package page) ## replay days of uploads in virtual time with AWS's policies and with Docket's controller: SCENARIO=deal-day, tuesday, ordinary, busy or continuous, SEEDS=20; or SCENARIO=hog, the noisy neighbor: one tenant beside another's thousand documents
 ifeq ($(SCENARIO),hog)
 	@$(CARGO) run --release -p planner $(LOCKED) -- hog $(REPLAY)
 else ifeq ($(LIVE),)

@@ -3,8 +3,8 @@
 mod common;
 
 use capacity_plan::{
-    Arrival, Demand, EndpointTraits, LateJob, SimulatedFigures, PastJob, Plan, PlanOption, RawRequest,
-    Scaling, ScalingSettings, WarmHours, grid, learn, plan, plan_text, simulate,
+    Arrival, Demand, EndpointTraits, LateJob, PastJob, Plan, PlanOption, RawRequest, Scaling,
+    ScalingSettings, SimulatedFigures, WarmHours, grid, learn, plan, plan_text, simulate,
 };
 
 use common::raw;

@@ -12,8 +12,8 @@ use jobs::capacity::Objective;
 use crate::calibration::{CALIBRATION_DAYS, Calibration, day_with_faults};
 use crate::compare::{table, variants};
 use crate::day::{Day, Excerpt, ReplayOptions};
-use crate::hog::{DOCUMENTS_OF_A, hog};
 use crate::live::{live_excerpt, live_plan};
+use crate::noisy_neighbor::{DOCUMENTS_OF_A, noisy_neighbor};
 use crate::parameters::{with, with_warm_hours};
 use crate::picture::picture;
 use crate::plan_check::{PLAN_CHECK_SEEDS, PlanCheckSummary, check_plans};
@@ -45,7 +45,7 @@ planner replay deal-day|tuesday|ordinary|busy|continuous [OPTION]...
     --compare             print what each setting does to the day, as a Markdown table
 
 planner hog [--seed N]
-    replays a day on which one tenant uploads a thousand documents, and another one a single document; the last line is JSON
+    replays the noisy neighbor: one tenant uploads a thousand documents, another one a single document; the last line is JSON
 
 planner bench-ready-by [--seed N] [--seeds N]
     replays days with faults and measures how well the estimates of when jobs are ready hold; the last line is JSON
@@ -62,7 +62,7 @@ const WORKER: &str = "--worker";
 
 enum CliCommand {
     Replay(Box<ReplayCommand>),
-    Hog {
+    NoisyNeighbor {
         seed: u64,
     },
     BenchReadyBy {
@@ -148,8 +148,8 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
             }
             Ok((text, day.violations.is_empty()))
         }
-        CliCommand::Hog { seed } => {
-            let day = hog(seed, DOCUMENTS_OF_A).map_err(|error| error.to_string())?;
+        CliCommand::NoisyNeighbor { seed } => {
+            let day = noisy_neighbor(seed, DOCUMENTS_OF_A).map_err(|error| error.to_string())?;
             let json = serde_json::to_string(&day).map_err(|error| error.to_string())?;
             Ok((format!("{json}\n"), true))
         }
@@ -197,7 +197,7 @@ fn parse(arguments: &[String]) -> Result<CliCommand, String> {
     let command = words.next().map_or("", String::as_str);
     if command == "hog" {
         let seeds = parse_seeds(command, words, 1..2)?;
-        return Ok(CliCommand::Hog { seed: seeds.start });
+        return Ok(CliCommand::NoisyNeighbor { seed: seeds.start });
     }
     if command == "bench-ready-by" {
         return parse_seeds(command, words, 1..201).map(|seeds| CliCommand::BenchReadyBy { seeds });

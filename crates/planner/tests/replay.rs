@@ -5,7 +5,8 @@ use std::process::Command;
 use async_endpoint::{Days, EndpointParameters, Millis, ScaleIn, WarmHours};
 use planner::{
     Burst, Day, EndpointSample, Excerpt, Figures, LivePlan, ReplayOptions, ReplayedDocument,
-    Scenario, baseline_file, bursts, hog, live_plan, objective_of, picture, replay, report,
+    Scenario, baseline_file, bursts, live_plan, noisy_neighbor, objective_of, picture, replay,
+    report,
 };
 
 const HOUR: u64 = 3_600_000;
@@ -491,7 +492,7 @@ fn plain(text: &str) {
 #[test]
 fn single_document_waits_for_one_window_at_most_beside_any_number_of_another_tenants() {
     for (seed, documents) in [(1, 600), (1, 1000), (1, 3000), (2, 1000), (3, 1000)] {
-        let day = hog(seed, documents).unwrap();
+        let day = noisy_neighbor(seed, documents).unwrap();
         assert!(day.b_wait_s <= day.b_alone_s + day.window_s, "{day:?}");
         assert!(day.b_wait_without_window_s > 10.0 * day.b_wait_s, "{day:?}");
     }

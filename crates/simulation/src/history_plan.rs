@@ -76,7 +76,7 @@ impl HistoryPlan {
         plan.plan_junk(env, uploads, window);
         plan.plan_pauses(env, pipelines, window);
         if pipelines.iter().any(has_window) {
-            plan.plan_hog(env, pipelines, uploads, window);
+            plan.plan_noisy_neighbor(env, pipelines, uploads, window);
         }
         plan.plan_endpoints(env, endpoints, window);
         plan.plan_outages(env, window);
@@ -257,8 +257,8 @@ impl HistoryPlan {
         }
     }
 
-    /// In one history of two a tenant uploads many documents at once, and another one few after that.
-    fn plan_hog(
+    /// The noisy neighbor, in one history of two: a tenant uploads many documents at once, and another one few after that.
+    fn plan_noisy_neighbor(
         &mut self,
         env: &mut SimulationEnvironment,
         pipelines: &Pipelines,
@@ -271,11 +271,11 @@ impl HistoryPlan {
         let all: Vec<&Pipeline> = pipelines.iter().collect();
         let prefix = env.pick(&all).prefix.clone();
         let at = env.between(0, window);
-        let [hog, other, _] = TENANTS;
+        let [neighbor, other, _] = TENANTS;
         let key = |tenant: &str, number: u32| format!("{prefix}{tenant}/hog {number}.pdf");
         for number in 0..uploads {
             let after = env.between(0, 20 * SECOND);
-            let (key, poisoned) = (key(hog, number), false);
+            let (key, poisoned) = (key(neighbor, number), false);
             let upload = UserAction::Upload { key, poisoned };
             self.add(at + after, PlannedEvent::Action(upload));
         }

@@ -9,8 +9,8 @@ use crate::print::byte_size;
 
 use super::Inspection;
 use super::answers::range;
-use super::documents::Document;
 use super::check_result::CheckResult;
+use super::documents::Document;
 use super::outcome::{JobEffect, JobOutcome, describe, short};
 use super::target::{Answer, Exchange, NoAnswer};
 

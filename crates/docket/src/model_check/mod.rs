@@ -7,8 +7,8 @@
 
 mod answers;
 mod args;
-mod documents;
 mod check_result;
+mod documents;
 mod load;
 mod outcome;
 mod pings;
@@ -30,8 +30,8 @@ use crate::print::Printer;
 
 use self::args::ModelCheckArgs;
 pub(crate) use self::args::ModelCommand;
-use self::documents::Document;
 use self::check_result::{CheckResult, Report};
+use self::documents::Document;
 use self::outcome::{JobEffect, describe, short};
 use self::pings::{PING_LIMIT, PingLog};
 use self::target::{ContainerClient, Exchange, InvocationHeaders, NoAnswer, unreachable_container};

@@ -10,8 +10,8 @@ use tokio::time::sleep;
 use crate::error::{CliError, Result};
 
 use super::Inspection;
-use super::documents::Document;
 use super::check_result::CheckResult;
+use super::documents::Document;
 use super::outcome::{JobEffect, JobOutcome, describe, short};
 use super::target::Exchange;
 

@@ -102,7 +102,11 @@ fn learn_from(past: PastJobs, slots: u32, request: &capacity_plan::PlanRequest) 
 }
 
 /// What was measured, what was not, and what was late.
-fn remarks(learned: &Learned, args: &PlanArgs, request: &capacity_plan::PlanRequest) -> Vec<String> {
+fn remarks(
+    learned: &Learned,
+    args: &PlanArgs,
+    request: &capacity_plan::PlanRequest,
+) -> Vec<String> {
     let mut remarks = Vec::new();
     if args.run.is_none() {
         let jobs = learned.runs_measured;

@@ -107,7 +107,10 @@ fn answer_without_a_length_is_retried_once_and_fails() {
         let report = check_answer(|_| Reply::Bytes(answer.into()));
         let checked = report.assert_fails("Content-Length", "retried", "Unknown");
         assert!(checked.seen.contains(how), "{checked:?}");
-        assert_eq!(report.check_result("the largest document").status, "not_tried");
+        assert_eq!(
+            report.check_result("the largest document").status,
+            "not_tried"
+        );
     }
 }
 

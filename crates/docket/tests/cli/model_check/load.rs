@@ -130,7 +130,10 @@ fn container_with_another_idea_of_the_generated_document_is_not_blamed() {
     });
     let report = check(&container.url(), &[]);
     report.assert_passes();
-    assert_eq!(report.check_result("the largest document").status, "not_tried");
+    assert_eq!(
+        report.check_result("the largest document").status,
+        "not_tried"
+    );
 }
 
 #[test]

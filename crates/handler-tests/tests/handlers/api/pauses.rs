@@ -366,7 +366,12 @@ fn customers_see_until_when_and_only_support_sees_who_and_why() {
     );
     let ready = detail.explanation.ready_by.unwrap_or_default();
     let times = (ready.earliest, ready.about, ready.latest);
-    assert_eq!(times, (Some(created.until), None, None), "{}", ready.explanation);
+    assert_eq!(
+        times,
+        (Some(created.until), None, None),
+        "{}",
+        ready.explanation
+    );
     let list: JobPage = api.customer().get("/jobs?status=open");
     let listed = list.jobs[0].ready_by.clone().unwrap();
     assert_eq!(listed, ready, "the list says the same");

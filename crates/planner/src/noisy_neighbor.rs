@@ -1,4 +1,4 @@
-//! A day on which one tenant uploads a thousand contracts within a minute, and another one a single contract half an hour later.
+//! The noisy neighbor: a day on which one tenant uploads a thousand contracts within a minute, and another one a single contract half an hour later.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::units::{HOUR, MINUTE, SECOND};
 
 const SCENARIO: Scenario = Scenario::DealDay;
 const BEGINS_AT: u64 = 9 * HOUR;
-/// What `planner hog` replays.
+/// How many contracts the noisy neighbor uploads in `planner hog`.
 pub(crate) const DOCUMENTS_OF_A: u32 = 1000;
 const B_COMES_AFTER: u64 = 30 * MINUTE;
 const RUN: u64 = 45 * SECOND;
 
 /// The last line of `planner hog`. Seconds from an upload to its ready job.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct HogDay {
+pub struct NoisyNeighborDay {
     /// The single contract, with the window and turns.
     pub b_wait_s: f64,
     /// The same without the thousand, on an instance that is in service.
@@ -38,7 +38,7 @@ pub struct HogDay {
 ///
 /// # Errors
 /// A shipped file is wrong, or a guarantee of the service was violated.
-pub fn hog(seed: u64, documents_of_a: u32) -> Result<HogDay, ReplayError> {
+pub fn noisy_neighbor(seed: u64, documents_of_a: u32) -> Result<NoisyNeighborDay, ReplayError> {
     let mut settings = EndpointParameters::parse(SCENARIO.parameters())?.settings;
     settings.min_instances = 1;
     let settings = settings.scaled_by_docket();
@@ -56,7 +56,7 @@ pub fn hog(seed: u64, documents_of_a: u32) -> Result<HogDay, ReplayError> {
         run,
         run,
     );
-    Ok(HogDay {
+    Ok(NoisyNeighborDay {
         b_wait_s: day(documents_of_a, true)?,
         b_alone_s: day(0, true)?,
         window_s: f64::from(window.attempts) / f64::from(slots) * run.as_secs_f64(),
