@@ -11,7 +11,7 @@ use super::outcome::JobEffect;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum CheckStatus {
+pub(super) enum ModelCheckStatus {
     Ok,
     /// Something to improve. No document that is fine is lost or fails by it.
     Warn,
@@ -24,7 +24,7 @@ pub(super) enum CheckStatus {
 pub(super) struct CheckResult {
     /// The check's name.
     pub(super) check: &'static str,
-    pub(super) status: CheckStatus,
+    pub(super) status: ModelCheckStatus,
     /// What the container did, or why the check was not tried.
     pub(super) seen: String,
     /// What becomes of a job on AWS.
@@ -39,7 +39,7 @@ impl CheckResult {
     pub(super) fn ok(check: &'static str, seen: impl Into<String>) -> Self {
         Self {
             check,
-            status: CheckStatus::Ok,
+            status: ModelCheckStatus::Ok,
             seen: seen.into(),
             job: None,
             change: None,
@@ -48,7 +48,7 @@ impl CheckResult {
 
     pub(super) fn warn(check: &'static str, seen: impl Into<String>, change: &str) -> Self {
         Self {
-            status: CheckStatus::Warn,
+            status: ModelCheckStatus::Warn,
             change: Some(change.to_owned()),
             ..Self::ok(check, seen)
         }
@@ -56,14 +56,14 @@ impl CheckResult {
 
     pub(super) fn fail(check: &'static str, seen: impl Into<String>, change: &str) -> Self {
         Self {
-            status: CheckStatus::Fail,
+            status: ModelCheckStatus::Fail,
             ..Self::warn(check, seen, change)
         }
     }
 
     pub(super) fn not_tried(check: &'static str, why: impl Into<String>) -> Self {
         Self {
-            status: CheckStatus::NotTried,
+            status: ModelCheckStatus::NotTried,
             ..Self::ok(check, why)
         }
     }
@@ -92,7 +92,7 @@ impl Report {
             endpoint: pipeline.endpoint.clone(),
             passed: !checks
                 .iter()
-                .any(|checked| checked.status == CheckStatus::Fail),
+                .any(|checked| checked.status == ModelCheckStatus::Fail),
             checks,
         }
     }
@@ -148,8 +148,8 @@ impl Report {
                 .filter(|checked| checked.status == status);
             found.count()
         };
-        let failed = count(CheckStatus::Fail);
-        let not_tried = match count(CheckStatus::NotTried) {
+        let failed = count(ModelCheckStatus::Fail);
+        let not_tried = match count(ModelCheckStatus::NotTried) {
             0 => String::new(),
             number => format!(" {number} not tried."),
         };
@@ -168,12 +168,12 @@ impl Report {
     }
 }
 
-fn styled(status: CheckStatus) -> Cell {
+fn styled(status: ModelCheckStatus) -> Cell {
     let (style, text) = match status {
-        CheckStatus::Ok => (Style::new().green(), "ok"),
-        CheckStatus::Warn => (Style::new().yellow(), "warn"),
-        CheckStatus::Fail => (Style::new().red(), "fail"),
-        CheckStatus::NotTried => (Style::new().dim(), "not tried"),
+        ModelCheckStatus::Ok => (Style::new().green(), "ok"),
+        ModelCheckStatus::Warn => (Style::new().yellow(), "warn"),
+        ModelCheckStatus::Fail => (Style::new().red(), "fail"),
+        ModelCheckStatus::NotTried => (Style::new().dim(), "not tried"),
     };
     Cell::styled(style, text)
 }
