@@ -333,7 +333,12 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
 
   test("readers are told when a contract is ready, and support also what that is based on", async () => {
     const at = Date.now() + 600_000;
-    const ready_by = { earliest: at, about: at, latest: at, explanation: "From its place in the queue and the instances." };
+    const ready_by = {
+      earliest: at,
+      about: at,
+      latest: at,
+      explanation: "From its place in the queue and the instances.",
+    };
     const job = fixture.set(newJob({ name: "waits.pdf", ready_by }));
     await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
     const sentence = page.getByText(/^Ready about .*, at the latest/);

@@ -5,7 +5,7 @@ import type { Session } from "../auth/session";
 import { backoff, pause } from "../lib/backoff";
 import { ApiError, NetworkError, parseError } from "./errors";
 import type { paths } from "./openapi";
-import type { JobQuery, MarksChange } from "./types";
+import type { JobCommandRequest, JobQuery, MarksChange } from "./types";
 
 /** How many times a GET request is sent, the first included. */
 const MAX_GET_ATTEMPTS = 3;
@@ -25,9 +25,7 @@ type BodyArgument<O> = O extends { requestBody: { content: { "application/json":
   ? { body: B }
   : { body?: never };
 type JsonContent<R> = R extends { content: { "application/json": infer J } } ? J : undefined;
-type ResponseBody<O> = O extends { responses: infer R } ? JsonContent<R[keyof R & (200 | 201 | 202 | 204)]> : never;
-
-export type JobCommandRequest = BodyArgument<paths["/jobs/{job_id}/retry"]["post"]>["body"];
+type SuccessBody<O> = O extends { responses: infer R } ? JsonContent<R[keyof R & (200 | 201 | 202 | 204)]> : never;
 
 export class Client {
   constructor(
@@ -97,11 +95,11 @@ export class Client {
   private async get<P extends PathWith<"get">>(
     path: P,
     { id, query }: IdArgument<Operation<"get", P>> & { query?: QueryArgument<Operation<"get", P>> },
-  ): Promise<ResponseBody<Operation<"get", P>>> {
+  ): Promise<SuccessBody<Operation<"get", P>>> {
     const url = fill(path, id) + search(query ?? {});
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return (await this.request("GET", url)) as ResponseBody<Operation<"get", P>>;
+        return (await this.request("GET", url)) as SuccessBody<Operation<"get", P>>;
       } catch (error) {
         const isTransient = error instanceof NetworkError || (error instanceof ApiError && error.isTransient);
         if (!isTransient || attempt >= MAX_GET_ATTEMPTS) throw error;
@@ -115,10 +113,10 @@ export class Client {
     method: M,
     path: P,
     { id, body }: IdArgument<Operation<M, P>> & BodyArgument<Operation<M, P>>,
-  ): Promise<ResponseBody<Operation<M, P>>> {
+  ): Promise<SuccessBody<Operation<M, P>>> {
     // A POST request without fields still has a JSON body.
     const json = body ?? (method === "post" ? {} : undefined);
-    return (await this.request(method.toUpperCase(), fill(path, id), json)) as ResponseBody<Operation<M, P>>;
+    return (await this.request(method.toUpperCase(), fill(path, id), json)) as SuccessBody<Operation<M, P>>;
   }
 
   private async request(method: string, path: string, body?: unknown): Promise<unknown> {

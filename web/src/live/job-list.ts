@@ -1,7 +1,7 @@
 /** A list of jobs that is loaded page by page, and refreshed after the page was disconnected. */
 
 import type { Client } from "../api/client";
-import type { Cause, JobPage, JobQuery } from "../api/types";
+import type { FailureCause, JobPage, JobQuery } from "../api/types";
 import { Emitter } from "../lib/emitter";
 import { type JobFilter, matchesFilter } from "./merge";
 import type { JobCache } from "./store";
@@ -135,7 +135,7 @@ export class LiveJobList extends Emitter {
       ...(tenant === undefined ? {} : { tenant }),
       ...(status === undefined ? {} : { status }),
       ...(pipeline === undefined ? {} : { pipeline }),
-      ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
+      ...(cause === undefined ? {} : { cause: cause as FailureCause }), // from the address: the service checks it
       ...(batch === undefined ? {} : { batch }),
       ...(q ? { q } : {}),
       ...(uploader === undefined ? {} : { uploaded_by: uploader }),

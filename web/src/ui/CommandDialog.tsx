@@ -1,9 +1,9 @@
 /** The dialogs that ask for the reason of a command about a contract. */
 
 import type { JSX } from "preact";
-import type { Client, JobCommandRequest } from "../api/client";
+import type { Client } from "../api/client";
 import * as LIMITS from "../api/limits";
-import type { JobCommandResult, JobView, PipelineView } from "../api/types";
+import type { JobCommandRequest, JobCommandResult, JobView, PipelineView } from "../api/types";
 import { formatDuration } from "../lib/format";
 import { ReasonDialog } from "./Dialog";
 import { sloSentence } from "./labels";

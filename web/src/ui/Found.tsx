@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { Cause, JobQuery, QuarantineEntry } from "../api/types";
+import type { FailureCause, JobQuery, QuarantineEntry } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, plural } from "../lib/format";
 import { comparison, type Sort } from "../live/marks";
@@ -52,7 +52,7 @@ export function Found({
     ...(reviewed === undefined ? {} : { reviewed }),
     ...(found === undefined ? {} : { found }),
     ...(since === undefined ? {} : { since }),
-    ...(cause === undefined ? {} : { cause: cause as Cause }), // from the address: the service checks it
+    ...(cause === undefined ? {} : { cause: cause as FailureCause }), // from the address: the service checks it
   };
   const [progress, setProgress] = useState<SearchProgress>(START);
   const key = JSON.stringify(query);

@@ -2,7 +2,7 @@
 
 import { statusGroup } from "../api/status";
 import type {
-  Cause,
+  FailureCause,
   JobAction,
   JobStatus,
   JobView,
@@ -53,7 +53,7 @@ export const GROUP_LABELS: Record<StatusGroup, string> = {
   erased: "Data deleted",
 };
 
-const CAUSE_LABELS: Record<Cause, string> = {
+const CAUSE_LABELS: Record<FailureCause, string> = {
   InvalidInput: "The document is invalid",
   Superseded: "A newer version was uploaded",
   ModelRejected: "The model rejected the document",
@@ -70,7 +70,7 @@ const CAUSE_LABELS: Record<Cause, string> = {
 
 /** The label of a cause. Counts and filters carry causes as plain text, and a later release may add one. */
 export function causeLabel(cause: string): string {
-  return cause in CAUSE_LABELS ? CAUSE_LABELS[cause as Cause] : humanize(cause);
+  return cause in CAUSE_LABELS ? CAUSE_LABELS[cause as FailureCause] : humanize(cause);
 }
 
 export const ACTION_LABELS: Record<JobAction, string> = {
@@ -96,7 +96,9 @@ export function readyAbout(job: JobView, now: number): string {
 /** "Ready about 14:10, at the latest 14:16.", or why that is not known. Staff also reads what it is based on. */
 export function readySentence(ready: ReadyByView, now: number, isStaff: boolean): string {
   if (ready.about == null || ready.latest == null)
-    return ready.earliest == null ? ready.explanation : `Not before ${formatMoment(ready.earliest, now)}. ${ready.explanation}`;
+    return ready.earliest == null
+      ? ready.explanation
+      : `Not before ${formatMoment(ready.earliest, now)}. ${ready.explanation}`;
   const about = formatMoment(ready.about, now);
   const sentence = `Ready about ${about}, at the latest ${formatMoment(ready.latest, now)}.`;
   return isStaff ? `${sentence} ${ready.explanation}` : sentence;

@@ -3,7 +3,7 @@
  * itself says stands under "For support".
  */
 
-import type { Cause, JobDetail, JobView } from "../api/types";
+import type { FailureCause, JobDetail, JobView } from "../api/types";
 
 interface FailureText {
   what: string;
@@ -15,7 +15,7 @@ interface FailureText {
 const TRY_AGAIN = "It may succeed if you try again. If it fails again, ask support.";
 const ASK_SUPPORT = "Support can see why. Trying again helps only after the cause is gone.";
 
-const CAUSES: Record<Cause, FailureText> = {
+const CAUSES: Record<FailureCause, FailureText> = {
   InvalidInput: { what: "The document cannot be read", next: "Upload a corrected document.", hasReason: true },
   Superseded: { what: "A newer version was uploaded", next: "The newer version is reviewed instead." },
   ModelRejected: {
@@ -39,7 +39,7 @@ const CAUSES: Record<Cause, FailureText> = {
 
 /** Why a contract failed. A later release may add a cause. */
 export function failureWords(cause: string | undefined): FailureText {
-  return CAUSES[(cause ?? "Unknown") as Cause] ?? CAUSES.Unknown;
+  return CAUSES[(cause ?? "Unknown") as FailureCause] ?? CAUSES.Unknown;
 }
 
 /** What an open contract is doing. */

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import * as LIMITS from "../../api/limits";
-import type { Cause } from "../../api/types";
+import type { FailureCause } from "../../api/types";
 import { now } from "../../lib/clock";
 import { useAppContext } from "../context";
 import { ReasonDialog } from "../Dialog";
@@ -46,7 +46,7 @@ export function NewPlanDialog({ cause, onClose }: { cause: string | undefined; o
         ...(app.tenant === undefined ? {} : { tenant: app.tenant }),
         ...(pipeline === "" ? {} : { pipeline }),
         ...(again && model.trim() !== "" ? { model: model.trim() } : {}),
-        ...(cause === undefined || action !== "retry" ? {} : { cause: cause as Cause }), // from a count, or the address: the service checks it
+        ...(cause === undefined || action !== "retry" ? {} : { cause: cause as FailureCause }), // from a count, or the address: the service checks it
         ...(span === 0 ? {} : { since: now() - span }),
       },
       reason,

@@ -1,6 +1,6 @@
 /** The sections of the support guide (docs/support-guide.md), which the build makes a page of. */
 
-import type { Cause } from "../../api/types";
+import type { FailureCause } from "../../api/types";
 
 const GUIDE = "/support-guide.html";
 
@@ -8,7 +8,7 @@ const FILE = "3-it-says-my-file-cannot-be-processed";
 const MODEL = "4-it-says-the-model-failed";
 const MANY = "5-everything-has-failed";
 
-const SECTIONS: Record<Cause, string> = {
+const SECTIONS: Record<FailureCause, string> = {
   InvalidInput: FILE,
   ModelRejected: FILE,
   Unprocessable: FILE,
@@ -25,7 +25,7 @@ const SECTIONS: Record<Cause, string> = {
 
 /** Where the guide says what to do about a cause. A later release may know more causes. */
 export function guideAbout(cause: string): string {
-  return `${GUIDE}#${cause in SECTIONS ? SECTIONS[cause as Cause] : MANY}`;
+  return `${GUIDE}#${cause in SECTIONS ? SECTIONS[cause as FailureCause] : MANY}`;
 }
 
 export const CAUSES_IN_GUIDE = Object.keys(SECTIONS);
