@@ -99,8 +99,8 @@ fn every_upload_is_run_once_without_faults() {
 }
 
 /// The model fails every run for hours, each run with its own luck, or the endpoint refuses calls. At the beginning of an
-/// outage a document that is alone in its pipeline cannot be told from a sick one: it fails after its three attempts. No other
-/// document fails, and on flaky endpoints none at all.
+/// outage a document that is alone in its pipeline cannot be told from an unprocessable one: it fails after its three attempts.
+/// No other document fails, and on flaky endpoints none at all.
 #[test]
 fn documents_become_ready_on_endpoints_that_are_down_for_hours_or_flaky_unless_they_are_alone() {
     let none = FaultProfile::NONE;

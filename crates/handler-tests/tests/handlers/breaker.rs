@@ -598,18 +598,18 @@ fn documents_that_are_sick_alike_are_told_from_a_sick_endpoint_and_from_an_unrel
             retry_of(app, 0);
             succeed(app, 0);
         }
-        let sick = (!recovers).then_some(Cause::Unprocessable);
-        assert_eq!(cause(&fail_again(1)), sick, "{recovers}");
+        let unprocessable = (!recovers).then_some(Cause::Unprocessable);
+        assert_eq!(cause(&fail_again(1)), unprocessable, "{recovers}");
         if recovers {
             continue;
         }
         succeed(app, 5);
-        assert_eq!(cause(&fail_again(0)), sick, "its last attempt");
+        assert_eq!(cause(&fail_again(0)), unprocessable, "its last attempt");
         // Those that come later fail after two runs.
         fail_with_words(app, 3, "no xref");
         advance(app, 1000);
         succeed(app, 4);
-        assert_eq!(cause(&fail_again(3)), sick);
+        assert_eq!(cause(&fail_again(3)), unprocessable);
         assert_eq!(open_breaker(app), None);
     }
 }

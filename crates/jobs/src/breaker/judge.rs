@@ -69,7 +69,7 @@ where
         | Cause::Unprocessable
         | Cause::EndpointDown => false,
     };
-    let Some(pipeline) = pipeline.filter(|it| counts && (has_breaker(it) || may_be_sick(it)))
+    let Some(pipeline) = pipeline.filter(|it| counts && (has_breaker(it) || may_be_unprocessable(it)))
     else {
         return Ok(failed.failure);
     };
@@ -156,7 +156,7 @@ const fn has_breaker(pipeline: &Pipeline) -> bool {
     pipeline.breaker.failures > 0
 }
 
-fn may_be_sick(pipeline: &Pipeline) -> bool {
+fn may_be_unprocessable(pipeline: &Pipeline) -> bool {
     pipeline.repeated_failures == RepeatedFailures::Permanent
 }
 
@@ -227,8 +227,8 @@ where
 
 /// Whether the document is the cause: the model failed on it twice in the same way, and others succeeded in between.
 ///
-/// A message that the model also gave for another document says nothing about this one, unless that one is as sick. Two runs at
-/// the full time limit need no success of others, unless others failed as well: they cost the most.
+/// A message that the model also gave for another document says nothing about this one, unless that one is unprocessable as
+/// well. Two runs at the full time limit need no success of others, unless others failed as well: they cost the most.
 async fn is_of_document<P>(
     ports: &P,
     pipeline: &Pipeline,
@@ -240,7 +240,7 @@ async fn is_of_document<P>(
 where
     P: JobStore + RecentJobs,
 {
-    if !may_be_sick(pipeline) {
+    if !may_be_unprocessable(pipeline) {
         return Ok(false);
     }
     let Some(before) = same_failure_before(job, failed) else {
@@ -251,7 +251,7 @@ where
     if !timed_out {
         let same = |other: &&RecentFailure| other.detail_hash == new.detail_hash;
         let said_of: BTreeSet<JobId> = others.clone().filter(same).map(|it| it.job).collect();
-        if !are_sick_alike(ports, said_of, &failed.failure.detail).await? {
+        if !are_unprocessable_alike(ports, said_of, &failed.failure.detail).await? {
             return Ok(false);
         }
     }
@@ -266,9 +266,9 @@ where
     Ok(timed_out && !others.any(failed_since))
 }
 
-/// Whether each of these documents is as sick as this one: the model failed on it twice with these words, and it has no result. A
-/// document on which it failed once may yet become ready, and then the words are about the model.
-async fn are_sick_alike<P: JobStore>(
+/// Whether each of these documents is as unprocessable as this one: the model failed on it twice with these words, and it has
+/// no result. A document on which it failed once may yet become ready, and then the words are about the model.
+async fn are_unprocessable_alike<P: JobStore>(
     ports: &P,
     jobs: BTreeSet<JobId>,
     words: &str,
