@@ -575,7 +575,7 @@ fn same_words_about_a_document_twice_are_permanent_if_another_succeeded_in_betwe
 
 /// A batch of broken files gets the same message for each.
 #[test]
-fn documents_that_are_sick_alike_are_told_from_a_sick_endpoint_and_from_an_unreliable_one() {
+fn unprocessable_documents_are_told_from_a_broken_endpoint_and_from_an_unreliable_one() {
     for recovers in [false, true] {
         let api = TestApi::new();
         let app = api.handler.app();
