@@ -17,7 +17,7 @@ use jobs::ports::{Clock, Connections, JobStore, KeyValueStore, Pusher};
 use jobs::state::StatusGroup;
 use jobs::text::is_visible_text;
 
-/// Two people may change the same marks at once. A third try meets a third person.
+/// Saves are tried so often, since other users may change the same marks at once.
 const MAX_TRIES: usize = 4;
 
 /// A caller in the list of who has opened a result: eight hexadecimal digits of a hash of the name, since there is no room for

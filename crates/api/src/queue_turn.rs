@@ -14,7 +14,7 @@ use jobs::release_window::TurnLimits;
 /// Queued jobs of a tenant in a pipeline that are counted: those whose turns may be known.
 const MAX_COUNTED: usize = TurnLimits::SHOWN.jobs;
 /// Index entries read per query.
-const PAGE: u16 = 1000;
+const PAGE_SIZE: u16 = 1000;
 
 /// Such as `12th of 40 in its organization's turn, next release in about 2 min`; `None` if the job is no longer queued, or the
 /// index lags behind its row. A query for each thousand queued jobs of its tenant for the place, and some for each tenant that
@@ -42,7 +42,7 @@ pub(crate) async fn turn<P: JobIndex + KeyValueStore + Clock>(
     };
     let (mut ids, mut after) = (Vec::<JobId>::new(), None);
     let more = loop {
-        let page = ports.queued_jobs(shard, first, after, PAGE).await?;
+        let page = ports.queued_jobs(shard, first, after, PAGE_SIZE).await?;
         let queue = page.items.iter().filter(is_in_queue);
         ids.extend(queue.map(|found| found.position.job));
         let last_is_in_queue = page.items.last().is_some_and(|last| is_in_queue(&last));

@@ -26,7 +26,7 @@ pub use probe::{
 /// Failures of a pipeline that are remembered, the newest.
 const MAX_FAILURES: usize = 20;
 /// How long a failure is remembered.
-const MEMORY: Duration = Duration::from_secs(86_400);
+const FAILURE_TTL: Duration = Duration::from_secs(86_400);
 /// How long an open breaker is kept. It is written at each probe.
 const OPEN_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// Without a probe for this long after one was due, the breaker no longer holds new uploads: no job was waiting, and the
@@ -118,7 +118,7 @@ impl Breaker {
             Some(open) => open.probe_at.plus(OPEN_KEPT),
             None => {
                 let newest = self.failures.last();
-                newest.map_or(Timestamp(0), |failure| failure.at.plus(MEMORY))
+                newest.map_or(Timestamp(0), |failure| failure.at.plus(FAILURE_TTL))
             }
         }
     }
@@ -135,7 +135,7 @@ impl Breaker {
             return;
         }
         self.failures
-            .retain(|known| known.at.plus(MEMORY) > failure.at);
+            .retain(|known| known.at.plus(FAILURE_TTL) > failure.at);
         if self.failures.len() == MAX_FAILURES {
             self.failures.remove(0);
         }

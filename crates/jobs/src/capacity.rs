@@ -17,11 +17,11 @@ mod reason;
 
 use std::time::Duration;
 
-/// The longest time between two decisions. Shorter than [`SETTLE`], so that the first upload after a quiet time is seen before
+/// The longest time between two decisions. Shorter than [`UPLOAD_PAUSE`], so that the first upload after a quiet time is seen before
 /// that pause ends.
 pub const EVALUATION_INTERVAL: Duration = Duration::from_secs(30);
 /// How long uploads must have paused before the number rises.
-pub const SETTLE: Duration = Duration::from_secs(40);
+pub const UPLOAD_PAUSE: Duration = Duration::from_secs(40);
 /// The number rises without such a pause if the oldest open job is older than this.
 pub const MAX_SETTLE: Duration = Duration::from_secs(120);
 /// What of the time to drain is kept for uploads that arrive after the number has risen, while the endpoint rejects
@@ -193,7 +193,7 @@ pub fn planned(input: &CapacityInput) -> (u32, Duration) {
     let now = input.instances.count();
     let with_one = input.limits.clamp(now).max(1);
     if input.open.alive == 0 {
-        return (with_one, SETTLE);
+        return (with_one, UPLOAD_PAUSE);
     }
     let wanted = u32::try_from(wanted(input)).unwrap_or(u32::MAX);
     let planned = input.limits.clamp(wanted).max(with_one);
@@ -264,7 +264,7 @@ fn grow(input: &CapacityInput, now: u32, allowed: u32) -> (u32, Rule) {
 /// How long to wait for more uploads.
 fn settling(input: &CapacityInput) -> Duration {
     let since_last_upload = input.since_last_upload.unwrap_or(Duration::MAX);
-    let pause = SETTLE.saturating_sub(since_last_upload);
+    let pause = UPLOAD_PAUSE.saturating_sub(since_last_upload);
     pause.min(MAX_SETTLE.saturating_sub(input.open.oldest_age))
 }
 

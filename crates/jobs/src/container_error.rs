@@ -36,7 +36,7 @@ const REASON_FIELDS: [&str; 17] = [
     "traceback",
 ];
 /// The fields that say more than a general sentence in another one, best first.
-const PARTICULARS: [&str; 4] = ["errors", "exceptionmessage", "detail", "details"];
+const DETAIL_FIELDS: [&str; 4] = ["errors", "exceptionmessage", "detail", "details"];
 /// Fields that never hold a reason, although they hold text.
 const OTHER_FIELDS: [&str; 14] = [
     "status",
@@ -234,14 +234,14 @@ fn in_object(fields: &Map<String, Value>, depth: usize) -> Option<String> {
 /// sentence into `message` may have the exception in `error`.
 fn with_particulars(field: &str, reason: &str, found: &[(&str, String)]) -> String {
     let says_more = |(other, more): &&(&str, String)| {
-        let is_particular = PARTICULARS.contains(other)
+        let is_particular = DETAIL_FIELDS.contains(other)
             || (*other == "error"
                 && matches!(field, "message" | "msg")
                 && more.contains(' ')
                 && !STATUS_PHRASES.contains(&more.to_lowercase().as_str()));
         is_particular && *other != field && !reason.contains(more.as_str())
     };
-    let mut added = PARTICULARS.iter().chain([&"error"]).filter_map(|name| {
+    let mut added = DETAIL_FIELDS.iter().chain([&"error"]).filter_map(|name| {
         let named = found.iter().find(|(other, _)| other == name);
         named.filter(says_more)
     });

@@ -24,9 +24,9 @@ const MAX_REMEMBERED_TENANTS: usize = 1000;
 /// While jobs of both lanes wait, one in this number of releases is of lane `bulk`.
 pub const BULK_SHARE: u64 = 5;
 /// The first characters of stored lines. No tenant's name has them.
-const BULK_TENANTS: char = '~';
-const LANES: char = '%';
-const BASE: char = '@';
+const BULK_TENANTS_PREFIX: char = '~';
+const LANES_PREFIX: char = '%';
+const BASE_PREFIX: char = '@';
 
 /// What a release of a lane costs it.
 const fn lane_cost(lane: Lane) -> u64 {
@@ -165,21 +165,22 @@ impl FairQueue {
     /// As stored: lines of the tenants of lane `standard`, of those of `bulk`, of the lanes, and the base.
     pub fn to_lines(&self) -> String {
         let mut lines = self.standard.to_lines(None);
-        lines.extend(self.bulk.to_lines(Some(BULK_TENANTS)));
-        lines.extend(self.lanes.to_lines(Some(LANES)));
-        lines.push(format!("{BASE}{}", self.base.bytes()));
+        lines.extend(self.bulk.to_lines(Some(BULK_TENANTS_PREFIX)));
+        lines.extend(self.lanes.to_lines(Some(LANES_PREFIX)));
+        lines.push(format!("{BASE_PREFIX}{}", self.base.bytes()));
         lines.join("\n")
     }
 
     /// Reads [`to_lines`](Self::to_lines). What cannot be read is forgotten: then each tenant starts at the clock.
     pub fn from_lines(text: &str) -> Self {
-        let is_own = |line: &&str| !line.starts_with([BULK_TENANTS, LANES, BASE]);
+        let is_own =
+            |line: &&str| !line.starts_with([BULK_TENANTS_PREFIX, LANES_PREFIX, BASE_PREFIX]);
         let marked = |mark: char| text.lines().filter_map(move |line| line.strip_prefix(mark));
-        let base = marked(BASE).find_map(|base| base.parse().ok());
+        let base = marked(BASE_PREFIX).find_map(|base| base.parse().ok());
         Self {
             standard: StartTimes::from_lines(text.lines().filter(is_own)),
-            bulk: StartTimes::from_lines(marked(BULK_TENANTS)),
-            lanes: StartTimes::from_lines(marked(LANES)),
+            bulk: StartTimes::from_lines(marked(BULK_TENANTS_PREFIX)),
+            lanes: StartTimes::from_lines(marked(LANES_PREFIX)),
             base: base.map_or_else(BaseWork::default, BaseWork::of_bytes),
         }
     }

@@ -21,7 +21,7 @@ use crate::ports::{
 };
 use checkpoint::StoredCheckpoint;
 pub use checkpoint::{MAX_PAGES_PER_RUN, ScanReport};
-use missing::{PAGE, Target, resend_missing};
+use missing::{PAGE_SIZE, Target, resend_missing};
 
 /// Which objects to look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ where
             break;
         }
         let page = ports
-            .page(bucket, &position.prefix, position.after.as_ref(), PAGE)
+            .page(bucket, &position.prefix, position.after.as_ref(), PAGE_SIZE)
             .await?;
         pages += 1;
         let now = ports.now();

@@ -15,7 +15,7 @@ use crate::ready_by::{self, NoEstimate, QueueSnapshot, Queued, estimate_queued, 
 use waiting::WaitingJobs;
 
 /// Index entries read per query.
-const PAGE: u16 = 1000;
+const PAGE_SIZE: u16 = 1000;
 /// Rows read per run, of jobs that are at risk if they were submitted when they were uploaded.
 const MAX_ROWS: usize = 200;
 /// A description of a queue by a function that knows the instances is used for this time.
@@ -64,7 +64,7 @@ where
             if ports.now() >= until {
                 return Ok(None);
             }
-            let page = ports.open_jobs(shard, after, PAGE).await?;
+            let page = ports.open_jobs(shard, after, PAGE_SIZE).await?;
             for job in page.items {
                 let of_pipeline = open.entry(job.pipeline).or_default();
                 of_pipeline.push((job.created_at, job.id));

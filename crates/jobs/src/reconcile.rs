@@ -18,7 +18,7 @@ use crate::ports::{
 use crate::state::{LOST_RETRY_DELAY, State};
 
 /// Index entries of a shard read per query.
-const PAGE: u16 = 100;
+const PAGE_SIZE: u16 = 100;
 /// Rows loaded, or dead letters settled, concurrently.
 const CONCURRENCY: usize = 8;
 /// Added to the delay of a check, so that clock differences do not let it arrive before it is due.
@@ -80,7 +80,7 @@ where
     let mut after = None;
     while ports.now() < until {
         let by = ports.now().plus(lookahead);
-        let page = ports.due_by(shard, by, after, PAGE).await?;
+        let page = ports.due_by(shard, by, after, PAGE_SIZE).await?;
         let Some(last) = page.last() else {
             return Ok(());
         };

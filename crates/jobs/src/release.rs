@@ -21,9 +21,9 @@ use crate::ports::{
 use crate::window::has_window;
 
 /// Index entries of a shard read per query.
-const PAGE: u16 = 1000;
+const PAGE_SIZE: u16 = 1000;
 /// Jobs whose checks are sent together.
-const BATCH: usize = 100;
+const CHECKS_PER_BATCH: usize = 100;
 /// Jobs of a pipeline that may get a check for a probe in a run: more are not due before the next run, at most 15 minutes later.
 const MAX_PROBES: usize = 16;
 /// Added to the delay of a check, so that clock differences do not let it arrive before the pause has ended.
@@ -72,7 +72,7 @@ where
     let names = pauses.open_breakers().map(|it| it.pipeline.clone());
     report.open_breakers = names.collect();
     let mut probes: BTreeMap<String, Probes> = BTreeMap::new();
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::with_capacity(CHECKS_PER_BATCH);
     // Pipelines with a window, and in how many seconds to ask for a release.
     let mut windows: BTreeSet<(String, u32)> = BTreeSet::new();
     let interval = pipelines.reconcile_interval();
@@ -114,7 +114,7 @@ where
             message: queued.check(),
             delay_seconds,
         });
-        if batch.len() == BATCH {
+        if batch.len() == CHECKS_PER_BATCH {
             send(ports, &batch, report).await;
             batch.clear();
         }
@@ -253,7 +253,9 @@ impl QueuedJobs {
     ) -> Result<Option<QueuedJob>, Unavailable> {
         for shard in &mut self.shards {
             while shard.page.is_empty() && shard.has_more {
-                let page = ports.queued_jobs(shard.shard, 0, shard.after, PAGE).await?;
+                let page = ports
+                    .queued_jobs(shard.shard, 0, shard.after, PAGE_SIZE)
+                    .await?;
                 shard.page.extend(page.items);
                 shard.after = page.next;
                 shard.has_more = page.next.is_some();

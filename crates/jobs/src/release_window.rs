@@ -21,24 +21,24 @@ use crate::ports::{
     CheckQueue, Clock, DelayedMessage, JobIndex, KeyValueStore, QueuedJob, Record, Unavailable,
 };
 use crate::queue_position;
-use crate::window::{KNOWN_FOR, KnownWindow, open_jobs_of};
+use crate::window::{KnownWindow, WINDOW_TTL, open_jobs_of};
 
 /// Maximum number of jobs of a release. If there is room for more, another release follows.
 const MAX_RELEASED: usize = 100;
 /// Maximum number of queues that a release reads. With more tenants that wait, each release reads others.
 const MAX_QUEUES: usize = 200;
 /// Jobs of each queue that are read first to foretell turns.
-const HEADS: usize = 200;
+const MAX_HEADS: usize = 200;
 /// Index entries read per query, of the rest of a queue.
-const PAGE: usize = 1000;
+const PAGE_SIZE: usize = 1000;
 /// Where it is stored whose turn it is.
 pub const COLLECTION: &str = "turns";
 /// How long after the last release. Without the record, every tenant starts anew.
 const TURNS_KEPT: Duration = Duration::from_secs(86_400);
 /// A job that was released so recently may still be in the index of queued jobs, and not yet in that of open jobs.
-pub const ON_ITS_WAY: Duration = Duration::from_secs(10);
+pub const INDEX_LAG: Duration = Duration::from_secs(10);
 /// The first character of a line about such a job.
-const RELEASED: char = '=';
+const RELEASED_PREFIX: char = '=';
 
 /// Releases as many queued jobs as the window of the pipeline has places for. Returns how many.
 ///
@@ -65,7 +65,7 @@ where
     let sent = window.count(&open, now);
     if !known.is_full && sent >= window.attempts {
         let full = KnownWindow {
-            until: now.plus(KNOWN_FOR),
+            until: now.plus(WINDOW_TTL),
             is_full: true,
             ..known.clone()
         };
@@ -199,7 +199,7 @@ pub async fn next_released<P>(
 where
     P: JobIndex + KeyValueStore,
 {
-    let mut reading = HeadsReader::new(pipeline, HEADS, limits.queues, limits.jobs);
+    let mut reading = HeadsReader::new(pipeline, MAX_HEADS, limits.queues, limits.jobs);
     reading.read(ports, 0, u64::MAX).await?;
     if reading.queues.len() >= limits.queues || reading.jobs() > limits.jobs {
         return Ok(None);
@@ -315,7 +315,7 @@ impl HeadsReader {
         for queue in self.queues.iter_mut().filter(is_long) {
             let end = queue.len() + more;
             while let Some(last) = queue.last().map(|job| job.position) {
-                let limit = u16::try_from((end - queue.len()).min(PAGE)).unwrap_or(u16::MAX);
+                let limit = u16::try_from((end - queue.len()).min(PAGE_SIZE)).unwrap_or(u16::MAX);
                 if limit == 0 {
                     break;
                 }
@@ -363,7 +363,7 @@ async fn take<P: KeyValueStore>(
         return Ok(Some(jobs));
     }
     let mut released = last.released;
-    released.retain(|(_, at)| now.since(*at) <= ON_ITS_WAY);
+    released.retain(|(_, at)| now.since(*at) <= INDEX_LAG);
     let was_released = |id: JobId| released.iter().any(|(released, _)| *released == id);
     for queue in &mut queues {
         queue.retain(|job| !was_released(job.position.job));
@@ -377,7 +377,7 @@ async fn take<P: KeyValueStore>(
     released.extend(taken.iter().map(|job| (job.position.job, now)));
     let mut body = turns.to_lines();
     for (id, at) in &released {
-        body.push_str(&format!("\n{RELEASED}{id}\t{}", at.0));
+        body.push_str(&format!("\n{RELEASED_PREFIX}{id}\t{}", at.0));
     }
     let record = Record {
         body,
@@ -402,8 +402,9 @@ impl StoredTurns {
     }
 
     fn from_lines(body: &str) -> Self {
-        let (released, turns): (Vec<&str>, Vec<&str>) =
-            body.lines().partition(|line| line.starts_with(RELEASED));
+        let (released, turns): (Vec<&str>, Vec<&str>) = body
+            .lines()
+            .partition(|line| line.starts_with(RELEASED_PREFIX));
         Self {
             turns: FairQueue::from_lines(&turns.join("\n")),
             released: released.into_iter().filter_map(released_job).collect(),
@@ -429,7 +430,7 @@ pub fn released_jobs(turns: &str) -> Vec<(JobId, Timestamp)> {
 }
 
 fn released_job(line: &str) -> Option<(JobId, Timestamp)> {
-    let (id, at) = line.strip_prefix(RELEASED)?.split_once('\t')?;
+    let (id, at) = line.strip_prefix(RELEASED_PREFIX)?.split_once('\t')?;
     Some((id.parse().ok()?, Timestamp(at.parse().ok()?)))
 }
 

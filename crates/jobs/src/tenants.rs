@@ -11,7 +11,7 @@ use crate::ports::{Clock, KeyValueStore, Record, Unavailable};
 /// The records of tenants, by their names.
 const COLLECTION: &str = "tenant";
 /// How many records one request reads.
-const PAGE: u16 = 500;
+const PAGE_SIZE: u16 = 500;
 
 /// What is recorded about a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,9 +48,9 @@ pub async fn list<P: KeyValueStore>(ports: &P) -> Result<Vec<(Tenant, TenantReco
     let mut before: Option<String> = None;
     loop {
         let page = ports
-            .list_descending(COLLECTION, before.as_deref(), PAGE)
+            .list_descending(COLLECTION, before.as_deref(), PAGE_SIZE)
             .await?;
-        let is_last = page.len() < usize::from(PAGE);
+        let is_last = page.len() < usize::from(PAGE_SIZE);
         before = page.last().map(|(name, _)| name.clone());
         let known = page
             .into_iter()

@@ -15,19 +15,19 @@ use crate::ports::{JobIndex, OpenJob, Unavailable};
 /// No window is smaller, so that few uploads are never queued.
 pub const MIN_WINDOW: u32 = 4;
 /// How long the attempts that wait at the endpoint keep it busy: the time from the end of a run to the next release.
-const HANDOVER: Duration = Duration::from_secs(15);
+const PREFETCH_TIME: Duration = Duration::from_secs(15);
 /// Attempts per place on an instance, however short the runs are.
 const MAX_PER_SLOT: u32 = 60;
 /// Added to the longest time that an attempt within the window can be at the endpoint: for its notification.
-const NOTIFICATION: Duration = Duration::from_secs(60);
+const NOTIFICATION_MARGIN: Duration = Duration::from_secs(60);
 /// How long a line is valid. Function `capacity` evaluates the window every 30 s, and writes the line once in 90 s.
-pub const KNOWN_FOR: Duration = Duration::from_secs(180);
+pub const WINDOW_TTL: Duration = Duration::from_secs(180);
 /// A line that is valid for less than this is written again.
 const RENEW_BELOW: Duration = Duration::from_secs(90);
 /// Index entries read per query.
-const PAGE: u16 = 1000;
+const PAGE_SIZE: u16 = 1000;
 /// The first character of a window's line. No pipeline's name begins with it.
-const MARK: char = '>';
+const LINE_PREFIX: char = '>';
 /// The second column of a window's line.
 const FULL: &str = "full";
 const OPEN: &str = "open";
@@ -57,14 +57,14 @@ impl Window {
         timeout: Duration,
     ) -> Self {
         let slots = instances.max(1).saturating_mul(concurrent_runs.max(1));
-        let waiting = HANDOVER.as_millis().div_ceil(run.as_millis().max(1));
+        let waiting = PREFETCH_TIME.as_millis().div_ceil(run.as_millis().max(1));
         let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
         let per_slot = waiting.saturating_add(1).min(MAX_PER_SLOT);
         Self {
             attempts: slots.saturating_mul(per_slot).max(MIN_WINDOW),
             // A window of MIN_WINDOW attempts may have one place.
             counts_for: (in_service > 0)
-                .then(|| timeout.saturating_mul(per_slot.max(MIN_WINDOW)) + NOTIFICATION),
+                .then(|| timeout.saturating_mul(per_slot.max(MIN_WINDOW)) + NOTIFICATION_MARGIN),
         }
     }
 
@@ -107,7 +107,7 @@ impl KnownWindow {
         let counts_for = counts_for.map_or(0, |limit| limit.as_secs());
         let is_full = if self.is_full { FULL } else { OPEN };
         format!(
-            "{MARK}{}\t{is_full}\t{}\t{attempts}\t{counts_for}\t{}",
+            "{LINE_PREFIX}{}\t{is_full}\t{}\t{attempts}\t{counts_for}\t{}",
             self.pipeline,
             self.until.0,
             self.base.bytes()
@@ -116,7 +116,7 @@ impl KnownWindow {
 
     /// Reads a line of the record; `None` if it is not about a window, or cannot be read: it then says nothing.
     pub fn from_line(line: &str) -> Option<Self> {
-        let mut columns = line.strip_prefix(MARK)?.split('\t');
+        let mut columns = line.strip_prefix(LINE_PREFIX)?.split('\t');
         let mut column = || columns.next();
         let pipeline = column()?.to_owned();
         let is_full = column()? == FULL;
@@ -141,13 +141,13 @@ impl KnownWindow {
 
 /// Whether a line of the record is about a window.
 pub(crate) fn is_window_line(line: &str) -> bool {
-    line.starts_with(MARK)
+    line.starts_with(LINE_PREFIX)
 }
 
 /// Whether the pipeline's window is full; `None` if the line says nothing about it. Without texts of its own, since every
 /// upload comes here.
 pub(crate) fn is_full(line: &str, pipeline: &str, now: Timestamp) -> Option<bool> {
-    let mut columns = line.strip_prefix(MARK)?.split('\t');
+    let mut columns = line.strip_prefix(LINE_PREFIX)?.split('\t');
     let is_named = columns.next() == Some(pipeline);
     let is_full = columns.next() == Some(FULL);
     let until: u64 = columns.next()?.parse().ok()?;
@@ -166,7 +166,7 @@ pub(crate) async fn open_jobs_of<P: JobIndex>(
     for shard in 0..JobId::SHARDS {
         let mut after = None;
         loop {
-            let page = ports.open_jobs(shard, after, PAGE).await?;
+            let page = ports.open_jobs(shard, after, PAGE_SIZE).await?;
             jobs.extend(
                 page.items
                     .into_iter()

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use jobs::capacity::{
     CapacityInput, InstanceLimits, Instances, LimitsError, MAX_SETTLE, MIN_MEASURED_COLD_STARTS,
-    MIN_MEASURED_RUNS, Measured, Objective, OpenWork, SETTLE, decide, is_presumed_lost, planned,
+    MIN_MEASURED_RUNS, Measured, Objective, OpenWork, UPLOAD_PAUSE, decide, is_presumed_lost,
+    planned,
 };
 
 const fn secs(seconds: u64) -> Duration {
@@ -46,7 +47,7 @@ fn burst() -> CapacityInput {
             mean: secs(280),
         },
         typical_run: secs(90),
-        since_last_upload: Some(SETTLE),
+        since_last_upload: Some(UPLOAD_PAUSE),
         since_last_open: Some(Duration::ZERO),
     }
 }
@@ -274,7 +275,7 @@ fn instances_in_service_are_enough_if_they_end_the_work_within_a_cold_start_and_
 #[test]
 fn first_request_waits_until_uploads_pause_but_not_for_ever() {
     let mut input = burst();
-    input.since_last_upload = Some(SETTLE.checked_sub(secs(5)).unwrap());
+    input.since_last_upload = Some(UPLOAD_PAUSE.checked_sub(secs(5)).unwrap());
     let waiting = decide(&input);
     assert_eq!(
         (waiting.instances, waiting.check_again_in),
@@ -427,5 +428,5 @@ fn planned_number_waits_for_a_pause_of_uploads_unless_it_is_the_maximum() {
     input.open.alive = 100;
     assert_eq!(planned(&input), (5, Duration::ZERO));
     input.open.alive = 0;
-    assert_eq!(planned(&input), (1, SETTLE));
+    assert_eq!(planned(&input), (1, UPLOAD_PAUSE));
 }

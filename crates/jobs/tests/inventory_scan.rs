@@ -26,7 +26,7 @@ const BUCKET: &str = "docket-jobs";
 const PREFIX: &str = "inbound/";
 const TENANTS: u64 = 20;
 const SIZES: [u64; 3] = [100_000, 1_000_000, 10_000_000];
-const PAGE: u64 = 1000;
+const PAGE_SIZE: u64 = 1000;
 
 fn pipelines() -> Pipelines {
     Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap()
@@ -295,7 +295,7 @@ const AMPLE_MS: u64 = 85_000;
 
 /// Each prefix takes at least one page.
 fn runs_of_a_complete_scan(size: u64) -> u64 {
-    (size.div_ceil(PAGE) + pipeline_count()).div_ceil(MAX_PAGES_PER_RUN)
+    (size.div_ceil(PAGE_SIZE) + pipeline_count()).div_ceil(MAX_PAGES_PER_RUN)
 }
 
 /// docs/reliability.md states the figures.

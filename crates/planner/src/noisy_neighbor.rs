@@ -1,4 +1,5 @@
-//! The noisy neighbor: a day on which one tenant uploads a thousand contracts within a minute, and another one a single contract half an hour later.
+//! The noisy neighbor: a day on which one tenant uploads a thousand contracts within a minute, and another one a single
+//! contract half an hour later.
 
 use std::time::Duration;
 

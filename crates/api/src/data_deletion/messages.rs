@@ -9,7 +9,7 @@ use crate::ApiError;
 use crate::ports::QuarantineStore;
 
 /// Messages read per request.
-const PAGE: u16 = 100;
+const PAGE_SIZE: u16 = 100;
 /// The fields that say which job a message is about, if it is complete.
 const NAMING_FIELDS: [&str; 3] = ["\"versionId\":", "\"inferenceId\":", "\"job_id\":"];
 
@@ -43,7 +43,7 @@ pub(super) async fn discard<P: QuarantineStore>(
         let start = after
             .as_ref()
             .map(|(source, id)| (source.as_str(), id.as_str()));
-        let page = ports.list_messages(start, PAGE).await?;
+        let page = ports.list_messages(start, PAGE_SIZE).await?;
         for listed in &page.items {
             let (source, message_id) = (&listed.message.source, &listed.message.message_id);
             // Lists have no bodies.

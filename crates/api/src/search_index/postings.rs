@@ -1,8 +1,8 @@
-//! Lists of job numbers as text: each number as its distance from the one before, in digits of base 32.
+//! Lists of job numbers as text: delta encoding, with a variable number of digits of base 32 for each number.
 
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-/// Added to each digit but the last of a distance.
-const MORE: usize = 32;
+/// In each digit of a distance but the last.
+const CONTINUATION_BIT: usize = 32;
 
 /// The text of numbers that are sorted and unique.
 pub(super) fn encode(numbers: &[u16]) -> String {
@@ -10,9 +10,11 @@ pub(super) fn encode(numbers: &[u16]) -> String {
     let mut next = 0;
     for number in numbers {
         let mut distance = usize::from(number - next);
-        while distance >= MORE {
-            text.push(char::from(DIGITS[MORE + distance % MORE]));
-            distance /= MORE;
+        while distance >= CONTINUATION_BIT {
+            text.push(char::from(
+                DIGITS[CONTINUATION_BIT + distance % CONTINUATION_BIT],
+            ));
+            distance /= CONTINUATION_BIT;
         }
         text.push(char::from(DIGITS[distance]));
         next = number + 1;
@@ -28,9 +30,9 @@ pub(super) fn decode(text: &str) -> Vec<u16> {
         let Some(value) = DIGITS.iter().position(|known| *known == digit) else {
             continue;
         };
-        distance += value % MORE * factor;
-        factor *= MORE;
-        if value < MORE {
+        distance += value % CONTINUATION_BIT * factor;
+        factor *= CONTINUATION_BIT;
+        if value < CONTINUATION_BIT {
             let number = u16::try_from(next + distance).unwrap_or(u16::MAX);
             numbers.push(number);
             next = usize::from(number) + 1;

@@ -18,7 +18,7 @@ const ROOTS: &[u8] = match option_env!("BENCH_ROOTS_PEM") {
 };
 
 /// How long an idle connection is kept: longer than the pauses between events, shorter than the servers' limit.
-const IDLE: Duration = Duration::from_secs(50);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 pub(super) fn client() -> SharedHttpClient {
     let roots = TrustStore::empty().with_pem_certificate(ROOTS);
@@ -29,6 +29,6 @@ pub(super) fn client() -> SharedHttpClient {
     Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(context)
-        .pool_idle_timeout(IDLE)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .build_https()
 }

@@ -27,7 +27,7 @@ impl<E: Environment> ObjectDigest for Aws<E> {
         location: &Location,
         version: &str,
     ) -> Result<Option<[u8; 32]>, Unavailable> {
-        const WHAT: &str = "S3 GetObject";
+        const OPERATION: &str = "S3 GetObject";
         let request = self.s3().get_object();
         let request = request.bucket(&location.bucket).key(&location.key);
         let request = request.set_expected_bucket_owner(self.bucket_owner());
@@ -38,14 +38,14 @@ impl<E: Environment> ObjectDigest for Aws<E> {
                 let status = error.raw_response().map(|it| it.status().as_u16());
                 return match status {
                     Some(404 | 405) => Ok(None),
-                    _ => Err(unavailable(WHAT, error)),
+                    _ => Err(unavailable(OPERATION, error)),
                 };
             }
         };
         let mut body = object.body;
         let mut digest = Sha256::new();
         while let Some(chunk) = body.next().await {
-            digest.update(chunk.map_err(|error| broken(WHAT, error))?);
+            digest.update(chunk.map_err(|error| broken(OPERATION, error))?);
         }
         Ok(Some(digest.finalize().into()))
     }
@@ -76,7 +76,7 @@ impl<E: Environment> Aws<E> {
 
 impl<E: Has<variable::ReceiptKeyId>> ReceiptSigner for Aws<E> {
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Unavailable> {
-        const WHAT: &str = "KMS Sign";
+        const OPERATION: &str = "KMS Sign";
         let input = json!({
             "KeyId": self.name::<variable::ReceiptKeyId>(),
             "Message": BASE64_STANDARD.encode(message),
@@ -85,21 +85,25 @@ impl<E: Has<variable::ReceiptKeyId>> ReceiptSigner for Aws<E> {
         });
         let url = self.kms_url();
         let response = self.call_json::<SignResponse>(KMS, &url, "Sign", &input);
-        let response = response.await.map_err(|error| unavailable(WHAT, error))?;
+        let response = response
+            .await
+            .map_err(|error| unavailable(OPERATION, error))?;
         let signature = BASE64_STANDARD.decode(response.signature);
-        signature.map_err(|error| broken(WHAT, error))
+        signature.map_err(|error| broken(OPERATION, error))
     }
 
     async fn public_key(&self) -> Result<Vec<u8>, Unavailable> {
-        const WHAT: &str = "KMS GetPublicKey";
+        const OPERATION: &str = "KMS GetPublicKey";
         let input = json!({"KeyId": self.name::<variable::ReceiptKeyId>()});
         let url = self.kms_url();
         let response = self.call_json::<PublicKeyResponse>(KMS, &url, "GetPublicKey", &input);
-        let response = response.await.map_err(|error| unavailable(WHAT, error))?;
+        let response = response
+            .await
+            .map_err(|error| unavailable(OPERATION, error))?;
         let der = BASE64_STANDARD.decode(response.public_key);
-        let der = der.map_err(|error| broken(WHAT, error))?;
+        let der = der.map_err(|error| broken(OPERATION, error))?;
         if der.len() != DER_PREFIX_BYTES + PUBLIC_KEY_BYTES {
-            return Err(broken(WHAT, "the key is not an Ed25519 key"));
+            return Err(broken(OPERATION, "the key is not an Ed25519 key"));
         }
         Ok(der.get(DER_PREFIX_BYTES..).unwrap_or_default().to_vec())
     }

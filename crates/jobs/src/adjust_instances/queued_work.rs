@@ -8,7 +8,7 @@ use crate::id::{JobId, Timestamp};
 use crate::pause::Pauses;
 use crate::ports::{CheckQueue, Clock, JobIndex, KeyValueStore, OpenJob, QueuedJob, Unavailable};
 use crate::release_window::{heads, request, store_window};
-use crate::window::{KNOWN_FOR, KnownWindow, Window};
+use crate::window::{KnownWindow, WINDOW_TTL, Window};
 
 /// Queued jobs of a tenant that are counted. More would not change the decision: they are hours of work for any number of
 /// instances.
@@ -80,7 +80,7 @@ impl QueuedWork {
         if !known.is_some_and(|known| known.is_current(window, is_full, now)) {
             let known = KnownWindow {
                 pipeline: pipeline.to_owned(),
-                until: now.plus(KNOWN_FOR),
+                until: now.plus(WINDOW_TTL),
                 window,
                 is_full,
                 base: learned_base(ports, pipeline).await?,

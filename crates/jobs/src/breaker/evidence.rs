@@ -19,9 +19,9 @@ const MAX_TENANTS: usize = 8;
 const MAX_JOBS_PER_TENANT: usize = 10;
 /// The limits before a breaker opens: first the usual one, then 100. That is rare, and the one result may be of a document that
 /// was uploaded long ago.
-pub(super) const THOROUGH: &[usize] = &[MAX_JOBS_PER_TENANT, 100];
+pub(super) const THOROUGH_SEARCH: &[usize] = &[MAX_JOBS_PER_TENANT, 100];
 /// The limits elsewhere, where a result that is not found only costs another attempt.
-pub(super) const QUICK: &[usize] = &[MAX_JOBS_PER_TENANT];
+pub(super) const QUICK_SEARCH: &[usize] = &[MAX_JOBS_PER_TENANT];
 /// Rows loaded concurrently.
 const CONCURRENCY: usize = 8;
 

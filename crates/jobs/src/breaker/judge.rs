@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tracing::{error, info, warn};
 
-use super::evidence::{QUICK, THOROUGH, readable, result_at, worked_since};
+use super::evidence::{QUICK_SEARCH, THOROUGH_SEARCH, readable, result_at, worked_since};
 use super::{Breaker, FailureKind, MAX_CONFLICTS, OpenBreaker, RecentFailure};
 use crate::container_error::NO_READABLE_REASON;
 use crate::id::{Attempt, JobId, Timestamp};
@@ -69,7 +69,8 @@ where
         | Cause::Unprocessable
         | Cause::EndpointDown => false,
     };
-    let Some(pipeline) = pipeline.filter(|it| counts && (has_breaker(it) || may_be_unprocessable(it)))
+    let Some(pipeline) =
+        pipeline.filter(|it| counts && (has_breaker(it) || may_be_unprocessable(it)))
     else {
         return Ok(failed.failure);
     };
@@ -205,7 +206,7 @@ where
                 verdict = Verdict::Document;
             } else if let Some(since) = breaker.first_in_a_row(new.kind, pipeline, failed.ends_job)
             {
-                match worked_since(ports, job, new.kind, since, THOROUGH).await? {
+                match worked_since(ports, job, new.kind, since, THOROUGH_SEARCH).await? {
                     Some(worked_at) => breaker.counted_since = worked_at,
                     None => {
                         let counted_since = breaker.counted_since;
@@ -255,7 +256,7 @@ where
             return Ok(false);
         }
     }
-    if worked_since(ports, job, FailureKind::FailedRun, before, QUICK)
+    if worked_since(ports, job, FailureKind::FailedRun, before, QUICK_SEARCH)
         .await?
         .is_some()
     {

@@ -13,7 +13,7 @@ use crate::submit::UploadEvent;
 
 /// Versions listed per request: the maximum of S3. A page is either completed or repeated; a page whose objects all lack a
 /// job takes some forty calls in a row.
-pub(super) const PAGE: u16 = 1000;
+pub(super) const PAGE_SIZE: u16 = 1000;
 
 /// What is scanned.
 #[derive(Clone, Copy, Debug)]

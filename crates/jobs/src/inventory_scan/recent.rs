@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::checkpoint::{
     MIN_OBJECT_AGE, ScanCheckpoint, ScanPosition, StoredCheckpoint, first_after, may_be_newer,
 };
-use super::missing::{PAGE, Target, resend_missing};
+use super::missing::{PAGE_SIZE, Target, resend_missing};
 use crate::id::{CLOCK_SKEW, Tenant, Timestamp};
 use crate::ports::{
     Clock, Inventory, JobIndex, KeyValueStore, ListedObject, ListingCursor, Unavailable,
@@ -125,7 +125,7 @@ where
     });
     while after.as_ref().is_some_and(|after| after.key < newest) {
         let page = ports
-            .page(target.bucket, folder, after.as_ref(), PAGE)
+            .page(target.bucket, folder, after.as_ref(), PAGE_SIZE)
             .await?;
         resent += resend_missing(ports, target, &page.items, is_covered).await?;
         after = page.next;

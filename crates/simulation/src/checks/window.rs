@@ -7,8 +7,8 @@ use jobs::fair_queue::BULK_SHARE;
 use jobs::id::{JobId, Tenant};
 use jobs::job::Job;
 use jobs::lane::Lane;
-use jobs::release_window::{ON_ITS_WAY, released_jobs};
-use jobs::window::KNOWN_FOR;
+use jobs::release_window::{INDEX_LAG, released_jobs};
+use jobs::window::WINDOW_TTL;
 use testkit::key_value_map::KeyValueMap;
 
 use super::guarantees::TURNS;
@@ -122,7 +122,7 @@ impl TurnLedger {
         held_by: (&PauseLedger, &BreakerLedger),
         (id, is_stored): (JobId, bool),
     ) {
-        let on_its_way = u64::try_from(ON_ITS_WAY.as_millis()).unwrap_or(u64::MAX);
+        let on_its_way = u64::try_from(INDEX_LAG.as_millis()).unwrap_or(u64::MAX);
         let now = env.now;
         let Some(job) = self.waiting.get_mut(&id) else {
             return;
@@ -166,7 +166,7 @@ impl TurnLedger {
         let base = StoredRuns::from_record(record.as_ref()).learned().base();
         let known = self.bases.entry(pipeline.to_owned()).or_insert((base, 0));
         if known.0 != base {
-            let passed_on = now + u64::try_from(KNOWN_FOR.as_millis()).unwrap_or(u64::MAX);
+            let passed_on = now + u64::try_from(WINDOW_TTL.as_millis()).unwrap_or(u64::MAX);
             *known = (base, passed_on);
             let of_pipeline = |it: &&mut WaitingJob| it.queue.pipeline == pipeline;
             for waiting in self.waiting.values_mut().filter(of_pipeline) {

@@ -5,7 +5,7 @@ use jobs::expected_work::{self, StoredRuns};
 use jobs::id::JobId;
 use jobs::ports::{OpenJob, Queue, Record};
 use jobs::release_window;
-use jobs::window::{KNOWN_FOR, KnownWindow, Window};
+use jobs::window::{KnownWindow, WINDOW_TTL, Window};
 
 use super::Simulation;
 use crate::fault::FaultKind;
@@ -81,7 +81,7 @@ impl Simulation {
             let runs = self.records.get(expected_work::COLLECTION, &key);
             let known = KnownWindow {
                 pipeline: pipeline.to_owned(),
-                until: wall.plus(KNOWN_FOR),
+                until: wall.plus(WINDOW_TTL),
                 window,
                 is_full,
                 base: StoredRuns::from_record(runs.as_ref()).learned().base(),
