@@ -4,8 +4,8 @@
 //! Each tenant has a queue of its own in each pipeline and lane ([`crate::queue_position`]).
 //!
 //! Lanes and tenants take turns by start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996): each job has a start time on a
-//! virtual clock, and the one with the earliest is next. The clock shows the start time of the last release. Who had nothing
-//! queued starts at the clock: it neither waits for what others have queued, nor is paid for the time without jobs.
+//! virtual clock, and the one with the earliest is next. The clock shows the start time of the last release. A tenant that had nothing
+//! queued starts at the clock: it neither waits for what others have queued, nor gets turns for the time without jobs.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
