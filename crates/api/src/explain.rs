@@ -118,7 +118,6 @@ pub enum JobAction {
     Operate,
 }
 
-/// Explains a job as of `now`.
 pub fn explain(job: &Job, now: Timestamp) -> Explanation {
     Explanation {
         summary: summary(job, now),

@@ -56,7 +56,6 @@ impl JobListKey {
     }
 }
 
-/// An entry of a list of jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct JobListEntry {
     /// The time that the list is sorted by.

@@ -84,7 +84,6 @@ impl Fleet {
         }
     }
 
-    /// A document is accepted.
     pub(crate) fn accept(&mut self, document: usize, run_ms: u64) {
         self.queue.push_back((document, run_ms));
         self.dispatch();

@@ -21,8 +21,6 @@ CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGTRAP, signal
 
 @dataclass(frozen=True)
 class DocumentLimits:
-    """The limits for one document."""
-
     memory_mb: int  # address space of the process
     cpu_seconds: int  # processor time; beyond it the document is rejected
     wall_seconds: float  # without a further page; beyond it the status is 504, because the machine may just be busy

@@ -129,7 +129,6 @@ fn log(done: &PipelineInstances) {
     );
 }
 
-/// A run for one pipeline.
 struct PipelineRun<'a, P> {
     ports: &'a P,
     pipelines: &'a Pipelines,

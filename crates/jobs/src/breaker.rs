@@ -54,7 +54,6 @@ pub struct Breaker {
     pub(crate) failures: Vec<RecentFailure>,
 }
 
-/// An open breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenBreaker {
     pub since: Timestamp,
@@ -71,7 +70,6 @@ pub struct OpenBreaker {
 /// How the endpoint fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureKind {
-    /// It refused a call.
     RefusedCall,
     /// It accepted the request, and the run failed.
     FailedRun,

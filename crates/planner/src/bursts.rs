@@ -23,7 +23,6 @@ pub struct Burst {
     pub max_instances: u32,
 }
 
-/// The bursts of a day.
 pub fn bursts(day: &Day) -> Vec<Burst> {
     let last = day.documents.iter().map(|known| known.burst).max();
     let of = |number| {

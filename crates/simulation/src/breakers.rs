@@ -5,7 +5,6 @@ use jobs::id::JobId;
 
 use crate::time::START;
 
-/// A breaker as it was stored.
 #[derive(Debug)]
 struct StoredBreaker {
     pipeline: String,

@@ -37,7 +37,6 @@ impl SimulatedEventBus {
         self.published.contains(event)
     }
 
-    /// All published events with their tenants.
     pub(crate) fn published(&self) -> impl Iterator<Item = (&Tenant, &PublishedEvent)> {
         let events = self.published.iter();
         events.filter_map(|event| Some((self.tenants.get(&event.job)?, event)))

@@ -21,7 +21,6 @@ pub(crate) struct TableRow {
     pub(crate) job: Rc<Job>,
     /// When it was last saved.
     pub(crate) saved_at: u64,
-    /// The status group before that.
     group_before: Option<StatusGroup>,
     /// The newer release wrote it.
     pub(crate) newer: bool,

@@ -96,7 +96,6 @@ pub struct MemoryState {
     pub redriven_at: BTreeMap<(String, String), Timestamp>,
     /// Retry commands that were sent, with their delays in seconds.
     pub retry_commands: Vec<DelayedMessage<RetryCommand>>,
-    /// The instances of each endpoint.
     pub instances: BTreeMap<String, EndpointInstances>,
     /// What each endpoint serves.
     pub served_models: BTreeMap<String, DescribedModel>,
@@ -149,7 +148,6 @@ pub struct Object {
     pub etag: String,
     /// The uploader's file name in its metadata.
     pub name: Option<String>,
-    /// The labels in its metadata.
     pub labels: LabelMetadata,
     /// Its media type; `application/pdf` if empty.
     pub content_type: String,

@@ -18,7 +18,6 @@ const ROWS_PER_CALL: usize = 100;
 /// Requests of up to this number of hours before an hour may still have been open in it.
 const MAX_HOURS_BEFORE: u64 = 6;
 
-/// The lists of all jobs.
 pub(super) fn shards() -> impl Iterator<Item = JobListKey> {
     (0..JobId::SHARDS).map(JobListKey::CreatedOldestFirst)
 }

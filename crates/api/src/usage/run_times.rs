@@ -10,7 +10,6 @@ use jobs::instance_history::InstanceHistory;
 /// The usual duration is the pipeline's until at least this number of runs is known.
 const MIN_KNOWN_RUNS: u64 = 5;
 
-/// A request that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct EndedRequest {
     pub(super) sent_at: Timestamp,

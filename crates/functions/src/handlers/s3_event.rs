@@ -109,7 +109,6 @@ pub(crate) fn event_body(upload: &UploadEvent) -> String {
 mod tests {
     use super::*;
 
-    /// The only upload of an event.
     fn only_upload(body: &str, trace_id: Option<TraceId>) -> Result<UploadEvent, String> {
         let mut uploads = uploads(body, trace_id)?;
         assert_eq!(uploads.len(), 1, "{body}");

@@ -303,7 +303,6 @@ pub(super) fn audit_log(api: &TestApi) -> Vec<api::types::AuditEntry> {
     page.entries
 }
 
-/// Counts by name.
 pub(super) fn counts(counts: &[api::types::NamedCount]) -> BTreeMap<&str, u32> {
     counts
         .iter()

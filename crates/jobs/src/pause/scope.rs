@@ -61,7 +61,6 @@ impl PauseScope {
     }
 }
 
-/// A pause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     pub scope: PauseScope,

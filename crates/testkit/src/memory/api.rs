@@ -144,7 +144,6 @@ impl MarksStore for Memory {
 #[derive(Clone, Debug)]
 pub struct MultipartUpload {
     pub to: Location,
-    /// The parts that are uploaded.
     pub parts: Vec<UploadedPart>,
 }
 

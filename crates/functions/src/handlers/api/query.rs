@@ -33,7 +33,6 @@ fn decode(text: &str) -> Result<String, ApiError> {
         .map_err(|_| ApiError::BadRequest("the query is not UTF-8".to_owned()))
 }
 
-/// The value of a parameter.
 struct ParameterValue(String);
 
 impl IntoDeserializer<'_> for ParameterValue {

@@ -294,7 +294,6 @@ fn queued_job_far_behind_has_a_place_a_time_and_an_estimate() {
     assert_eq!(hours, 15);
 }
 
-/// An API with limits.
 fn limited(limits: &str) -> TestApi {
     let shipped = include_str!("../../../../../infra/pipelines.toml");
     let api = TestApi::with_pipelines(&format!("{shipped}\n[tenant_limits]\n{limits}"));

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use api::ApiError;
 use functions::handlers::api::problem::{HttpError, ProblemKind};
 
-/// The kinds of all problems.
 pub(super) fn problems() -> Vec<ProblemKind> {
     let text = String::new;
     let api_errors = [

@@ -108,7 +108,6 @@ fn new_upload(name: &str, reference: &str) -> Value {
         "reference": reference, "batch": "2026-05", "tags": {"client": "Acme", "matter": "47-11"}})
 }
 
-/// The path of the job of an upload.
 fn job_path(upload: &Value) -> String {
     format!("/jobs/{}", upload["job_id"].as_str().unwrap())
 }
