@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import aws_models  # noqa: E402  found by the line above
 from deploy_plan_test import ACCOUNT, OUTPUTS, ROOT, example, plan  # noqa: E402
-from fake_account import Account  # noqa: E402
+from fake_account import FakeAwsAccount  # noqa: E402
 
 _spec = importlib.util.spec_from_file_location("deploy_program", ROOT / "infra" / "deploy" / "__main__.py")
 program = importlib.util.module_from_spec(_spec)
@@ -31,7 +31,7 @@ STACK_OUTPUTS = {**OUTPUTS, **ENDPOINT_OUTPUTS, **PAGE_OUTPUTS, "DashboardUrl": 
 
 def account(stacks=(), **state):
     """A fake account with stacks, and a state other than the usual one."""
-    found = Account(ACCOUNT, STACK_OUTPUTS, program.AwsError)
+    found = FakeAwsAccount(ACCOUNT, STACK_OUTPUTS, program.AwsError)
     for name in stacks:
         found.put(name)
     for key, value in state.items():

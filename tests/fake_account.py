@@ -16,7 +16,7 @@ NOW = "2026-11-29T12:00:00Z"
 POLLS = 2  # how often a stack is described while an operation is in progress
 
 
-class Account:
+class FakeAwsAccount:
     """`error` is the class of errors that a command raises."""
 
     def __init__(self, number, outputs, error):

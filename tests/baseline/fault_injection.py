@@ -9,7 +9,7 @@ import threading
 import time
 from urllib.parse import unquote
 
-from proxies import JOB, Activity, Exchange, Fault, Faults, NoResponse, Proxy, Traffic, job_in, job_of, notification_of, operation, tag_in
+from proxies import JOB, Activity, Exchange, Fault, NoResponse, PlannedFaults, Proxy, Traffic, job_in, job_of, notification_of, operation, tag_in
 
 WRITES = {"dynamodb.PutItem", "dynamodb.UpdateItem"}
 
@@ -20,7 +20,7 @@ class FaultInjector:
     def __init__(self, aws: str, model: str, now: Callable[[], float], mark: str, sides: list[str]):
         self.aws, self.now, self.mark = aws, now, mark
         self.activity = Activity()
-        self.faults = Faults(now)
+        self.faults = PlannedFaults(now)
         self.traffic = {side: Traffic() for side in sides}
         self.lock = threading.Lock()
         self.held_calls = 0

@@ -6,7 +6,7 @@ READY, FAILED, SUPERSEDED, CANCELLED = "ready", "failed", "superseded", "cancell
 
 
 @dataclass(frozen=True)
-class Document:
+class UploadedDocument:
     """One version of an object, and its expected outcome."""
 
     scenario: str
@@ -38,7 +38,7 @@ class Outcome:
     seconds: float | None = None  # from the upload to the right outcome
 
 
-def classify(document: Document, rows: list[Row], runs: list[int], results: set[str], objects: set[str], uploaded_at: float) -> Outcome:
+def classify(document: UploadedDocument, rows: list[Row], runs: list[int], results: set[str], objects: set[str], uploaded_at: float) -> Outcome:
     """Classifies one document at the end.
 
     `runs`: the status of every run of the model for this version. `results`: output keys that the endpoint returned for

@@ -180,7 +180,7 @@ class Fault:
     minutes: float = 0.0  # delay of a late notification
 
 
-class Faults:
+class PlannedFaults:
     """Planned faults by side, document and point. Counts those that were injected, so that unused ones are reported."""
 
     def __init__(self, now: Callable[[], float]):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import hashlib
 import json
 
-from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, Document
+from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, UploadedDocument
 from proxies import Fault
 from testbed import DOCKET, ROOT, SIDES, Testbed
 
@@ -138,7 +138,7 @@ class Uploads:
 
     def __init__(self, testbed: Testbed):
         self.testbed = testbed
-        self.documents: list[Document] = []
+        self.documents: list[UploadedDocument] = []
         self.uploaded_at: dict[tuple[str, str], float] = {}  # by side and ETag
         self.late_events: list[tuple[str, str]] = []  # side and event: delivered once more at the end
 
@@ -152,10 +152,10 @@ class Uploads:
             content = stamped(scenario.body, tag)
             # The replaced version is valid, but its result must not be published.
             expected = SUPERSEDED if scenario.overwritten else scenario.expected
-            self.documents.append(Document(scenario.title, tag, key, etag(content), expected))
+            self.documents.append(UploadedDocument(scenario.title, tag, key, etag(content), expected))
             newer = stamped(scenario.body, f"{tag} second version")
             if scenario.overwritten:
-                self.documents.append(Document(scenario.title, tag, key, etag(newer), READY))
+                self.documents.append(UploadedDocument(scenario.title, tag, key, etag(newer), READY))
             for side in SIDES:
                 scenario.plan(self.testbed, side, tag)
                 if scenario.overwritten:

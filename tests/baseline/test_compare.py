@@ -4,15 +4,15 @@ import unittest
 
 import compare
 import cost
-from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, Document, Row, Totals, classify, format_duration, table
+from outcomes import CANCELLED, FAILED, READY, SUPERSEDED, Row, Totals, UploadedDocument, classify, format_duration, table
 from fault_injection import point_of_write
-from proxies import Exchange, Fault, Faults, Traffic, job_in, job_of, notification_of, operation, tag_in
+from proxies import Exchange, Fault, PlannedFaults, Traffic, job_in, job_of, notification_of, operation, tag_in
 
 UPLOADED = 1000.0
 
 
-def document(expected: str = READY) -> Document:
-    return Document("a scenario", "case01-0", "inbound/acme/case01-0.pdf", "e", expected)
+def document(expected: str = READY) -> UploadedDocument:
+    return UploadedDocument("a scenario", "case01-0", "inbound/acme/case01-0.pdf", "e", expected)
 
 
 def row(state: str, output: str | None = "out/1") -> Row:
@@ -101,7 +101,7 @@ class FaultsTest(unittest.TestCase):
 
     def setUp(self):
         self.now = 0.0
-        self.faults = Faults(lambda: self.now)
+        self.faults = PlannedFaults(lambda: self.now)
 
     def injected_at(self, point: str) -> str | None:
         fault = self.faults.at("a", "case01-0", point)

@@ -1,9 +1,9 @@
-/** A line to a running stack that a test can cut: it forwards the page, the API and the WebSockets through one port. */
+/** A proxy in front of a running stack whose connections a test can cut: it forwards the page, the API and the WebSockets through one port. */
 
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 
-export class Line {
+export class CuttableProxy {
   private readonly server = createServer((asked, answer) => void this.forward(asked, answer));
   private readonly sockets = new Set<Socket>();
   private isCut = false;
@@ -18,9 +18,9 @@ export class Line {
   }
 
   /** `pageUrl` is the page's address on the stack. */
-  static async to(pageUrl: string): Promise<Line> {
+  static async to(pageUrl: string): Promise<CuttableProxy> {
     const { api_url } = (await (await fetch(`${pageUrl}/config.json`)).json()) as { api_url: string };
-    const line = new Line(new URL(pageUrl), new URL(api_url));
+    const line = new CuttableProxy(new URL(pageUrl), new URL(api_url));
     await new Promise<void>((resolve) => line.server.listen(0, "127.0.0.1", resolve));
     return line;
   }

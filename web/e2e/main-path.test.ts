@@ -13,8 +13,8 @@ import { after, before, describe, test } from "node:test";
 import type { JobPage } from "../src/api/types";
 import { AXE, seriousViolations } from "./axe";
 import { until, WAIT_TIMEOUT_MS } from "./browser";
-import { Line } from "./cut-line";
-import type { Engine, Tab } from "./engines/engine";
+import { CuttableProxy } from "./cut-line";
+import type { BrowserEngine, Tab } from "./engines/engine";
 import { chromium, firefox } from "./engines/puppeteer";
 import { webkit } from "./engines/webkit";
 import { WEB } from "./fixture/csp";
@@ -32,9 +32,9 @@ for (const engine of [chromium, firefox, webkit]) {
   describe(`the main path in ${engine.name}`, { skip, timeout: 5 * WAIT_TIMEOUT_MS }, () => mainPath(engine));
 }
 
-function mainPath(engine: Engine): void {
+function mainPath(engine: BrowserEngine): void {
   let tab: Tab;
-  let line: Line;
+  let line: CuttableProxy;
   let folder: string;
   const first = `${engine.name} ${Date.now().toString(36)}.pdf`;
   const second = first.replace(".pdf", ", second.pdf");
@@ -42,7 +42,7 @@ function mainPath(engine: Engine): void {
   before(async () => {
     assert.equal(engine.missing, undefined);
     folder = mkdtempSync(join(tmpdir(), "docket-main-path-"));
-    line = await Line.to(AT);
+    line = await CuttableProxy.to(AT);
     tab = await engine.launch();
   });
   after(async () => {

@@ -21,7 +21,7 @@ export interface Tab {
   close(): Promise<void>;
 }
 
-export interface Engine {
+export interface BrowserEngine {
   name: string;
   /** What this machine lacks to run it. Undefined if nothing. */
   missing: string | undefined;

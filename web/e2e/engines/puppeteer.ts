@@ -3,11 +3,11 @@
 import { existsSync } from "node:fs";
 import puppeteer, { type ElementHandle, type LaunchOptions } from "puppeteer-core";
 import { EXECUTABLE, until } from "../browser";
-import { type Engine, missingPackages, type Tab, WINDOW } from "./engine";
+import { type BrowserEngine, missingPackages, type Tab, WINDOW } from "./engine";
 
 const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
 
-export const chromium: Engine = {
+export const chromium: BrowserEngine = {
   name: "Chromium",
   missing: missingPackages({ chromium: existsSync(EXECUTABLE) }),
   // Containers seldom allow Chromium's sandbox, and the tests load only local pages.
@@ -15,7 +15,7 @@ export const chromium: Engine = {
     launch({ browser: "chrome", executablePath: EXECUTABLE, args: ["--no-sandbox", "--disable-dev-shm-usage"] }),
 };
 
-export const firefox: Engine = {
+export const firefox: BrowserEngine = {
   name: "Firefox",
   missing: missingPackages({ "firefox-esr": existsSync(FIREFOX) }),
   launch: () => launch({ browser: "firefox", executablePath: FIREFOX }),

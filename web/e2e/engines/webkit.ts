@@ -7,12 +7,12 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { Builder, By, Capabilities, type WebElement } from "selenium-webdriver";
 import { until } from "../browser";
-import { type Engine, missingPackages, type Tab, WINDOW } from "./engine";
+import { type BrowserEngine, missingPackages, type Tab, WINDOW } from "./engine";
 
 const DRIVER = "/usr/bin/WebKitWebDriver";
 const XVFB = "/usr/bin/Xvfb";
 
-export const webkit: Engine = {
+export const webkit: BrowserEngine = {
   name: "WebKitGTK",
   missing: missingPackages({
     "webkit2gtk-driver": existsSync(DRIVER) && miniBrowser() !== undefined,
