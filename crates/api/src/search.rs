@@ -127,7 +127,7 @@ pub async fn search<
         let tenant = query.tenant.as_deref();
         page = find(ports, pipelines, bucket, principal, tenant, text).await?;
     }
-    // The search looks for names and labels. Who may read none has found by id.
+    // The search looks for names and labels. A caller who may read none finds jobs by id only, as above.
     if !principal.has(Permission::ReadContents) {
         return Ok((page, None));
     }

@@ -24,7 +24,7 @@ use prost::Message;
 use receiver::{BUCKET, Got, KEY, app, batch, event, id, receiver, run, settings, upload};
 use serde_json::json;
 
-/// The one receiver of this process. Who holds it has it alone: spans of several tests would come in one request.
+/// The one receiver of this process. One test at a time holds it, since spans of several would come in one request.
 static RECEIVER: LazyLock<(String, Mutex<Receiver<Got>>)> = LazyLock::new(|| {
     let (url, got) = receiver();
     subscribe(Some(&settings(&url)));

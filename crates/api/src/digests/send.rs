@@ -242,7 +242,7 @@ where
                     return Ok(self.postpone(index, &error.to_string()));
                 }
             }
-            // Who sees all documents of a tenant may enable its webhooks. Who created one is told in any case.
+            // Users who see all documents of a tenant may enable its webhooks. The one who created a webhook is told in any case.
             let is_told = |webhook: &&DisabledWebhook| match recipient.scope {
                 DigestScope::Tenant => true,
                 DigestScope::Own => webhook.created_by.eq_ignore_ascii_case(&recipient.address),
