@@ -34,7 +34,7 @@ def drain_minutes():
     return float(os.environ.get("DRAIN_MINUTES", DRAIN_MINUTES))
 
 
-class Held:
+class HeldEndpoint:
     """An endpoint whose pipelines are held."""
 
     def __init__(self, endpoint, pipelines, now):
@@ -58,7 +58,7 @@ class ModelChange:
             return
         pipelines = sorted(name for name, table in self.tables.items() if table["endpoint"] == endpoint)
         self.say(f"{stack.name}: its model changes; pausing {', '.join(pipelines)} until nothing is at the endpoint")
-        self.held[endpoint] = held = Held(endpoint, pipelines, self.clock())
+        self.held[endpoint] = held = HeldEndpoint(endpoint, pipelines, self.clock())
         self._pause(held)
         self._drain(held)
         held.updating_since = self.clock()

@@ -16,7 +16,7 @@ const PDF: &str = "application/pdf";
 
 /// What can be downloaded of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stored {
+pub enum Downloadable {
     /// The uploaded file, in exactly the version that the job processes.
     Document,
     /// Of an attempt, or of the job.
@@ -32,7 +32,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
     run: &RunContext<'_>,
     principal: &Principal,
     id: &str,
-    what: Stored,
+    what: Downloadable,
 ) -> Result<ResultView, ApiError> {
     let job = visible_job(ports, run, principal, Permission::ReadContents, id).await?;
     let gone = |why: &str| ApiError::Gone(why.to_owned());
@@ -42,15 +42,15 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
     let (from, version) = locate(&job, what)?;
     let found = match what {
         // The reader gets a reason instead of S3's.
-        Stored::Document => readable_document(ports, &from, version).await?,
-        Stored::Result(_) => ports.head(&from).await?,
+        Downloadable::Document => readable_document(ports, &from, version).await?,
+        Downloadable::Result(_) => ports.head(&from).await?,
     };
     let Some(current) = found else {
         return Err(gone(match what {
-            Stored::Document => {
+            Downloadable::Document => {
                 "the document was deleted: its retention time is over, or a user deleted it"
             }
-            Stored::Result(_) => "the result was deleted: its retention time is over",
+            Downloadable::Result(_) => "the result was deleted: its retention time is over",
         }));
     };
     if let Some(version) = version.filter(|version| **version != current.version) {
@@ -63,7 +63,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
     }
     let pipeline = run.pipelines.get(&job.pipeline);
     let (name, content_type, disposition) = match what {
-        Stored::Document => {
+        Downloadable::Document => {
             // S3 clients often store another type with a PDF. Browsers show a PDF in their own reader; anything else could
             // bring scripts.
             let only_pdf = pipeline.is_some_and(|pipeline| pipeline.content_types == [PDF]);
@@ -75,7 +75,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
                 (name, content_type, ContentDisposition::Attachment)
             }
         }
-        Stored::Result(attempt) => {
+        Downloadable::Result(attempt) => {
             let (content_type, extension) = pipeline
                 .map_or(("application/octet-stream", "out"), |pipeline| {
                     (pipeline.output.content_type(), pipeline.output.extension())
@@ -92,7 +92,7 @@ pub async fn sign<P: JobStore + ObjectStore + ObjectTransfers + KeyValueStore + 
     };
     let request = ports.sign_get(&from, &download).await?;
     record(ports, run, principal, &job, what).await?;
-    let paths = pipeline.filter(|_| what != Stored::Document);
+    let paths = pipeline.filter(|_| what != Downloadable::Document);
     let paths = paths.into_iter().flat_map(Pipeline::result_paths);
     Ok(ResultView {
         request,
@@ -136,12 +136,12 @@ async fn record<P: KeyValueStore + Clock>(
     run: &RunContext<'_>,
     principal: &Principal,
     job: &Job,
-    what: Stored,
+    what: Downloadable,
 ) -> Result<(), ApiError> {
     let (action, detail) = match what {
-        Stored::Document => (AuditAction::DownloadDocument, "signed".to_owned()),
-        Stored::Result(None) => (AuditAction::DownloadResult, "signed".to_owned()),
-        Stored::Result(Some(attempt)) => (
+        Downloadable::Document => (AuditAction::DownloadDocument, "signed".to_owned()),
+        Downloadable::Result(None) => (AuditAction::DownloadResult, "signed".to_owned()),
+        Downloadable::Result(Some(attempt)) => (
             AuditAction::DownloadResult,
             format!("signed, of attempt {attempt}"),
         ),
@@ -152,9 +152,9 @@ async fn record<P: KeyValueStore + Clock>(
 }
 
 /// Where it is, and in which version if not in the current one.
-fn locate(job: &Job, what: Stored) -> Result<(Location, Option<&String>), ApiError> {
+fn locate(job: &Job, what: Downloadable) -> Result<(Location, Option<&String>), ApiError> {
     let attempt = match what {
-        Stored::Document => {
+        Downloadable::Document => {
             let input = &job.input;
             let from = Location {
                 bucket: input.bucket.clone(),
@@ -162,8 +162,8 @@ fn locate(job: &Job, what: Stored) -> Result<(Location, Option<&String>), ApiErr
             };
             return Ok((from, Some(&input.version)));
         }
-        Stored::Result(Some(attempt)) => Attempt(attempt),
-        Stored::Result(None) => match job.state {
+        Downloadable::Result(Some(attempt)) => Attempt(attempt),
+        Downloadable::Result(None) => match job.state {
             State::Ready { attempt } => attempt,
             State::Queued { .. }
             | State::Submitting { .. }
@@ -178,8 +178,8 @@ fn locate(job: &Job, what: Stored) -> Result<(Location, Option<&String>), ApiErr
     let result = results.find(|(record, _)| record.attempt == attempt);
     let (_, output) = result.ok_or_else(|| {
         let of = match what {
-            Stored::Result(Some(attempt)) => format!(" of attempt {attempt}"),
-            Stored::Result(None) | Stored::Document => String::new(),
+            Downloadable::Result(Some(attempt)) => format!(" of attempt {attempt}"),
+            Downloadable::Result(None) | Downloadable::Document => String::new(),
         };
         let state = job.state.name();
         ApiError::NotReady(format!("job {} is {state} and has no result{of}", job.id))

@@ -10,7 +10,7 @@ import type { JobFilter } from "../live/merge";
 import { EmptyState, ErrorMessage, Loading } from "./components";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
-import type { Other } from "./other-ids";
+import type { OtherMatch } from "./other-ids";
 import { Rows, Selection } from "./Rows";
 
 /** The id of a plan or a webhook. */
@@ -21,7 +21,7 @@ const PAUSE_AFTER_ROWS = 200;
 interface SearchProgress {
   ids: readonly string[];
   messages: readonly QuarantineEntry[];
-  others: readonly Other[];
+  others: readonly OtherMatch[];
   cursor?: string | undefined;
   searchedBackTo?: number | undefined;
   state: "searching" | "paused" | "complete" | "failed";

@@ -9,7 +9,7 @@ import { plural } from "../lib/format";
 import { reviewedBy } from "../live/marks";
 import { useAppContext } from "./context";
 import { ReasonDialog } from "./Dialog";
-import { type Many, saveArchive, saveTable } from "./export/many";
+import { type BulkSave, saveArchive, saveTable } from "./export/many";
 
 type BulkAction = "retry" | "cancel" | "review";
 
@@ -80,7 +80,7 @@ export default function SelectionBar({
     setBusy(false);
   };
   const today = new Date().toISOString().slice(0, 10);
-  const many: Many = {
+  const many: BulkSave = {
     client: app.client,
     jobs: async () => jobs,
     name: `contracts ${today}`,

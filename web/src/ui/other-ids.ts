@@ -4,7 +4,7 @@ import { ApiError } from "../api/errors";
 import { webhooksPath } from "../lib/route";
 import type { AppContext } from "./context";
 
-export interface Other {
+export interface OtherMatch {
   href: string;
   text: string;
 }
@@ -12,7 +12,7 @@ export interface Other {
 const PLAN_ID = /^p[0-9a-f]{16}$/;
 
 /** What a person may see that has this id. */
-export async function lookUp(app: AppContext, id: string): Promise<Other[]> {
+export async function lookUp(app: AppContext, id: string): Promise<OtherMatch[]> {
   try {
     if (PLAN_ID.test(id)) {
       if (!app.may("read-plans")) return [];

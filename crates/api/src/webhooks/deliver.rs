@@ -47,7 +47,7 @@ pub struct DeliveryTimes {
     pub lease_expires_at: Timestamp,
 }
 
-struct Turn<'a, P> {
+struct DeliveryRun<'a, P> {
     ports: &'a P,
     id: &'a WebhookId,
     webhook: Webhook,
@@ -115,7 +115,7 @@ where
         send(ports, id, instruction, BUSY_DELAY_SECONDS).await?;
         return Ok(DeliveryReport::default());
     }
-    let mut turn = Turn {
+    let mut run = DeliveryRun {
         ports,
         id,
         webhook,
@@ -124,15 +124,15 @@ where
         state,
         report: DeliveryReport::default(),
     };
-    let mut done = turn.follow(instruction).await;
+    let mut done = run.follow(instruction).await;
     if !is_off && done.is_ok() {
-        done = turn.send_what_is_due(times.until).await;
+        done = run.send_what_is_due(times.until).await;
     }
-    let report = turn.finish(revision + 2).await?;
+    let report = run.finish(revision + 2).await?;
     done.map(|()| report)
 }
 
-impl<P> Turn<'_, P>
+impl<P> DeliveryRun<'_, P>
 where
     P: KeyValueStore + Clock + JobStore + WebhookSender + WebhookQueue,
 {

@@ -10,7 +10,7 @@ use super::config::EndpointConfig;
 use super::container::Container;
 use super::events::{EndpointEvent, EndpointEventKind};
 use super::location::S3Location;
-use super::notification::{self, IncludedResponse, MAX_INCLUDED_BYTES, Times};
+use super::notification::{self, IncludedResponse, MAX_INCLUDED_BYTES, RequestTimes};
 use super::request::AcceptedRequest;
 use crate::{
     Endpoint, EndpointAction, InstanceId, InvocationFailure, InvocationStatus, ResultNotification,
@@ -252,7 +252,7 @@ impl HostedEndpoint {
                     .bytes()
                     .filter(|_| include && response.body.len() <= MAX_INCLUDED_BYTES),
             });
-        let times = Times {
+        let times = RequestTimes {
             received: self.clock.wall(notification.received_at),
             finished: self.clock.wall(notification.finished_at),
         };

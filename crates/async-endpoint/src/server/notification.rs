@@ -78,7 +78,7 @@ struct ResponseBody {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Times {
+pub(super) struct RequestTimes {
     pub(super) received: SystemTime,
     pub(super) finished: SystemTime,
 }
@@ -89,7 +89,7 @@ pub(super) fn result(
     endpoint: &str,
     request: &AcceptedRequest,
     status: InvocationStatus,
-    times: Times,
+    times: RequestTimes,
     included: &IncludedResponse<'_>,
 ) -> Result<String, serde_json::Error> {
     let failure: Option<InvocationFailure> = match status {

@@ -188,7 +188,7 @@ fn finding(value: &Value, paths: &ResultPaths) -> ReviewFinding {
         };
     }
     let text_of = |value: &Value| value.as_str().and_then(|_| scalar_text(value));
-    let mut take = Take {
+    let mut take = FindingParts {
         left: &mut left,
         paths,
     };
@@ -224,12 +224,12 @@ fn finding(value: &Value, paths: &ResultPaths) -> ReviewFinding {
 }
 
 /// Takes the parts of a finding.
-struct Take<'a> {
+struct FindingParts<'a> {
     left: &'a mut Remainder,
     paths: &'a ResultPaths,
 }
 
-impl Take<'_> {
+impl FindingParts<'_> {
     /// A part from where the pipeline says that it is, or else under one of its usual names.
     fn part<T>(
         &mut self,

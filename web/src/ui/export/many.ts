@@ -9,7 +9,7 @@ import { type Contract, csv } from "./csv";
 import { saveBlob } from "./save";
 
 /** What is saved, and who hears how far it is. */
-export interface Many {
+export interface BulkSave {
   client: Client;
   /** Called after the browser has asked where to save, which it does only right after a click. */
   jobs: () => Promise<readonly JobView[]>;
@@ -19,7 +19,7 @@ export interface Many {
 }
 
 /** Returns what was saved, in a sentence. */
-export async function saveTable({ client, jobs, name, progress }: Many): Promise<string> {
+export async function saveTable({ client, jobs, name, progress }: BulkSave): Promise<string> {
   const all = await jobs();
   const contracts: Contract[] = [];
   let unread = 0;
@@ -44,7 +44,7 @@ async function findingsOf(client: Client, job: JobView): Promise<Contract["findi
 }
 
 /** Returns what was saved, in a sentence; an empty one if the person closed the browser's dialog. */
-export async function saveArchive({ client, jobs, name, progress }: Many): Promise<string> {
+export async function saveArchive({ client, jobs, name, progress }: BulkSave): Promise<string> {
   const { saveZip } = await import("./zip");
   let of = 0;
   const saved = await saveZip(

@@ -17,7 +17,7 @@ const SINCE: readonly [string, number][] = [
   ["ever", 0],
 ];
 
-type PlanAction = "retry" | "run-again" | "cancel";
+export type PlanAction = "retry" | "run-again" | "cancel";
 
 const ACTIONS: Record<PlanAction, string> = {
   retry: "Try failed contracts again",

@@ -9,7 +9,7 @@ import { EmptyState, ErrorMessage, Heading, Icon, Loading, Time } from "../compo
 import { useAppContext } from "../context";
 import { useAsync } from "../hooks";
 import { causeLabel } from "../labels";
-import { NewPlanDialog } from "./NewPlan";
+import { NewPlanDialog, type PlanAction } from "./NewPlan";
 import { OUTCOMES_OF, outcomeLabel, type PlannedJobOutcome, PlannedJobs } from "./PlannedJobs";
 
 const REFRESH_MS = 5000;
@@ -21,10 +21,8 @@ const STATUS: Record<RetryPlanView["status"], string> = {
   stopped: "Stopped",
 };
 
-type Kind = "retry" | "run-again" | "cancel";
-
-const kindOf = (plan: RetryPlanView): Kind => (plan.cancel ? "cancel" : plan.run_again ? "run-again" : "retry");
-const VERB: Record<Kind, string> = { retry: "Retry", "run-again": "Review again", cancel: "Stop" };
+const kindOf = (plan: RetryPlanView): PlanAction => (plan.cancel ? "cancel" : plan.run_again ? "run-again" : "retry");
+const VERB: Record<PlanAction, string> = { retry: "Retry", "run-again": "Review again", cancel: "Stop" };
 
 export function Plans(): JSX.Element {
   const app = useAppContext();

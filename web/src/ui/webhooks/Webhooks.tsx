@@ -13,7 +13,7 @@ import { useAsync } from "../hooks";
 import { Deliveries } from "./Deliveries";
 import { DeleteWebhook, NewSecret, NewWebhook, Resend, Secret } from "./dialogs";
 
-type Open = { what: "new" } | { what: "secret" | "resend" | "delete"; webhook: WebhookView };
+type OpenDialog = { what: "new" } | { what: "secret" | "resend" | "delete"; webhook: WebhookView };
 
 export default function Webhooks(): JSX.Element {
   const app = useAppContext();
@@ -33,7 +33,7 @@ function OfTenant({ tenant }: { tenant: string | undefined }): JSX.Element {
   const app = useAppContext();
   const { client } = app;
   const [list, reload] = useAsync(tenant ?? "", () => client.webhooks(tenant));
-  const [open, setOpen] = useState<Open>();
+  const [open, setOpen] = useState<OpenDialog>();
   const [created, setCreated] = useState<WebhookView>();
   const webhooks = list.value?.webhooks;
   const dialog = {

@@ -1,6 +1,6 @@
 //! Calls the use case of a route: decodes the request, and encodes the response.
 
-use api::downloads::{self, Stored};
+use api::downloads::{self, Downloadable};
 use api::ports::{
     JobList, MarksStore, ObjectDigest, ObjectTransfers, QuarantineStore, ReceiptSigner,
 };
@@ -141,12 +141,12 @@ pub(super) async fn dispatch<P: ApiPorts>(
         Operation::GetJob => to_json(&job_detail::show(ports, run, principal, job_id()).await?),
         Operation::GetResult => {
             let query: ResultQuery = request.query()?;
-            let what = Stored::Result(query.attempt);
+            let what = Downloadable::Result(query.attempt);
             to_json(&downloads::sign(ports, run, principal, job_id(), what).await?)
         }
-        Operation::GetDocument => {
-            to_json(&downloads::sign(ports, run, principal, job_id(), Stored::Document).await?)
-        }
+        Operation::GetDocument => to_json(
+            &downloads::sign(ports, run, principal, job_id(), Downloadable::Document).await?,
+        ),
         Operation::GetReceipt => {
             let ResultQuery { attempt } = request.query()?;
             to_json(&receipts::issue(ports, run, principal, job_id(), attempt).await?)
