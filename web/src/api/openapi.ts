@@ -2149,16 +2149,16 @@ export interface components {
         ReadyByView: {
             /**
              * Format: int64
-             * @description Absent if it is not known; then `note` says why. So are the other times, except `earliest` of a job that a pause holds: the
+             * @description Absent if it is not known; then `explanation` says why. So are the other times, except `earliest` of a job that a pause holds: the
              *     end of the pause.
              */
             about?: number;
             /** Format: int64 */
             earliest?: number;
+            /** @description Why there is no estimate, or what it is based on, in a sentence. */
+            explanation: string;
             /** Format: int64 */
             latest?: number;
-            /** @description Why there is no estimate, or what it is based on, in a sentence. */
-            note: string;
         };
         /** @description What the service states about a result. */
         Receipt: {

@@ -84,7 +84,10 @@ function withEstimate(before: JobView | undefined, after: JobView): JobView {
 
 function isNewEstimate(before: JobView | undefined, after: JobView): boolean {
   const [old, now] = [before?.ready_by, after.ready_by];
-  return now !== undefined && (old?.about !== now.about || old?.latest !== now.latest || old?.explanation !== now.note);
+  return (
+    now !== undefined &&
+    (old?.about !== now.about || old?.latest !== now.latest || old?.explanation !== now.explanation)
+  );
 }
 
 /** Whether this change is a result that the user waits for. */

@@ -269,8 +269,8 @@ class QuarantinePage(TypedDict):
 class ReadyByView(TypedDict):
     about: NotRequired[int]
     earliest: NotRequired[int]
+    explanation: str
     latest: NotRequired[int]
-    note: str
 
 
 class ReceiptFile(TypedDict):
