@@ -117,7 +117,7 @@ pub(crate) async fn run(
     };
     let bytes = save(context, id, what, &path, force).await?;
     if printer.json {
-        printer.json_document(&SavedFile {
+        printer.json_document(&WrittenFile {
             about: &view,
             job_id: Some(id),
             path: path.to_string_lossy().into_owned(),
@@ -357,7 +357,7 @@ fn end_of(name: &str, max_bytes: usize) -> &str {
 
 /// What the service says about a job or a file, for programs, with the file that was written.
 #[derive(Serialize)]
-pub(crate) struct SavedFile<'a, T> {
+pub(crate) struct WrittenFile<'a, T> {
     #[serde(flatten)]
     pub(crate) about: &'a T,
     /// The job, where `about` does not name it.

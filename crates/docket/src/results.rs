@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::CommandContext;
 use crate::batches;
-use crate::download::{self, Download, SavedFile};
+use crate::download::{self, Download, WrittenFile};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::job_ids::{all_ids, job_id, whole_ids};
 use crate::print::{byte_size, sanitize};
@@ -133,7 +133,7 @@ async fn save_all(
             Ok::<_, CliError>((view, path, bytes))
         };
         match saved.await {
-            Ok((view, path, _)) if printer.json => printer.json_line(&SavedFile {
+            Ok((view, path, _)) if printer.json => printer.json_line(&WrittenFile {
                 about: &view,
                 job_id: Some(id),
                 path: path.to_string_lossy().into_owned(),

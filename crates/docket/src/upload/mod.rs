@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use crate::CommandContext;
 use crate::cli::UploadArgs;
 use crate::client::Idempotency;
-use crate::download::{self, Download, SavedFile};
+use crate::download::{self, Download, WrittenFile};
 use crate::error::{CliError, CombinedExit, Exit, Result};
 use crate::print::{pluralize, sanitize};
 use crate::url::path_segment;
@@ -273,7 +273,7 @@ impl UploadCommand<'_> {
         let saved = self.save_result(file, &view.job_id).await;
         if printer.json {
             match &saved {
-                Ok(path) => printer.json_line(&SavedFile {
+                Ok(path) => printer.json_line(&WrittenFile {
                     about: &detail,
                     job_id: None,
                     path: path.to_string_lossy().into_owned(),
