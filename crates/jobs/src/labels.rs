@@ -7,6 +7,7 @@ mod metadata;
 mod tags;
 
 use crate::characters::{is_direction_mark, is_format_character, is_joiner};
+use crate::composition::composed;
 use crate::lane::Lane;
 use crate::text::is_visible_text;
 
@@ -175,6 +176,7 @@ impl Labels {
 }
 
 /// A reference, the name of a batch or the value of a tag, without invisible characters and without the blanks around it.
+/// Characters are composed: macOS decomposes `ü` in the names of folders, and it is the same batch.
 ///
 /// # Errors
 /// Why it is invalid.
@@ -184,6 +186,7 @@ pub fn check_text(text: &str) -> Result<String, LabelProblem> {
         return Err(LabelProblem::ControlCharacter);
     }
     let text: String = text.chars().filter(|c| !is_format_character(*c)).collect();
+    let text = composed(&text);
     // Joiners belong between two letters of some scripts.
     let text = text.trim_matches(|c: char| c.is_whitespace() || is_joiner(c));
     if text.chars().count() > MAX_LABEL_CHARS || !is_visible_text(text) {
@@ -201,6 +204,8 @@ mod tests {
         for (text, stored) in [
             ("INV-4711/2026 #7", "INV-4711/2026 #7"),
             (" Vertrag Müller ", "Vertrag Müller"),
+            ("Vertrag Mu\u{308}ller", "Vertrag Müller"),
+            (&"u\u{308}".repeat(64), &"ü".repeat(64)),
             ("契約書", "契約書"),
             ("\u{feff}INV\u{200b}-4711\u{ad} \u{2060}", "INV-4711"),
             ("\u{200d}नि\u{200d}न\u{200c} ", "नि\u{200d}न"),

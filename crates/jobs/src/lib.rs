@@ -37,6 +37,7 @@ pub mod capacity;
 mod characters;
 pub mod classify;
 pub mod commands;
+pub mod composition;
 pub mod container_error;
 pub mod contents;
 pub mod decision;

@@ -1,10 +1,9 @@
 //! Compares file names as people see them.
 
 mod compatibility;
-mod decomposition;
 
 use compatibility::plain_form;
-use decomposition::{composed, decomposed};
+use jobs::composition::{composed, decomposed};
 
 /// The name in the form in which names are compared: names that look alike are equal.
 ///

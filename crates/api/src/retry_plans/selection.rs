@@ -5,6 +5,7 @@ use crate::types::{NewRetryPlan, RetryPlanFilter};
 use jobs::commands::may_be_retried;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
+use jobs::labels::Labels;
 use jobs::model_version::ModelVersion;
 use jobs::state::State;
 
@@ -38,13 +39,17 @@ fn matches(job: &Job, at: Timestamp, filter: &RetryPlanFilter) -> bool {
             .is_none_or(|wanted| is_by_model(job, wanted))
         && has_label(filter.batch.as_deref(), labels.batch.as_deref())
         && has_label(filter.reference.as_deref(), labels.reference.as_deref())
-        && filter
-            .tag
-            .as_deref()
-            .is_none_or(|tag| labels.tags.lines().split('\n').any(|line| line == tag))
+        && filter.tag.as_deref().is_none_or(|tag| has_tag(labels, tag))
         && filter.lane.is_none_or(|lane| lane == labels.lane)
         && filter.since.is_none_or(|since| at.0 >= since)
         && filter.until.is_none_or(|until| at.0 < until)
+}
+
+fn has_tag(labels: &Labels, tag: &str) -> bool {
+    let Some((name, value)) = tag.split_once('=') else {
+        return false;
+    };
+    has_label(Some(value), labels.tags.get(name))
 }
 
 /// Whether another run of a ready job is possible.

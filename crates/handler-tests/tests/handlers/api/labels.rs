@@ -196,6 +196,8 @@ fn jobs_are_listed_by_reference_and_by_batch() {
     assert_eq!(names(&list("batch=May&status=failed")), [""; 0]);
     assert_eq!(names(&list("batch=may")), [""; 0]);
     assert_eq!(names(&list("find=4711")), ["c.pdf", "a.pdf"]);
+    // An invisible character before the name.
+    assert_eq!(names(&list("batch=%E2%80%8BMay")), ["b.pdf", "a.pdf"]);
     let other: JobPage = api.other_tenant().get("/jobs?batch=May");
     assert_eq!(names(&other), ["d.pdf"]);
     let other: JobPage = api.other_tenant().get("/jobs?find=4712");
@@ -229,6 +231,26 @@ fn jobs_are_listed_by_reference_and_by_batch() {
                 .problem_code("GET", &format!("/jobs?{query}"), None),
             "bad-request"
         );
+    }
+}
+
+#[test]
+fn composed_and_decomposed_labels_are_the_same() {
+    let api = TestApi::new();
+    let decomposed = "Pru%CC%88fung";
+    put(&api, "inbound/acme/a.pdf", decomposed, decomposed, "");
+    put(
+        &api,
+        "inbound/acme/b.pdf",
+        "Pr%C3%BCfung",
+        "Pr%C3%BCfung",
+        "",
+    );
+    for written in [decomposed, "Pr%C3%BCfung"] {
+        for filter in ["reference", "batch", "find"] {
+            let page: JobPage = api.reviewer().get(&format!("/jobs?{filter}={written}"));
+            assert_eq!(page.jobs.len(), 2, "{filter}={written}");
+        }
     }
 }
 
@@ -289,6 +311,8 @@ fn retry_plan_selects_failed_jobs_by_reference_tag_and_lane() {
         (json!({"tag": "client=ACME"}), 2),
         (json!({"tag": "client=ACME=1"}), 1),
         (json!({"tag": "client=acme"}), 0),
+        (json!({"tag": "client= AC\u{200b}ME"}), 2),
+        (json!({"reference": "INV\u{200b}-2 "}), 1),
         (json!({"tag": "client=ACME", "lane": "bulk"}), 1),
         (json!({"lane": "bulk"}), 2),
     ] {
