@@ -62,11 +62,7 @@ impl FairQueue {
         heads.sort_by_key(|job| (job.queued_at(), job.position));
         heads.pop();
         for head in heads {
-            let tenants = match head.lane() {
-                Lane::Standard => &mut turns.standard,
-                Lane::Bulk => &mut turns.bulk,
-            };
-            tenants.charge(&head.tenant, 1);
+            turns.tenants_mut(head.lane()).charge(&head.tenant, 1);
         }
         turns
     }
@@ -117,11 +113,9 @@ impl FairQueue {
     /// Whether another tenant of the lane is ahead of the clock. Each release of this one's jobs brings its turn nearer.
     pub fn is_another_ahead(&self, job: &QueuedJob) -> bool {
         let tenants = self.tenants(job.lane());
-        let ahead = tenants
-            .next
-            .iter()
-            .filter(|(_, start)| **start > tenants.clock);
-        !job.is_urgent() && ahead.into_iter().any(|(tenant, _)| *tenant != job.tenant)
+        let mut starts = tenants.next.iter();
+        !job.is_urgent()
+            && starts.any(|(tenant, start)| *start > tenants.clock && *tenant != job.tenant)
     }
 
     fn add(&self, heads: &mut QueueHeads, head: Option<&QueuedJob>, queue: usize) {
@@ -148,11 +142,14 @@ impl FairQueue {
             return;
         }
         self.lanes.take_turn(&lane, lane_cost(lane));
-        let tenants = match lane {
+        self.tenants_mut(lane).take_turn(&job.tenant, work);
+    }
+
+    const fn tenants_mut(&mut self, lane: Lane) -> &mut StartTimes<Tenant> {
+        match lane {
             Lane::Standard => &mut self.standard,
             Lane::Bulk => &mut self.bulk,
-        };
-        tenants.take_turn(&job.tenant, work);
+        }
     }
 
     const fn tenants(&self, lane: Lane) -> &StartTimes<Tenant> {

@@ -21,7 +21,7 @@ use crate::ports::{
 use crate::window::has_window;
 
 /// Index entries of a shard read per query.
-const PAGE_SIZE: u16 = 1000;
+pub(crate) const PAGE_SIZE: u16 = 1000;
 /// Jobs whose checks are sent together.
 const CHECKS_PER_BATCH: usize = 100;
 /// Jobs of a pipeline that may get a check for a probe in a run: more are not due before the next run, at most 15 minutes later.

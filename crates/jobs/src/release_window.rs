@@ -21,6 +21,7 @@ use crate::ports::{
     CheckQueue, Clock, DelayedMessage, JobIndex, KeyValueStore, QueuedJob, Record, Unavailable,
 };
 use crate::queue_position;
+use crate::release::PAGE_SIZE;
 use crate::window::{KnownWindow, WINDOW_TTL, open_jobs_of};
 
 /// Maximum number of jobs of a release. If there is room for more, another release follows.
@@ -29,8 +30,6 @@ const MAX_RELEASED: usize = 100;
 const MAX_QUEUES: usize = 200;
 /// Jobs of each queue that are read first to foretell turns.
 const MAX_HEADS: usize = 200;
-/// Index entries read per query, of the rest of a queue.
-const PAGE_SIZE: usize = 1000;
 /// Where it is stored whose turn it is.
 pub const COLLECTION: &str = "turns";
 /// How long after the last release. Without the record, every tenant starts anew.
@@ -223,7 +222,7 @@ pub(crate) async fn in_order<P: KeyValueStore>(
         let stored = ports.get(COLLECTION, pipeline).await?;
         let known = pauses.window(pipeline);
         let base = known.map_or_else(BaseWork::default, |known| known.base);
-        turns = StoredTurns::of(stored.as_ref()).turns(&queues, base);
+        (turns, _) = StoredTurns::of(stored.as_ref()).turns(&queues, base);
     }
     let taken = turns.take(queues, count);
     Ok(taken.iter().map(|job| job.position.job).collect())
@@ -315,7 +314,8 @@ impl HeadsReader {
         for queue in self.queues.iter_mut().filter(is_long) {
             let end = queue.len() + more;
             while let Some(last) = queue.last().map(|job| job.position) {
-                let limit = u16::try_from((end - queue.len()).min(PAGE_SIZE)).unwrap_or(u16::MAX);
+                let limit =
+                    u16::try_from(end - queue.len()).map_or(PAGE_SIZE, |rest| rest.min(PAGE_SIZE));
                 if limit == 0 {
                     break;
                 }
@@ -355,14 +355,12 @@ async fn take<P: KeyValueStore>(
     };
     let pipeline = known.pipeline.as_str();
     let stored = ports.get(COLLECTION, pipeline).await?;
-    let last = StoredTurns::of(stored.as_ref());
-    let mut turns = last.turns(&queues, known.base);
+    let (mut turns, mut released) = StoredTurns::of(stored.as_ref()).turns(&queues, known.base);
     if queues.len() == 1 && !turns.is_another_ahead(first) {
         let mut jobs = queues.pop().unwrap_or_default();
         jobs.truncate(count);
         return Ok(Some(jobs));
     }
-    let mut released = last.released;
     released.retain(|(_, at)| now.since(*at) <= INDEX_LAG);
     let was_released = |id: JobId| released.iter().any(|(released, _)| *released == id);
     for queue in &mut queues {
@@ -412,15 +410,16 @@ impl StoredTurns {
     }
 
     /// Whose turn it is among those that wait now. If all of them came after the last turn, no job waits any more for which a
-    /// tenant would have to give way.
-    fn turns(&self, queues: &[Heads], base: BaseWork) -> FairQueue {
+    /// tenant would have to give way. With the jobs that were released last.
+    fn turns(self, queues: &[Heads], base: BaseWork) -> (FairQueue, Vec<(JobId, Timestamp)>) {
         let last = self.released.iter().map(|(_, at)| *at).max();
         let mut heads = queues.iter().filter_map(|queue| queue.first());
-        if heads.any(|job| last.is_some_and(|last| job.queued_at() <= last)) {
-            self.turns.clone().with_base(base)
+        let turns = if heads.any(|job| last.is_some_and(|last| job.queued_at() <= last)) {
+            self.turns.with_base(base)
         } else {
             FairQueue::begun(queues, base)
-        }
+        };
+        (turns, self.released)
     }
 }
 
