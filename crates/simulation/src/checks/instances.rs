@@ -99,10 +99,12 @@ pub(crate) fn check_lost(
     if docket.changed.remove(pipeline) {
         docket.lost_since.remove(&index);
     }
-    let open = table
-        .rows()
-        .filter(|row| row.job.pipeline == pipeline && docket.open_since.contains_key(&row.job.id));
-    let open: Vec<&TableRow> = open.collect();
+    // Queued jobs are open too: an instance may be for them.
+    let is_open = |row: &&TableRow| {
+        let is_queued = matches!(row.job.state, State::Queued { .. });
+        row.job.pipeline == pipeline && (is_queued || docket.open_since.contains_key(&row.job.id))
+    };
+    let open: Vec<&TableRow> = table.rows().filter(is_open).collect();
     let is_lost = |row: &&TableRow| matches!(row.job.state, State::InProgress { .. });
     let all_lost = !open.is_empty() && open.iter().all(is_lost);
     let is_idle = endpoints.model(index).open_requests() == 0;
