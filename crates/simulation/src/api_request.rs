@@ -32,6 +32,8 @@ pub(crate) enum ClientRequest {
     AbortUpload(usize, String),
     EnableWebhook(Tenant),
     RotateSecret(Tenant),
+    /// Events again from a time on, in milliseconds since 1970.
+    Redeliver(Tenant, u64),
 }
 
 #[derive(Debug)]

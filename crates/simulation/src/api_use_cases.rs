@@ -1,6 +1,6 @@
 //! The API's use cases, which carry the requests of people out.
 
-use api::types::{JobCommandRequest, SignPartsRequest, WebhookChange};
+use api::types::{JobCommandRequest, RedeliverRequest, SignPartsRequest, WebhookChange};
 use api::webhooks::address::AllowedReceivers;
 use api::{ApiError, Principal, commands, data_deletion, pauses, retry_plans, uploads, webhooks};
 use jobs::apply::RunContext;
@@ -119,6 +119,15 @@ async fn carry_out(
             };
             let (id, allowed) = (webhook_id(&tenant), AllowedReceivers::Loopback);
             webhooks::change(ports, pipelines, &support, &id, change, allowed).await?;
+            ApiAnswer::Done
+        }
+        ClientRequest::Redeliver(tenant, from) => {
+            let request = RedeliverRequest {
+                sequence: None,
+                from: Some(from),
+            };
+            let id = webhook_id(&tenant);
+            webhooks::redeliver(ports, pipelines, &support, &id, request).await?;
             ApiAnswer::Done
         }
         ClientRequest::RotateSecret(tenant) => {

@@ -73,6 +73,7 @@ impl HistoryPlan {
         plan.plan_uploads(env, pipelines, uploads, window);
         plan.plan_support(env, uploads, window);
         plan.plan_rotations(env, window);
+        plan.plan_redeliveries(env, window);
         plan.plan_junk(env, uploads, window);
         plan.plan_pauses(env, pipelines, window);
         if pipelines.iter().any(has_window) {
@@ -232,6 +233,23 @@ impl HistoryPlan {
                     at,
                     PlannedEvent::Action(UserAction::RotateSecret { tenant }),
                 );
+            }
+        }
+    }
+
+    /// At most two of each tenant: some from a time long before, some from one so late that events before it may not be sent yet.
+    fn plan_redeliveries(&mut self, env: &mut SimulationEnvironment, window: u64) {
+        for tenant in TENANTS {
+            let Ok(tenant) = tenant.parse::<Tenant>() else {
+                continue;
+            };
+            for _ in 0..env.rng.up_to(2) {
+                let at = env.between(0, window + 2 * HOUR);
+                let longest = env.pick(&[SECOND, MINUTE, window + 2 * HOUR]);
+                let ago = env.between(0, longest);
+                let tenant = tenant.clone();
+                let redeliver = UserAction::Redeliver { tenant, ago };
+                self.add(at, PlannedEvent::Action(redeliver));
             }
         }
     }

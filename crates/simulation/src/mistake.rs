@@ -173,6 +173,8 @@ mistakes! {
     OnlyNewSecretSigns,
     /// A rotation returns a secret with which nothing is signed.
     NewSecretNotStored,
+    /// A redelivery skips the events that are older than its time and were not sent yet.
+    RedeliverySkips,
     /// Instructions to send a webhook's events again later are lost.
     DelayedInstructionsLost,
     /// Messages that continue digests later are lost.
@@ -272,9 +274,9 @@ impl Mistake {
                 Some(none.with(FaultKind::PageOpensSlowly, 1_000_000))
             }
             Self::RetriesIgnored => Some(none.with(FaultKind::ModelBroken, 500_000)),
-            Self::RefusalTakenForDelivery | Self::DelayedInstructionsLost => {
-                Some(none.with(FaultKind::ReceiverRefuses, 400_000))
-            }
+            Self::RefusalTakenForDelivery
+            | Self::DelayedInstructionsLost
+            | Self::RedeliverySkips => Some(none.with(FaultKind::ReceiverRefuses, 400_000)),
             Self::GoneTakenForDelivery => Some(none.with(FaultKind::ReceiverGone, 400_000)),
             Self::HangTakenForDelivery => Some(none.with(FaultKind::ReceiverHangs, 400_000)),
             Self::OnlyNewSecretSigns | Self::NewSecretNotStored => {

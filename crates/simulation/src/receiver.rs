@@ -273,6 +273,26 @@ pub(crate) fn webhook_id(tenant: &Tenant) -> String {
     id.to_string()
 }
 
+/// [`Mistake::RedeliverySkips`]: the position of a webhook moves to the end of the feed. From there a redelivery moves it back to
+/// its time, which may be after events that were not sent yet.
+pub(crate) fn skip_to_end(records: &mut KeyValueMap, tenant: &Tenant) {
+    let states = state_collection(tenant);
+    let head = records.get(&head_collection(tenant), HEAD_KEY);
+    let head = head.and_then(|head| StoredEvents::parse(&head.body).ok());
+    let events = head.and_then(|head| head.events().ok());
+    let end = events.as_ref().and_then(|events| events.last());
+    let record = records.get(&states, KEY);
+    let (Some(end), Some(mut record)) = (end, record) else {
+        return;
+    };
+    if let Ok(mut state) = serde_json::from_str::<DeliveryState>(&record.body) {
+        state.position = end.into();
+        record.body = serde_json::to_string(&state).unwrap_or_default();
+        record.revision += 1;
+        records.put(&states, KEY, &record);
+    }
+}
+
 fn put(records: &mut KeyValueMap, collection: &str, value: &impl serde::Serialize) {
     let record = Record {
         body: serde_json::to_string(value).unwrap_or_default(),

@@ -303,6 +303,7 @@ impl Simulation {
             } => self.pause(pipeline, tenant, lasts, resumed_after),
             UserAction::StartUpload { new, poisoned } => self.start_upload(new, poisoned),
             UserAction::SendFile { client, key } => self.send_file(client, &key),
+            UserAction::Redeliver { tenant, ago } => self.redeliver(tenant, ago),
             UserAction::RotateSecret { tenant } => self.rotate_secret(tenant),
             UserAction::InstallSecret { tenant } => self.receivers.install_secret(&tenant),
             UserAction::Ask(request) => self.ask(request),

@@ -75,6 +75,11 @@ pub(crate) enum UserAction {
     InstallSecret {
         tenant: Tenant,
     },
+    /// A tenant lets the events that were recorded so many milliseconds ago or later be sent to its webhook again.
+    Redeliver {
+        tenant: Tenant,
+        ago: u64,
+    },
     /// A person sends a request to the HTTP API.
     Ask(ClientRequest),
     SendJunk {

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use api::webhooks::Instruction;
 use api::webhooks::ports::{
     NameResolver, WebhookQueue, WebhookRequest, WebhookResponse, WebhookSender,
 };
@@ -10,6 +11,7 @@ use jobs::ports::{Queue, Unavailable};
 use super::call::Ports;
 use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
+use crate::receiver;
 use crate::time::SECOND;
 
 impl WebhookSender for Ports {
@@ -40,6 +42,11 @@ impl WebhookQueue for Ports {
                 // A mistake: what is to be continued later is not.
                 if simulation.env.has(Mistake::DelayedInstructionsLost) && *delay_seconds > 0 {
                     continue;
+                }
+                if simulation.env.has(Mistake::RedeliverySkips)
+                    && let Ok((id, Instruction::From(_))) = Instruction::parse(body)
+                {
+                    receiver::skip_to_end(&mut simulation.records, &id.tenant);
                 }
                 let delay = u64::from(*delay_seconds) * SECOND + 20;
                 let message = QueueMessage::new(body.clone(), MessageKind::Instruction);

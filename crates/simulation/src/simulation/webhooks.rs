@@ -22,6 +22,11 @@ impl Simulation {
         answer
     }
 
+    pub(super) fn redeliver(&mut self, tenant: Tenant, ago: u64) {
+        let from = self.env.wall().0.saturating_sub(ago);
+        self.ask(ClientRequest::Redeliver(tenant, from));
+    }
+
     pub(super) fn rotate_secret(&mut self, tenant: Tenant) {
         if self.receivers.begin_rotation(&tenant) {
             self.ask(ClientRequest::RotateSecret(tenant));
