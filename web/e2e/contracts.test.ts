@@ -144,13 +144,15 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
 
   test('a failed contract says what it means for the reader, and the rest under "For support"', async () => {
     const detail = "ClientError: Received server error (500) from model. See the log group in account 123456789012.";
-    const failed = fixture.set(newJob({ status: "Failed", version: 4, failure: { cause: "ModelError", detail } }));
+    const failure = { cause: "ModelError" as const, detail, container_status: 500 };
+    const failed = fixture.set(newJob({ status: "Failed", version: 4, failure }));
     await signIn(page, `${fixture.pageUrl}/jobs/${failed.id}`, REVIEWER);
     await page.getByText("It may succeed if you try again").waitFor();
     await page.getByText("For support").waitFor();
     assert.equal(await page.getByText("ClientError").first().isVisible(), false);
     await page.getByText("For support").click();
     await page.locator(".for-support").getByText("ClientError").first().waitFor();
+    await page.locator(".for-support td", { hasText: "The model returned an error (HTTP 500)" }).waitFor();
     const open = fixture.set(newJob());
     await page.goto(`${fixture.pageUrl}/jobs/${open.id}`);
     await page.getByText("The review is waiting for its turn or running").waitFor();

@@ -258,10 +258,16 @@ fn describe(failure: &Failure) -> String {
         Cause::EndpointDown => "the endpoint failed every document, so this one used up no attempt",
         Cause::Unknown => "the endpoint reported an unknown failure",
     };
+    // SageMaker's sentence has it already.
+    let status = failure
+        .container_status
+        .filter(|status| !failure.detail.contains(&format!("({status})")))
+        .filter(|status| !failure.detail.starts_with(&format!("HTTP {status}")))
+        .map_or_else(String::new, |status| format!(" (HTTP {status})"));
     if failure.detail.is_empty() {
-        text.to_owned()
+        format!("{text}{status}")
     } else {
-        format!("{text}: {}", failure.detail)
+        format!("{text}{status}: {}", failure.detail)
     }
 }
 

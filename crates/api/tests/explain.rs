@@ -230,6 +230,13 @@ fn cases() -> Vec<Case> {
         let title = format!("failed: {}", cause.name());
         cases.push(case(title, failed(cause, detail), 10));
     }
+    let mut answered = failed(Cause::ModelError, "prediction failed");
+    let status = |failure: &mut Failure| failure.container_status = Some(424);
+    answered.attempts[0].failure.as_mut().map(status);
+    if let State::Failed { failure, .. } = &mut answered.state {
+        status(failure);
+    }
+    cases.push(case("failed: the container's status", answered, 10));
     let mut used_up = failed(Cause::ModelError, "500");
     used_up.state = State::Failed {
         attempt: Attempt::MAX,

@@ -5,7 +5,7 @@ use api::types::JobDetail;
 use console::Style;
 use jobs::labels::Tags;
 use jobs::marks::Marks;
-use jobs::view::{JobView, ModelView};
+use jobs::view::{FailureView, JobView, ModelView};
 
 use crate::CommandContext;
 use crate::config;
@@ -148,10 +148,7 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
         printer.field("next attempt", &Printer::time_and_age(at))?;
     }
     if let Some(failure) = &job.failure {
-        printer.field(
-            "failure",
-            &sanitize(&format!("{}: {}", failure.cause, failure.detail)),
-        )?;
+        printer.field("failure", &sanitize(&failure_in_words(failure)))?;
     }
     Ok(())
 }
@@ -174,6 +171,13 @@ fn print_marks(printer: &Printer, marks: &Marks) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A failure for people who work on the service.
+fn failure_in_words(failure: &FailureView) -> String {
+    let status = failure.container_status;
+    let status = status.map_or_else(String::new, |status| format!(", HTTP {status}"));
+    format!("{}{status}: {}", failure.cause, failure.detail)
 }
 
 /// A model for people.
@@ -221,17 +225,12 @@ fn print_attempts(printer: &Printer, detail: &JobDetail) -> Result<()> {
             || "open".to_owned(),
             |closed| duration(closed.saturating_sub(attempt.started_at)),
         );
-        let failure = attempt
-            .failure
-            .as_ref()
-            .map_or_else(String::new, |failure| {
-                format!("{}: {}", failure.cause, failure.detail)
-            });
+        let failure = attempt.failure.as_ref().map(failure_in_words);
         table.row([
             Cell::from(attempt.attempt.to_string()),
             Cell::from(printer.table_time(attempt.started_at)),
             Cell::from(took),
-            Cell::from(failure),
+            Cell::from(failure.unwrap_or_default()),
             Cell::from(
                 attempt
                     .model

@@ -1,6 +1,6 @@
 //! Maps SageMaker's free-text failure reasons to a [`Cause`].
 
-use crate::container_error::{NO_READABLE_REASON, model_message};
+use crate::container_error::{ErrorReport, NO_READABLE_REASON, model_message};
 use crate::pipeline::{Pipeline, is_rejection};
 use crate::state::{Cause, Failure};
 
@@ -25,15 +25,20 @@ impl EndpointFailure {
 
     /// The failure of the attempt. `pipeline` says which statuses mean that the model rejects the document.
     pub fn classify(&self, pipeline: Option<&Pipeline>) -> Failure {
-        let detail = container_words(&self.text).unwrap_or_else(|| self.without_container_words());
-        Failure::new(self.cause(pipeline), detail)
+        let words = self.report().and_then(|report| report.words());
+        let detail = words.unwrap_or_else(|| self.without_container_words());
+        let status = self.report().and_then(|report| report.status());
+        Failure::new(self.cause(pipeline), detail).with_container_status(status)
+    }
+
+    fn report(&self) -> Option<ErrorReport<'_>> {
+        ErrorReport::parse(&self.text)
     }
 
     /// SageMaker's own sentence. What follows it names a log in the operators' account, by its number.
     fn without_container_words(&self) -> String {
         let sentence = self.text.split(" See ").next().unwrap_or_default();
-        let quotes_nothing = status_of(&self.text).is_some() && sentence.contains(WITH_MESSAGE);
-        if quotes_nothing {
+        if self.report().is_some_and(|report| report.quotes()) {
             return self.without_readable_reason();
         }
         model_message(sentence.as_bytes()).unwrap_or_default()
@@ -41,27 +46,27 @@ impl EndpointFailure {
 
     /// What is known if the container's error response has no readable reason.
     pub fn without_readable_reason(&self) -> String {
-        match status_of(&self.text) {
-            Some((status @ 100.., _)) => format!("HTTP {status} without a readable reason"),
-            Some(_) | None => NO_READABLE_REASON.to_owned(),
+        match self.report().and_then(|report| report.status()) {
+            Some(status) => format!("HTTP {status} without a readable reason"),
+            None => NO_READABLE_REASON.to_owned(),
         }
     }
 
     /// Whether SageMaker's text contains words of the container.
     pub fn has_container_words(&self) -> bool {
-        container_words(&self.text).is_some()
+        self.report().is_some_and(|report| report.words().is_some())
     }
 
     fn cause(&self, pipeline: Option<&Pipeline>) -> Cause {
         let text = self.text.to_ascii_lowercase();
-        if let Some((status, _)) = status_of(&self.text) {
+        if let Some(report) = self.report() {
             let rejects = pipeline.map_or_else(
-                || is_rejection(status),
-                |pipeline| pipeline.rejects_with(status),
+                || is_rejection(report.code),
+                |pipeline| pipeline.rejects_with(report.code),
             );
             return if rejects {
                 Cause::ModelRejected
-            } else if status == 0
+            } else if report.is_no_answer()
                 && text.contains("invocation timed out while waiting for a response")
             {
                 Cause::TimedOut
@@ -97,44 +102,6 @@ fn platform_sentence(text: &str) -> &str {
     let text = text.strip_prefix("clienterror: ").unwrap_or(text);
     let end = text.find(['"', '\'', '{', ':', '\n']);
     &text[..end.unwrap_or(text.len())]
-}
-
-/// What precedes the container's words, in quotes.
-const WITH_MESSAGE: &str = "with message \"";
-
-/// The status code in SageMaker's `Received … error (NNN) from`, and what follows it. The words of a model may have the same form.
-fn status_of(text: &str) -> Option<(u16, &str)> {
-    let text = text.trim_start();
-    let text = text.strip_prefix("ClientError: ").unwrap_or(text);
-    let text = text.strip_prefix("Received ")?;
-    let text = ["client error (", "server error ("]
-        .iter()
-        .find_map(|kind| text.strip_prefix(kind))?;
-    let (digits, after) = text.split_once(") from ")?;
-    if !(1..=3).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    Some((digits.parse().ok()?, after))
-}
-
-/// The container's words that SageMaker's text quotes: after `from model: `, or in `with message "…"`.
-fn container_words(text: &str) -> Option<String> {
-    let (_, after) = status_of(text)?;
-    let words = match after.split_once(WITH_MESSAGE) {
-        Some((_, quoted)) => {
-            let end = quoted.rfind("\". See ").or_else(|| quoted.rfind('"'));
-            &quoted[..end.unwrap_or(quoted.len())]
-        }
-        // `model` or `primary`, the part of the endpoint that answered.
-        None => {
-            let (source, words) = after.split_once(": ")?;
-            if source.contains(' ') {
-                return None;
-            }
-            words
-        }
-    };
-    model_message(words.as_bytes())
 }
 
 #[cfg(test)]
@@ -293,6 +260,34 @@ mod tests {
             assert_eq!(cause("legal-review", status), want, "{status}");
         }
         assert_eq!(cause("ocr-batch", 400), Cause::ModelRejected);
+    }
+
+    /// The status is known beside readable words; 0 is none.
+    #[test]
+    fn status_of_the_container_is_kept() {
+        for (text, want) in [
+            (
+                "ClientError: Received client error (424) from model. See …",
+                Some(424),
+            ),
+            (
+                "Received client error (424) from primary with message \"prediction failed\". See …",
+                Some(424),
+            ),
+            (
+                "Received server error (529) from model: overloaded",
+                Some(529),
+            ),
+            (
+                "ModelError: An error occurred (ModelError) when calling the InvokeEndpoint operation: Received server error (500) from primary with message \"x y\". See …",
+                Some(500),
+            ),
+            ("Received server error (0) from model. See …", None),
+            ("Amazon SageMaker could not get a response", None),
+            ("the model said (424) from elsewhere", None),
+        ] {
+            assert_eq!(failure_reason(text).container_status, want, "{text}");
+        }
     }
 
     #[test]

@@ -6,12 +6,15 @@
 //! (a line, then a Python traceback), HTML pages of proxies, and plain text.
 
 mod markup;
+mod report;
 mod text;
 mod traceback;
 
 use serde_json::{Map, Value};
 
 use self::markup::in_markup;
+pub use self::report::ContainerError;
+pub(crate) use self::report::ErrorReport;
 use self::text::{cut, decoded, readable};
 use self::traceback::{TRACEBACK, in_traceback, without_java_frames};
 

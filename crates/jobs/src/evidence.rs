@@ -1,6 +1,6 @@
 //! Finds out from S3 what became of an attempt. SageMaker has no status call, so the objects are the only evidence.
 
-use crate::container_error::{NO_READABLE_REASON, model_message};
+use crate::container_error::{ContainerError, NO_READABLE_REASON};
 use crate::error::{IfUnusable, MessageError};
 use crate::event::{Event, Evidence};
 use crate::id::{Attempt, Location};
@@ -214,9 +214,12 @@ pub async fn gather<P: ObjectStore>(
             pages: found.pages,
         });
     }
-    if let Some(FailureObject { reason }) = failure_object(ports, job, job.state.attempt()).await? {
-        // The failure object does not contain the container's status code, so the cause stays unknown: one more attempt.
-        let failure = |reason: String| Failure::new(Cause::Unknown, reason);
+    if let Some(ContainerError { status, reason }) =
+        failure_object(ports, job, job.state.attempt()).await?
+    {
+        // A failure object is the container's body, without its status: the cause stays unknown, one more attempt.
+        let failure =
+            |reason: String| Failure::new(Cause::Unknown, reason).with_container_status(status);
         return Ok(Evidence::Failure(match reason {
             // The container gave a reason, so it has read the input, even if the input was deleted since.
             Some(reason) => failure(reason),
@@ -244,19 +247,12 @@ pub async fn gather<P: ObjectStore>(
     })
 }
 
-/// The object that SageMaker wrote when an attempt failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailureObject {
-    /// The container's reason, if it can be read.
-    pub reason: Option<String>,
-}
-
-/// The failure object of an attempt; `None` if there is none.
+/// What SageMaker stored when an attempt failed; `None` if there is no failure object.
 pub async fn failure_object<P: ObjectStore>(
     ports: &P,
     job: &Job,
     attempt: Attempt,
-) -> Result<Option<FailureObject>, Unavailable> {
+) -> Result<Option<ContainerError>, Unavailable> {
     let record = job.attempt(attempt);
     let Some(location) = record.and_then(|record| record.failure_object.as_ref()) else {
         return Ok(None);
@@ -272,8 +268,7 @@ pub async fn failure_object<P: ObjectStore>(
         }
         Err(HeadError::Unreadable(_) | HeadError::Denied(_)) => vec![],
     };
-    let reason = model_message(&bytes);
-    Ok(Some(FailureObject { reason }))
+    Ok(Some(ContainerError::read(&bytes)))
 }
 
 /// What became of a job's input since it was uploaded.

@@ -5,12 +5,13 @@ use crate::breaker::{
     DetailSource, FailedAttempt, close_after_result, had_incident, judge_failure,
 };
 use crate::classify::EndpointFailure;
+use crate::container_error::ContainerError;
 use crate::erase_objects::delete_late_results;
 use crate::error::MessageError;
 use crate::evidence::{
-    FailureObject, ObjectOfOutput, answered_with_nothing, failure_object, find_output,
-    input_failure, input_was_replaced, is_settled, look_at, stated_content_type,
-    unexpected_content_type, unreadable_result,
+    ObjectOfOutput, answered_with_nothing, failure_object, find_output, input_failure,
+    input_was_replaced, is_settled, look_at, stated_content_type, unexpected_content_type,
+    unreadable_result,
 };
 use crate::id::{InferenceId, Location};
 use crate::job::Job;
@@ -242,15 +243,17 @@ async fn add_reason<P: ObjectStore>(
         return DetailSource::General;
     };
     let object = failure_object(ports, job, outcome.inference_id.attempt).await;
-    let (reason, detail_source) = match object {
-        Ok(Some(FailureObject {
-            reason: Some(reason),
-        })) => (reason, DetailSource::Model),
-        Ok(Some(FailureObject { reason: None })) if !said.has_container_words() => {
+    let Ok(Some(ContainerError { status, reason })) = object else {
+        return DetailSource::General;
+    };
+    failure.container_status = failure.container_status.or(status);
+    let (reason, detail_source) = match reason {
+        Some(reason) => (reason, DetailSource::Model),
+        None if !said.has_container_words() => {
             (said.without_readable_reason(), DetailSource::General)
         }
-        Ok(Some(_) | None) | Err(_) => return DetailSource::General,
+        None => return DetailSource::General,
     };
-    *failure = Failure::new(failure.cause, reason);
+    *failure = failure.clone().with_detail(reason);
     detail_source
 }

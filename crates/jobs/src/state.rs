@@ -98,6 +98,8 @@ pub struct Failure {
     pub cause: Cause,
     /// Free text for people, cut to [`Failure::MAX_DETAIL`] bytes.
     pub detail: String,
+    /// The HTTP status of the model's container, if it answered and SageMaker named it.
+    pub container_status: Option<u16>,
 }
 
 impl Failure {
@@ -111,7 +113,25 @@ impl Failure {
             detail.truncate(detail.floor_char_boundary(Self::MAX_DETAIL - "…".len()));
             detail.push('…');
         }
-        Self { cause, detail }
+        Self {
+            cause,
+            detail,
+            container_status: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_container_status(self, container_status: Option<u16>) -> Self {
+        Self {
+            container_status,
+            ..self
+        }
+    }
+
+    /// The same failure in other words.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self::new(self.cause, detail).with_container_status(self.container_status)
     }
 }
 
@@ -126,7 +146,8 @@ pub enum Cause {
     Superseded,
     /// The model answered 4xx: it rejects this document.
     ModelRejected,
-    /// The model answered 5xx, or its container died (SageMaker reports status 0).
+    /// The model answered 5xx, or with a 4xx that says nothing about the document (408, 409, 421, 423, 424, 425, 429), or its
+    /// container died (SageMaker reports status 0).
     ModelError,
     /// The model did not answer within the invocation timeout.
     TimedOut,

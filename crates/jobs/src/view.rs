@@ -142,6 +142,10 @@ pub struct FailureView {
     /// The cause in words, at most 240 bytes, from the model or from this service. Plain text. Escape it before you show it
     /// as HTML.
     pub detail: String,
+    /// The HTTP status with which the model's container answered, such as 424. Absent if it did not answer, or SageMaker did not
+    /// say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container_status: Option<u16>,
 }
 
 impl From<&Failure> for FailureView {
@@ -149,6 +153,7 @@ impl From<&Failure> for FailureView {
         Self {
             cause: failure.cause.name().into(),
             detail: failure.detail.clone(),
+            container_status: failure.container_status,
         }
     }
 }

@@ -1436,6 +1436,12 @@ export interface components {
         FailureView: {
             cause: components["schemas"]["FailureCause"];
             /**
+             * Format: int32
+             * @description The HTTP status with which the model's container answered, such as 424. Absent if it did not answer, or SageMaker did not
+             *     say.
+             */
+            container_status?: number;
+            /**
              * @description The cause in words, at most 240 bytes, from the model or from this service. Plain text. Escape it before you show it
              *     as HTML.
              */

@@ -41,6 +41,7 @@ export type UploadView = Schemas["UploadView"];
 export type MultipartUploadView = Schemas["MultipartUploadView"];
 export type SignedParts = Schemas["SignedParts"];
 
+export type FailureView = Schemas["FailureView"];
 export type ModelView = Schemas["ModelView"];
 export type AttemptView = Schemas["AttemptView"];
 

@@ -7,7 +7,7 @@ import { now } from "../lib/clock";
 import { Icon, Time } from "./components";
 import { useAppContext } from "./context";
 import { Step } from "./JobHistory";
-import { ACTION_LABELS, causeLabel, modelWords, sentence } from "./labels";
+import { ACTION_LABELS, failureLabel, modelWords, sentence } from "./labels";
 import { GuideLink } from "./support/GuideLink";
 
 /** What the service says about the job, in its own words. */
@@ -110,7 +110,7 @@ export function ForSupport({
                   <td>
                     {attempt.failure ? (
                       <>
-                        {causeLabel(attempt.failure.cause)}
+                        {failureLabel(attempt.failure)}
                         {attempt.failure.detail && <span class="quote">{attempt.failure.detail}</span>}
                       </>
                     ) : attempt.closed_at !== undefined ? (

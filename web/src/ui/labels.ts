@@ -3,6 +3,7 @@
 import { statusGroup } from "../api/status";
 import type {
   FailureCause,
+  FailureView,
   JobAction,
   JobStatus,
   JobView,
@@ -71,6 +72,11 @@ const CAUSE_LABELS: Record<FailureCause, string> = {
 /** The label of a cause. Counts and filters carry causes as plain text, and a later release may add one. */
 export function causeLabel(cause: string): string {
   return cause in CAUSE_LABELS ? CAUSE_LABELS[cause as FailureCause] : humanize(cause);
+}
+
+/** The cause of an attempt's failure, and the status with which the model's container answered. */
+export function failureLabel({ cause, container_status: status }: FailureView): string {
+  return status == null ? causeLabel(cause) : `${causeLabel(cause)} (HTTP ${status})`;
 }
 
 export const ACTION_LABELS: Record<JobAction, string> = {

@@ -99,6 +99,7 @@ FailureCause: TypeAlias = Literal['InvalidInput', 'Superseded', 'ModelRejected',
 
 class FailureView(TypedDict):
     cause: FailureCause
+    container_status: NotRequired[int]
     detail: str
 
 

@@ -269,6 +269,7 @@ mod tests {
         let failure = failed.then(|| FailureView {
             cause: "ModelError".into(),
             detail: "the model failed".into(),
+            container_status: Some(500),
         });
         JobView {
             id: JobId::of_key("b", &format!("inbound/acme/{number}.pdf")).to_string(),

@@ -220,6 +220,7 @@ mod tests {
         let failure = (status == "Failed").then(|| FailureView {
             cause: "InvalidInput".into(),
             detail: "it is empty".into(),
+            container_status: None,
         });
         JobView {
             id: id.into(),

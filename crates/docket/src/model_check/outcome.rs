@@ -115,10 +115,7 @@ pub(super) fn attempt_failure(exchange: &Exchange, pipeline: &Pipeline) -> Optio
     Some(match exchange {
         Ok(answer) if !answer.is_success() => {
             let reason = model_message(&answer.body);
-            Failure::new(
-                failure.cause,
-                reason.unwrap_or_else(|| said.without_readable_reason()),
-            )
+            failure.with_detail(reason.unwrap_or_else(|| said.without_readable_reason()))
         }
         Ok(_) | Err(_) => failure,
     })

@@ -63,6 +63,19 @@ fn explain_prints_the_explanation_of_the_job() {
 }
 
 #[test]
+fn show_prints_the_status_of_the_container() {
+    let setup = Setup::signed_in();
+    let failure = json!({"cause": "ModelError", "detail": "no memory", "container_status": 424});
+    let mut whole = detail("j1", "Failed");
+    whole["job"]["failure"] = failure.clone();
+    whole["attempts"][0]["failure"] = failure;
+    setup.service.respond_once("GET /jobs/j1", 200, &whole);
+    let shown = setup.run(["jobs", "show", "j1"]).stdout;
+    let words = "ModelError, HTTP 424: no memory";
+    assert_eq!(shown.matches(words).count(), 2, "{shown}");
+}
+
+#[test]
 fn control_characters_in_names_and_failures_are_escaped() {
     let setup = Setup::signed_in();
     let mut evil = job("j1", 1, "Failed");

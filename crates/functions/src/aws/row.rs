@@ -24,6 +24,8 @@ const TAGS: &str = "tags";
 /// Absent: `standard`.
 const LANE: &str = "lane";
 const INVALID_LABELS: &str = "invalid_labels";
+/// Of a failure, in an attempt and in the state: [`jobs::state::Failure::container_status`].
+const CONTAINER_STATUS: &str = "http";
 /// What people noted, as JSON. Not in [`OWNED`]: a save leaves it as it is, unless it deletes the document's data.
 pub(super) const MARKS: &str = "marks";
 pub(super) const MARKS_REVISION: &str = "marks_revision";

@@ -566,7 +566,7 @@ fn same_words_about_a_document_twice_are_permanent_if_another_succeeded_in_betwe
             let detail: JobDetail = api.support().get(&format!("/jobs/{}", failed.id));
             let said = detail.explanation.summary;
             assert!(
-                said.contains("twice in the same way, and not on all others: page 3"),
+                said.contains("twice in the same way, and not on all others (HTTP 500): page 3"),
                 "{said}"
             );
         }

@@ -94,7 +94,10 @@ where
         judged => judged?,
     };
     Ok(match verdict {
-        Verdict::Endpoint => Failure::new(Cause::EndpointDown, failed.failure.detail),
+        Verdict::Endpoint => Failure {
+            cause: Cause::EndpointDown,
+            ..failed.failure
+        },
         Verdict::Document if failed.failure.cause == Cause::TimedOut => Failure::new(
             Cause::Unprocessable,
             format!(
@@ -102,7 +105,10 @@ where
                 pipeline.invocation_timeout_seconds
             ),
         ),
-        Verdict::Document => Failure::new(Cause::Unprocessable, failed.failure.detail),
+        Verdict::Document => Failure {
+            cause: Cause::Unprocessable,
+            ..failed.failure
+        },
         Verdict::Unknown => failed.failure,
     })
 }

@@ -83,7 +83,8 @@ pub fn one_in_every_state(bucket: &str, unique: &str) -> Vec<Job> {
     let failure = Failure::new(
         Cause::ModelError,
         "ClientError: Received server error (500) from model.",
-    );
+    )
+    .with_container_status(Some(500));
     let accepted = Event::Accepted {
         attempt,
         output: Some(output.clone()),

@@ -12,7 +12,10 @@ use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::reader::{BadRow, Reader};
-use super::{BATCH, INVALID_LABELS, Item, LANE, MARKS, REFERENCE, SCHEMA, TAGS, tenant_label};
+use super::{
+    BATCH, CONTAINER_STATUS, INVALID_LABELS, Item, LANE, MARKS, REFERENCE, SCHEMA, TAGS,
+    tenant_label,
+};
 
 /// Reads a whole item, key included.
 pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
@@ -135,6 +138,7 @@ fn state_from_item(status: &str, item: Reader<'_>) -> Result<State, BadRow> {
             failure: Failure {
                 cause: Cause::from_name(item.text("cause")?),
                 detail: item.text("detail")?.to_owned(),
+                container_status: item.optional(CONTAINER_STATUS, Reader::number)?,
             },
         },
         "Cancelled" => State::Cancelled { attempt },
@@ -179,6 +183,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
     };
     let cause = item.optional_text("cause")?;
     let detail = item.optional_text("detail")?.unwrap_or_default();
+    let container_status = item.optional(CONTAINER_STATUS, Reader::number)?;
     Ok(AttemptRecord {
         attempt: Attempt(item.number("n")?),
         started_at: item.time("at")?,
@@ -189,6 +194,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
         failure: cause.map(|cause| Failure {
             cause: Cause::from_name(&cause),
             detail,
+            container_status,
         }),
         unexpected_content_type: item.optional_text("unexpected_content_type")?,
         pages: item.optional("pages", Reader::number)?,

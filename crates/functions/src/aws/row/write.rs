@@ -5,12 +5,12 @@ use jobs::id::{Attempt, Location};
 use jobs::input::Input;
 use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::queue_position;
-use jobs::state::{RetryBudget, State};
+use jobs::state::{Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::{
-    BATCH, INVALID_LABELS, Item, LANE, REFERENCE, SCHEMA, TAGS, n, s, tenant_label,
-    tenant_status_group,
+    BATCH, CONTAINER_STATUS, INVALID_LABELS, Item, LANE, REFERENCE, SCHEMA, TAGS, n, s,
+    tenant_label, tenant_status_group,
 };
 
 fn map<const N: usize>(entries: [(&str, AttributeValue); N]) -> Item {
@@ -211,11 +211,11 @@ fn state_to_item(state: &State) -> Item {
             budget(&mut item, b);
             item
         }
-        State::Failed { attempt, failure } => map([
-            ("attempt", n(attempt)),
-            ("cause", s(failure.cause.name())),
-            ("detail", s(&failure.detail)),
-        ]),
+        State::Failed { attempt, failure } => {
+            let mut item = failure_to_item(failure);
+            item.insert("attempt".to_owned(), n(attempt));
+            item
+        }
         State::Ready { attempt } | State::Cancelled { attempt } | State::Erased { attempt } => {
             map([("attempt", n(attempt))])
         }
@@ -269,19 +269,16 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         put(&mut item, "model_uncertain", uncertain);
     }
     put(&mut item, "closed_at", record.closed_at.map(|at| n(at.0)));
-    put(
-        &mut item,
-        "cause",
-        record
-            .failure
-            .as_ref()
-            .map(|failure| s(failure.cause.name())),
-    );
-    put(
-        &mut item,
-        "detail",
-        record.failure.as_ref().map(|failure| s(&failure.detail)),
-    );
+    item.extend(record.failure.iter().flat_map(failure_to_item));
+    item
+}
+
+fn failure_to_item(failure: &Failure) -> Item {
+    let mut item = map([
+        ("cause", s(failure.cause.name())),
+        ("detail", s(&failure.detail)),
+    ]);
+    put(&mut item, CONTAINER_STATUS, failure.container_status.map(n));
     item
 }
 

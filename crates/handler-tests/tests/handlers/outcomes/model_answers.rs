@@ -59,17 +59,71 @@ fn answer_without_a_readable_reason_keeps_the_status() {
 }
 
 #[test]
-fn statuses_that_say_nothing_about_the_document_are_retried() {
+fn statuses_that_say_nothing_about_the_document_are_retried_and_explained() {
     for status in [409, 421, 423, 424, 425, 429] {
         let app = submitted();
         let said = format!("ClientError: Received client error ({status}) from model. See …");
-        assert_eq!(error(&app, &failed(&job(&app, KEY), &said)), 0);
+        let body = br#"{"code":7,"message":"prediction failed"}"#;
+        let failure = fail_with(&app, body, &said);
+        assert_eq!(failure.container_status, Some(status));
         let after = job(&app, KEY);
         assert!(
             matches!(after.state, State::RetryScheduled { .. }),
             "{status}"
         );
+        let summary = api::explain::explain(&after, after.updated_at).summary;
+        let words = format!("returned an error (HTTP {status}): prediction failed");
+        assert!(summary.ends_with(&words), "{summary}");
     }
+}
+
+/// Whatever happens to the failure's cause.
+#[test]
+fn status_of_the_container_stays_until_the_job_fails() {
+    let app = submitted();
+    let said = "Received client error (424) from primary with message \"no memory\". See …";
+    for attempt in 1..=3 {
+        assert_eq!(error(&app, &failed(&job(&app, KEY), said)), 0);
+        if attempt < 3 {
+            run_check(&app);
+        }
+    }
+    let after = job(&app, KEY);
+    let State::Failed { failure, .. } = &after.state else {
+        panic!("{after:?}")
+    };
+    assert_eq!(failure.container_status, Some(424));
+    let of_attempts = after.attempts.iter().map(|record| {
+        let failure = record.failure.as_ref().unwrap();
+        (failure.container_status, failure.detail.as_str())
+    });
+    assert!(of_attempts.eq([(Some(424), "no memory"); 3]));
+}
+
+#[test]
+fn status_is_read_from_a_failure_object_that_reports_it() {
+    let report = "Received client error (424) from primary with message \"no memory\". See …";
+    let notified = submitted();
+    let failure = fail_with(&notified, report.as_bytes(), "an unknown sentence");
+    assert_eq!(
+        (failure.container_status, failure.detail.as_str()),
+        (Some(424), "no memory")
+    );
+    // The notification is lost.
+    let checked = submitted();
+    let place = job(&checked, KEY).attempts[0].failure_object.clone();
+    let place = place.unwrap();
+    checked
+        .ports
+        .put(&place.bucket, &place.key, report.as_bytes());
+    check_first_attempt(&checked);
+    let after = job(&checked, KEY);
+    let failure = after.failure().unwrap();
+    assert_eq!(
+        (failure.container_status, failure.detail.as_str()),
+        (Some(424), "no memory")
+    );
+    assert_eq!(failure.cause, Cause::Unknown);
 }
 
 #[test]
