@@ -153,10 +153,12 @@ describe("contracts from upload to result", { skip: SKIP_REASON }, () => {
     await page.getByText("For support").click();
     await page.locator(".for-support").getByText("ClientError").first().waitFor();
     await page.locator(".for-support td", { hasText: "The model returned an error (HTTP 500)" }).waitFor();
-    const open = fixture.set(newJob());
+    const open = fixture.set(newJob({ model: { version: "Legal-1" } }));
     await page.goto(`${fixture.pageUrl}/jobs/${open.id}`);
     await page.getByText("The review is waiting for its turn or running").waitFor();
     assert.equal(await page.getByText("SageMaker").first().isVisible(), false);
+    await page.getByText("For support").click();
+    await page.locator(".for-support td", { hasText: "Legal-1" }).waitFor();
   });
 
   test("for a rejected document the first button uploads a corrected one to the same pipeline", async () => {

@@ -171,7 +171,8 @@ fn summary_of_state(job: &Job, now: Timestamp) -> String {
             format!("attempt {attempt} is being sent to the endpoint")
         }
         State::InProgress { attempt, .. } => format!(
-            "the endpoint has accepted attempt {attempt}; the request is queued or running there"
+            "the endpoint has accepted attempt {attempt}{}; the request is queued or running there",
+            model(job, *attempt)
         ),
         State::RetryScheduled { next, .. } => match job.failure() {
             Some(failure) if failure.cause == Cause::Refused => format!(

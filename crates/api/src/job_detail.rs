@@ -15,12 +15,14 @@ use jobs::breaker::Breaker;
 use jobs::contents::shown;
 use jobs::id::{InferenceId, JobId, Timestamp};
 use jobs::job::{AttemptRecord, Job};
+use jobs::observe_models;
 use jobs::pause::{Pause, PauseScope, Pauses};
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore};
 use jobs::tenants::{self, TenantRetention};
 use jobs::upload_session::find as find_upload_session;
 use jobs::view::{FailureView, JobView, ModelView};
+use tracing::warn;
 
 /// Loads a job for which the principal has a permission. For a job that it may not see the error is the same as for one that does
 /// not exist.
@@ -60,7 +62,7 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
     principal: &Principal,
     id: &str,
 ) -> Result<JobDetail, ApiError> {
-    let job = match visible_job(ports, run, principal, Permission::SeeJobs, id).await {
+    let mut job = match visible_job(ports, run, principal, Permission::SeeJobs, id).await {
         // Without contents in anything that is said about it, unless the principal may read them.
         Ok(job) => shown(&job, principal.reads(&job)).into_owned(),
         Err(ApiError::NotFound(message)) => {
@@ -70,6 +72,12 @@ pub async fn show<P: JobStore + JobIndex + KeyValueStore + Clock>(
         }
         Err(other) => return Err(other),
     };
+    if job.has_model_tag() {
+        match observe_models::load(ports).await {
+            Ok(models) => job.name_models(&models, ports.now()),
+            Err(error) => warn!(error = %error, "what the endpoints serve was not read"),
+        }
+    }
     let contents_hidden = !principal.reads(&job);
     let mut views = vec![JobView {
         contents_hidden,

@@ -230,6 +230,13 @@ fn cases() -> Vec<Case> {
         let title = format!("failed: {}", cause.name());
         cases.push(case(title, failed(cause, detail), 10));
     }
+    let mut sent = running();
+    sent.attempts[0].model = Some(AttemptModel {
+        version: ModelVersion::new("Legal-1", None),
+        other: Some(ModelVersion::new("Legal-2", None)),
+        uncertain: true,
+    });
+    cases.push(case("in progress, with its model", sent, 2));
     let mut answered = failed(Cause::ModelError, "prediction failed");
     let status = |failure: &mut Failure| failure.container_status = Some(424);
     answered.attempts[0].failure.as_mut().map(status);

@@ -103,7 +103,7 @@ where
         };
         let mut next = job.next_version(&event, advance, context.now);
         next.policy = policy;
-        next.record_model(&job, &event, run.models);
+        next.record_model(Some(&job), &event, run.models);
         match ports.save(SaveRequest::new(&next)).await {
             Ok(()) => {
                 log_change(&job.state, &event, &next);

@@ -9,7 +9,7 @@ use crate::id::{Attempt, JobId, Location, Tenant, Timestamp, TraceId};
 use crate::input::Input;
 use crate::labels::Labels;
 use crate::marks::Marks;
-use crate::model_version::AttemptModel;
+use crate::model_version::{AttemptModel, ModelTag};
 use crate::pipeline::output_prefix;
 use crate::policy::Policy;
 use crate::queue_position;
@@ -81,6 +81,8 @@ pub struct AttemptRecord {
     pub unexpected_content_type: Option<String>,
     /// The pages of the document, if the output says how many.
     pub pages: Option<u32>,
+    /// Of an attempt that is open: what the endpoint served when it was submitted, if that was known.
+    pub model_tag: Option<ModelTag>,
     /// Of an attempt that has ended: what the endpoint served, if that was known.
     pub model: Option<AttemptModel>,
 }
@@ -94,6 +96,11 @@ pub struct HistoryEntry {
     pub actor: Option<String>,
     /// The reason given by that user.
     pub reason: Option<String>,
+}
+
+/// See [`Job::output_prefix`].
+pub fn job_output_prefix(pipeline: &str, id: JobId) -> String {
+    format!("{}{id}/", output_prefix(pipeline))
 }
 
 /// Maximum history entries of machines per row. An ordinary job has three. A job whose endpoint is down all day
@@ -359,6 +366,7 @@ impl Job {
                     failure: None,
                     unexpected_content_type: None,
                     pages: None,
+                    model_tag: None,
                     model: None,
                 });
                 self.attempts.len() - 1
@@ -496,7 +504,7 @@ impl Job {
 
     /// The prefix of the outputs of all its attempts. The endpoint writes them to `a<attempt>/` under it.
     pub fn output_prefix(&self) -> String {
-        format!("{}{}/", output_prefix(&self.pipeline), self.id)
+        job_output_prefix(&self.pipeline, self.id)
     }
 
     /// The latest failure: the job's own if it failed, otherwise that of its last failed attempt. While it is run again, failures

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::warn;
 
 use crate::event::{Event, EventKind};
+use crate::id::Timestamp;
 use crate::job::Job;
 use crate::model_version::{COLLECTION, KEY, ServedModel, ServedModels};
 use crate::pipeline::Pipelines;
@@ -14,22 +15,62 @@ use crate::ports::{Clock, KeyValueStore, ModelDescription, Record, Unavailable};
 const WRITE_INTERVAL: Duration = Duration::from_secs(5 * 60);
 
 impl Job {
-    /// Records the model on the attempts that `event` has ended. `before` is the job before it.
-    ///
-    /// Nothing is stored while an attempt runs: the row has no room for it in its write unit. When the attempt has ended, the model
-    /// follows from its start, and from `models`, which says since when the endpoint has served which model.
-    pub(crate) fn record_model(&mut self, before: &Self, event: &Event, models: &ServedModels) {
+    /// Records the tag of the model on the attempts that `event` has begun, and the model on those that it has ended. `before` is
+    /// the job before it.
+    pub(crate) fn record_model(
+        &mut self,
+        before: Option<&Self>,
+        event: &Event,
+        models: &ServedModels,
+    ) {
+        let now = self.updated_at;
         for record in &mut self.attempts {
-            let earlier = before.attempt(record.attempt);
+            let earlier = before.and_then(|before| before.attempt(record.attempt));
             let was_open = earlier.is_none_or(|earlier| earlier.closed_at.is_none());
             if record.closed_at.is_none() {
                 record.model = None;
-            } else if was_open && event.kind() != EventKind::SubmitFailed {
-                let served = models.of(&self.pipeline, self.updated_at);
-                record.model = served.map(|served| served.of_attempt(record.started_at));
+                let begins = earlier.is_none_or(|it| it.started_at != record.started_at);
+                // Of two runs, the first may be the one that answers.
+                let is_kept = record.may_run_twice && record.model_tag.is_some();
+                if begins && !is_kept {
+                    record.model_tag = models.tag_of(&self.pipeline, now);
+                }
+                continue;
+            }
+            let tag = record.model_tag.take();
+            if was_open && event.kind() != EventKind::SubmitFailed {
+                record.model = models.of_attempt(&self.pipeline, record.started_at, tag, now);
             }
         }
     }
+
+    /// Names the models of the attempts that are open, which their row names by tags. Only for views: a save would store it.
+    pub fn name_models(&mut self, models: &ServedModels, now: Timestamp) {
+        let pipeline = &self.pipeline;
+        for record in &mut self.attempts {
+            if record.model_tag.is_some() {
+                record.model =
+                    models.of_attempt(pipeline, record.started_at, record.model_tag, now);
+            }
+        }
+    }
+
+    /// Whether an open attempt names its model by a tag.
+    pub fn has_model_tag(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|record| record.model_tag.is_some())
+    }
+}
+
+/// Reads what the endpoints serve.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn load<P: KeyValueStore>(ports: &P) -> Result<ServedModels, Unavailable> {
+    let record = ports.get(COLLECTION, KEY).await?;
+    let text = record.map(|record| record.body);
+    Ok(text.map(ServedModels::from_text).unwrap_or_default())
 }
 
 /// Asks for what every pipeline's endpoint serves, and stores it.

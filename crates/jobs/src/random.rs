@@ -1,4 +1,4 @@
-//! A sequence of random numbers from a seed, not for secrets.
+//! A sequence of random numbers from a seed, and a hash, not for secrets.
 
 /// The next number (SplitMix64). Every seed is good, and the sequence is the same everywhere.
 pub const fn split_mix_64(seed: &mut u64) -> u64 {
@@ -9,9 +9,23 @@ pub const fn split_mix_64(seed: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A hash of a text (FNV-1a).
+pub(crate) fn fnv_1a(text: &str) -> u32 {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    text.bytes().fold(0x811c_9dc5, step)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The values are those of the published test vectors.
+    #[test]
+    fn hash_is_fnv_1a() {
+        assert_eq!(fnv_1a(""), 0x811c_9dc5);
+        assert_eq!(fnv_1a("a"), 0xe40c_292c);
+        assert_eq!(fnv_1a("foobar"), 0xbf9c_f968);
+    }
 
     /// The numbers that other implementations give for this seed.
     #[test]

@@ -356,6 +356,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         state,
         created_at: context.now,
     });
+    job.record_model(None, &Event::Uploaded, run.models);
     let of_key = match create_or_load(ports, &job, upload).await? {
         None => return Ok(CreateResult::Created { job, hold }),
         Some(row) if row.input.version == upload_check.version => {

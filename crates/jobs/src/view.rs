@@ -71,7 +71,8 @@ pub struct JobView {
     /// The attempt with the result that the job already has, while it is run again. Present if the job is open and has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier_result: Option<u8>,
-    /// The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result.
+    /// The model of the newest attempt; of a `Ready` job, of the attempt with the result. Of an open attempt it is in responses of
+    /// `GET /jobs/{job_id}`, and may be in messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,
     /// The reader's role shows jobs without contents: `name` is a placeholder, and the reference, the batch, the tags, the note, the
@@ -97,11 +98,11 @@ pub struct JobView {
 pub struct ModelView {
     /// What the endpoint served when the attempt was submitted.
     pub version: String,
-    /// The version that answered is not certain: the endpoint was updated while the attempt was open, or what it served when the
-    /// attempt ended was not known.
+    /// The version that answers is not certain: the endpoint was updated while the attempt was open, or what it served meanwhile is
+    /// not known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncertain: bool,
-    /// What it served when the attempt ended, if that was another version.
+    /// What it served when the attempt ended, or serves now while the attempt is open, if that is another version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<String>,
 }

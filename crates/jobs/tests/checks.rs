@@ -203,6 +203,7 @@ fn only_outputs_of_newer_attempts_count_while_a_job_is_run_again() {
         failure: None,
         unexpected_content_type: None,
         pages: None,
+        model_tag: None,
         model: None,
     };
     job.attempts = vec![record(1), record(3)];

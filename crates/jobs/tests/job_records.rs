@@ -27,6 +27,7 @@ fn attempt(number: u8, started_at: Timestamp) -> AttemptRecord {
         failure: None,
         unexpected_content_type: None,
         pages: None,
+        model_tag: None,
         model: None,
     }
 }

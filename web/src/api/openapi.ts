@@ -1019,7 +1019,7 @@ export interface components {
             has_result?: boolean;
             /** @description SageMaker's inference id. */
             inference_id: string;
-            /** @description The model that it was sent to. Absent while it is open, and if that was not known. */
+            /** @description The model that it was sent to. Absent if that was not known. */
             model?: components["schemas"]["ModelView"];
             /** @description Where the endpoint writes the output. The object may not exist yet. */
             output?: string;
@@ -1739,7 +1739,10 @@ export interface components {
             lane?: components["schemas"]["Lane"];
             /** @description What people noted about the contract. */
             marks?: components["schemas"]["MarksView"];
-            /** @description The model of the newest attempt, once it has ended; of a `Ready` job, of the attempt with the result. */
+            /**
+             * @description The model of the newest attempt; of a `Ready` job, of the attempt with the result. Of an open attempt it is in responses of
+             *     `GET /jobs/{job_id}`, and may be in messages.
+             */
             model?: components["schemas"]["ModelView"];
             /** @description The file name, shortened to 200 characters. Plain text. Escape it before you show it as HTML. */
             name: string;
@@ -1850,11 +1853,11 @@ export interface components {
          *     of its container image, and absent with its `@` if SageMaker did not name it.
          */
         ModelView: {
-            /** @description What it served when the attempt ended, if that was another version. */
+            /** @description What it served when the attempt ended, or serves now while the attempt is open, if that is another version. */
             other?: string;
             /**
-             * @description The version that answered is not certain: the endpoint was updated while the attempt was open, or what it served when the
-             *     attempt ended was not known.
+             * @description The version that answers is not certain: the endpoint was updated while the attempt was open, or what it served meanwhile is
+             *     not known.
              */
             uncertain?: boolean;
             /** @description What the endpoint served when the attempt was submitted. */

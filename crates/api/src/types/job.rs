@@ -169,7 +169,7 @@ pub struct AttemptView {
     /// The pages of the document, if the result says how many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pages: Option<u32>,
-    /// The model that it was sent to. Absent while it is open, and if that was not known.
+    /// The model that it was sent to. Absent if that was not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<ModelView>,
     /// Present if the attempt failed.

@@ -225,9 +225,12 @@ where
     let mut pending = Vec::new();
     let mut quarantined = 0;
     for (index, result) in results {
-        pending.extend(result.pending.into_iter().map(|job| PendingEffects {
-            message: MessageIndex(index),
-            job,
+        pending.extend(result.pending.into_iter().map(|mut job| {
+            job.name_models(&models, ports.now());
+            PendingEffects {
+                message: MessageIndex(index),
+                job,
+            }
         }));
         let Some(failure) = result.failure else {
             continue;

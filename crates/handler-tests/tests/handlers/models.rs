@@ -6,6 +6,7 @@ use crate::fixtures::{
 };
 use functions::handlers::{capacity, inference_error, inference_success, upload_trigger};
 use jobs::model_version::{COLLECTION, DescribedModel, KEY, ModelVersion};
+use jobs::observe_models;
 use jobs::ports::KeyValueStore;
 use jobs::view::{JobView, ModelView};
 use serde_json::json;
@@ -50,6 +51,14 @@ fn model(app: &TestApp) -> Option<ModelView> {
     JobView::from(&job(app, INPUT)).model
 }
 
+/// As it is shown while an attempt is open.
+fn model_now(app: &TestApp) -> Option<ModelView> {
+    let mut open = job(app, INPUT);
+    let models = run(observe_models::load(&app.ports)).unwrap();
+    open.name_models(&models, app.ports.state().now);
+    JobView::from(&open).model
+}
+
 fn view(version: &str, uncertain: bool, other: Option<&str>) -> Option<ModelView> {
     Some(ModelView {
         version: version.to_owned(),
@@ -63,10 +72,11 @@ fn job_names_the_endpoint_configuration_and_the_image() {
     let app = app();
     serves(&app, "Legal-1", Some(IMAGE), false);
     submit(&app);
-    assert_eq!(model(&app), None);
+    assert_eq!(model_now(&app), view("Legal-1@0f3c5a6b7d8e", false, None));
     advance(&app, MINUTE);
     observe(&app);
     succeed(&app);
+    assert_eq!(job(&app, INPUT).attempts[0].model_tag, None);
     assert_eq!(model(&app), view("Legal-1@0f3c5a6b7d8e", false, None));
     let published = JobView::from(&app.ports.state().events[0].1);
     assert_eq!(published.model, view("Legal-1@0f3c5a6b7d8e", false, None));
@@ -79,6 +89,73 @@ fn model_that_was_replaced_while_the_attempt_was_open_is_uncertain_and_both_are_
     submit(&app);
     advance(&app, MINUTE);
     serves(&app, "Legal-2", None, false);
+    assert_eq!(model_now(&app), view("Legal-1", true, Some("Legal-2")));
+    succeed(&app);
+    assert_eq!(model(&app), view("Legal-1", true, Some("Legal-2")));
+}
+
+/// Two deployments while it was open: what it was sent to is not what the endpoint served last.
+#[test]
+fn model_at_the_submission_is_named_after_several_deployments() {
+    let app = app();
+    serves(&app, "Legal-1", None, false);
+    submit(&app);
+    for config in ["Legal-2", "Legal-3"] {
+        advance(&app, MINUTE);
+        serves(&app, config, None, false);
+    }
+    succeed(&app);
+    assert_eq!(model(&app), view("Legal-1", true, Some("Legal-3")));
+}
+
+/// The version before is back: either may have answered.
+#[test]
+fn model_that_was_rolled_back_is_uncertain() {
+    let app = app();
+    serves(&app, "Legal-1", None, false);
+    submit(&app);
+    for config in ["Legal-2", "Legal-1"] {
+        advance(&app, MINUTE);
+        serves(&app, config, None, false);
+    }
+    succeed(&app);
+    assert_eq!(model(&app), view("Legal-1", true, None));
+}
+
+/// What the submitting function knew was old, or the record was lost since.
+#[test]
+fn model_at_the_outcome_that_is_not_that_at_the_submission_is_uncertain() {
+    let app = app();
+    serves(&app, "Legal-1", None, false);
+    submit(&app);
+    app.ports.state().records.delete(COLLECTION, KEY);
+    assert_eq!(model_now(&app), None);
+    serves(&app, "Legal-2", None, false);
+    succeed(&app);
+    assert_eq!(model(&app), view("Legal-2", true, None));
+}
+
+/// The first of two runs may answer, which was sent to the version before.
+#[test]
+fn attempt_that_may_run_twice_keeps_the_model_of_its_first_run() {
+    let app = app();
+    serves(&app, "Legal-1", None, false);
+    app.ports.state().fail_after.insert("invoke", 1);
+    let version = app.ports.put(BUCKET, INPUT, PDF);
+    let upload = upload_event(INPUT, &version);
+    let submit_again = || {
+        run(upload_trigger::handle(
+            &app,
+            batch(&app, &[upload.clone()], 1),
+        ))
+        .unwrap()
+    };
+    assert_eq!(submit_again().batch_item_failures.len(), 1);
+    advance(&app, 15 * MINUTE);
+    serves(&app, "Legal-2", None, false);
+    advance(&app, 1);
+    assert!(submit_again().batch_item_failures.is_empty());
+    assert!(job(&app, INPUT).attempts[0].may_run_twice);
     succeed(&app);
     assert_eq!(model(&app), view("Legal-1", true, Some("Legal-2")));
 }
@@ -152,10 +229,18 @@ fn job_is_processed_without_a_model_if_nothing_or_nothing_recent_is_known() {
 
     let stale = app();
     serves(&stale, "Legal-1", None, false);
-    submit(&stale);
     advance(&stale, 16 * MINUTE);
+    submit(&stale);
     succeed(&stale);
     assert_eq!(model(&stale), None);
+
+    let stale_at_the_end = app();
+    serves(&stale_at_the_end, "Legal-1", None, false);
+    submit(&stale_at_the_end);
+    advance(&stale_at_the_end, 16 * MINUTE);
+    assert_eq!(model_now(&stale_at_the_end), view("Legal-1", true, None));
+    succeed(&stale_at_the_end);
+    assert_eq!(model(&stale_at_the_end), view("Legal-1", true, None));
 
     let seen_too_late = app();
     submit(&seen_too_late);

@@ -135,6 +135,7 @@ fn attempt(number: u8, sent_at: Timestamp, seconds: u64) -> AttemptRecord {
         failure: None,
         unexpected_content_type: None,
         pages: None,
+        model_tag: None,
         model: None,
     }
 }

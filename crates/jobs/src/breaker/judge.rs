@@ -12,6 +12,7 @@ use crate::job::Job;
 use crate::pause::{self, COLLECTION, KEY, Pauses};
 use crate::pipeline::{Pipeline, RepeatedFailures};
 use crate::ports::{Clock, JobStore, KeyValueStore, RecentJobs, Unavailable};
+use crate::random::fnv_1a;
 use crate::state::{Cause, Failure};
 
 /// Where the detail of a failure comes from.
@@ -173,10 +174,9 @@ fn is_at_its_end(job: &Job, now: Timestamp) -> bool {
     budget.is_some_and(|budget| now > job.policy.start_by(*budget))
 }
 
-/// A hash that is never 0 (FNV-1a). Two texts with the same hash only make the service more careful.
+/// A hash that is never 0. Two texts with the same hash only make the service more careful.
 fn hash(text: &str) -> u32 {
-    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    text.bytes().fold(0x811c_9dc5, step) | 1
+    fnv_1a(text) | 1
 }
 
 /// Remembers a failure, and judges it.
@@ -375,18 +375,5 @@ fn opened(
         probe: None,
         kind: new.kind,
         reason: format!("{what}{last}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hash;
-
-    /// The values are those of the published test vectors of FNV-1a, with the last bit set.
-    #[test]
-    fn hash_is_fnv_1a_and_never_zero() {
-        assert_eq!(hash(""), 0x811c_9dc5);
-        assert_eq!(hash("a"), 0xe40c_292d);
-        assert_eq!(hash("foobar"), 0xbf9c_f969);
     }
 }

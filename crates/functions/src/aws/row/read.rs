@@ -2,19 +2,19 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jobs::event::EventKind;
-use jobs::id::{Attempt, LeaseToken, Location, Tenant, Timestamp};
+use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
-use jobs::job::{AttemptRecord, HistoryEntry, Job};
+use jobs::job::{AttemptRecord, HistoryEntry, Job, job_output_prefix};
 use jobs::labels::{Labels, Tags};
 use jobs::lane::Lane;
-use jobs::model_version::{AttemptModel, ModelVersion};
+use jobs::model_version::{AttemptModel, ModelTag, ModelVersion};
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::reader::{BadRow, Reader};
 use super::{
-    BATCH, CONTAINER_STATUS, INVALID_LABELS, Item, LANE, MARKS, REFERENCE, SCHEMA, TAGS,
-    tenant_label,
+    BATCH, CONTAINER_STATUS, INVALID_LABELS, Item, LANE, MARKS, MODEL_TAG, OPEN_OUTPUT, REFERENCE,
+    SCHEMA, TAGS, tenant_label,
 };
 
 /// Reads a whole item, key included.
@@ -27,14 +27,18 @@ pub(in crate::aws) fn from_item(item: &Item) -> Result<Job, BadRow> {
     let mut input = row.map("input", input_from_item)?;
     input.labels = labels_from_item(row, &tenant)?;
     let bucket = input.bucket.clone();
+    let id: JobId = row.parsed("job_id")?;
+    let output_prefix = job_output_prefix(row.text("pipeline")?, id);
     Ok(Job {
-        id: row.parsed("job_id")?,
+        id,
         version: row.number("version")?,
         tenant,
         pipeline: row.text("pipeline")?.to_owned(),
         state: row.map("state", |state| state_from_item(row.text("status")?, state))?,
         policy: row.map("policy", policy_from_item)?,
-        attempts: row.list("attempts", |record| attempt_from_item(record, &bucket))?,
+        attempts: row.list("attempts", |record| {
+            attempt_from_item(record, &bucket, &output_prefix)
+        })?,
         history: row.list("history", entry_from_item)?,
         history_dropped: row
             .optional("history_dropped", Reader::number)?
@@ -168,7 +172,11 @@ fn policy_from_item(item: Reader<'_>) -> Result<Policy, BadRow> {
     })
 }
 
-fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, BadRow> {
+fn attempt_from_item(
+    item: Reader<'_>,
+    bucket: &str,
+    output_prefix: &str,
+) -> Result<AttemptRecord, BadRow> {
     let location = |name: &'static str| -> Result<Option<Location>, BadRow> {
         let Some(text) = item.optional_text(name)? else {
             return Ok(None);
@@ -181,6 +189,13 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
             key: text,
         }))
     };
+    let output = match item.optional_text(OPEN_OUTPUT)? {
+        Some(rest) => Some(Location {
+            bucket: bucket.to_owned(),
+            key: format!("{output_prefix}{rest}"),
+        }),
+        None => location("output")?,
+    };
     let cause = item.optional_text("cause")?;
     let detail = item.optional_text("detail")?.unwrap_or_default();
     let container_status = item.optional(CONTAINER_STATUS, Reader::number)?;
@@ -188,7 +203,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
         attempt: Attempt(item.number("n")?),
         started_at: item.time("at")?,
         may_run_twice: item.item.contains_key("twice"),
-        output: location("output")?,
+        output,
         failure_object: location("failure")?,
         closed_at: item.optional("closed_at", Reader::number)?.map(Timestamp),
         failure: cause.map(|cause| Failure {
@@ -198,6 +213,7 @@ fn attempt_from_item(item: Reader<'_>, bucket: &str) -> Result<AttemptRecord, Ba
         }),
         unexpected_content_type: item.optional_text("unexpected_content_type")?,
         pages: item.optional("pages", Reader::number)?,
+        model_tag: item.optional(MODEL_TAG, Reader::number)?.map(ModelTag),
         model: model_from_item(item)?,
     })
 }

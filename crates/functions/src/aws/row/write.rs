@@ -9,8 +9,8 @@ use jobs::state::{Failure, RetryBudget, State};
 use jobs::transition::Policy;
 
 use super::{
-    BATCH, CONTAINER_STATUS, INVALID_LABELS, Item, LANE, REFERENCE, SCHEMA, TAGS, n, s,
-    tenant_label, tenant_status_group,
+    BATCH, CONTAINER_STATUS, INVALID_LABELS, Item, LANE, MODEL_TAG, OPEN_OUTPUT, REFERENCE, SCHEMA,
+    TAGS, n, s, tenant_label, tenant_status_group,
 };
 
 fn map<const N: usize>(entries: [(&str, AttributeValue); N]) -> Item {
@@ -29,6 +29,7 @@ fn put(item: &mut Item, name: &str, value: Option<AttributeValue>) {
 /// The attributes of `job` except its key.
 pub(in crate::aws) fn to_item(job: &Job) -> Item {
     let bucket = &job.input.bucket;
+    let output_prefix = job.output_prefix();
     let mut item = map([
         ("schema", n(SCHEMA)),
         ("version", n(job.version)),
@@ -43,7 +44,9 @@ pub(in crate::aws) fn to_item(job: &Job) -> Item {
             AttributeValue::L(
                 job.attempts
                     .iter()
-                    .map(|record| AttributeValue::M(attempt_to_item(record, bucket)))
+                    .map(|record| {
+                        AttributeValue::M(attempt_to_item(record, bucket, &output_prefix))
+                    })
                     .collect(),
             ),
         ),
@@ -234,7 +237,7 @@ fn policy_to_item(policy: &Policy) -> Item {
     ])
 }
 
-fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
+fn attempt_to_item(record: &AttemptRecord, bucket: &str, output_prefix: &str) -> Item {
     // Most locations are in the job's own bucket. Only their key is stored, since each kilobyte of a row costs a write unit.
     let stored = |location: &Location| {
         s(if location.bucket == bucket {
@@ -249,7 +252,15 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         "twice",
         record.may_run_twice.then_some(AttributeValue::Bool(true)),
     );
-    put(&mut item, "output", record.output.as_ref().map(stored));
+    let output = record.output.as_ref();
+    let is_open = record.closed_at.is_none();
+    let rest = output
+        .filter(|output| is_open && output.bucket == bucket)
+        .and_then(|output| output.key.strip_prefix(output_prefix));
+    match rest {
+        Some(rest) => put(&mut item, OPEN_OUTPUT, Some(s(rest))),
+        None => put(&mut item, "output", output.map(stored)),
+    }
     put(
         &mut item,
         "failure",
@@ -261,6 +272,7 @@ fn attempt_to_item(record: &AttemptRecord, bucket: &str) -> Item {
         record.unexpected_content_type.as_ref().map(s),
     );
     put(&mut item, "pages", record.pages.map(n));
+    put(&mut item, MODEL_TAG, record.model_tag.map(|tag| n(tag.0)));
     if let Some(model) = &record.model {
         item.insert("model".to_owned(), s(model.version.to_string()));
         let other = model.other.as_ref().map(|other| s(other.to_string()));

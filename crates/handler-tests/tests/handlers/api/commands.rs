@@ -98,6 +98,7 @@ fn retry_of_a_job_that_repeats_the_same_failure_must_be_forced_by_support() {
             failure: failure.clone(),
             unexpected_content_type: None,
             pages: None,
+            model_tag: None,
             model: None,
         });
         if round < 2 {

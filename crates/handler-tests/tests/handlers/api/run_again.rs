@@ -136,14 +136,16 @@ fn run_again_has_its_own_result_and_model_and_the_earlier_result_stays_readable(
     let view = running.job.as_ref().unwrap();
     assert_eq!((view.status.as_ref(), view.attempt), ("InProgress", 2));
     assert_eq!(view.earlier_result, Some(1));
-    assert!(
-        running
-            .explanation
-            .summary
-            .contains("attempt 1 can be read"),
-        "{}",
-        running.explanation.summary
-    );
+    let summary = &running.explanation.summary;
+    assert!(summary.contains("attempt 1 can be read"), "{summary}");
+    assert!(summary.contains("attempt 2, model Legal-2"), "{summary}");
+    for model in [&view.model, &running.attempts[1].model] {
+        let model = model.as_ref().unwrap();
+        assert_eq!(
+            (model.version.as_str(), model.uncertain),
+            ("Legal-2", false)
+        );
+    }
     assert_eq!(world.result(A, ""), first, "readable while it is run again");
 
     world.succeed(A);
