@@ -5,7 +5,7 @@ recipe must pass; the other must fail exactly the checks that docs/models.md nam
 package index into target/model-servers, with pinned versions, and listen on 127.0.0.1 only.
 
 Run: make model-check-servers, or tests/model_servers.py litserve ray-serve. Takes about ten minutes, and needs Java for
-sagemaker-inference. Outside CI: it needs a package index. Standard library only.
+sagemaker-inference and torchserve. Outside CI: it needs a package index. Standard library only.
 """
 
 from collections.abc import Iterator
@@ -41,6 +41,7 @@ EXPECTED = {
     "mlserver": {"ping", "a document"},
     "ray-serve": {"ping", "Content-Length"},
     "sagemaker-inference": {"the largest document"},
+    "torchserve": {"the largest document"},
 }
 
 

@@ -1,0 +1,2 @@
+export HANDLER=default_handler.py
+. ./start.sh
