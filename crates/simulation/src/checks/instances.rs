@@ -15,7 +15,7 @@ use crate::table::{JobTable, TableRow};
 use crate::time::{MINUTE, SECOND};
 
 /// An index lags behind by at most two seconds.
-const MAX_INDEX_LAG: u64 = 3 * SECOND;
+pub(super) const MAX_INDEX_LAG: u64 = 3 * SECOND;
 /// A job that has been open for so long must have an instance on the way: the controller waits at most two minutes for
 /// further uploads, and its next run is a minute later.
 const ANSWER_TIME: u64 = 4 * MINUTE;

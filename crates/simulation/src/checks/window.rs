@@ -12,6 +12,7 @@ use jobs::window::WINDOW_TTL;
 use testkit::key_value_map::KeyValueMap;
 
 use super::guarantees::TURNS;
+use super::instances::MAX_INDEX_LAG;
 use crate::breakers::BreakerLedger;
 use crate::environment::SimulationEnvironment;
 use crate::ids::short;
@@ -22,7 +23,7 @@ use crate::time::SECOND;
 /// Releases on their way when a job is queued, and those of two releases at once, may pass it, too. In multiples of the largest
 /// expected work of the other tenant's jobs.
 const PASSES_ALLOWED: u64 = 6;
-/// A release that began before a job was queued does not know it, and an index lags.
+/// After this time a release knows a job, unless it has run for longer: it may have read the queues a function's time limit ago.
 const SEEN_AFTER: u64 = 30 * SECOND;
 
 /// The queue of a tenant in a pipeline and lane.
@@ -190,6 +191,7 @@ impl TurnLedger {
         } = queue;
         let own_before = self.last.get(queue).copied().unwrap_or(0);
         let now = env.now;
+        let seen_after = SEEN_AFTER.max(env.timing.function + MAX_INDEX_LAG);
         let waiting = self.waiting.iter_mut();
         for (id, waiting) in waiting.filter(|(_, job)| job.turn_at.is_none()) {
             let TenantQueue {
@@ -215,7 +217,7 @@ impl TurnLedger {
                     continue;
                 }
             }
-            let since = (waiting.since + SEEN_AFTER).max(known_from);
+            let since = (waiting.since + seen_after).max(known_from);
             // The oldest job probes, whatever its tenant.
             let is_held = pauses.held_tenant_within(pipeline, own_tenant, waiting.since, now)
                 || breakers.open_within(pipeline, waiting.since, now)
