@@ -310,14 +310,14 @@ fn work(input: &CapacityInput) -> Duration {
 /// and `margin` have passed.
 ///
 /// A run must have started when an attempt that the endpoint accepted later has ended, or when the instances had the time
-/// for every attempt before it. `since_started` is the time since then; `None` if it may still wait.
+/// for every attempt before it. `since_started` is the time since then; zero if it may still wait.
 ///
 /// The queue of an endpoint is first in, first out, except that a request whose instance was lost goes to its end. Such
 /// a request may be taken for lost while it waits; that costs speed, since one instance stays for it.
 pub fn is_presumed_lost(
-    since_started: Option<Duration>,
+    since_started: Duration,
     invocation_timeout: Duration,
     margin: Duration,
 ) -> bool {
-    since_started.is_some_and(|since| since > invocation_timeout + margin)
+    since_started > invocation_timeout + margin
 }

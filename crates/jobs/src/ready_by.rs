@@ -373,23 +373,17 @@ fn start(waiting: f64, run: f64, slots: &[RunSlot]) -> f64 {
 fn deviation(snapshot: &QueueSnapshot, run: Spread, waited: f64, slots: &[RunSlot]) -> f64 {
     let instances = &snapshot.instances;
     let parallel = slots.len().max(1) as f64;
-    let (next, more) = snapshot.next_starts();
-    let cold = if instances.in_service == 0 {
-        waited.min(if instances.starting == 0 { more } else { next })
-    } else {
-        0.0
-    };
     let cold_share = if snapshot.cold_start.is_measured {
         COLD_START_DEVIATION
     } else {
         ASSUMED_DEVIATION / 2.0
     };
     // A cold start that goes on is as uncertain as a whole one.
-    let cold = if cold > 0.0 {
-        snapshot.cold_start.ms as f64
+    let cold = if instances.in_service == 0 {
+        snapshot.cold_start.ms as f64 * cold_share
     } else {
         0.0
-    } * cold_share;
+    };
     let runs = (waited - cold).max(0.0);
     let before_it = if snapshot.run.is_measured {
         // Deviations of single runs cancel each other out.

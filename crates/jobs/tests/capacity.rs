@@ -328,9 +328,8 @@ fn only_jobs_presumed_lost_keep_one_instance_and_start_none() {
 #[test]
 fn attempt_is_presumed_lost_when_a_later_one_ended_longer_ago_than_a_run_may_take() {
     let lost = |since| is_presumed_lost(since, secs(120), secs(60));
-    assert!(!lost(None));
-    assert!(!lost(Some(secs(180))));
-    assert!(lost(Some(secs(181))));
+    assert!(!lost(secs(180)));
+    assert!(lost(secs(181)));
 }
 
 #[test]
@@ -376,6 +375,17 @@ fn each_rule_has_its_own_reason() {
     // Work that needs more than the minimum is not held back by it.
     input.limits = limits(2, 5);
     says(&input, 3, "to be ended within 4 min 30 s");
+    input.limits = limits(0, 2);
+    says(&input, 2, "that takes 3, but the maximum is 2");
+    input.limits = limits(0, 3);
+    let mut short = input;
+    short.cold_starts.count = 0;
+    short.objective.cold_start = secs(100);
+    short.objective.drain_within = secs(200);
+    says(&short, 3, "to be ended within 3 min ");
+    let exact = decide(&input);
+    assert!(!exact.reason.contains("maximum"), "{exact:?}");
+    input.limits = limits(2, 5);
     input = carried_out(input, 5);
     says(&input, 5, "16 open jobs: 5 instances are enough");
     // A maximum that was lowered while jobs are open.

@@ -38,9 +38,7 @@ where
     let until_started = timeout.saturating_mul(rounds);
     let is_past = |accepted_by: Timestamp| {
         let started_by = accepted_by.max(unchanged_since).plus(until_started);
-        let now = ports.now();
-        let since_started = (now > started_by).then(|| now.since(started_by));
-        is_presumed_lost(since_started, timeout, MARGIN)
+        is_presumed_lost(ports.now().since(started_by), timeout, MARGIN)
     };
     if !jobs.iter().all(|job| is_past(job.created_at)) {
         return Ok(false);

@@ -52,8 +52,6 @@ pub fn estimate_turn(
         released,
         ready: Estimate {
             earliest: ready.earliest.max(released),
-            about: ready.about.max(released),
-            latest: ready.latest.max(released),
             ..ready
         },
     })
