@@ -248,6 +248,28 @@ mod tests {
     }
 
     #[test]
+    fn breaker_is_read_as_it_was_stored() {
+        let known = [
+            failure(10, 1, FailureKind::RefusedCall),
+            failure(20, 2, FailureKind::FailedRun),
+        ];
+        for failures in [&[][..], &known[..1], &known] {
+            let mut breaker = remembered(failures);
+            breaker.counted_since = Timestamp(7);
+            let read = |breaker: &Breaker| Breaker::from_line(&breaker.to_line());
+            assert_eq!(read(&breaker), Some(breaker.clone()));
+            breaker.counted_since = Timestamp(0);
+            for probe in [None, Some(JobId::of_bits(9))] {
+                breaker.open = Some(OpenBreaker {
+                    probe,
+                    ..open_since(40)
+                });
+                assert_eq!(read(&breaker), Some(breaker.clone()));
+            }
+        }
+    }
+
+    #[test]
     fn closed_breaker_is_kept_for_a_day_and_an_open_one_for_a_week() {
         let mut breaker = Breaker::new("p".to_owned());
         assert_eq!(breaker.kept_until(), Timestamp(0));

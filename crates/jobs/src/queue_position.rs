@@ -128,6 +128,15 @@ mod tests {
         assert_eq!(next_queue(urgent), Some(AFTER_URGENT));
     }
 
+    /// The hashes of these names are those of the urgent queue, and 0.
+    #[test]
+    fn no_tenant_has_the_queue_of_urgent_jobs() {
+        for name in ["tenant-856859", "tenant-13405283"] {
+            let position = position("legal-review", &tenant(name), Lane::Standard, Timestamp(1));
+            assert!(position >= AFTER_URGENT, "{name}");
+        }
+    }
+
     /// They are stored, so they must not change.
     #[test]
     fn positions_are_the_same_in_every_release() {

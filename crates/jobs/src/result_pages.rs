@@ -215,7 +215,8 @@ mod tests {
             "{\"title\": \"Miete für Köln\", \"pages\": 7}",
             // The result goes on after the bytes that were read.
             r#"{"document": {"pages": 7, "title": "Le"#,
-            r#"{"pages": [], "document": {"pages": 7}}"#,
+            r#"{"pages": [3, 4], "document": {"pages": 7}}"#,
+            r#"{"results": [{"pages": 9}], "pages": 7}"#,
         ] {
             assert_eq!(json(text), Some(7), "{text}");
         }

@@ -293,6 +293,39 @@ fn lost_attempt_does_not_count_as_one_while_a_retry_is_scheduled() {
     assert_eq!(scene.asked(), [0_u32; 0]);
 }
 
+/// It will need an instance.
+#[test]
+fn lost_attempt_does_not_count_as_one_while_a_job_is_queued() {
+    let scene = Scene::new(5);
+    scene.add(PIPELINE, "InProgress", 1);
+    scene.add(PIPELINE, "Queued", 1);
+    for _ in 0..120 {
+        scene.run();
+        scene.pass(MINUTE);
+    }
+    assert_eq!(scene.asked(), [0_u32; 0]);
+}
+
+#[test]
+fn release_is_asked_for_only_while_the_window_has_a_place() {
+    let window = usize::try_from(MIN_WINDOW).unwrap();
+    for (running, requests) in [(window - 1, 1), (window, 0)] {
+        let scene = Scene::new(1);
+        scene.add(PIPELINE, "InProgress", running);
+        let [queued] = scene.add(PIPELINE, "Queued", 1)[..] else {
+            unreachable!()
+        };
+        if let State::Queued { since, .. } =
+            &mut scene.memory.state().jobs.get_mut(&queued).unwrap().state
+        {
+            *since = NOW;
+        }
+        scene.run();
+        let asked = scene.memory.state().release_requests.len();
+        assert_eq!(asked, requests, "{running} at the endpoint");
+    }
+}
+
 #[test]
 fn updating_missing_or_unlimited_endpoint_is_left_alone() {
     let scene = Scene::new(0);

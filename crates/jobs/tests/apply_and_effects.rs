@@ -4,10 +4,13 @@
 
 mod common;
 
+use std::collections::BTreeSet;
+
 use jobs::apply::{Change, apply, context};
 use jobs::container_error::model_message;
-use jobs::effects::{MessageIndex, PendingEffects, run_effects};
-use jobs::id::{Attempt, Location, Timestamp};
+use jobs::effects::{MAX_PUSHES, MessageIndex, PendingEffects, run_effects};
+use jobs::event::EventKind;
+use jobs::id::{Attempt, InferenceId, Location, Timestamp};
 use jobs::job::Job;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{CheckRequest, Connection};
@@ -142,15 +145,7 @@ fn message_about_a_final_job_makes_no_s3_request() {
             bucket: job.input.bucket.clone(),
             key: format!("outbound/{}/x.out", job.pipeline),
         };
-        let outcome = AttemptOutcome {
-            inference_id: jobs::id::InferenceId {
-                job: job.id,
-                attempt: Attempt(1),
-            },
-            result: Ok(Some(output)),
-            content_type: None,
-            last_call: false,
-        };
+        let outcome = success_of_first_attempt(&job, Some(output));
         let pending = in_run(TOML, NOW, async |run| {
             record_outcome(&memory, run, &outcome).await
         });
@@ -164,6 +159,54 @@ fn message_about_a_final_job_makes_no_s3_request() {
             retry(&memory, run, &check, false).await
         });
         assert!(pending.is_ok(), "{state}: {pending:?}");
+    }
+}
+
+fn success_of_first_attempt(job: &Job, output: Option<Location>) -> AttemptOutcome {
+    AttemptOutcome {
+        inference_id: InferenceId {
+            job: job.id,
+            attempt: Attempt(1),
+        },
+        result: Ok(output),
+        content_type: None,
+        last_call: false,
+    }
+}
+
+/// The response to its call, which named the location, was lost. Its result is deleted.
+#[test]
+fn success_without_a_location_of_an_erased_job_is_not_waited_for() {
+    let mut job = in_state("Erased");
+    for record in &mut job.attempts {
+        record.output = None;
+    }
+    let memory = table(&job);
+    let outcome = success_of_first_attempt(&job, None);
+    let pending = in_run(TOML, NOW, async |run| {
+        record_outcome(&memory, run, &outcome).await
+    });
+    assert_eq!(pending.unwrap(), []);
+}
+
+/// Only a job that was held, refused or tried again may have been the probe of a circuit breaker.
+#[test]
+fn result_of_a_job_without_an_incident_costs_no_read_of_the_breaker() {
+    for (event, reads) in [(EventKind::Accepted, 0), (EventKind::CheckDue, 1)] {
+        let mut job = in_state("InProgress");
+        let memory = Memory::at(NOW);
+        job.input.version = memory.put(BUCKET, &job.input.key, b"%PDF-1.7");
+        job.history[1].event = event.clone();
+        memory.state().jobs.insert(job.id, job.clone());
+        let output = job.attempts[0].output.clone();
+        memory.put(BUCKET, &output.as_ref().unwrap().key, b"{}");
+        let outcome = success_of_first_attempt(&job, output);
+        let pending = in_run(TOML, NOW, async |run| {
+            record_outcome(&memory, run, &outcome).await
+        });
+        assert_eq!(pending.unwrap()[0].state.name(), "Ready");
+        let calls = memory.state().calls.get("get_record").copied();
+        assert_eq!(calls.unwrap_or(0), reads, "{event:?}");
     }
 }
 
@@ -190,6 +233,64 @@ fn frames_that_did_not_arrive_are_counted_as_dropped() {
         run_effects(&memory, &pending, until).await
     });
     assert_eq!((done.pushed, done.dropped), (1, 2));
+}
+
+#[test]
+fn end_of_an_attempt_that_had_to_wait_asks_for_a_release() {
+    for has_waited in [false, true] {
+        for mut job in one_in_every_state(BUCKET, "acme") {
+            for record in &mut job.attempts {
+                record.started_at = Timestamp(job.created_at.0 + u64::from(has_waited));
+            }
+            let memory = table(&job);
+            let name = job.state.name();
+            let pending = [PendingEffects {
+                message: MessageIndex(0),
+                job,
+            }];
+            in_run(TOML, NOW, async |_| {
+                run_effects(&memory, &pending, Timestamp(NOW.0 + 1000)).await
+            });
+            let asked = memory.state().release_requests.clone();
+            let asked: Vec<&str> = asked.iter().map(|it| it.message.as_str()).collect();
+            let has_ended = matches!(name, "Ready" | "Failed" | "RetryScheduled");
+            let expected: &[&str] = if has_ended && has_waited {
+                &["legal-review"]
+            } else {
+                &[]
+            };
+            assert_eq!(asked, expected, "{name}, {has_waited}");
+        }
+    }
+}
+
+#[test]
+fn of_more_pages_than_a_change_is_pushed_to_not_always_the_same_are_left_out() {
+    let memory = Memory::at(NOW);
+    let page = |number: usize| Connection {
+        uploader: None,
+        hides_contents: false,
+        subscription: "acme".to_owned(),
+        connection_id: number.to_string(),
+        registered_at: NOW,
+        token_expires_at: Timestamp(NOW.0 + 60_000),
+    };
+    memory.state().connections = (0..=MAX_PUSHES).map(page).collect();
+    let pending = [PendingEffects {
+        message: MessageIndex(0),
+        job: in_state("Ready"),
+    }];
+    let until = Timestamp(NOW.0 + 1000);
+    let reached = || {
+        let done = in_run(TOML, NOW, async |_| {
+            run_effects(&memory, &pending, until).await
+        });
+        assert_eq!((done.pushed, done.dropped), (MAX_PUSHES, 1));
+        let frames = std::mem::take(&mut memory.state().frames);
+        frames.into_iter().map(|(id, _)| id).collect()
+    };
+    let (first, second): (BTreeSet<String>, BTreeSet<String>) = (reached(), reached());
+    assert_ne!(first, second);
 }
 
 #[test]

@@ -246,3 +246,35 @@ fn refusal_to_read_is_about_the_version_of_the_job_or_one_of_the_same_bytes() {
     let copied = "inbound/acme/n d a.pdf";
     assert_eq!(status(copied, Some("two")), Some(InputStatus::Current));
 }
+
+/// A newer one replaced the job's, or the job's was deleted by its id and an older one is current again.
+#[test]
+fn other_current_version_tells_a_replaced_input_from_a_deleted_one() {
+    for (is_stored, put_after_seconds, expected) in [
+        (true, 0, InputStatus::Replaced),
+        (true, 1, InputStatus::Replaced),
+        (false, 0, InputStatus::Deleted),
+        (false, 1, InputStatus::Replaced),
+    ] {
+        for is_refused in [false, true] {
+            let (memory, mut job) = scene(scheduled(NOW, BUDGET));
+            let key = "inbound/acme/nda.pdf".to_owned();
+            job.input.key.clone_from(&key);
+            memory.state().now = job.created_at;
+            job.input.version = memory.put(BUCKET, &key, b"%PDF-1.7");
+            memory.state().now = Timestamp(job.created_at.0 + put_after_seconds * 1000);
+            memory.put(BUCKET, &key, b"%PDF-1.7 other");
+            let at = (BUCKET.to_owned(), key.clone());
+            if !is_stored {
+                memory.state().objects.get_mut(&at).unwrap().remove(0);
+            }
+            if is_refused {
+                let refusal = "InvalidObjectState";
+                memory.state().refused_reads.insert(key, refusal);
+            }
+            let status = in_run(TOML, NOW, async |_| input_status(&memory, &job).await);
+            let case = format!("{is_stored}, {put_after_seconds} s, {is_refused}");
+            assert_eq!(status.ok(), Some(expected), "{case}");
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What the count of open jobs keeps of an earlier description of the queue.
+//! What the count of open jobs keeps of an earlier description of the queue, and how many rows it reads.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -79,4 +79,33 @@ fn older_description_says_how_fast_jobs_end_for_fifteen_minutes() {
         (unknown.instances.in_service, unknown.ended_up_to),
         (0, None)
     );
+}
+
+/// A row says when its job was last submitted. To read thousands would take longer than a run.
+#[test]
+fn rows_of_at_most_200_jobs_at_risk_are_read_and_the_others_count_from_their_upload() {
+    let pipelines = Pipelines::parse(include_str!("../../../infra/pipelines.toml")).unwrap();
+    for (jobs, rows_read) in [(199, 199), (203, 200)] {
+        let memory = Memory::at(NOW);
+        let open = one_in_every_state("docket-jobs", "acme")
+            .into_iter()
+            .find(|job| job.state.name() == "InProgress");
+        let open = open.unwrap();
+        for number in 0..jobs {
+            let mut job = open.clone();
+            job.id = JobId::of_bits(number);
+            job.created_at = ago(8 * 3600);
+            memory.state().jobs.insert(job.id, job);
+        }
+        let until = NOW.plus(Duration::from_secs(100));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let counted = runtime
+            .block_on(count_open_jobs(&memory, &pipelines, until))
+            .unwrap();
+        let found = counted.unwrap()["legal-review"];
+        assert_eq!(u128::from(found.at_risk), jobs);
+        assert_eq!(memory.state().calls["load"], rows_read, "{jobs}");
+    }
 }

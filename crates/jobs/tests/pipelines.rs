@@ -61,6 +61,14 @@ fn objective_of_a_pipeline_is_its_own_or_follows_from_its_slo() {
     assert_eq!(objective("ocr-batch"), [600, 60, 640]);
     // Half an hour: no less than a minute idle.
     assert_eq!(objective("doc-understanding"), [300, 60, 640]);
+    // Three hours, and a day: no more than five minutes.
+    for (slo, expected) in [(10_800, [1800, 180, 640]), (86_400, [14_400, 300, 640])] {
+        let text = TOML.replacen("slo_seconds = 3600", &format!("slo_seconds = {slo}"), 1);
+        let objective = Pipelines::parse(&text).unwrap();
+        let objective = objective.get("ocr-batch").unwrap().objective();
+        let seconds = [objective.drain_within, objective.idle, objective.cold_start];
+        assert_eq!(seconds.map(|time| time.as_secs()), expected);
+    }
 }
 
 #[test]
@@ -101,5 +109,34 @@ fn invalid_objective_is_refused_with_the_name_of_its_field() {
     ] {
         let error = with(wrong).unwrap_err().to_string();
         assert!(error.contains(field), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn deadline_of_two_weeks_and_a_breaker_of_2_to_20_failures_or_none_are_the_limits() {
+    let with = |from: &str, to: &str| {
+        assert!(TOML.contains(from), "{from}");
+        Pipelines::parse(&TOML.replacen(from, to, 1)).map(|_| ())
+    };
+    let deadline = |seconds: u32| {
+        let to = format!("job_deadline_seconds = {seconds}");
+        with("job_deadline_seconds = 82_800", &to)
+    };
+    assert!(deadline(1_209_600).is_ok());
+    let breaker = |failures: u32| {
+        let to = format!("[legal-review]\nbreaker = {{ failures = {failures} }}");
+        with("[legal-review]", &to)
+    };
+    for failures in [0, 2, 20] {
+        let parsed = breaker(failures);
+        assert!(parsed.is_ok(), "{failures}: {parsed:?}");
+    }
+    for (wrong, field) in [
+        (deadline(1_209_601), "job_deadline_seconds"),
+        (breaker(1), "breaker.failures"),
+        (breaker(21), "breaker.failures"),
+    ] {
+        let error = wrong.unwrap_err().to_string();
+        assert!(error.contains(field), "{error}");
     }
 }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use jobs::capacity::{CapacityInput, InstanceLimits, Instances, Measured, Objective, OpenWork};
 use jobs::id::Timestamp;
+use jobs::job::Job;
 use jobs::ports::KeyValueStore;
 use jobs::ready_by::{
-    Basis, Estimate, KnownInstances, MAX_SNAPSHOT_AGE, NoEstimate, QueueSnapshot, Queued,
+    Basis, Estimate, KnownInstances, MAX_SNAPSHOT_AGE, NoEstimate, QueueSnapshot, Queued, estimate,
     estimate_queued, is_at_risk, load, store,
 };
+use jobs::state::State;
+use testkit::conformance::one_in_every_state;
 use testkit::memory::Memory;
 
 const SECOND: u64 = 1000;
@@ -151,6 +154,46 @@ fn estimate_does_not_move_while_nothing_changes() {
     assert_eq!(at(0).latest, at(5).latest);
 }
 
+/// What has not happened yet happens later than now.
+#[test]
+fn earliest_time_is_never_over() {
+    let snapshot = snapshot(12, 0, 0, None);
+    let job = queued(sent_at(12, NOW)[11]);
+    let now = Timestamp(NOW.0 + 9 * MINUTE);
+    let found = estimate_queued(&job, Some(&snapshot), now).unwrap();
+    assert_eq!(found.earliest, now);
+}
+
+#[test]
+fn instances_are_asked_for_once_the_endpoint_has_ended_its_update() {
+    let more_at = |starting| {
+        let since = Some(Timestamp(NOW.0 - MINUTE));
+        let instances = snapshot(100, 0, starting, since).instances;
+        assert!(instances.more > 0);
+        instances.more_at
+    };
+    assert_eq!(more_at(0), Some(NOW));
+    // Cold starts take five minutes.
+    assert_eq!(more_at(2), Some(Timestamp(NOW.0 + 4 * MINUTE)));
+}
+
+#[test]
+fn job_that_is_not_at_the_endpoint_has_no_estimate() {
+    let why = |job: &Job| estimate(job, None, NOW).unwrap_err();
+    for mut job in one_in_every_state("docket-jobs", "acme") {
+        let expected = match job.state {
+            State::Queued { .. } => NoEstimate::Queued,
+            _ if job.state.is_open() => NoEstimate::NotCounted,
+            _ => NoEstimate::Final,
+        };
+        assert_eq!(why(&job), expected, "{:?}", job.state);
+        if let State::Queued { start_by, .. } = &mut job.state {
+            *start_by = Some(NOW);
+            assert_eq!(why(&job), NoEstimate::EndpointDown);
+        }
+    }
+}
+
 #[test]
 fn unknown_is_said_with_its_reason() {
     let job = queued(sent_at(2, NOW)[1]);
@@ -193,6 +236,10 @@ fn job_whose_notification_is_lost_is_expected_at_its_next_check_and_delays_no_ot
     let found = estimate_queued(&queued(lost), Some(&done), much_later).unwrap();
     assert_eq!(found.basis, Basis::NextCheck);
     assert_eq!(found.about.0, lost.0 + 24 * MINUTE);
+    // It is neither before the other job nor on the instance.
+    assert_eq!(done.position(much_later), 0);
+    let running: Vec<Timestamp> = done.running.iter().map(|(sent_at, _)| *sent_at).collect();
+    assert_eq!(running, [much_later]);
     let other = estimate_queued(&queued(much_later), Some(&done), much_later).unwrap();
     assert!(other.about.0 - much_later.0 < 2 * MINUTE, "{other:?}");
 }
@@ -288,6 +335,9 @@ fn newest_job_that_ended_is_known_only_if_all_open_jobs_are() {
     let later = Timestamp(NOW.0 + MINUTE);
     let (many, two) = (of(NOW, all.clone()), of(later, all[99_998..].to_vec()));
     assert_eq!(two.ended_since(&many), (99_998, None));
+    // It was sent at the moment of the description, and is still open.
+    let (before, after) = (of(NOW, vec![NOW]), of(later, vec![NOW]));
+    assert_eq!(after.ended_since(&before), (0, None));
     // One ended, and one that the index did not list yet has appeared.
     let (before, after) = (of(NOW, vec![all[0]]), of(later, vec![all[1]]));
     assert_eq!(after.ended_since(&before), (0, None));

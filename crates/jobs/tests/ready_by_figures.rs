@@ -181,6 +181,13 @@ fn limits_of_what_is_known_are_exact() {
     let at = |now| estimate_queued(&job, Some(&busy), now).map(|found| found.basis);
     assert_eq!(at(NOW), Ok(Basis::Measured));
     assert_ne!(at(oldest), Err(NoEstimate::NotCounted));
+    // Both durations must have been measured.
+    for (run, cold_start) in [(false, true), (true, false)] {
+        let mut assumed = busy.clone();
+        (assumed.run.is_measured, assumed.cold_start.is_measured) = (run, cold_start);
+        let found = estimate_queued(&job, Some(&assumed), NOW).unwrap();
+        assert_eq!(found.basis, Basis::AssumedDurations);
+    }
     // A job counts as overtaken if one that was sent more than two runs and a minute later has ended.
     let mut overtaken = snapshot(&[700], in_service(1));
     overtaken.ended_up_to = Some(ago(40));
@@ -238,6 +245,11 @@ fn queued_job_is_released_when_those_before_it_were_let_in() {
     let old = Some(NoEstimate::NotCounted);
     assert_eq!(at(MAX_SNAPSHOT_AGE.as_secs() + 1), old);
     assert_eq!(estimate_turn(0, 2, None, NOW).err(), old);
+    // However wide the range is, no job is ready before it is released.
+    let mut assumed = snapshot(&[60, 50], in_service(1));
+    assumed.run.is_measured = false;
+    let (released, [earliest, about, _]) = estimated(&assumed, 100, 2, 0);
+    assert!(released == earliest && earliest < about);
     let nowhere = snapshot(&[60, 50], in_service(0));
     assert_eq!(estimate_turn(0, 2, Some(&nowhere), NOW).err(), old);
 }

@@ -286,6 +286,159 @@ impl StoredObservations {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::JobId;
+
+    const START: Timestamp = Timestamp(1_767_608_042_118);
+
+    const fn after(seconds: u64) -> Timestamp {
+        Timestamp(START.0 + seconds * 1000)
+    }
+
+    fn endpoint(instances: u32) -> EndpointInstances {
+        EndpointInstances {
+            in_service: instances,
+            desired: instances,
+            min: 0,
+            max: 5,
+            concurrent_runs: 1,
+            updating: false,
+        }
+    }
+
+    /// A reading at a time that finds `open` jobs, each sent so many seconds after the start.
+    fn observe(
+        observations: &mut Observations,
+        now: Timestamp,
+        open: &[u64],
+        endpoint: &EndpointInstances,
+    ) {
+        let open = open.iter().map(|seconds| OpenJob {
+            id: JobId::of_bits(1),
+            pipeline: "p".to_owned(),
+            created_at: START,
+            sent_at: Some(after(*seconds)),
+        });
+        let jobs: Vec<OpenJob> = open.collect();
+        let jobs = PipelineOpenJobs {
+            open: u32::try_from(jobs.len()).unwrap_or(0),
+            complete: true,
+            jobs: &jobs,
+            ..PipelineOpenJobs::default()
+        };
+        let limits = InstanceLimits::new(endpoint.min, endpoint.max, 0);
+        let timeout = Duration::from_secs(200);
+        observations.observe(now, &jobs, endpoint, limits.unwrap(), timeout);
+    }
+
+    #[test]
+    fn idle_time_counts_from_the_last_open_job_with_a_precision_of_fifteen_seconds() {
+        let mut observations = Observations::default();
+        let readings: [(Timestamp, &[u64], Option<Timestamp>); 6] = [
+            (after(1), &[], None),
+            (after(2), &[0], Some(after(2))),
+            (after(17), &[0], Some(after(2))),
+            (
+                Timestamp(after(17).0 + 1),
+                &[0],
+                Some(Timestamp(after(17).0 + 1)),
+            ),
+            (after(18), &[], Some(after(18))),
+            (after(60), &[], Some(after(18))),
+        ];
+        for (now, open, last_open_at) in readings {
+            observe(&mut observations, now, open, &endpoint(0));
+            assert_eq!(observations.last_open_at(), last_open_at, "{now:?}");
+        }
+    }
+
+    #[test]
+    fn instances_above_the_minimum_stay_for_the_idle_time_before_their_first_job() {
+        for (min, in_service, desired, stay) in [
+            (0, 0, 0, false),
+            (1, 0, 1, false),
+            (1, 1, 1, false),
+            (0, 0, 1, true),
+            (1, 2, 0, true),
+        ] {
+            let mut observations = Observations::default();
+            let endpoint = EndpointInstances {
+                min,
+                in_service,
+                desired,
+                ..endpoint(0)
+            };
+            observe(&mut observations, START, &[], &endpoint);
+            let since = observations.last_open_at();
+            assert_eq!(since.is_some(), stay, "{endpoint:?}");
+        }
+    }
+
+    /// What two readings teach: the number of runs that ended, and their mean time in seconds.
+    #[test]
+    fn runs_are_measured_between_two_readings_in_which_all_instances_had_work() {
+        type Case<'a> = ([u32; 2], [&'a [u64]; 2], u64, (u32, u64), &'a str);
+        let (one, two) = ([0; 1], [0; 2]);
+        let cases: [Case<'_>; 10] = [
+            ([1, 1], [&two, &one], 60, (1, 60), "one ended in a minute"),
+            ([2, 2], [&[0; 4], &two], 60, (2, 60), "two on two instances"),
+            ([1, 1], [&two, &[0, 30]], 60, (1, 60), "another came since"),
+            (
+                [1, 1],
+                [&two, &one],
+                300,
+                (1, 200),
+                "no longer than its limit",
+            ),
+            (
+                [1, 1],
+                [&two, &one],
+                301,
+                (0, 0),
+                "the readings are too far apart",
+            ),
+            ([1, 1], [&two, &two], 60, (0, 0), "none ended"),
+            ([0, 0], [&two, &one], 60, (0, 0), "no instance"),
+            (
+                [1, 2],
+                [&[0; 4], &[0; 3]],
+                60,
+                (0, 0),
+                "another number of instances",
+            ),
+            (
+                [2, 2],
+                [&[0; 3], &one],
+                60,
+                (0, 0),
+                "one had no work at the end",
+            ),
+            (
+                [2, 2],
+                [&one, &[30, 40]],
+                60,
+                (0, 0),
+                "one had no work at first",
+            ),
+        ];
+        for (instances, open, seconds, expected, why) in cases {
+            let mut observations = Observations::default();
+            for (at, now) in [(0, START), (1, after(seconds))] {
+                observe(&mut observations, now, open[at], &endpoint(instances[at]));
+            }
+            let runs = observations.runs();
+            assert_eq!((runs.count, runs.mean.as_secs()), expected, "{why}");
+        }
+    }
+
+    #[test]
+    fn busy_time_in_which_no_run_ended_counts_for_the_next_that_ends() {
+        let mut observations = Observations::default();
+        let readings: [(u64, &[u64]); 3] = [(0, &[0; 3]), (60, &[0; 3]), (120, &[0; 2])];
+        for (seconds, open) in readings {
+            observe(&mut observations, after(seconds), open, &endpoint(1));
+        }
+        assert_eq!(observations.runs().mean, Duration::from_secs(120));
+    }
 
     #[test]
     fn mean_follows_newer_measurements_after_200() {

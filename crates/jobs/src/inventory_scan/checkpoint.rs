@@ -235,3 +235,124 @@ impl StoredCheckpoint {
         Ok(written)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: u64 = 86_400_000;
+    const MINUTE_MS: u64 = 60_000;
+    const NOW: Timestamp = Timestamp(100 * DAY_MS);
+    const UPLOAD_EXPIRY: Duration = Duration::from_secs(7 * 86_400);
+
+    const fn ago(ms: u64) -> Timestamp {
+        Timestamp(NOW.0 - ms)
+    }
+
+    fn pipelines() -> Pipelines {
+        Pipelines::parse(include_str!("../../../../infra/pipelines.toml")).unwrap()
+    }
+
+    fn object(bytes: u64, put_at: Timestamp, etag: &str) -> ListedObject {
+        ListedObject {
+            key: "inbound/acme/a.pdf".to_owned(),
+            version: "v1".to_owned(),
+            etag: etag.to_owned(),
+            bytes,
+            put_at,
+            versions: vec![],
+            has_all_versions: true,
+        }
+    }
+
+    #[test]
+    fn daily_scan_looks_up_all_objects_but_young_ones_and_old_empty_ones() {
+        let scan = ScanCheckpoint {
+            full: true,
+            last_complete: Some(ago(60 * MINUTE_MS)),
+            ..ScanCheckpoint::default()
+        };
+        for (bytes, age_ms, is_covered) in [
+            (8, 10 * MINUTE_MS - 1, false),
+            (8, 10 * MINUTE_MS, true),
+            (8, 40 * DAY_MS, true),
+            (0, 3 * DAY_MS, true),
+            (0, 3 * DAY_MS + 1, false),
+        ] {
+            let object = object(bytes, ago(age_ms), "etag");
+            let covers = scan.covers(&object, UPLOAD_EXPIRY, NOW);
+            assert_eq!(covers, is_covered, "{bytes} bytes, {age_ms} ms");
+        }
+    }
+
+    /// What was too young for the last scan, with a minute for the difference of clocks. The date of an object in parts is that of
+    /// its first part.
+    #[test]
+    fn other_scans_look_up_what_may_be_newer_than_the_last_one() {
+        let last = ago(DAY_MS);
+        let scan = ScanCheckpoint {
+            last_complete: Some(last),
+            ..ScanCheckpoint::default()
+        };
+        for (etag, before_ms) in [
+            ("etag", 11 * MINUTE_MS),
+            ("etag-8", 11 * MINUTE_MS + 7 * DAY_MS),
+        ] {
+            for (before_ms, is_covered) in [(before_ms, true), (before_ms + 1, false)] {
+                let object = object(8, Timestamp(last.0 - before_ms), etag);
+                let covers = scan.covers(&object, UPLOAD_EXPIRY, NOW);
+                assert_eq!(covers, is_covered, "{etag}, {before_ms} ms");
+            }
+        }
+    }
+
+    /// Two scans of 1,250 pages, 125 in each run; runs are five minutes apart.
+    #[test]
+    fn delay_is_what_the_number_of_pages_does_not_explain() {
+        let pipelines = pipelines();
+        let mut scan = ScanCheckpoint {
+            started_at: ago(0),
+            position: first_after(&pipelines, ""),
+            ..ScanCheckpoint::default()
+        };
+        let next = ListingCursor {
+            key: "inbound/b".to_owned(),
+            version: None,
+        };
+        for _ in 0..1250 {
+            scan.advance(Some(next.clone()), &pipelines);
+        }
+        for (minutes, delay) in [(100, 0), (130, 30)] {
+            let now = Timestamp(NOW.0 + minutes * MINUTE_MS);
+            scan.recent.last_complete = Some(now);
+            let report = scan.report(0, &pipelines, now);
+            let found = [report.age, report.delay].map(|time| time.as_secs() / 60);
+            assert_eq!(found, [minutes, delay]);
+        }
+    }
+
+    #[test]
+    fn each_scan_begins_when_it_is_due() {
+        let pipelines = pipelines();
+        let due = 15 * MINUTE_MS;
+        for (recent_ms, complete_ms, begins) in [
+            (due - 1, due - 1, [false, false]),
+            (due, due - 1, [true, false]),
+            (due - 1, due, [false, true]),
+            (due, due, [true, true]),
+        ] {
+            let mut scan = ScanCheckpoint {
+                started_at: ago(complete_ms),
+                recent: RecentCheckpoint {
+                    started_at: ago(recent_ms),
+                    ..RecentCheckpoint::default()
+                },
+                ..ScanCheckpoint::default()
+            };
+            let is_any = scan.begin_what_is_due(NOW, &pipelines, false);
+            assert_eq!(is_any, begins.contains(&true));
+            let started = [scan.recent.started_at, scan.started_at];
+            assert_eq!(started.map(|at| at == NOW), begins);
+        }
+    }
+}

@@ -119,11 +119,11 @@ mod tests {
     #[test]
     fn metadata_may_be_percent_encoded() {
         let (found, invalid) = labels(
-            "Vertrag%20M%C3%BCller 50%",
+            "Vertrag%20M%C3%BCller+50%",
             "matter=47%2F11&client=M%C3%BCller+AG&",
         );
         assert_eq!(invalid, []);
-        assert_eq!(found.reference.as_deref(), Some("Vertrag Müller 50%"));
+        assert_eq!(found.reference.as_deref(), Some("Vertrag Müller+50%"));
         assert_eq!(
             found.tags.lines(),
             "client=Müller AG
