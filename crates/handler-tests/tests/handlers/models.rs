@@ -146,7 +146,7 @@ fn attempt_that_may_run_twice_keeps_the_model_of_its_first_run() {
     let submit_again = || {
         run(upload_trigger::handle(
             &app,
-            batch(&app, &[upload.clone()], 1),
+            batch(&app, std::slice::from_ref(&upload), 1),
         ))
         .unwrap()
     };
