@@ -132,8 +132,9 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
       await page.getByRole("spinbutton", { name: "Page" }).fill(String(number));
       await page.keyboard.press("Enter");
       await page.locator(`.pdf-page[data-page="${number}"] canvas`).waitFor();
-      const drawn = await page.locator(".pdf-page canvas").count();
-      assert.ok(drawn <= 8, `${drawn} pages are drawn`);
+      const [boxes, drawn] = [page.locator(".pdf-page"), page.locator(".pdf-page canvas")];
+      assert.ok((await drawn.count()) <= 8, `${await drawn.count()} pages are drawn`);
+      assert.ok((await boxes.count()) <= 8, `${await boxes.count()} pages are in the document, drawn or not`);
     }
     const ranges = fixture.requests.filter((one) => one.includes("/s3/document-"));
     assert.ok(
@@ -163,9 +164,12 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     });
     await open();
     for (let number = 1; number <= pages.length; number += 1) {
-      await page.locator(".pdf-pages").evaluate((box, to) => {
-        box.scrollTop = box.querySelector<HTMLElement>(`[data-page="${to}"]`)?.offsetTop ?? 0;
-      }, number);
+      await page.locator(".pdf-pages").evaluate(
+        (box, before) => {
+          box.scrollTop = before * box.scrollHeight;
+        },
+        (number - 1) / pages.length,
+      );
       await page.locator(`.pdf-page[data-page="${number}"] .textLayer`).waitFor();
     }
     /** Canvases that hold pixels, and words of the document. pdf.js keeps one canvas to measure text. */
@@ -186,6 +190,26 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
       const { words } = await kept();
       return (words > 0 && words <= 8) || `${words} lines are kept`;
     });
+  });
+
+  test("a page stays where it is while pages around it turn out to have another size than the first", async () => {
+    const pages = Array.from({ length: 40 }, (_, index) => [`Page ${index + 1}`]);
+    fixture.document = makePdf(pages, "", 0, (number) => (number === 1 ? 842 : 300 + 10 * number));
+    await open();
+    await page.locator(".pdf-page canvas").first().waitFor();
+    await page.getByRole("spinbutton", { name: "Page" }).fill("20");
+    await page.keyboard.press("Enter");
+    for (const number of [19, 20, 21]) await page.locator(`.pdf-page[data-page="${number}"] canvas`).waitFor();
+    const [above, height, width] = await page.locator('.pdf-page[data-page="20"]').evaluate((sheet) => {
+      const { top, height, width } = sheet.getBoundingClientRect();
+      return [top - (sheet.parentElement?.getBoundingClientRect().top ?? 0), height, width];
+    });
+    assert.ok(above !== undefined && Math.abs(above) <= 12, `page 20 begins ${above} pixels below the box's top`);
+    assert.equal(Math.round((595 * (height ?? 0)) / (width ?? 1)), 500);
+    await page.locator(".pdf-pages").evaluate((box) => {
+      box.scrollTop = box.scrollHeight;
+    });
+    await page.locator('.pdf-page[data-page="40"] canvas').waitFor();
   });
 
   test("a signed request that has expired is replaced", async () => {
@@ -237,6 +261,9 @@ describe("the document beside its result", { skip: SKIP_REASON }, () => {
     assert.ok(width <= PHONE.width, `${width} pixels wide`);
     await page.getByRole("tab", { name: "Document" }).press("ArrowLeft");
     await page.getByRole("heading", { name: "4 findings" }).waitFor();
+    await page.locator(".pdf-page").first().waitFor({ state: "detached" });
+    await page.getByRole("tab", { name: "Result" }).press("ArrowRight");
+    await page.locator('.pdf-page[data-page="2"] canvas').waitFor();
   });
 
   test("the document of a failed contract is shown on request", async () => {

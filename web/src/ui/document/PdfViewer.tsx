@@ -64,7 +64,7 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
         if (!current || !box.current) return;
         const events = { onPage: setPage, onPick: (place: string) => pick.current(place) };
         const size = first.getViewport({ scale: 1 });
-        pages.current = new Pages(box.current, opened.document, size, places, events);
+        pages.current = new Pages(box.current, opened, size, places, events);
         setPage(1);
         setZoom(1);
         if (target) void show(target.place);

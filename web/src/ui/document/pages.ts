@@ -1,15 +1,18 @@
 /**
- * The pages of a document in a box that scrolls. Only pages near the visible ones are drawn, and what is far is released, so
- * that a thousand pages need no more memory than twenty.
+ * The pages of a document in a box that scrolls. Only pages near the visible ones are in it and are drawn; a space above and
+ * one below stand for all others. So a thousand pages need little more memory than twenty: each layout of the box makes
+ * objects for all its children, and the browser collects them late.
  */
 
 import * as pdfjs from "pdfjs-dist/legacy/build/pdf.mjs";
 import { type Located, Locator } from "./locate";
-import type { PdfDocument } from "./open";
+import type { OpenedPdf, PdfDocument } from "./open";
 import type { Place } from "./places";
 
-/** Space between pages, in CSS pixels. */
+/** Space between pages, in CSS pixels: the margin of .pdf-page. */
 const GAP = 12;
+/** Pages that begin or end less than this part of the box's height out of view are drawn. */
+const NEAR = 0.6;
 /** A larger canvas is drawn with fewer pixels and stretched. */
 const MAX_CANVAS_PIXELS = 12_000_000;
 /** pdf.js keeps fonts and pictures of all pages until it is told to forget them. */
@@ -18,11 +21,14 @@ const RESIZE_PAUSE_MS = 150;
 
 interface Slot {
   readonly number: number;
-  readonly element: HTMLDivElement;
   /** In points, as the page is shown. */
   width: number;
   height: number;
-  isNear: boolean;
+  /** Where it begins and ends in the box, in CSS pixels. */
+  top: number;
+  bottom: number;
+  /** Only of a page that is near the visible ones. */
+  element: HTMLDivElement | undefined;
   /** The scale that it was drawn with. */
   drawn: number | undefined;
   cancel: (() => void) | undefined;
@@ -37,9 +43,14 @@ export interface PagesEvents {
 
 export class Pages {
   private readonly slots: Slot[] = [];
+  private readonly document: PdfDocument;
   private readonly locator: Locator;
-  private readonly near: IntersectionObserver;
   private readonly size: ResizeObserver;
+  /** As high as the pages that are not in the box. */
+  private readonly above = window.document.createElement("div");
+  private readonly below = window.document.createElement("div");
+  /** In the box now. */
+  private near: Slot[] = [];
   private zoom = 1;
   /** Of a page at zoom 1, in CSS pixels. */
   private width = 100;
@@ -53,24 +64,22 @@ export class Pages {
 
   constructor(
     private readonly box: HTMLElement,
-    private readonly document: PdfDocument,
+    private readonly opened: OpenedPdf,
     first: { width: number; height: number },
     private readonly places: readonly Place[],
     private readonly events: PagesEvents,
   ) {
-    this.locator = new Locator(document);
-    this.near = new IntersectionObserver((entries) => this.seen(entries), { root: box, rootMargin: "60% 0px" });
-    for (let number = 1; number <= document.numPages; number += 1) {
-      const element = window.document.createElement("div");
-      element.className = "pdf-page";
-      element.dataset.page = String(number);
-      this.slots.push({ number, element, ...first, isNear: false, drawn: undefined, cancel: undefined });
-    }
+    this.document = opened.document;
+    this.locator = new Locator(opened.document);
+    for (let number = 1; number <= opened.document.numPages; number += 1)
+      this.slots.push({ number, ...first, top: 0, bottom: 0, element: undefined, drawn: undefined, cancel: undefined });
+    box.append(this.above, this.below);
     this.layOut();
-    box.append(...this.slots.map((slot) => slot.element));
-    for (const slot of this.slots) this.near.observe(slot.element);
-    box.addEventListener("scroll", this.scrolled, { passive: true });
+    this.update();
+    box.addEventListener("scroll", this.update, { passive: true });
     this.size = new ResizeObserver(() => {
+      // It is hidden or shown.
+      this.update();
       clearTimeout(this.resizing);
       this.resizing = setTimeout(() => this.rescale(), RESIZE_PAUSE_MS);
     });
@@ -80,10 +89,9 @@ export class Pages {
   destroy(): void {
     this.isDestroyed = true;
     clearTimeout(this.resizing);
-    this.near.disconnect();
     this.size.disconnect();
-    this.box.removeEventListener("scroll", this.scrolled);
-    for (const slot of this.slots) this.release(slot);
+    this.box.removeEventListener("scroll", this.update);
+    for (const slot of this.near) this.release(slot);
     this.box.replaceChildren();
   }
 
@@ -100,8 +108,8 @@ export class Pages {
     const offset = top * slot.height * this.scale(slot);
     // A third of the box stays above the place, as context.
     const above = top > 0 ? this.box.clientHeight / 3 : 0;
-    this.box.scrollTop = slot.element.offsetTop - GAP / 2 + Math.max(0, offset - above);
-    this.noteCurrent();
+    this.box.scrollTop = slot.top - GAP / 2 + Math.max(0, offset - above);
+    this.update();
   }
 
   /** Goes to a place and highlights it. Says how it was found. */
@@ -124,23 +132,59 @@ export class Pages {
   }
 
   private highlightDrawn(): void {
-    for (const slot of this.slots.filter((one) => one.drawn !== undefined)) void this.highlight(slot);
+    for (const slot of this.near.filter((one) => one.drawn !== undefined)) void this.highlight(slot);
   }
 
-  private readonly scrolled = (): void => this.noteCurrent();
+  /** After the box was scrolled or something in it has another size. */
+  private readonly update = (): void => {
+    if (this.isDestroyed) return;
+    const { scrollTop, clientHeight } = this.box;
+    const margin = NEAR * clientHeight;
+    const [first, last] = [this.pageAt(scrollTop - margin), this.pageAt(scrollTop + clientHeight + margin)];
+    // A box that is not shown has no height.
+    this.fill(clientHeight === 0 ? [] : this.slots.slice(first - 1, last));
+    const middle = this.pageAt(scrollTop + clientHeight / 2);
+    if (clientHeight > 0 && middle !== this.current) {
+      this.current = middle;
+      this.events.onPage(middle);
+    }
+    void this.draw();
+  };
 
-  private noteCurrent(): void {
-    const middle = this.box.scrollTop + this.box.clientHeight / 2;
-    // The pages are in order, so the last one that begins above the middle is found by halving.
+  /** The last page that begins above a position in the box. */
+  private pageAt(position: number): number {
+    // The pages are in order, so it is found by halving.
     let [low, high] = [0, this.slots.length - 1];
     while (low < high) {
       const half = Math.ceil((low + high) / 2);
-      if ((this.slots[half]?.element.offsetTop ?? 0) <= middle) low = half;
+      if ((this.slots[half]?.top ?? 0) <= position) low = half;
       else high = half - 1;
     }
-    if (low + 1 === this.current) return;
-    this.current = low + 1;
-    this.events.onPage(this.current);
+    return low + 1;
+  }
+
+  /** Puts these pages, which follow each other, into the box. Those that stay are not touched: one may have the focus. */
+  private fill(near: Slot[]): void {
+    for (const slot of this.near) if (!near.includes(slot)) this.release(slot);
+    this.near = near;
+    let before = this.above;
+    for (const slot of near) {
+      slot.element ??= this.makeElement(slot);
+      if (before.nextSibling !== slot.element) before.after(slot.element);
+      before = slot.element;
+    }
+    const above = near[0] ? near[0].top - GAP : 0;
+    const end = near.at(-1)?.bottom ?? 0;
+    this.above.style.height = `${above}px`;
+    this.below.style.height = `${(this.slots.at(-1)?.bottom ?? 0) - end}px`;
+  }
+
+  private makeElement(slot: Slot): HTMLDivElement {
+    const element = window.document.createElement("div");
+    element.className = "pdf-page";
+    element.dataset.page = String(slot.number);
+    this.setSize(slot, element);
+    return element;
   }
 
   /** CSS pixels for a point: the page is as wide as the box, times the zoom. */
@@ -151,42 +195,44 @@ export class Pages {
   private layOut(): void {
     this.boxWidth = this.box.clientWidth;
     this.width = Math.max(this.boxWidth - 2 * GAP, 100);
-    for (const slot of this.slots) this.layOutPage(slot);
+    let top = GAP;
+    for (const slot of this.slots) {
+      slot.top = top;
+      slot.bottom = top + slot.height * this.scale(slot);
+      top = slot.bottom + GAP;
+      if (slot.element) this.setSize(slot, slot.element);
+    }
   }
 
-  private layOutPage(slot: Slot): void {
+  private setSize(slot: Slot, element: HTMLElement): void {
     const scale = this.scale(slot);
-    slot.element.style.width = `${slot.width * scale}px`;
-    slot.element.style.height = `${slot.height * scale}px`;
-    slot.element.style.setProperty("--total-scale-factor", String(scale));
+    element.style.width = `${slot.width * scale}px`;
+    element.style.height = `${slot.height * scale}px`;
+    element.style.setProperty("--total-scale-factor", String(scale));
   }
 
+  /** Lays the pages out again. The current one stays where it is seen. */
   private rescale(): void {
     const slot = this.slots[this.current - 1];
-    if (this.isDestroyed || !slot || this.box.clientWidth === 0) return;
-    const part = (this.box.scrollTop - slot.element.offsetTop) / Math.max(slot.element.offsetHeight, 1);
-    this.layOut();
-    this.box.scrollTop = slot.element.offsetTop + part * slot.element.offsetHeight;
-    void this.draw();
-  }
-
-  private seen(entries: readonly IntersectionObserverEntry[]): void {
-    for (const entry of entries) {
-      const slot = this.slots[Number((entry.target as HTMLElement).dataset.page) - 1];
-      if (!slot) continue;
-      slot.isNear = entry.isIntersecting;
-      if (!slot.isNear) this.release(slot);
+    if (this.isDestroyed || !slot) return;
+    if (this.box.clientWidth > 0) {
+      const part = (this.box.scrollTop - slot.top) / (slot.bottom - slot.top);
+      this.layOut();
+      this.fill(this.near);
+      this.box.scrollTop = slot.top + part * (slot.bottom - slot.top);
     }
-    void this.draw();
+    this.update();
   }
 
   private release(slot: Slot): void {
     slot.cancel?.();
-    if (slot.element.childElementCount === 0) return;
-    slot.element.querySelectorAll("canvas").forEach(discard);
-    slot.element.replaceChildren();
+    slot.element?.querySelectorAll("canvas").forEach(discard);
+    // A selection can keep one of its elements, and must not keep the others with it.
+    slot.element?.replaceChildren();
+    slot.element?.remove();
+    slot.element = undefined;
+    if (slot.drawn !== undefined) this.released += 1;
     slot.drawn = undefined;
-    this.released += 1;
   }
 
   /** Draws the near pages one by one, the current one first. */
@@ -205,15 +251,14 @@ export class Pages {
   }
 
   private async drawSlot(slot: Slot): Promise<void> {
-    const scale = this.scale(slot);
     try {
-      await this.drawPage(slot, scale);
+      await this.drawPage(slot);
     } catch (error) {
       // A page that was left while it was drawn is drawn when it is near again.
       const wasLeft = error instanceof pdfjs.RenderingCancelledException || error instanceof pdfjs.AbortException;
-      if (!this.isDestroyed && !wasLeft) {
-        slot.drawn = scale;
-        this.showFailure(slot);
+      if (slot.element && !this.isDestroyed && !wasLeft) {
+        slot.drawn = this.scale(slot);
+        slot.element.replaceChildren(failure(slot.number));
       }
     }
     slot.cancel = undefined;
@@ -221,7 +266,7 @@ export class Pages {
 
   private next(): Slot | undefined {
     if (this.isDestroyed) return undefined;
-    const waiting = this.slots.filter((slot) => slot.isNear && slot.drawn !== this.scale(slot));
+    const waiting = this.near.filter((slot) => slot.drawn !== this.scale(slot));
     const distance = (slot: Slot): number => Math.abs(slot.number - this.current);
     return waiting.sort((a, b) => distance(a) - distance(b))[0];
   }
@@ -234,16 +279,16 @@ export class Pages {
     const { width, height } = page.getViewport({ scale: 1 });
     if (width !== slot.width || height !== slot.height) {
       Object.assign(slot, { width, height });
-      this.layOutPage(slot);
+      this.rescale();
     }
     return page;
   }
 
-  private async drawPage(slot: Slot, scale: number): Promise<void> {
+  private async drawPage(slot: Slot): Promise<void> {
     const page = await this.measure(slot.number);
-    if (!page || !slot.isNear || this.isDestroyed) return;
-    const real = this.scale(slot);
-    const viewport = page.getViewport({ scale: real });
+    if (!page || !slot.element || this.isDestroyed) return;
+    const scale = this.scale(slot);
+    const viewport = page.getViewport({ scale });
     const canvas = window.document.createElement("canvas");
     canvas.setAttribute("role", "presentation");
     const pixels = viewport.width * viewport.height;
@@ -256,7 +301,7 @@ export class Pages {
       const task = page.render({ canvas, viewport, transform: [ratio, 0, 0, ratio, 0, 0] });
       slot.cancel = () => task.cancel();
       await task.promise;
-      if (slot.isNear && !this.isDestroyed) {
+      if (slot.element && !this.isDestroyed) {
         const layer = new pdfjs.TextLayer({ textContentSource: page.streamTextContent(), container: words, viewport });
         slot.cancel = () => layer.cancel();
         await layer.render();
@@ -268,19 +313,12 @@ export class Pages {
       // What the worker sent of a page is kept until then, also of one that was left while it was drawn.
       page.cleanup();
     }
-    if (!slot.isNear || this.isDestroyed) return discard(canvas);
+    if (!slot.element || this.isDestroyed) return discard(canvas);
     slot.element.querySelectorAll("canvas").forEach(discard);
     slot.element.replaceChildren(canvas, words);
-    // The scale of before, if the page has another size than was thought: it is drawn with the real one.
-    slot.drawn = real === scale ? scale : real;
+    slot.drawn = scale;
+    this.opened.hurryCollection();
     await this.highlight(slot);
-  }
-
-  private showFailure(slot: Slot): void {
-    const text = window.document.createElement("p");
-    text.className = "pdf-failure";
-    text.textContent = `Page ${slot.number} cannot be shown.`;
-    slot.element.replaceChildren(text);
   }
 
   /** Shows what the result says about this page. */
@@ -294,7 +332,7 @@ export class Pages {
       const located = await this.locator.locate(place);
       if (located.page === slot.number) marks.push(...this.marks(place, located, isChosen));
     }
-    if (slot.drawn === undefined || this.isDestroyed) return;
+    if (!slot.element || slot.drawn === undefined || this.isDestroyed) return;
     for (const old of slot.element.querySelectorAll(".pdf-mark")) old.remove();
     slot.element.append(...marks);
   }
@@ -316,6 +354,13 @@ export class Pages {
       return mark;
     });
   }
+}
+
+function failure(page: number): HTMLElement {
+  const text = window.document.createElement("p");
+  text.className = "pdf-failure";
+  text.textContent = `Page ${page} cannot be shown.`;
+  return text;
 }
 
 /** A canvas keeps its memory until it has no size, also after it left the page. */
