@@ -32,13 +32,11 @@ pub const MAX_CHECKED_JOBS: usize = 12;
 const MAX_ROWS_PER_READ: usize = 100;
 
 /// What a page already has.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct Known {
     /// The `mark` of the last snapshot. Without it, everything is sent.
-    #[serde(default)]
     pub mark: Option<String>,
     /// The jobs that the page shows.
-    #[serde(default)]
     pub known: Vec<KnownJob>,
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 pub use trace_id::TraceId;
 
@@ -41,11 +42,15 @@ const fn millis(duration: Duration) -> u64 {
 
 /// Bytes, such as a hash, as lowercase hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    let digits = bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    digits.collect()
+    const DIGITS: [char; 16] = [
+        '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f',
+    ];
+    let mut digits = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        digits.push(DIGITS[usize::from(byte >> 4)]);
+        digits.push(DIGITS[usize::from(byte & 15)]);
+    }
+    digits
 }
 
 /// How far the clocks of S3, of the functions and of DynamoDB may differ. A generous limit: AWS synchronizes them to
@@ -109,13 +114,11 @@ impl FromStr for JobId {
     type Err = BadId;
     /// Parses the hyphenated lower-case form only.
     fn from_str(text: &str) -> Result<Self, BadId> {
-        let id = Uuid::try_parse(text).map_err(|_| BadId(text.to_owned()))?;
-        // Only one spelling is valid; otherwise one job could be looked up under several ids.
-        if id.as_hyphenated().to_string() == text {
-            Ok(Self(id))
-        } else {
-            Err(BadId(text.to_owned()))
-        }
+        // Only one spelling is valid; otherwise one job could be looked up under several ids. No other form has this length.
+        let is_spelled_so =
+            text.len() == Hyphenated::LENGTH && !text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let id = Uuid::try_parse(text).ok().filter(|_| is_spelled_so);
+        id.map(Self).ok_or_else(|| BadId(text.to_owned()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The hash chain of a feed. A program that computes it over the events that it received finds out whether it has them all.
 
+use std::fmt::Write;
+
 use jobs::id::{Timestamp, hex};
 use sha2::{Digest, Sha256};
 
@@ -7,6 +9,9 @@ use super::NewEvent;
 
 /// The hash before the first event.
 pub const FIRST_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// Of the hashed text: a hash, a job's id, a type, and three numbers.
+const MAX_LENGTH: usize = 64 + 36 + 10 + 3 * 20 + 5;
 
 /// The hash of an event: SHA-256, in lower-case hexadecimal digits, of the previous hash, sequence, id, type and time, with a
 /// line feed between each two.
@@ -16,10 +21,17 @@ pub fn next_hash(
     event: &NewEvent,
     recorded_at: Timestamp,
 ) -> String {
-    let text = format!(
-        "{previous}\n{sequence}\n{}\n{}\n{}",
-        event.id(),
-        event.event_type.name(),
+    let NewEvent {
+        job,
+        version,
+        event_type,
+    } = event;
+    let mut text = String::with_capacity(MAX_LENGTH);
+    // Cannot fail: a string takes everything.
+    let _ = write!(
+        text,
+        "{previous}\n{sequence}\n{job}:{version}\n{}\n{}",
+        event_type.name(),
         recorded_at.0
     );
     hex(&Sha256::digest(text.as_bytes()))

@@ -1,7 +1,7 @@
 //! Function `ws-default`: responds to messages of a page.
 
 use api::ports::JobList;
-use api::snapshot::{Known, sync};
+use api::snapshot::{Known, KnownJob, sync};
 use aws_lambda_events::apigw::{ApiGatewayProxyResponse, ApiGatewayWebsocketProxyRequest};
 use jobs::ports::{Clock, Connections, JobStore, PushError, Pusher};
 use jobs::view::PushMessage;
@@ -26,8 +26,11 @@ environment! {
 struct PageMessage {
     /// `sync`: register the connection and send a snapshot, or what differs from what the page knows.
     action: String,
-    #[serde(flatten)]
-    known: Known,
+    // The fields of `Known`: a flattened struct would be read from a copy of the whole message.
+    #[serde(default)]
+    mark: Option<String>,
+    #[serde(default)]
+    known: Vec<KnownJob>,
 }
 
 /// Answers a page.
@@ -54,7 +57,7 @@ where
     let known = json::from_slice(body.as_bytes())
         .ok()
         .filter(|message: &PageMessage| message.action == "sync")
-        .map(|message| message.known);
+        .map(|PageMessage { mark, known, .. }| Known { mark, known });
     let frame = if connection.token_expires_at <= now {
         PushMessage::Error {
             message: "the sign-in has expired; connect with a new ticket".to_owned(),
