@@ -1,6 +1,7 @@
 //! S3: objects with all their versions, and the events about uploads.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::rc::Rc;
 
 use jobs::id::{JobId, Timestamp};
@@ -53,10 +54,16 @@ pub(crate) struct Version {
 }
 
 impl Version {
+    /// The version with its bytes that was put first; `None` for a delete marker.
+    fn first_with_same_bytes(&self) -> Option<&str> {
+        let same = self.object.as_ref()?.same_bytes_as.as_ref();
+        Some(same.unwrap_or(&self.id))
+    }
+
     /// Equal for equal bytes; `None` for a delete marker.
     pub(crate) fn etag(&self) -> Option<String> {
-        let same = self.object.as_ref()?.same_bytes_as.as_ref();
-        Some(format!("etag.{}", same.unwrap_or(&self.id)))
+        let first = self.first_with_same_bytes()?;
+        Some(["etag.", first].concat())
     }
 }
 
@@ -87,8 +94,7 @@ impl SimulatedBucket {
     }
 
     pub(crate) fn current(&self, key: &str) -> Option<(&Version, &StoredObject)> {
-        let version = self.objects.get(key)?.last()?;
-        Some((version, version.object.as_ref()?))
+        current(self.objects.get(key)?)
     }
 
     /// Whether S3 refuses to read the current object.
@@ -150,9 +156,9 @@ impl SimulatedBucket {
     /// The keys under a prefix that have a current object.
     pub(crate) fn list(&self, prefix: &str) -> Vec<String> {
         self.objects
-            .range(prefix.to_owned()..)
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
-            .filter(|(key, _)| self.current(key).is_some())
+            .filter(|(_, versions)| current(versions).is_some())
             .map(|(key, _)| key.clone())
             .collect()
     }
@@ -208,20 +214,22 @@ impl SimulatedBucket {
         let from = after.map_or(prefix, |mark| mark.key.as_str());
         let mut page = Vec::new();
         let mut count = 0;
-        let keys = self.objects.range(from.to_owned()..);
+        let keys = self
+            .objects
+            .range::<str, _>((Bound::Included(from), Bound::Unbounded));
         for (key, versions) in keys.take_while(|(key, _)| key.starts_with(prefix)) {
             // S3 continues after a version. To continue after a key is equivalent, with fewer cases.
             if after.is_some_and(|mark| mark.key == *key) {
                 continue;
             }
-            if let Some((version, object)) = self.current(key) {
+            if let Some((version, object)) = current(versions) {
                 page.push(ListedObject {
                     key: key.clone(),
                     version: version.id.clone(),
                     etag: version.etag().unwrap_or_default(),
                     bytes: object.bytes,
                     put_at: Timestamp(START + version.at),
-                    versions: self.listed_versions(key),
+                    versions: listed(versions),
                     has_all_versions: true,
                 });
             }
@@ -245,7 +253,9 @@ impl SimulatedBucket {
 
     /// The folders directly under a prefix, after a folder.
     pub(crate) fn folders(&self, prefix: &str, after: Option<&ListingCursor>) -> Vec<String> {
-        let keys = self.objects.range(prefix.to_owned()..);
+        let keys = self
+            .objects
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
         let keys = keys.map_while(|(key, _)| Some((key, key.strip_prefix(prefix)?)));
         let mut folders: Vec<&str> = keys
             .filter_map(|(key, rest)| Some(&key[..prefix.len() + rest.find('/')? + 1]))
@@ -274,23 +284,8 @@ impl SimulatedBucket {
 
     /// The versions of a key that are no delete markers, the newest first.
     pub(crate) fn listed_versions(&self, key: &str) -> Vec<ListedVersion> {
-        let mut listed = Vec::new();
-        let mut may_follow_deletion = false;
-        for version in self.objects.get(key).into_iter().flatten() {
-            let (Some(object), Some(etag)) = (&version.object, version.etag()) else {
-                may_follow_deletion = true;
-                continue;
-            };
-            listed.push(ListedVersion {
-                version: version.id.clone(),
-                etag,
-                bytes: object.bytes,
-                put_at: Timestamp((START + version.at) / 1000 * 1000),
-                may_follow_deletion: std::mem::take(&mut may_follow_deletion),
-            });
-        }
-        listed.reverse();
-        listed
+        let versions = self.objects.get(key);
+        versions.map_or_else(Vec::new, |versions| listed(versions))
     }
 
     /// The object that puts the bytes of the current version again, or those of the object before it.
@@ -299,7 +294,7 @@ impl SimulatedBucket {
         let objects = self.objects.get(key)?.iter().rev();
         let mut objects = objects.filter_map(|version| Some((version, version.object.as_ref()?)));
         let is_meant = |(version, _): &(&Version, &StoredObject)| {
-            restore != (version.etag() == current.etag())
+            restore != (version.first_with_same_bytes() == current.first_with_same_bytes())
         };
         let (version, object) = objects.find(is_meant)?;
         let first = object.same_bytes_as.clone();
@@ -312,8 +307,10 @@ impl SimulatedBucket {
     /// The versions at a key with the same bytes as one of them and nothing in between, itself included.
     pub(crate) fn with_same_bytes(&self, key: &str, id: &str) -> &[Version] {
         let versions = self.objects.get(key).map_or(&[][..], Vec::as_slice);
-        let mut runs =
-            versions.chunk_by(|one, other| one.object.is_some() && one.etag() == other.etag());
+        let are_same = |one: &Version, other: &Version| {
+            one.object.is_some() && one.first_with_same_bytes() == other.first_with_same_bytes()
+        };
+        let mut runs = versions.chunk_by(are_same);
         runs.find(|run| run.iter().any(|version| version.id == id))
             .unwrap_or_default()
     }
@@ -331,8 +328,13 @@ impl SimulatedBucket {
     /// Whether two versions at a key have the same bytes.
     pub(crate) fn has_same_bytes(&self, key: &str, one: &str, other: &str) -> bool {
         let versions = self.objects.get(key).map_or(&[][..], Vec::as_slice);
-        let etag = |id: &str| versions.iter().find(|version| version.id == id)?.etag();
-        one == other || etag(one).is_some_and(|one| Some(one) == etag(other))
+        let first = |id: &str| {
+            let mut versions = versions.iter();
+            versions
+                .find(|version| version.id == id)?
+                .first_with_same_bytes()
+        };
+        one == other || first(one).is_some_and(|one| Some(one) == first(other))
     }
 
     pub(crate) fn delete_version(&mut self, key: &str, id: &str) {
@@ -350,6 +352,33 @@ impl SimulatedBucket {
         self.current(key)
             .is_some_and(|(current, _)| same.iter().all(|same| same.id != current.id))
     }
+}
+
+/// The current one of an object's versions, unless it is a delete marker.
+fn current(versions: &[Version]) -> Option<(&Version, &StoredObject)> {
+    let version = versions.last()?;
+    Some((version, version.object.as_ref()?))
+}
+
+/// The versions that are no delete markers, the newest first.
+fn listed(versions: &[Version]) -> Vec<ListedVersion> {
+    let mut listed = Vec::with_capacity(versions.len());
+    let mut may_follow_deletion = false;
+    for version in versions {
+        let (Some(object), Some(etag)) = (&version.object, version.etag()) else {
+            may_follow_deletion = true;
+            continue;
+        };
+        listed.push(ListedVersion {
+            version: version.id.clone(),
+            etag,
+            bytes: object.bytes,
+            put_at: Timestamp((START + version.at) / 1000 * 1000),
+            may_follow_deletion: std::mem::take(&mut may_follow_deletion),
+        });
+    }
+    listed.reverse();
+    listed
 }
 
 /// S3's event about an object version, as it is in the queue.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use aws_lambda_events::sqs::SqsEvent;
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use functions::bootstrap::App;
 use functions::handlers::{
     capacity, digests, event_feed, inference_error, inference_success, reconciler, retry,
@@ -12,7 +12,7 @@ use functions::handlers::{
 };
 use jobs::open_jobs::OpenJobs;
 use jobs::ports::Queue;
-use lambda_runtime::LambdaEvent;
+use lambda_runtime::{Error, LambdaEvent};
 use serde_json::Value;
 
 use crate::api_request::ApiAnswer;
@@ -42,6 +42,8 @@ pub(crate) enum HandlerOutcome {
 pub(crate) type RunningHandler = Pin<Box<dyn Future<Output = HandlerOutcome>>>;
 
 /// Begins a task. `deadline` is when Lambda ends the function, by the wall clock.
+///
+/// Each handler has a future of its own: one for all of them would be as large as the largest, and be copied for each task.
 pub(crate) fn begin(
     app: Rc<App<Ports, FunctionSettings>>,
     task: Task,
@@ -49,72 +51,94 @@ pub(crate) fn begin(
 ) -> RunningHandler {
     let mut context = lambda_runtime::Context::default();
     context.deadline = deadline;
-    Box::pin(async move {
-        match task {
-            Task::Batch(batch) => process(&app, batch, context).await,
-            Task::Authorize { ticket, .. } => {
-                let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}, "requestContext": {}});
-                let Ok(event) = serde_json::from_value(event) else {
-                    return HandlerOutcome::Failed;
-                };
-                let answer = ws_authorizer::handle(&app, LambdaEvent::new(event, context)).await;
-                let answer = answer
-                    .ok()
-                    .and_then(|answer| serde_json::to_value(answer).ok());
-                answer.map_or(HandlerOutcome::Failed, HandlerOutcome::Authorized)
-            }
-            Task::Page { step, event, .. } => {
-                let event = LambdaEvent::new(*event, context);
-                let answer = match step {
-                    PageStep::Visit | PageStep::Opened => ws_connect::handle(&app, event).await,
-                    PageStep::Sync => ws_default::handle(&app, event).await,
-                    PageStep::Leave => ws_disconnect::handle(&app, event).await,
-                };
-                answer.map_or(HandlerOutcome::Failed, |_| HandlerOutcome::Done)
-            }
-            Task::Reconcile => {
-                let event = LambdaEvent::new(reconciler::ReconcileEvent::default(), context);
-                let report = reconciler::handle(&app, event).await;
-                report.map_or(HandlerOutcome::Failed, |report| {
-                    HandlerOutcome::Reconciled(report.open)
-                })
-            }
-            Task::Capacity => {
-                let event = LambdaEvent::new(capacity::CapacityEvent::default(), context);
-                let done = capacity::handle(&app, event).await;
-                done.map_or(HandlerOutcome::Failed, |done| {
-                    if done.incomplete {
-                        HandlerOutcome::Failed
-                    } else {
-                        HandlerOutcome::CapacityEvaluated
-                    }
-                })
-            }
-            Task::Api(request) => HandlerOutcome::Answered(
-                answer(&app.ports, &app.environment.pipelines, request, deadline).await,
-            ),
+    match task {
+        Task::Batch(MessageBatch { queue, records }) => {
+            let mut event = SqsEvent::default();
+            event.records = records;
+            begin_batch(app, queue, LambdaEvent::new(event, context))
         }
-    })
+        Task::Authorize { ticket, .. } => Box::pin(authorize(app, ticket, context)),
+        Task::Page { step, event, .. } => {
+            let event = LambdaEvent::new(*event, context);
+            match step {
+                PageStep::Visit | PageStep::Opened => {
+                    Box::pin(async move { done(ws_connect::handle(&app, event).await) })
+                }
+                PageStep::Sync => {
+                    Box::pin(async move { done(ws_default::handle(&app, event).await) })
+                }
+                PageStep::Leave => {
+                    Box::pin(async move { done(ws_disconnect::handle(&app, event).await) })
+                }
+            }
+        }
+        Task::Reconcile => Box::pin(async move {
+            let event = LambdaEvent::new(reconciler::ReconcileEvent::default(), context);
+            let report = reconciler::handle(&app, event).await;
+            report.map_or(HandlerOutcome::Failed, |report| {
+                HandlerOutcome::Reconciled(report.open)
+            })
+        }),
+        Task::Capacity => Box::pin(async move {
+            let event = LambdaEvent::new(capacity::CapacityEvent::default(), context);
+            let done = capacity::handle(&app, event).await;
+            done.map_or(HandlerOutcome::Failed, |done| {
+                if done.incomplete {
+                    HandlerOutcome::Failed
+                } else {
+                    HandlerOutcome::CapacityEvaluated
+                }
+            })
+        }),
+        Task::Api(request) => Box::pin(async move {
+            let pipelines = &app.environment.pipelines;
+            HandlerOutcome::Answered(answer(&app.ports, pipelines, request, deadline).await)
+        }),
+    }
 }
 
-async fn process(
-    app: &App<Ports, FunctionSettings>,
-    batch: MessageBatch,
+async fn authorize(
+    app: Rc<App<Ports, FunctionSettings>>,
+    ticket: String,
     context: lambda_runtime::Context,
 ) -> HandlerOutcome {
-    let MessageBatch { queue, records } = batch;
-    let mut event = SqsEvent::default();
-    event.records = records;
-    let event = LambdaEvent::new(event, context);
-    let answer = match queue {
-        Queue::Uploads => upload_trigger::handle(app, event).await,
-        Queue::InferenceSuccess => inference_success::handle(app, event).await,
-        Queue::InferenceError => inference_error::handle(app, event).await,
-        Queue::Checks => retry::handle(app, event).await,
-        Queue::Events => event_feed::handle(app, event).await,
-        Queue::Webhooks => webhooks::handle(app, event).await,
-        Queue::Digests => digests::handle(app, event).await,
+    let event = serde_json::json!({"methodArn": "arn:aws:execute-api:x", "queryStringParameters": {"ticket": ticket}, "requestContext": {}});
+    let Ok(event) = serde_json::from_value(event) else {
+        return HandlerOutcome::Failed;
     };
+    let answer = ws_authorizer::handle(&app, LambdaEvent::new(event, context)).await;
+    let answer = answer
+        .ok()
+        .and_then(|answer| serde_json::to_value(answer).ok());
+    answer.map_or(HandlerOutcome::Failed, HandlerOutcome::Authorized)
+}
+
+fn begin_batch(
+    app: Rc<App<Ports, FunctionSettings>>,
+    queue: Queue,
+    event: LambdaEvent<SqsEvent>,
+) -> RunningHandler {
+    macro_rules! begin {
+        ($function:ident) => {
+            Box::pin(async move { batch($function::handle(&app, event).await) })
+        };
+    }
+    match queue {
+        Queue::Uploads => begin!(upload_trigger),
+        Queue::InferenceSuccess => begin!(inference_success),
+        Queue::InferenceError => begin!(inference_error),
+        Queue::Checks => begin!(retry),
+        Queue::Events => begin!(event_feed),
+        Queue::Webhooks => begin!(webhooks),
+        Queue::Digests => begin!(digests),
+    }
+}
+
+fn done<T>(answer: Result<T, Error>) -> HandlerOutcome {
+    answer.map_or(HandlerOutcome::Failed, |_| HandlerOutcome::Done)
+}
+
+fn batch(answer: Result<SqsBatchResponse, Error>) -> HandlerOutcome {
     answer.map_or(HandlerOutcome::Failed, |answer| {
         let failures = answer.batch_item_failures.into_iter();
         HandlerOutcome::Batch(failures.map(|failure| failure.item_identifier).collect())

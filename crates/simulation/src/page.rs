@@ -7,6 +7,7 @@ use api::snapshot::MAX_CHECKED_JOBS;
 use aws_lambda_events::apigw::ApiGatewayWebsocketProxyRequest;
 use jobs::id::Timestamp;
 use jobs::ports::{Connection, Ticket};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::environment::SimulationEnvironment;
@@ -65,14 +66,25 @@ enum PageConnection {
     },
 }
 
+/// The newest version of a job that a page has seen.
+#[derive(Debug)]
+pub(crate) struct KnownVersion {
+    pub(crate) version: u64,
+    status_group: &'static str,
+}
+
+#[derive(Serialize)]
+struct SyncMessage<'a> {
+    action: &'static str,
+    known: Vec<(&'a str, u64, &'a str)>,
+    mark: &'a str,
+}
+
 #[derive(Debug)]
 pub(crate) struct SimulatedPage {
     pub(crate) subscription: String,
     connection: PageConnection,
-    /// The newest version seen of each job.
-    pub(crate) known: BTreeMap<String, u64>,
-    /// The status group of each known job, as the page has it.
-    groups: BTreeMap<String, &'static str>,
+    pub(crate) known: BTreeMap<String, KnownVersion>,
     /// The mark of the last snapshot that had one.
     mark: Option<String>,
     /// It says what it knows, and gets only what changed. Some clients do not.
@@ -94,7 +106,6 @@ impl SimulatedPage {
             subscription,
             connection: PageConnection::None,
             known: BTreeMap::new(),
-            groups: BTreeMap::new(),
             mark: None,
             names_known: false,
             syncs: 0,
@@ -110,23 +121,25 @@ impl SimulatedPage {
     }
 
     /// Says what the page knows. The jobs that come first are looked up, so each sync begins with other ones.
-    fn sync_message(&self) -> String {
+    fn sync_message<'a>(&'a self) -> String {
         let Some(mark) = self.mark.as_ref().filter(|_| self.names_known) else {
             return r#"{"action":"sync"}"#.to_owned();
         };
-        let mut known: Vec<(&str, u64, &str)> = self
-            .known
-            .iter()
-            .filter_map(|(id, version)| Some((id.as_str(), *version, *self.groups.get(id)?)))
-            .collect();
-        let first = MAX_CHECKED_JOBS * self.syncs % known.len().max(1);
-        known.rotate_left(first);
-        serde_json::json!({"action": "sync", "mark": mark, "known": known}).to_string()
+        let first = MAX_CHECKED_JOBS * self.syncs % self.known.len().max(1);
+        let entry = |(id, known): (&'a String, &'a KnownVersion)| {
+            (id.as_str(), known.version, known.status_group)
+        };
+        let (before, from) = (self.known.iter().take(first), self.known.iter().skip(first));
+        let message = SyncMessage {
+            action: "sync",
+            known: from.chain(before).map(entry).collect(),
+            mark,
+        };
+        serde_json::to_string(&message).unwrap_or_default()
     }
 
     fn forget_everything(&mut self) {
         self.known.clear();
-        self.groups.clear();
         self.mark = None;
     }
 
@@ -140,7 +153,9 @@ impl SimulatedPage {
         let mut event = Box::<ApiGatewayWebsocketProxyRequest>::default();
         event.request_context.connection_id = Some(id.clone());
         event.request_context.authorizer.fields = self.context.clone().into_iter().collect();
-        event.body = Some(self.sync_message());
+        if step == PageStep::Sync {
+            event.body = Some(self.sync_message());
+        }
         Some(After::new(5, PageConsequence::Call { page, step, event }))
     }
 }
@@ -324,15 +339,16 @@ impl OpenPages {
             if job.tenant != page.subscription {
                 foreign_tenants.push(job.tenant.to_owned());
             }
-            let group = job.status_group();
-            if let Some(known) = page.known.get_mut(job.id) {
-                if *known < job.version {
-                    *known = job.version;
-                    page.groups.insert(job.id.to_owned(), group);
+            let newest = KnownVersion {
+                version: job.version,
+                status_group: job.status_group(),
+            };
+            match page.known.get_mut(job.id) {
+                Some(known) if known.version < newest.version => *known = newest,
+                Some(_) => {}
+                None => {
+                    page.known.insert(job.id.to_owned(), newest);
                 }
-            } else {
-                page.known.insert(job.id.to_owned(), job.version);
-                page.groups.insert(job.id.to_owned(), group);
             }
         }
         let is_full = page.mark.is_none() || !page.names_known;

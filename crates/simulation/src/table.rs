@@ -5,7 +5,7 @@ mod pages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use jobs::id::{JobId, Timestamp};
+use jobs::id::{JobId, Tenant, Timestamp};
 use jobs::job::Job;
 use jobs::ports::{SaveError, ScheduledCheck};
 use jobs::queue_position;
@@ -68,7 +68,7 @@ pub(crate) struct Write {
 struct ShardedIndex([BTreeSet<(u64, JobId)>; JobId::SHARDS as usize]);
 
 impl ShardedIndex {
-    fn shard(&self, shard: u8) -> impl Iterator<Item = &(u64, JobId)> {
+    fn shard(&self, shard: u8) -> impl DoubleEndedIterator<Item = &(u64, JobId)> {
         self.0.get(usize::from(shard)).into_iter().flatten()
     }
 
@@ -88,13 +88,16 @@ impl ShardedIndex {
 #[derive(Debug, Default)]
 pub(crate) struct JobTable {
     rows: BTreeMap<JobId, TableRow>,
-    by_input: BTreeMap<(String, String), JobId>,
+    /// By key and version.
+    by_input: BTreeMap<String, BTreeMap<String, JobId>>,
     /// The index of open jobs by their next check.
     by_next_check: ShardedIndex,
     /// The index of queued jobs by their positions. Its partitions are those of the pipelines.
     by_queue: ShardedIndex,
     /// The index of all jobs by their creation.
     by_created: ShardedIndex,
+    /// The jobs of each tenant by their creation.
+    by_tenant: BTreeMap<Tenant, BTreeSet<(Timestamp, JobId)>>,
 }
 
 impl JobTable {
@@ -106,12 +109,18 @@ impl JobTable {
         self.rows.values()
     }
 
+    /// The rows of a shard.
+    fn of_shard(&self, shard: u8) -> impl Iterator<Item = &TableRow> {
+        let ids = self.by_created.shard(shard).map(|(_, id)| id);
+        ids.filter_map(|id| self.rows.get(id))
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
     pub(crate) fn job_of(&self, key: &str, version: &str) -> Option<&TableRow> {
-        let id = self.by_input.get(&(key.to_owned(), version.to_owned()))?;
+        let id = self.by_input.get(key)?.get(version)?;
         self.rows.get(id)
     }
 
@@ -166,18 +175,12 @@ impl JobTable {
         let before = self.rows.get(&job.id).cloned();
         let job_before = before.as_ref().map(|row| &*row.job);
         env.log(|| describe_write(writer.function, job_before, &job));
-        let input = (job.input.key.clone(), job.input.version.clone());
-        let other = self.by_input.insert(input, job.id);
+        let other = self.move_in_inputs(&job);
         let next_check_at = job.next_check_at().map(|at| at.0);
         let indexed = before.as_ref().and_then(|row| row.next_check_at);
         self.move_in_index(job.id, indexed, next_check_at);
         self.move_in_queue(env, job_before, &job);
-        if let Some(before) = job_before {
-            self.by_created
-                .remove(job.id.shard(), before.created_at.0, job.id);
-        }
-        self.by_created
-            .insert(job.id.shard(), job.created_at.0, job.id);
+        self.move_in_created(job_before, &job);
         let row = TableRow {
             saved_at: env.now,
             group_before: before.as_ref().map(|row| row.job.state.status_group()),
@@ -191,6 +194,35 @@ impl JobTable {
             duplicate_of: other.filter(|other| *other != job.id),
             job,
         }
+    }
+
+    /// Returns the job that was known to be about its input.
+    fn move_in_inputs(&mut self, job: &Job) -> Option<JobId> {
+        let (key, version) = (&job.input.key, &job.input.version);
+        let versions = self.by_input.get_mut(key);
+        if let Some(known) = versions.and_then(|versions| versions.get_mut(version)) {
+            return Some(std::mem::replace(known, job.id));
+        }
+        let versions = self.by_input.entry(key.clone()).or_default();
+        versions.insert(version.clone(), job.id)
+    }
+
+    fn move_in_created(&mut self, before: Option<&Job>, job: &Job) {
+        let place = |job: &Job| (job.created_at, job.id);
+        if let Some(before) = before {
+            if place(before) == place(job) && before.tenant == job.tenant {
+                return;
+            }
+            self.by_created
+                .remove(job.id.shard(), before.created_at.0, job.id);
+            if let Some(jobs) = self.by_tenant.get_mut(&before.tenant) {
+                jobs.remove(&place(before));
+            }
+        }
+        self.by_created
+            .insert(job.id.shard(), job.created_at.0, job.id);
+        let jobs = self.by_tenant.entry(job.tenant.clone()).or_default();
+        jobs.insert(place(job));
     }
 
     fn move_in_index(&mut self, id: JobId, from: Option<u64>, to: Option<u64>) {

@@ -17,14 +17,21 @@ impl KeyValueMap {
 
     /// See [`jobs::ports::KeyValueStore::put`].
     pub fn put(&mut self, collection: &str, key: &str, record: &Record) -> bool {
-        let stored = self.0.get(collection).and_then(|known| known.get(key));
-        let revision = stored.map_or(0, |stored| stored.revision);
-        if revision + 1 == record.revision {
-            let records = self.0.entry(collection.to_owned()).or_default();
-            records.insert(key.to_owned(), record.clone());
-            return true;
+        let mut records = self.0.get_mut(collection);
+        let stored = records.as_mut().and_then(|known| known.get_mut(key));
+        match stored {
+            Some(stored) if stored.revision + 1 == record.revision => {
+                stored.clone_from(record);
+                true
+            }
+            Some(stored) => stored == record,
+            None if record.revision == 1 => {
+                let records = self.0.entry(collection.to_owned()).or_default();
+                records.insert(key.to_owned(), record.clone());
+                true
+            }
+            None => false,
         }
-        stored == Some(record)
     }
 
     /// See [`jobs::ports::KeyValueStore::delete`].

@@ -48,7 +48,7 @@ fn check_snapshot(
             && page
                 .known
                 .get(&row.job.id.to_string())
-                .is_none_or(|known| *known < row.job.version)
+                .is_none_or(|known| known.version < row.job.version)
     };
     if let Some(row) = table.rows().find(missed) {
         env.violation(GUARANTEE_7, || {
@@ -69,11 +69,12 @@ pub(crate) fn check_at_rest(env: &mut SimulationEnvironment, table: &JobTable, p
         }
         for row in table.rows() {
             let job = &row.job;
+            if job.tenant.as_str() != page.subscription || !row.is_listed() {
+                continue;
+            }
             let known = page.known.get(&job.id.to_string());
-            if job.tenant.as_str() == page.subscription
-                && row.is_listed()
-                && known != Some(&job.version)
-            {
+            let known = known.map(|known| known.version);
+            if known != Some(job.version) {
                 env.violation(GUARANTEE_7, || {
                     format!(
                         "page {index} shows {} v{} as {known:?} after its last sync",

@@ -174,13 +174,7 @@ impl RecentJobs for Ports {
             if env.has(Mistake::SuccessElsewhereIgnored) {
                 return vec![];
             }
-            let range = TimeRange {
-                from: Timestamp(0),
-                to: Timestamp(u64::MAX),
-            };
-            let all = table.created(env, shard, range, usize::MAX);
-            let newest = all.items.iter().rev().take(usize::from(limit));
-            newest.map(|entry| entry.job).collect()
+            table.newest_created(env, shard, usize::from(limit))
         })
         .await
     }

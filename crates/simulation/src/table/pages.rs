@@ -50,11 +50,9 @@ impl JobTable {
         limit: usize,
     ) -> Page<JobListEntry> {
         let known_at = env.now.saturating_sub(env.index_lag());
-        let is_failed = |row: &&TableRow| {
-            row.group_at(known_at) == Some(StatusGroup::Failed) && row.job.id.shard() == shard
-        };
+        let is_failed = |row: &&TableRow| row.group_at(known_at) == Some(StatusGroup::Failed);
         let mut items: Vec<JobListEntry> = self
-            .rows()
+            .of_shard(shard)
             .filter(is_failed)
             .map(|row| JobListEntry {
                 at: row.job.updated_at,
@@ -84,7 +82,8 @@ impl JobTable {
         let mut items: Vec<JobListEntry> = self
             .by_created
             .shard(shard)
-            .filter(|(at, id)| (range.from.0..=range.to.0).contains(at) && known(id))
+            .take_while(|(at, _)| *at <= range.to.0)
+            .filter(|(at, id)| *at >= range.from.0 && known(id))
             .map(|(at, id)| JobListEntry {
                 at: Timestamp(*at),
                 job: *id,
@@ -94,6 +93,22 @@ impl JobTable {
         let more = items.len() > limit;
         items.truncate(limit);
         Page { items, more }
+    }
+
+    /// The newest jobs of a shard, the newest first.
+    pub(crate) fn newest_created(
+        &self,
+        env: &mut SimulationEnvironment,
+        shard: u8,
+        limit: usize,
+    ) -> Vec<JobId> {
+        let known_at = env.now.saturating_sub(env.index_lag());
+        let known = |id| {
+            let row: Option<&TableRow> = self.rows.get(id);
+            row.is_some_and(|row| row.group_at(known_at).is_some())
+        };
+        let ids = self.by_created.shard(shard).rev().map(|(_, id)| id);
+        ids.filter(|id| known(*id)).take(limit).copied().collect()
     }
 
     /// A page of the open jobs of a shard, and where the next page begins.
@@ -122,12 +137,14 @@ impl JobTable {
     pub(crate) fn ended_in(&self, shard: u8, now: Timestamp) -> impl Iterator<Item = OpenJob> {
         let is_ended = move |row: &&TableRow| {
             let state = &row.job.state;
-            row.job.id.shard() == shard && state.status_group() != StatusGroup::Open
+            state.status_group() != StatusGroup::Open
         };
-        self.rows().filter(is_ended).map(move |row| OpenJob {
-            sent_at: Some(now),
-            ..OpenJob::from(&*row.job)
-        })
+        self.of_shard(shard)
+            .filter(is_ended)
+            .map(move |row| OpenJob {
+                sent_at: Some(now),
+                ..OpenJob::from(&*row.job)
+            })
     }
 
     /// A page of the queued jobs of a shard. The index may lag behind the rows: it lacks those that were saved just now.
@@ -163,12 +180,14 @@ impl JobTable {
         };
         let starves = env.has(Mistake::BulkStarves) && !entries().all(|it| is_bulk(&it));
         let entries = entries().filter(|it| !(starves && is_bulk(it)));
-        let mut entries: Vec<QueuePosition> = entries.map(position).collect();
+        let mut entries = entries.map(position);
+        let mut sorted = Vec::new();
         if by_arrival {
-            entries.sort_unstable();
+            sorted.extend(entries.by_ref());
+            sorted.sort_unstable();
         }
         let mut rest = entries
-            .into_iter()
+            .chain(sorted)
             .filter(|it| it.position >= from)
             .filter(|it| after.is_none_or(|after| *it > after))
             .filter_map(|position| {
@@ -201,12 +220,10 @@ impl JobTable {
         let was_open = |row: &&TableRow| {
             let is_paused = row.job.queued_at().is_some() && row.job.next_check_at().is_none();
             let is_queued = row.saved_at <= known_at && is_paused;
-            row.job.id.shard() == shard
-                && row.group_at(known_at) == Some(StatusGroup::Open)
-                && !is_queued
+            row.group_at(known_at) == Some(StatusGroup::Open) && !is_queued
         };
         let mut dues: Vec<ScheduledCheck> = self
-            .rows()
+            .of_shard(shard)
             .filter(was_open)
             .map(|row| due(&(row.next_check_at.unwrap_or(row.saved_at), row.job.id)))
             .filter(|due| after.is_none_or(|after| *due > after))
@@ -246,13 +263,14 @@ impl JobTable {
         limit: usize,
     ) -> (Vec<&Job>, bool) {
         let known_at = env.now.saturating_sub(env.index_lag());
-        let listed = |row: &TableRow| row.group_at(known_at) == Some(group);
-        let mut jobs: Vec<&Job> = self
-            .rows()
-            .filter(|row| row.job.tenant == *tenant && listed(row))
+        let listed = |row: &&TableRow| row.group_at(known_at) == Some(group);
+        let ids = self.by_tenant.get(tenant).into_iter().flatten().rev();
+        let mut jobs: Vec<&Job> = ids
+            .filter_map(|(_, id)| self.rows.get(id))
+            .filter(listed)
             .map(|row| &*row.job)
+            .take(limit.saturating_add(1))
             .collect();
-        jobs.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
         let more = jobs.len() > limit;
         jobs.truncate(limit);
         (jobs, more)
