@@ -68,7 +68,7 @@ enum PageConnection {
 
 /// The newest version of a job that a page has seen.
 #[derive(Debug)]
-pub(crate) struct KnownVersion {
+pub(crate) struct SeenVersion {
     pub(crate) version: u64,
     status_group: &'static str,
 }
@@ -84,7 +84,7 @@ struct SyncMessage<'a> {
 pub(crate) struct SimulatedPage {
     pub(crate) subscription: String,
     connection: PageConnection,
-    pub(crate) known: BTreeMap<String, KnownVersion>,
+    pub(crate) known: BTreeMap<String, SeenVersion>,
     /// The mark of the last snapshot that had one.
     mark: Option<String>,
     /// It says what it knows, and gets only what changed. Some clients do not.
@@ -126,7 +126,7 @@ impl SimulatedPage {
             return r#"{"action":"sync"}"#.to_owned();
         };
         let first = MAX_CHECKED_JOBS * self.syncs % self.known.len().max(1);
-        let entry = |(id, known): (&'a String, &'a KnownVersion)| {
+        let entry = |(id, known): (&'a String, &'a SeenVersion)| {
             (id.as_str(), known.version, known.status_group)
         };
         let (before, from) = (self.known.iter().take(first), self.known.iter().skip(first));
@@ -339,7 +339,7 @@ impl OpenPages {
             if job.tenant != page.subscription {
                 foreign_tenants.push(job.tenant.to_owned());
             }
-            let newest = KnownVersion {
+            let newest = SeenVersion {
                 version: job.version,
                 status_group: job.status_group(),
             };
