@@ -74,11 +74,8 @@ fn burst_asks_for_a_release_at_its_fourth_upload_and_each_time_it_has_doubled() 
 
 /// The job of the first version at the key, in a state.
 fn with_job_of_first_version(memory: &Memory, state: &str) -> Job {
-    let all = one_in_every_state(BUCKET, "acme").into_iter();
-    let mut job = all
-        .filter(|job| job.state.name() == state)
-        .next_back()
-        .unwrap();
+    let mut all = one_in_every_state(BUCKET, "acme").into_iter();
+    let mut job = all.rfind(|job| job.state.name() == state).unwrap();
     job.id = JobId::of_key(BUCKET, KEY);
     job.input.version = "first".to_owned();
     if state != "Erased" {
