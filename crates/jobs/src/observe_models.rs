@@ -46,20 +46,23 @@ impl Job {
 
     /// Names the models of the attempts that are open, which their row names by tags. Only for views: a save would store it.
     pub fn name_models(&mut self, models: &ServedModels, now: Timestamp) {
+        if !self.has_model_tag() {
+            return;
+        }
         let pipeline = &self.pipeline;
         for record in &mut self.attempts {
-            if record.model_tag.is_some() {
-                record.model =
-                    models.of_attempt(pipeline, record.started_at, record.model_tag, now);
+            let tag = record.model_tag.filter(|tag| models.names(pipeline, *tag));
+            if tag.is_some() {
+                record.model = models.of_attempt(pipeline, record.started_at, tag, now);
             }
         }
     }
 
-    /// Whether an open attempt names its model by a tag.
+    /// Whether it is open and an attempt names its model by a tag. After a cancellation an attempt keeps its tag, since nothing says
+    /// when it ends.
     pub fn has_model_tag(&self) -> bool {
-        self.attempts
-            .iter()
-            .any(|record| record.model_tag.is_some())
+        let mut attempts = self.attempts.iter();
+        self.state.is_open() && attempts.any(|record| record.model_tag.is_some())
     }
 }
 

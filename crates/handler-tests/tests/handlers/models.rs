@@ -8,6 +8,7 @@ use functions::handlers::{capacity, inference_error, inference_success, upload_t
 use jobs::model_version::{COLLECTION, DescribedModel, KEY, ModelVersion};
 use jobs::observe_models;
 use jobs::ports::KeyValueStore;
+use jobs::state::State;
 use jobs::view::{JobView, ModelView};
 use serde_json::json;
 
@@ -133,6 +134,41 @@ fn model_at_the_outcome_that_is_not_that_at_the_submission_is_uncertain() {
     serves(&app, "Legal-2", None, false);
     succeed(&app);
     assert_eq!(model(&app), view("Legal-2", true, None));
+}
+
+/// Nothing says when an attempt of a cancelled job ends, so later deployments say nothing about it.
+#[test]
+fn cancelled_job_names_no_model_of_its_attempt() {
+    let app = app();
+    serves(&app, "Legal-1", None, false);
+    submit(&app);
+    assert_eq!(model_now(&app), view("Legal-1", false, None));
+    let mut cancelled = job(&app, INPUT);
+    cancelled.state = State::Cancelled {
+        attempt: cancelled.state.attempt(),
+    };
+    assert!(cancelled.attempts[0].model_tag.is_some());
+    assert!(!cancelled.has_model_tag());
+    serves(&app, "Legal-2", None, false);
+    let models = run(observe_models::load(&app.ports)).unwrap();
+    cancelled.name_models(&models, app.ports.state().now);
+    assert_eq!(JobView::from(&cancelled).model, None);
+}
+
+/// More deployments than the record names.
+#[test]
+fn open_attempt_names_no_model_that_is_not_known_by_name() {
+    let app = app();
+    for number in 1..=6 {
+        serves(&app, &format!("Legal-{number}"), None, false);
+        if number == 1 {
+            submit(&app);
+        }
+        advance(&app, MINUTE);
+    }
+    assert_eq!(model_now(&app), None);
+    succeed(&app);
+    assert_eq!(model(&app), view("Legal-6", true, None));
 }
 
 /// The first of two runs may answer, which was sent to the version before.

@@ -104,8 +104,8 @@ impl ServedModel {
     fn of_attempt(&self, submitted_at: Timestamp, tag: Option<ModelTag>) -> AttemptModel {
         let was_replaced = submitted_at < self.since;
         let before = self.before.first().filter(|_| was_replaced);
-        let sent_to = tag.and_then(|tag| self.with_tag(tag));
-        let version = sent_to.or(before).unwrap_or(&self.version);
+        let sent_to = tag.map_or(before, |tag| self.with_tag(tag));
+        let version = sent_to.unwrap_or(&self.version);
         let is_other = tag.is_some_and(|tag| !self.version.has_tag(tag));
         let other = (!version.agrees_with(&self.version)).then(|| self.version.clone());
         AttemptModel {
@@ -171,6 +171,12 @@ impl ServedModels {
             other: None,
             uncertain: true,
         })
+    }
+
+    /// Whether a version with this tag is known by name.
+    pub(crate) fn names(&self, pipeline: &str, tag: ModelTag) -> bool {
+        let served = self.last_of(pipeline);
+        served.is_some_and(|served| served.with_tag(tag).is_some())
     }
 
     /// What it was last seen to serve.
@@ -257,6 +263,7 @@ mod tests {
         assert_eq!(of_attempt(1), both("Legal-1"));
         assert_eq!(of_attempt(4), both("Legal-4"));
         assert_eq!(of_attempt(5), ("Legal-5".to_owned(), None, false));
-        assert_eq!(of_attempt(0), both("Legal-4"), "not known by name");
+        let unknown = ("Legal-5".to_owned(), None, true);
+        assert_eq!(of_attempt(0), unknown, "not known by name");
     }
 }
