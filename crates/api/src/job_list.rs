@@ -9,7 +9,7 @@ use crate::ports::{JobList, TimeRange};
 use crate::types::{JobPage, JobQuery};
 use jobs::id::{Tenant, Timestamp};
 use jobs::job::Job;
-use jobs::labels::label_text;
+use jobs::labels::check_text;
 use jobs::ports::{Clock, JobIndex, KeyValueStore};
 use jobs::state::StatusGroup;
 use jobs::view::JobView;
@@ -197,7 +197,7 @@ pub(crate) fn label_tenants(
 /// # Errors
 /// If no document can have it: the list would be empty, as if there were no such jobs.
 pub(crate) fn label(name: &str, text: Option<&str>) -> Result<Option<String>, ApiError> {
-    let checked = text.map(label_text).transpose();
+    let checked = text.map(check_text).transpose();
     checked.map_err(|problem| ApiError::BadRequest(format!("{name} {problem}")))
 }
 
@@ -255,7 +255,7 @@ fn matches_marks(job: &Job, query: &JobQuery) -> bool {
 
 /// Whether a label equals the one that a filter wants, without the blanks around it.
 pub(crate) fn has_label(wanted: Option<&str>, label: Option<&str>) -> bool {
-    wanted.is_none_or(|wanted| label_text(wanted).ok().as_deref() == label)
+    wanted.is_none_or(|wanted| check_text(wanted).ok().as_deref() == label)
 }
 
 /// The time that `since` filters: when the job was created, or when it failed if failed jobs of all tenants are listed.

@@ -13,7 +13,7 @@ use crate::search_index::{SearchText, trace_digits};
 use crate::types::{JobPage, JobQuery, QuarantineEntry};
 use jobs::id::{InferenceId, JobId, Location, Tenant};
 use jobs::job::Job;
-use jobs::labels::label_text;
+use jobs::labels::check_text;
 use jobs::pipeline::Pipelines;
 use jobs::ports::{Clock, JobIndex, JobStore, KeyValueStore, ObjectStore, Queue};
 use jobs::view::JobView;
@@ -183,7 +183,7 @@ async fn of_reference<P: JobList>(
     tenant: Option<&str>,
     text: &str,
 ) -> Result<Vec<Job>, ApiError> {
-    let Ok(reference) = label_text(text) else {
+    let Ok(reference) = check_text(text) else {
         return Ok(vec![]);
     };
     let Some(tenants) = label_tenants(principal, tenant)? else {

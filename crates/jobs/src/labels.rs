@@ -7,7 +7,6 @@ mod metadata;
 mod tags;
 
 use crate::characters::{is_direction_mark, is_format_character, is_joiner};
-use crate::composition::composed;
 use crate::lane::Lane;
 use crate::text::is_visible_text;
 
@@ -143,7 +142,7 @@ impl InvalidLabel {
 }
 
 impl Labels {
-    /// Labels from a request, cleaned by [`label_text`].
+    /// Labels from a request. Blanks around a text do not count.
     ///
     /// # Errors
     /// The first one that is invalid.
@@ -154,19 +153,15 @@ impl Labels {
         lane: Lane,
     ) -> Result<Self, InvalidLabel> {
         let text = |field: LabelField, text: Option<&str>| {
-            let checked = text.map(label_text).transpose();
+            let checked = text.map(check_text).transpose();
             checked.map_err(|problem| InvalidLabel { field, problem })
         };
-        let tags = tags
-            .iter()
-            .map(|(name, value)| (name.clone(), composed(value)));
-        let tags: Vec<(String, String)> = tags.collect();
         Ok(Self {
             reference: text(LabelField::Reference, reference)?,
             batch: text(LabelField::Batch, batch)?,
             lane,
             invalid: String::new(),
-            tags: Tags::checked(&tags).map_err(|problem| InvalidLabel {
+            tags: Tags::checked(tags).map_err(|problem| InvalidLabel {
                 field: LabelField::Tags,
                 problem,
             })?,
@@ -177,16 +172,6 @@ impl Labels {
     pub fn invalid_labels(&self) -> impl Iterator<Item = InvalidLabel> {
         self.invalid.split(',').filter_map(InvalidLabel::from_code)
     }
-}
-
-/// As [`check_text`], of a request. Characters are composed: macOS decomposes `ü` in the names of folders, and it is the same batch.
-///
-/// Metadata of S3 is not composed: the table would be 9 KB of upload-trigger's zip.
-///
-/// # Errors
-/// Why it is invalid.
-pub fn label_text(text: &str) -> Result<String, LabelProblem> {
-    check_text(&composed(text))
 }
 
 /// A reference, the name of a batch or the value of a tag, without invisible characters and without the blanks around it.
@@ -234,17 +219,6 @@ mod tests {
                 "{text:?}"
             );
         }
-    }
-
-    #[test]
-    fn characters_of_a_request_are_composed() {
-        let reference = "u\u{308}".repeat(64);
-        let tags = [("client".to_owned(), "Mu\u{308}ller".to_owned())];
-        let labels = Labels::new(Some(&reference), Some("a\u{300}"), &tags, Lane::Standard);
-        let labels = labels.unwrap_or_default();
-        assert_eq!(labels.reference, Some("ü".repeat(64)));
-        assert_eq!(labels.batch.as_deref(), Some("à"));
-        assert_eq!(labels.tags.get("client"), Some("Müller"));
     }
 
     #[test]

@@ -37,7 +37,6 @@ pub mod capacity;
 mod characters;
 pub mod classify;
 pub mod commands;
-pub mod composition;
 pub mod container_error;
 pub mod contents;
 pub mod decision;

@@ -1,9 +1,10 @@
 //! Compares file names as people see them.
 
 mod compatibility;
+mod decomposition;
 
 use compatibility::plain_form;
-use jobs::composition::{composed, decomposed};
+use decomposition::{composed, decomposed};
 
 /// The name in the form in which names are compared: names that look alike are equal.
 ///

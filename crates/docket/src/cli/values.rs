@@ -12,7 +12,7 @@ pub(super) fn lane(name: &str) -> Result<Lane, UnknownLane> {
 
 /// A reference or the name of a batch, as the service takes it.
 pub(super) fn label(text: &str) -> Result<String, String> {
-    labels::label_text(text).map_err(|problem| problem.to_string())
+    labels::check_text(text).map_err(|problem| problem.to_string())
 }
 
 pub(super) fn tag(text: &str) -> Result<(String, String), String> {

@@ -235,26 +235,6 @@ fn jobs_are_listed_by_reference_and_by_batch() {
 }
 
 #[test]
-fn composed_and_decomposed_labels_are_the_same() {
-    let api = TestApi::new();
-    let body = json!({"pipeline": "legal-review", "name": "nda.pdf", "bytes": PDF.len(), "content_type": "application/pdf",
-        "reference": "Pru\u{308}fung", "batch": "Pru\u{308}fung"});
-    let view: UploadView = api.customer().post("/uploads", body);
-    assert_eq!(view.reference.as_deref(), Some("Prüfung"));
-    api.job(
-        "inbound/acme/a.pdf",
-        1000,
-        labelled(Some("Prüfung"), Some("Prüfung")),
-    );
-    for written in ["Pru%CC%88fung", "Pr%C3%BCfung"] {
-        for filter in ["reference", "batch", "find"] {
-            let page: JobPage = api.reviewer().get(&format!("/jobs?{filter}={written}"));
-            assert_eq!(page.jobs.len(), 1, "{filter}={written}");
-        }
-    }
-}
-
-#[test]
 fn list_of_a_batch_has_pages() {
     let api = TestApi::new();
     for number in 0..25 {

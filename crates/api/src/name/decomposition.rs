@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 /// A line for each character: the character, its base and its mark, in hexadecimal. From Unicode's data; the test
 /// `table_is_that_of_unicode` writes it.
-const PAIRS: &str = include_str!("composition/pairs.txt");
+const PAIRS: &str = include_str!("pairs.txt");
 
 #[derive(Clone, Copy)]
 struct Pair {
@@ -31,7 +31,7 @@ fn pair(line: &str) -> Option<Pair> {
 
 /// The text with each character decomposed. Marks of one base are sorted by their numbers, not by their classes: the
 /// result is for comparisons, and for keys with one mark at a base.
-pub fn decomposed(text: &str) -> String {
+pub(super) fn decomposed(text: &str) -> String {
     if text.is_ascii() {
         return text.to_owned();
     }
@@ -77,10 +77,7 @@ fn decompose(c: char, out: &mut Vec<char>) {
 }
 
 /// The text with each base and its mark composed.
-pub fn composed(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_owned();
-    }
+pub(super) fn composed(text: &str) -> String {
     let mut out: Vec<char> = Vec::with_capacity(text.len());
     for c in text.chars() {
         let both = out.last().and_then(|before| compose(*before, c));
@@ -170,7 +167,7 @@ mod tests {
                 writeln!(table, "{c:X} {base:X} {mark:X}").unwrap();
             }
         }
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/composition/pairs.txt");
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/name/pairs.txt");
         if std::env::var_os("UPDATE_DOCS").is_some() {
             std::fs::write(file, &table).unwrap();
         }
