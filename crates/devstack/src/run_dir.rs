@@ -38,7 +38,7 @@ impl RunDir {
     /// # Errors
     /// The directory cannot be written.
     pub fn create_unique(kind: &str) -> Result<Self> {
-        remove_stale_run_dirs();
+        remove_stale_run_dirs()?;
         let name = format!("{kind}-{}", std::process::id());
         match Self::acquire(&name)? {
             Acquired::Owned(dir) => Ok(dir),
@@ -56,6 +56,7 @@ impl RunDir {
     pub fn acquire(name: &str) -> Result<Acquired> {
         let path = path_of(name);
         let write = || format!("cannot write {}", path.display());
+        let _start = StartLock::wait()?;
         fs::create_dir_all(&path).with_context(write)?;
         let lock = File::create(path.join(LOCK)).with_context(write)?;
         match lock.try_lock() {
@@ -97,6 +98,23 @@ impl RunDir {
     }
 }
 
+/// Held while run directories are created and removed. Without it, a start could remove the directory that another one
+/// has created and not locked yet.
+struct StartLock {
+    _file: File,
+}
+
+impl StartLock {
+    fn wait() -> Result<Self> {
+        let path = path_of("start.lock");
+        let write = || format!("cannot write {}", path.display());
+        fs::create_dir_all(repo::file(".docket")).with_context(write)?;
+        let file = File::create(&path).with_context(write)?;
+        file.lock().with_context(write)?;
+        Ok(Self { _file: file })
+    }
+}
+
 /// Like [`RunDir::check_space`], for any directory.
 pub(crate) fn check_space(dir: &Path) -> Result<()> {
     let probe = dir.join("space");
@@ -126,11 +144,11 @@ fn clear(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes the directories of processes that have ended. Errors are ignored: a directory that stays only costs disk
-/// space.
-fn remove_stale_run_dirs() {
+/// Removes the directories of processes that have ended. A directory that cannot be removed only costs disk space.
+fn remove_stale_run_dirs() -> Result<()> {
+    let _start = StartLock::wait()?;
     let Ok(entries) = fs::read_dir(repo::file(".docket")) else {
-        return;
+        return Ok(());
     };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -142,18 +160,13 @@ fn remove_stale_run_dirs() {
         let is_unused = match File::open(entry.path().join(LOCK)) {
             Ok(lock) => lock.try_lock().is_ok(),
             // Its owner removed it, and then a process that was ending wrote to it again.
-            Err(_) => entry.metadata().is_ok_and(|meta| is_old(&meta)),
+            Err(_) => true,
         };
         if is_unique_name && is_unused {
             fs::remove_dir_all(entry.path()).ok();
         }
     }
-}
-
-/// Older than a minute: not a new directory that is about to get its lock.
-fn is_old(meta: &fs::Metadata) -> bool {
-    meta.modified()
-        .is_ok_and(|at| at.elapsed().is_ok_and(|age| age.as_secs() > 60))
+    Ok(())
 }
 
 #[cfg(test)]
@@ -179,5 +192,25 @@ mod tests {
         let path = second.path().to_path_buf();
         second.remove();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn start_does_not_remove_the_directory_that_another_start_is_creating() {
+        let first = std::process::id();
+        std::thread::scope(|scope| {
+            let creating = scope.spawn(|| {
+                for id in first..first + 500 {
+                    let Acquired::Owned(dir) = RunDir::acquire(&format!("race-{id}")).unwrap()
+                    else {
+                        panic!("the directory is new");
+                    };
+                    assert!(dir.file("tmp").exists());
+                    dir.remove();
+                }
+            });
+            while !creating.is_finished() {
+                remove_stale_run_dirs().unwrap();
+            }
+        });
     }
 }
