@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import importlib
 import json
+import os
 import pathlib
 import tempfile
 import unittest
@@ -20,6 +22,7 @@ from docket_client import (
     ServiceUnavailable,
     Token,
     UploadRefused,
+    WaitTimeout,
 )
 from docket_client.types import UploadView
 
@@ -34,11 +37,15 @@ class FakeService:
         self.uploads: dict[str, dict[str, Any]] = {}
         self.arrived: dict[int, bytes] = {}
         self.requests: list[str] = []
-        #: How often each part, or the single upload, fails and how; 0 for no response.
-        self.failures: dict[int, list[int]] = {}
+        #: How often each part, or the single upload, fails and how; 0 for no response. A text is S3's code of a 400.
+        self.failures: dict[int, list[int | str]] = {}
         self.completed = False
         self.valid_token = "first"
+        #: How the user pool fails: types of its errors.
+        self.sign_in_failures: list[str] = []
         self.result_failures: list[int] = []
+        #: The states of the job, one for each request; the last one stays.
+        self.job_states = ["Ready"]
         #: How the service itself fails, by path.
         self.api_failures: dict[str, list[int]] = {}
 
@@ -64,6 +71,9 @@ class FakeService:
         return self.api(request, path, json.loads(body or b"{}"))
 
     def sign_in(self, body: dict[str, Any]) -> httpx.Response:
+        if self.sign_in_failures:
+            kind = self.sign_in_failures.pop(0)
+            return httpx.Response(400, json={"__type": kind, "message": "Rate exceeded"})
         given = body["AuthParameters"]
         if body["AuthFlow"] == "USER_PASSWORD_AUTH" and given["PASSWORD"] != "right":
             return httpx.Response(400, json={"__type": "NotAuthorizedException", "message": "Incorrect password."})
@@ -76,6 +86,8 @@ class FakeService:
             status = waiting.pop(0)
             if status == 0:
                 raise httpx.ConnectError("unreachable")
+            if isinstance(status, str):
+                return httpx.Response(400, text=f"<Error><Code>{status}</Code></Error>")
             return httpx.Response(status, text="<Code>No</Code>")
         assert int(request.headers["content-length"]) == len(body), "no chunked encoding"
         assert number not in self.arrived, "a part that had arrived was sent again"
@@ -119,6 +131,9 @@ class FakeService:
         if path == "/jobs/j1/result":
             view = {"request": self.signed("/s3/result", "GET"), "name": "a.json", "content_type": "application/json"}
             return httpx.Response(200, json={**view, "bytes": 16})
+        if path == "/jobs/j1":
+            state = self.job_states.pop(0) if len(self.job_states) > 1 else self.job_states[0]
+            return httpx.Response(200, json={"job": {"status": state}, "explanation": {"summary": "it waits"}})
         problem = {"type": "urn:docket:problem:not-found", "title": "t", "status": 404, "detail": "there is no such job"}
         return httpx.Response(404, json=problem)
 
@@ -143,6 +158,22 @@ class Both:
 
 async def no_sleep(_: float) -> None:
     return None
+
+
+class FakeClock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+    async def sleep_async(self, seconds: float) -> None:
+        self.seconds += seconds
 
 
 class Requests(unittest.TestCase):
@@ -211,6 +242,73 @@ class Requests(unittest.TestCase):
             with mock.patch.object(service, "put", change), self.assertRaisesRegex(UploadRefused, "changed"):
                 self.upload(client)
             self.assertFalse(service.completed)
+
+    def test_transfer_that_s3_broke_off_is_repeated_and_an_expired_signature_replaced(self) -> None:
+        # Amazon S3 API reference, "Error responses": a slow connection, and the credentials that signed.
+        for service, client in self.clients():
+            service.failures = {2: ["RequestTimeout", "ExpiredToken", "IncompleteBody"]}
+            self.assertEqual(self.upload(client)["job_id"], "j1")
+            self.assertEqual(b"".join(data for _, data in sorted(service.arrived.items())), self.file.read_bytes())
+        self.file.write_bytes(b"%PDF")
+        for service, client in self.clients():
+            service.failures = {1: ["RequestTimeout", "ExpiredToken"]}
+            self.upload(client)
+            self.assertEqual(service.arrived, {1: b"%PDF"})
+            self.assertEqual(service.requests.count("GET /uploads/j1"), 1, "signed again")
+
+    def test_file_that_is_cut_off_or_gone_while_it_is_sent_is_no_broken_connection(self) -> None:
+        for content in (b"%PDF", self.file.read_bytes()):
+            for change in (lambda: self.file.write_bytes(b""), self.file.unlink):
+                for service, client in self.clients():
+                    self.file.write_bytes(content)
+
+                    def put(*_: Any, change: Callable[[], object] = change) -> httpx.Response:
+                        change()
+                        raise httpx.LocalProtocolError("Too little data for declared Content-Length")
+
+                    with mock.patch.object(service, "put", put), self.assertRaisesRegex(UploadRefused, "nda.pdf"):
+                        self.upload(client)
+                    self.assertEqual(sum("/s3/part/" in line for line in service.requests), 1)
+
+    def test_file_that_changes_while_its_hash_is_computed_is_refused(self) -> None:
+        content_hash: Any = importlib.import_module("docket_client._upload").content_hash
+
+        def change(path: pathlib.Path) -> Any:
+            found = content_hash(path)
+            os.utime(path, ns=(0, 0))
+            return found
+
+        for service, client in self.clients():
+            self.file.touch()
+            patch = mock.patch("docket_client._upload.content_hash", change)
+            with patch, self.assertRaisesRegex(UploadRefused, "changed"):
+                self.upload(client)
+            self.assertFalse(service.completed)
+
+    def test_wait_looks_once_more_when_its_time_is_over(self) -> None:
+        for service, client in self.clients():
+            times = FakeClock()
+            with (
+                mock.patch("docket_client._service.now", times.now),
+                mock.patch("docket_client.sync.time.sleep", times.sleep),
+                mock.patch("anyio.sleep", times.sleep_async),
+            ):
+                service.job_states = ["InProgress"]
+                with self.assertRaisesRegex(WaitTimeout, "it waits"):
+                    client.call("wait", "j1", timeout=25)
+                self.assertEqual(times.seconds, 25)
+                before = len(service.requests)
+                service.job_states = ["InProgress"] * (before - 1 - service.requests.index("GET /jobs/j1")) + ["Ready"]
+                self.assertEqual(client.call("wait", "j1", timeout=25)["job"]["status"], "Ready")
+
+    def test_busy_user_pool_does_not_refuse_the_credentials(self) -> None:
+        for service, client in self.clients(Password("a@b.c", "right")):
+            service.sign_in_failures = ["TooManyRequestsException", "com.amazonaws#InternalErrorException"]
+            self.assertEqual(client.call("call", "GET", "/jobs/j1")["job"]["status"], "Ready")
+        for service, client in self.clients(Password("a@b.c", "right")):
+            service.sign_in_failures = ["TooManyRequestsException"] * 99
+            with self.assertRaisesRegex(ServiceUnavailable, "Rate exceeded"):
+                client.call("call", "GET", "/jobs/j1")
 
     def test_expired_token_is_replaced_once_and_a_refused_sign_in_is_an_error(self) -> None:
         for service, client in self.clients(Password("a@b.c", "right")):

@@ -7,12 +7,24 @@ from collections.abc import Callable
 from typing import Protocol, cast
 from urllib.parse import quote, urlencode
 
-from ._errors import NotSignedIn
-from ._flow import Flow, HttpRequest, send_patiently
+from ._errors import NotSignedIn, ServiceUnavailable
+from ._flow import MAX_ATTEMPTS, Flow, HttpRequest, HttpResponse, backoff_seconds, send_patiently, sleep
 from .types import ClientConfiguration
 
 #: A token is replaced so long before it expires, in seconds.
 RENEW_BEFORE_SECONDS = 60.0
+#: The user pool's errors that say nothing about the credentials (Amazon Cognito user pools API reference, "Common errors").
+#: They have status 400.
+BUSY = frozenset({"TooManyRequestsException", "LimitExceededException", "InternalErrorException"})
+
+
+def _object(response: HttpResponse) -> dict[str, object]:
+    """The JSON object of a response; an empty one if it has none, as an answer of a proxy."""
+    try:
+        answer = json.loads(response.body)
+    except ValueError:
+        return {}
+    return cast("dict[str, object]", answer) if isinstance(answer, dict) else {}
 
 
 class Credentials(Protocol):
@@ -70,8 +82,15 @@ class Password:
             "x-amz-target": "AWSCognitoIdentityProviderService.InitiateAuth",
         }
         request = HttpRequest("POST", configuration["sign_in_url"], headers, json.dumps(body).encode())
-        response = yield from send_patiently(request)
-        answer = cast("dict[str, object]", json.loads(response.body or b"{}"))
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            response = yield from send_patiently(request)
+            answer = _object(response)
+            kind = str(answer.get("__type")).rpartition("#")[2]
+            if response.is_success or kind not in BUSY:
+                break
+            if attempt == MAX_ATTEMPTS:
+                raise ServiceUnavailable(f"the user pool cannot sign in now: {answer.get('message', kind)}")
+            yield from sleep(backoff_seconds(attempt))
         if not response.is_success:
             raise NotSignedIn(f"{answer.get('message', 'the user pool refused the sign-in')}")
         result = cast("dict[str, object] | None", answer.get("AuthenticationResult"))
@@ -113,10 +132,7 @@ class ClientCredentials:
         }
         body = urlencode({"grant_type": "client_credentials"}).encode()
         response = yield from send_patiently(HttpRequest("POST", f"{domain['url']}/oauth2/token", headers, body))
-        try:
-            answer = cast("dict[str, object]", json.loads(response.body or b"{}"))
-        except ValueError:
-            answer = {}
+        answer = _object(response)
         if not response.is_success or "access_token" not in answer:
             said = answer.get("error_description") or answer.get("error") or f"HTTP {response.status}"
             raise NotSignedIn(f"the sign-in of client {self._client_id} was refused: {said}")

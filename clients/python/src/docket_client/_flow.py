@@ -54,6 +54,11 @@ class HttpResponse:
         return 200 <= self.status < 300
 
     @property
+    def body_text(self) -> str:
+        """The beginning of the body, for error documents."""
+        return self.body[:4096].decode(errors="replace")
+
+    @property
     def is_transient(self) -> bool:
         """Whether the same request may succeed later."""
         return self.status == 0 or self.status in (408, 429) or self.status >= 500

@@ -74,10 +74,11 @@ class Service:
             job = detail.get("job")
             if job is not None and job["status"] in FINAL_STATES:
                 return detail
-            if end is not None and now() + delay > end:
+            left = delay if end is None else end - now()
+            if left <= 0:
                 summary = detail["explanation"]["summary"]
                 raise WaitTimeout(f"job {job_id} has not ended after {timeout} s: {summary}")
-            yield from sleep(delay)
+            yield from sleep(min(delay, left))
             delay = min(delay * 1.5, MAX_POLL_SECONDS)
 
     def result(self, job_id: str, attempt: int | None, save_to: Path | None) -> Flow[Result]:
@@ -129,4 +130,4 @@ def _json(response: HttpResponse) -> Any:
 
 
 def refused_by_s3(response: HttpResponse) -> UploadRefused:
-    return UploadRefused(f"S3 answered {response.status}: {response.body[:500].decode(errors='replace')}")
+    return UploadRefused(f"S3 answered {response.status}: {response.body_text[:500]}")

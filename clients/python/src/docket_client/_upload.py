@@ -7,13 +7,14 @@ the service, which knows which parts have arrived.
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from ._errors import Problem, ServiceUnavailable, UploadRefused
-from ._flow import MAX_ATTEMPTS, FileRange, Flow, HttpRequest, backoff_seconds, send, sleep
+from ._flow import MAX_ATTEMPTS, FileRange, Flow, HttpRequest, HttpResponse, backoff_seconds, send, sleep
 from ._service import Service, refused_by_s3, signed
 from .types import MultipartUploadView, SignedParts, SignedRequest, UploadView
 
@@ -22,6 +23,9 @@ PARTS_PER_SIGNING = 8
 #: How often an upload is completed. In between, parts that the service misses are sent again.
 MAX_COMPLETE_ATTEMPTS = 3
 READ_BYTES = 1 << 20
+#: Codes of S3's answers with status 400 after which another attempt may succeed: the transfer broke off, or the credentials of
+#: the service that signed have expired (Amazon S3 API reference, "Error responses").
+TRANSIENT_CODES = ("RequestTimeout", "IncompleteBody", "BadDigest", "ExpiredToken")
 
 
 @dataclass(frozen=True)
@@ -51,38 +55,55 @@ class FileToUpload:
         return {name: value for name, value in body.items() if value not in (None, {})}
 
 
-def content_hash(path: Path) -> tuple[str, int]:
+@dataclass(frozen=True)
+class FileContent:
+    """What a file has before it is sent."""
+
+    sha256: str
+    size: int
+    #: Before it was read: what changes meanwhile is another content.
+    changed_at_ns: int
+
+    def check_unchanged(self, path: Path) -> None:
+        try:
+            now = path.stat()
+        except OSError as error:
+            raise UploadRefused(f"{path} was moved or deleted while it was uploaded: {error}") from error
+        if (now.st_size, now.st_mtime_ns) != (self.size, self.changed_at_ns):
+            raise UploadRefused(f"{path} changed while it was uploaded; upload it again")
+
+
+def content_hash(path: Path) -> FileContent:
     """SHA-256 and size of a file."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:
+        changed_at_ns = os.fstat(file.fileno()).st_mtime_ns
         while chunk := file.read(READ_BYTES):
             digest.update(chunk)
             size += len(chunk)
-    return digest.hexdigest(), size
+    return FileContent(digest.hexdigest(), size, changed_at_ns)
 
 
-def upload(service: Service, document: FileToUpload, content: tuple[str, int], key: str | None) -> Flow[UploadView]:
+def upload(service: Service, document: FileToUpload, content: FileContent, key: str | None) -> Flow[UploadView]:
     """Uploads a file, or continues its upload."""
-    sha256, size = content
-    body = document.body(size)
+    body = document.body(content.size)
     if key is None:
-        key = hashlib.sha256(json.dumps([sha256, body], sort_keys=True).encode()).hexdigest()
-    changed_at = document.path.stat().st_mtime_ns
+        key = hashlib.sha256(json.dumps([content.sha256, body], sort_keys=True).encode()).hexdigest()
     view = cast("UploadView", (yield from service.call("POST", "/uploads", body=body, idempotency_key=key)))
     if view.get("uploaded"):
         return view
     put = view.get("put")
     if put is not None:
-        yield from _put(service, view, put, FileRange(document.path, 0, size))
-        _check_unchanged(document.path, changed_at)
+        yield from _put(service, view, put, document.path, content)
+        content.check_unchanged(document.path)
         return view
     path = f"/uploads/{view['job_id']}"
     for attempt in range(1, MAX_COMPLETE_ATTEMPTS + 1):
         multipart = view.get("multipart")
         if multipart is None:
             raise ServiceUnavailable("the service did not say how to upload the file")
-        yield from _send_parts(service, path, document.path, size, multipart)
-        _check_unchanged(document.path, changed_at)
+        yield from _send_parts(service, path, document.path, content, multipart)
+        content.check_unchanged(document.path)
         try:
             # Completing it again changes nothing, so it may be repeated.
             completed = yield from service.call("POST", f"{path}/complete", is_repeatable=True)
@@ -94,30 +115,36 @@ def upload(service: Service, document: FileToUpload, content: tuple[str, int], k
     raise AssertionError("unreachable")
 
 
-def _check_unchanged(path: Path, changed_at: int) -> None:
-    if path.stat().st_mtime_ns != changed_at:
-        raise UploadRefused(f"{path} changed while it was uploaded; upload it again")
+def _may_succeed(response: HttpResponse) -> bool:
+    """Whether S3 may take the same bytes at another attempt, perhaps with another signature."""
+    if response.is_transient or response.status in (403, 409):
+        return True
+    return response.status == 400 and any(f"<Code>{code}</Code>" in response.body_text for code in TRANSIENT_CODES)
 
 
-def _put(service: Service, view: UploadView, put: SignedRequest, body: FileRange) -> Flow[None]:
-    request = signed(put)
+def _put(service: Service, view: UploadView, put: SignedRequest, file: Path, content: FileContent) -> Flow[None]:
+    request, body = signed(put), FileRange(file, 0, content.size)
     for attempt in range(1, MAX_ATTEMPTS + 1):
         response = yield from send(HttpRequest(request.method, request.url, request.headers, body))
         # 412: it exists. An earlier attempt has stored it, and its response was lost.
         if response.is_success or response.status == 412:
             return
-        if response.status == 403:
-            # The signature has expired: get another one.
+        # A file that was cut off while it was sent looks like a broken connection.
+        content.check_unchanged(file)
+        if not _may_succeed(response):
+            raise refused_by_s3(response)
+        if response.status == 403 or "<Code>ExpiredToken</Code>" in response.body_text:
+            # The signature has expired, or the credentials that signed: get another one.
             newer = cast("UploadView", (yield from service.call("GET", f"/uploads/{view['job_id']}")))
             request = signed(newer.get("put", put))
-        elif not response.is_transient and response.status != 409:
-            raise refused_by_s3(response)
         if attempt < MAX_ATTEMPTS:
             yield from sleep(backoff_seconds(attempt))
     raise ServiceUnavailable("S3 did not take the file in several attempts; upload it again to continue")
 
 
-def _send_parts(service: Service, path: str, file: Path, size: int, multipart: MultipartUploadView) -> Flow[None]:
+def _send_parts(
+    service: Service, path: str, file: Path, content: FileContent, multipart: MultipartUploadView
+) -> Flow[None]:
     part_bytes, arrived = multipart["part_bytes"], set(multipart["uploaded_parts"])
     missing = [number for number in range(1, multipart["part_count"] + 1) if number not in arrived]
     for numbers in _groups(missing):
@@ -129,11 +156,12 @@ def _send_parts(service: Service, path: str, file: Path, size: int, multipart: M
             for part in parts["parts"]:
                 number, request = part["part_number"], signed(part["request"])
                 offset = (number - 1) * part_bytes
-                content = FileRange(file, offset, min(part_bytes, size - offset))
-                response = yield from send(HttpRequest(request.method, request.url, request.headers, content))
+                part_of_file = FileRange(file, offset, min(part_bytes, content.size - offset))
+                response = yield from send(HttpRequest(request.method, request.url, request.headers, part_of_file))
                 if response.is_success:
                     continue
-                if not response.is_transient and response.status not in (403, 409):
+                content.check_unchanged(file)
+                if not _may_succeed(response):
                     raise refused_by_s3(response)
                 failed.append(number)
             numbers = failed
