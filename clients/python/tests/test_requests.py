@@ -310,6 +310,15 @@ class Requests(unittest.TestCase):
             with self.assertRaisesRegex(ServiceUnavailable, "Rate exceeded"):
                 client.call("call", "GET", "/jobs/j1")
 
+    def test_saved_result_can_be_read_like_any_new_file_whatever_its_name(self) -> None:
+        other = self.folder / "other"
+        other.write_bytes(b"")
+        # 250 bytes of the 255 that file systems take.
+        target = self.folder / ("\N{PAGE FACING UP}" * 62 + ".j")
+        for _, client in self.clients():
+            client.call("save_result", "j1", target)
+            self.assertEqual(target.stat().st_mode, other.stat().st_mode)
+
     def test_expired_token_is_replaced_once_and_a_refused_sign_in_is_an_error(self) -> None:
         for service, client in self.clients(Password("a@b.c", "right")):
             service.valid_token = "first"

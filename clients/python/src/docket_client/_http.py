@@ -1,7 +1,6 @@
 """What both drivers share: how a request becomes one of httpx."""
 
-import os
-import tempfile
+import secrets
 from pathlib import Path
 
 import httpx
@@ -35,9 +34,9 @@ class SavedFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
-        self._temporary = Path(name)
-        self._file = os.fdopen(handle, "wb")
+        self._temporary = path.with_name(f".docket-{secrets.token_hex(8)}.part")
+        # Created anew, with the rights that any new file gets here.
+        self._file = self._temporary.open("xb")
 
     def write(self, chunk: bytes) -> None:
         self._file.write(chunk)
