@@ -9,7 +9,7 @@ use super::values::{label, lane, tag};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct UploadArgs {
-    /// Files to upload, and folders of which all files are uploaded, without hidden ones
+    /// Files to upload, and folders of which all files are uploaded, without hidden ones and links to folders
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Upload the other files if some cannot be uploaded; each of these is named, and the exit code is 7

@@ -74,26 +74,38 @@ pub(super) fn check_tags(labels: &LabelArgs) -> Result<()> {
 pub(super) struct FoundFiles {
     pub(super) files: Vec<LocalFile>,
     pub(super) bad: Vec<CliError>,
-    pub(super) hidden: Hidden,
+    pub(super) left_out: NotUploaded,
 }
 
-/// What is left out of folders: its name begins with a dot, as that of `.DS_Store`.
+/// What is left out of folders: hidden ones, whose names begin with a dot, as that of `.DS_Store`, and links to folders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Hidden {
-    files: u64,
-    folders: u64,
+pub(super) struct NotUploaded {
+    hidden_files: u64,
+    hidden_folders: u64,
+    linked_folders: u64,
 }
 
-impl Hidden {
-    /// Such as `hidden: 2 files, 1 folder`; `None` if there are none.
+impl NotUploaded {
+    const fn add(&mut self, other: Self) {
+        self.hidden_files += other.hidden_files;
+        self.hidden_folders += other.hidden_folders;
+        self.linked_folders += other.linked_folders;
+    }
+
+    /// Such as `2 links to folders, hidden: 2 files, 1 folder`; `None` if there are none.
     pub(super) fn in_words(self) -> Option<String> {
-        let files = (self.files, "file", "files");
-        let kinds = [files, (self.folders, "folder", "folders")];
-        let parts = kinds.iter().filter(|(count, ..)| *count > 0);
-        let parts: Vec<String> = parts
-            .map(|(count, one, many)| pluralize(*count, one, many))
-            .collect();
-        (!parts.is_empty()).then(|| format!("hidden: {}", parts.join(", ")))
+        let counted = |count, one, many| (count > 0).then(|| pluralize(count, one, many));
+        let links = counted(self.linked_folders, "link to a folder", "links to folders");
+        let hidden: Vec<String> = [
+            counted(self.hidden_files, "file", "files"),
+            counted(self.hidden_folders, "folder", "folders"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let hidden = (!hidden.is_empty()).then(|| format!("hidden: {}", hidden.join(", ")));
+        let parts: Vec<String> = [links, hidden].into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
     }
 }
 
@@ -102,61 +114,69 @@ pub(super) fn files(paths: &[PathBuf]) -> FoundFiles {
     let mut seen = HashSet::new();
     let mut found = FoundFiles::default();
     for path in paths {
-        let before = found.hidden;
+        let mut left_out = NotUploaded::default();
+        let bad_before = found.bad.len();
         let members = if path.is_dir() {
-            members(path, &mut found.hidden)
+            members(path, &mut left_out, &mut found.bad)
         } else {
-            Ok(vec![path.clone()])
+            vec![path.clone()]
         };
-        match members {
-            Ok(members) if members.is_empty() => {
-                let but = if found.hidden == before {
-                    ""
-                } else {
-                    " but hidden ones"
-                };
-                let nothing = format!("{} has no files{but}", path.display());
-                found.bad.push(CliError::usage(nothing));
-            }
-            Ok(members) => {
-                for member in members {
-                    match local_file(&member) {
-                        Ok(file) if seen.insert(file.canonical.clone()) => found.files.push(file),
-                        Ok(_) => {}
-                        Err(error) => found.bad.push(error),
-                    }
-                }
-            }
-            Err(error) => found.bad.push(error),
+        if members.is_empty() && found.bad.len() == bad_before {
+            let nothing = match left_out.in_words() {
+                None => format!("{} has no files", path.display()),
+                Some(others) => format!("{} has nothing but {others}", path.display()),
+            };
+            found.bad.push(CliError::usage(nothing));
         }
+        for member in members {
+            match local_file(&member) {
+                Ok(file) if seen.insert(file.canonical.clone()) => found.files.push(file),
+                Ok(_) => {}
+                Err(error) => found.bad.push(error),
+            }
+        }
+        found.left_out.add(left_out);
     }
     found
 }
 
-/// The files in a folder and its subfolders, sorted. Hidden ones, which are those of programs, are only counted. Links to folders
-/// are not followed: they may lead back.
-fn members(folder: &Path, hidden: &mut Hidden) -> Result<Vec<PathBuf>> {
+/// The files in a folder and its subfolders, sorted. Hidden ones, which are those of programs, and links to folders, which may
+/// lead back, are only counted. A folder that cannot be read does not keep the others from being searched.
+fn members(folder: &Path, left_out: &mut NotUploaded, bad: &mut Vec<CliError>) -> Vec<PathBuf> {
     let unreadable = |error: std::io::Error| {
         CliError::usage(format!("cannot read {}: {error}", folder.display()))
     };
     let mut out = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let is_folder = entry.file_type().map_err(unreadable)?.is_dir();
-        if entry.file_name().to_string_lossy().starts_with('.') {
-            hidden.folders += u64::from(is_folder);
-            hidden.files += u64::from(!is_folder);
-            continue;
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            bad.push(unreadable(error));
+            return out;
         }
+    };
+    for entry in entries {
+        let found = entry.and_then(|entry| Ok((entry.file_type()?.is_dir(), entry)));
+        let (is_folder, entry) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                bad.push(unreadable(error));
+                continue;
+            }
+        };
         let path = entry.path();
-        if is_folder {
-            out.extend(members(&path, hidden)?);
-        } else if !path.is_dir() {
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            left_out.hidden_folders += u64::from(is_folder);
+            left_out.hidden_files += u64::from(!is_folder);
+        } else if is_folder {
+            out.extend(members(&path, left_out, bad));
+        } else if path.is_dir() {
+            left_out.linked_folders += 1;
+        } else {
             out.push(path);
         }
     }
     out.sort();
-    Ok(out)
+    out
 }
 
 fn local_file(path: &Path) -> Result<LocalFile> {
@@ -349,13 +369,6 @@ impl SavePaths {
             documents: files.iter().map(|file| file.canonical.clone()).collect(),
             used: HashSet::new(),
         }
-    }
-
-    /// Whether the result of a document would meet a file that is there already.
-    pub(super) fn is_taken(&self, dir: &Path, name: &str) -> bool {
-        let path = dir.join(name);
-        let is_document = |path: PathBuf| self.documents.contains(&path);
-        path.exists() && !path.canonicalize().is_ok_and(is_document)
     }
 
     /// The path for a result with this name: the name itself, or the name with a number.
@@ -559,15 +572,15 @@ mod tests {
         dir.file("only/.DS_Store", b"x");
         std::fs::create_dir(dir.0.join("nothing")).unwrap();
         let found = files(&[dir.0.clone(), dir.0.join("nothing"), dir.0.join("only")]);
-        let hidden = found.hidden.in_words();
-        assert_eq!(hidden.as_deref(), Some("hidden: 4 files, 1 folder"));
+        let left_out = found.left_out.in_words();
+        assert_eq!(left_out.as_deref(), Some("hidden: 4 files, 1 folder"));
         let names: Vec<_> = found.files.iter().map(|file| &file.path).collect();
         assert_eq!(names, [&dir.0.join("a/deep/a.pdf"), &dir.0.join("b.pdf")]);
         let bad: Vec<&str> = found.bad.iter().map(|bad| &*bad.problem.detail).collect();
         assert!(bad[0].contains("empty.pdf is empty"), "{bad:?}");
         assert!(bad[1].ends_with("nothing has no files"), "{bad:?}");
         assert!(
-            bad[2].ends_with("only has no files but hidden ones"),
+            bad[2].ends_with("only has nothing but hidden: 1 file"),
             "{bad:?}"
         );
     }
@@ -578,7 +591,7 @@ mod tests {
         let input = dir.file("a.pdf", b"%PDF-");
         let twice = files(&[input.clone(), input, dir.0.clone()]);
         assert_eq!((twice.files.len(), twice.bad.len()), (1, 0));
-        assert_eq!(twice.hidden.in_words(), None);
+        assert_eq!(twice.left_out.in_words(), None);
         let missing = files(&[dir.0.join("none.pdf")]);
         assert_eq!((missing.files.len(), missing.bad.len()), (0, 1));
     }

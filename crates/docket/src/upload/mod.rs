@@ -70,8 +70,8 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
         }
     }
     report_bad(context, &bad, files.len(), args.skip_bad)?;
-    if let Some(hidden) = found.hidden.in_words().filter(|_| !context.printer.json) {
-        context.printer.info(&format!("not uploaded: {hidden}"));
+    if let Some(left_out) = found.left_out.in_words().filter(|_| !context.printer.json) {
+        context.printer.info(&format!("not uploaded: {left_out}"));
     }
     resume_store::delete_expired();
     context.set_interrupt_hint(RESUME_HINT);
@@ -85,13 +85,13 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
         result_paths: RefCell::new(SavePaths::new(&files)),
     };
     let mut combined = CombinedExit::default();
-    let (free, taken) = command.split_by_target(&files, &pipeline.result_type);
+    let (free, taken) = command.targets(&files, &pipeline.result_type);
     for error in taken {
         combined.record(error.exit);
         context.printer.error(&error);
     }
     let mut running: FuturesUnordered<_> =
-        free.into_iter().map(|file| command.process(file)).collect();
+        free.iter().map(|target| command.process(target)).collect();
     while let Some((file, result)) = running.next().await {
         match result {
             Ok(exit) => combined.record(exit),
@@ -162,22 +162,30 @@ fn summarize_skipped(context: &CommandContext, skipped: &[CliError], others: usi
     }
 }
 
+/// A file, and where its result is saved.
+struct SaveTarget<'a> {
+    file: &'a UploadFile,
+    /// The name that the service will probably give to the result.
+    name: String,
+    /// With that name, or a number if another file's result has it.
+    path: PathBuf,
+}
+
 impl UploadCommand<'_> {
-    /// With `--wait`, the files whose results can be saved, and why the others cannot: a run must not be in vain.
-    fn split_by_target<'f>(
+    /// With `--wait`, the files whose results can be saved, and why the others cannot: a run must not be in vain. Equal names get
+    /// their numbers in the order of the files, so that the same command, run again, means the same paths.
+    fn targets<'f>(
         &self,
         files: &'f [UploadFile],
         result_type: &str,
-    ) -> (Vec<&'f UploadFile>, Vec<CliError>) {
-        if !self.args.wait || self.args.force {
-            return (files.iter().collect(), vec![]);
-        }
+    ) -> (Vec<SaveTarget<'f>>, Vec<CliError>) {
         let mut free = Vec::new();
         let mut taken = Vec::new();
         for file in files {
             let name = download::safe_name(&files::result_name(&file.name, result_type));
             let dir = self.result_dir(file);
-            if self.result_paths.borrow().is_taken(&dir, &name) {
+            let path = self.result_paths.borrow_mut().reserve(&dir, &name);
+            if self.args.wait && !self.args.force && path.exists() {
                 taken.push(
                     CliError::new(
                         Exit::Failed,
@@ -185,13 +193,13 @@ impl UploadCommand<'_> {
                         format!(
                             "{} was not uploaded: its result would be {}, which already exists",
                             file.path.display(),
-                            dir.join(name).display()
+                            path.display()
                         ),
                     )
                     .with_hint("use --force to overwrite it, or --save DIR"),
                 );
             } else {
-                free.push(file);
+                free.push(SaveTarget { file, name, path });
             }
         }
         (free, taken)
@@ -205,18 +213,19 @@ impl UploadCommand<'_> {
         }
     }
 
-    async fn process<'f>(&self, file: &'f UploadFile) -> (&'f UploadFile, Result<Exit>) {
-        let progress = FileProgress::new(&self.context.printer, file, self.files);
-        let result = self.upload_and_wait(file, &progress).await;
+    async fn process<'f>(&self, target: &SaveTarget<'f>) -> (&'f UploadFile, Result<Exit>) {
+        let progress = FileProgress::new(&self.context.printer, target.file, self.files);
+        let result = self.upload_and_wait(target, &progress).await;
         progress.finish();
-        (file, result)
+        (target.file, result)
     }
 
     async fn upload_and_wait(
         &self,
-        file: &UploadFile,
+        target: &SaveTarget<'_>,
         progress: &FileProgress<'_>,
     ) -> Result<Exit> {
+        let file = target.file;
         let slot = self.slots.acquire().await;
         let key = ResumeKey::new(
             self.context.client.address(),
@@ -270,7 +279,7 @@ impl UploadCommand<'_> {
             }
             return Ok(Exit::Failed);
         }
-        let saved = self.save_result(file, &view.job_id).await;
+        let saved = self.save_result(target, &view.job_id).await;
         if printer.json {
             match &saved {
                 Ok(path) => printer.json_line(&WrittenFile {
@@ -375,14 +384,18 @@ impl UploadCommand<'_> {
     }
 
     /// Saves the result in the directory given with `--save`, or next to the file.
-    async fn save_result(&self, file: &UploadFile, id: &str) -> Result<PathBuf> {
+    async fn save_result(&self, target: &SaveTarget<'_>, id: &str) -> Result<PathBuf> {
         let name = download::safe_name(
             &download::fetch_view(self.context, id, Download::Result(None))
                 .await?
                 .name,
         );
-        let dir = self.result_dir(file);
-        let path = self.result_paths.borrow_mut().reserve(&dir, &name);
+        let path = if name == target.name {
+            target.path.clone()
+        } else {
+            let dir = self.result_dir(target.file);
+            self.result_paths.borrow_mut().reserve(&dir, &name)
+        };
         download::save(
             self.context,
             id,

@@ -228,10 +228,9 @@ fn put_result(answer: Result<(u16, String), HttpClientError>) -> PutResult {
     match (status, code) {
         (200..=299, _) => PutResult::Stored,
         (412, _) => PutResult::AlreadyExists,
-        (403, _) => PutResult::SignatureRejected(reason),
-        (400, "RequestTimeout" | "IncompleteBody" | "BadDigest" | "ExpiredToken") => {
-            PutResult::Failed(reason)
-        }
+        // The credentials that signed have expired.
+        (403, _) | (400, "ExpiredToken") => PutResult::SignatureRejected(reason),
+        (400, "RequestTimeout" | "IncompleteBody" | "BadDigest") => PutResult::Failed(reason),
         // 409: another request for the same key was running.
         (408 | 409 | 429 | 500..=599, _) => PutResult::Failed(reason),
         _ => PutResult::Refused(reason),
@@ -298,6 +297,10 @@ mod tests {
         ));
         assert!(matches!(
             result(403, "AccessDenied"),
+            PutResult::SignatureRejected(_)
+        ));
+        assert!(matches!(
+            result(400, "ExpiredToken"),
             PutResult::SignatureRejected(_)
         ));
         assert!(matches!(result(503, "SlowDown"), PutResult::Failed(_)));

@@ -135,6 +135,27 @@ fn failed_part_is_sent_again_and_the_uploaded_file_is_complete() {
     assert_eq!(state.upload().object.as_deref(), Some(&bytes[..]));
 }
 
+/// A signature ends with the credentials that made it (S3 user guide, "Download and upload objects with presigned URLs").
+#[test]
+fn signature_whose_credentials_have_expired_is_replaced() {
+    let expired = json!("<Error><Code>ExpiredToken</Code><Message>expired</Message></Error>");
+    for (part_bytes, put, again) in [
+        (0, "PUT /s3/job-1", "GET /uploads/job-1"),
+        (65_536, "PUT /s3/job-1?part=2", "POST /uploads/job-1/parts"),
+    ] {
+        let setup = Setup::signed_in();
+        let bytes = document(200_000);
+        let file = setup.file("large.pdf", &bytes);
+        setup.service.state().part_bytes = part_bytes;
+        setup.service.respond_once(put, 400, &expired);
+        assert_eq!(upload(&setup, &file, &[]).code, Some(0));
+        let state = setup.service.state();
+        assert_eq!(state.upload().object.as_deref(), Some(&bytes[..]));
+        let signed = if part_bytes == 0 { 1 } else { 2 };
+        assert_eq!((state.count(put), state.count(again)), (2, signed));
+    }
+}
+
 #[test]
 fn parts_that_the_service_reports_missing_are_sent_again() {
     let setup = Setup::signed_in();
@@ -341,4 +362,51 @@ fn folder_is_uploaded_without_the_files_that_the_service_would_refuse() {
         .fail_once("POST /uploads", 413, "too-large", "it is too large");
     let output = setup.run(["upload", "room", "--skip-bad"]);
     assert_eq!(output.code, Some(1), "{output:?}");
+}
+
+/// As a folder of another user, which root could read.
+#[cfg(target_os = "linux")]
+fn folder_that_cannot_be_read(at: &Path) {
+    let levels = |letter: &str, count: usize| vec![letter.repeat(250); count].join("/");
+    let (deep, deeper) = (at.join(levels("x", 14)), at.join(levels("y", 3)));
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::create_dir_all(&deeper).unwrap();
+    // Its path becomes longer than the system takes.
+    let top = "y".repeat(250);
+    std::fs::rename(at.join(&top), deep.join(&top)).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn folder_that_cannot_be_read_does_not_stop_the_upload_of_the_others() {
+    let setup = Setup::signed_in();
+    std::fs::create_dir_all(setup.home.join("room/z")).unwrap();
+    setup.file("room/a.pdf", &document(1000));
+    setup.file("room/z/b.pdf", &document(1001));
+    folder_that_cannot_be_read(&setup.home.join("room"));
+    let refused = setup.run(["upload", "room"]);
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("--skip-bad"), "{refused:?}");
+    assert_eq!(setup.service.state().uploads.len(), 0);
+    let output = setup.run(["upload", "room", "--skip-bad"]);
+    assert_eq!(output.code, Some(7), "{output:?}");
+    let (_, summary) = output.stderr.split_once("1 of 3 files skipped:").unwrap();
+    assert!(summary.contains("cannot read room/x"), "{output:?}");
+    assert_eq!(setup.service.state().uploads.len(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn link_to_a_folder_is_not_followed_and_is_named() {
+    let setup = Setup::signed_in();
+    for name in ["room", "archive"] {
+        std::fs::create_dir(setup.home.join(name)).unwrap();
+        setup.file(&format!("{name}/a.pdf"), &document(name.len() * 100));
+    }
+    std::os::unix::fs::symlink("../archive", setup.home.join("room/older")).unwrap();
+    let output = setup.run(["upload", "room"]);
+    assert_eq!(output.code, Some(0), "{output:?}");
+    let left_out = "not uploaded: 1 link to a folder\n";
+    assert!(output.stderr.contains(left_out), "{output:?}");
+    assert_eq!(setup.service.state().uploads.len(), 1);
 }

@@ -185,6 +185,65 @@ fn results_of_two_files_with_one_name_are_both_saved() {
     }
 }
 
+/// Of two files of one name, only the first result was saved before.
+#[test]
+fn interrupted_wait_for_two_files_with_one_name_saves_the_second_result_beside_the_first() {
+    for force in [&[][..], &["--force"]] {
+        let setup = Setup::signed_in();
+        for folder in ["a", "b"] {
+            std::fs::create_dir_all(setup.home.join(folder)).unwrap();
+            setup.file(&format!("{folder}/contract.pdf"), &document(1000));
+        }
+        let files = ["a/contract.pdf", "b/contract.pdf"];
+        let arguments = ["upload", files[0], files[1], "--wait", "--save", "."];
+        // Which of the two has which job depends on their order at the service.
+        setup
+            .service
+            .respond_once("GET /jobs/job-1", 200, &detail("job-1", "Ready"));
+        for _ in 0..3 {
+            setup
+                .service
+                .respond_once("GET /jobs/job-2", 200, &detail("job-2", "InProgress"));
+        }
+        serve_result(&setup, "job-1", "\"first\"");
+        let child = setup.command(arguments).spawn().unwrap();
+        setup.service.wait_until(|state| {
+            state.count("GET /results/job-1") == 1 && state.count("GET /jobs/job-2") > 0
+        });
+        let is_saved = || {
+            let mut names = ["contract.json", "contract.2.json"].iter();
+            names.any(|name| setup.home.join(name).exists())
+        };
+        while !is_saved() {
+            std::thread::yield_now();
+        }
+        interrupt(&child);
+        let output: CommandOutput = child.wait_with_output().unwrap().into();
+        assert_eq!(output.code, Some(130), "{output:?}");
+        let is_first = setup.home.join("contract.json").exists();
+        for _ in 0..2 {
+            setup
+                .service
+                .respond_once("GET /jobs/job-2", 200, &detail("job-2", "Ready"));
+        }
+        serve_result(&setup, "job-2", "\"second\"");
+        // The first file is uploaded again with --force, and refused by the service as it has the same content.
+        setup
+            .service
+            .fail_once("POST /uploads", 409, "identical", "uploaded before");
+        let output = setup.run(arguments.iter().chain(force));
+        assert_ne!(output.code, Some(0), "{output:?}");
+        let read = |name: &str| std::fs::read_to_string(setup.home.join(name)).unwrap();
+        let saved = [read("contract.json"), read("contract.2.json")];
+        let expected = if is_first {
+            ["\"first\"", "\"second\""]
+        } else {
+            ["\"second\"", "\"first\""]
+        };
+        assert_eq!(saved, expected);
+    }
+}
+
 #[test]
 fn result_for_standard_output_is_not_written_to_a_file() {
     let setup = Setup::signed_in();
