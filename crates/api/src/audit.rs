@@ -305,8 +305,9 @@ pub async fn list<P: KeyValueStore + Clock>(
         reads_all || tenant.is_some_and(|tenant| principal.has_for_tenant(permission, &tenant))
     };
     let mut entries: Vec<AuditEntry> = Vec::new();
-    // Keys begin with the time.
-    let first = query.until.map(|until| format!("{until:013}"));
+    // Keys begin with the time, of 13 digits. A longer one is after all of them.
+    let until = query.until.filter(|until| *until < 10_u64.pow(13));
+    let first = until.map(|until| format!("{until:013}"));
     let mut next = before.map(str::to_owned).or(first);
     for _ in 0..MAX_READS {
         let (read, after) = read(ports, next.as_deref()).await?;

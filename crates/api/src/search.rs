@@ -48,6 +48,9 @@ pub async fn find<
             "find takes an id of 1 to {MAX_ID_BYTES} bytes, without control characters"
         )));
     }
+    let only = tenant
+        .map(|name| principal.tenant(Permission::SeeJobs, Some(name)))
+        .transpose()?;
     let mut found: Vec<Job> = Vec::new();
     for id in candidate_ids(pipelines, bucket, principal, tenant, text)? {
         if let Some(job) = ports.load(id).await? {
@@ -79,7 +82,8 @@ pub async fn find<
         let is_named = by_key && (job.is_erased() || !principal.reads(job));
         !is_named || text.contains(&job.id.to_string())
     };
-    found.retain(|job| principal.sees(job) && is_found(job));
+    let is_of_tenant = |job: &Job| only.as_ref().is_none_or(|only| job.tenant == *only);
+    found.retain(|job| principal.sees(job) && is_of_tenant(job) && is_found(job));
     found.sort_by_key(|job| std::cmp::Reverse((job.created_at, job.id)));
     found.dedup_by_key(|job| job.id);
     let quarantine = if principal.has(Permission::ManageQuarantine) {

@@ -102,6 +102,12 @@ fn support_finds_a_job_of_any_tenant_and_state_by_any_part_of_its_texts_and_by_e
             &found.input.key.replace('/', "%2F"),
         ] {
             assert_eq!(names(&support, text), [lease], "{text} {is_indexed}");
+            for (tenant, count) in [("acme", 1), ("globex", 0)] {
+                let text = format!("{text}&tenant={tenant}");
+                assert_eq!(names(&support, &text).len(), count, "{text}");
+                let page: JobPage = support.get(&format!("/jobs?find={text}"));
+                assert!(page.jobs.len() <= count, "find={text}");
+            }
         }
         assert!(names(&support, "mietvertrag%208").is_empty());
         assert!(names(&api.other_tenant(), "mietvertrag").is_empty());
