@@ -3,6 +3,7 @@
 
 mod finding;
 mod remainder;
+mod repeated_name;
 mod understand;
 
 use std::io::BufRead;
@@ -22,6 +23,7 @@ use crate::print::{
 };
 use finding::{BOX, PAGE, Rank, ReviewFinding};
 use remainder::{ResultPaths, plain_name};
+use repeated_name::repeated_name;
 use understand::{SCHEMA, Understood, understand};
 
 /// How many lines are printed of a part that is printed as the model wrote it.
@@ -78,6 +80,12 @@ pub(crate) fn run(printer: &Printer, args: &ResultCheckArgs) -> Result<Exit> {
     let understood = understand(&json, &paths);
     let pages = pages_of(&bytes);
     let mut remarks = remarks(&json, &paths, &understood);
+    if let Some(name) = repeated_name(without_bom(&bytes)) {
+        remarks.push(Remark {
+            status: "fail",
+            what: repeated(&name),
+        });
+    }
     if pages.is_none() {
         remarks.push(Remark {
             status: "warn",
@@ -118,11 +126,18 @@ fn no_pages() -> String {
     )
 }
 
+fn repeated(name: &str) -> String {
+    format!("an object has the name `{name}` twice; readers see only the last value")
+}
+
+fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BOM).unwrap_or(bytes)
+}
+
 /// # Errors
 /// The bytes are not JSON.
 fn parse(bytes: &[u8]) -> Result<Value> {
-    let text = bytes.strip_prefix(BOM).unwrap_or(bytes);
-    serde_json::from_slice(text).map_err(|error| {
+    serde_json::from_slice(without_bom(bytes)).map_err(|error| {
         let text = format!("the result is not JSON: {error}");
         CliError::new(Exit::Failed, "not-json", text)
     })
@@ -141,7 +156,11 @@ pub(crate) fn json_problem(file: &Path) -> Option<String> {
 
 /// Prints a downloaded result for people.
 pub(crate) fn show(printer: &Printer, bytes: &[u8], paths: &ResultPaths) -> Result<()> {
-    print(printer, &understand(&parse(bytes)?, paths))
+    print(printer, &understand(&parse(bytes)?, paths))?;
+    match repeated_name(without_bom(bytes)) {
+        Some(name) => printer.line(&format!("warn  {}", sanitize(&repeated(&name)))),
+        None => Ok(()),
+    }
 }
 
 fn remarks(json: &Value, paths: &ResultPaths, understood: &Understood) -> Vec<Remark> {

@@ -104,6 +104,26 @@ fn result_that_is_not_understood_is_shown_whole_and_a_large_one_is_not() {
 }
 
 #[test]
+fn shown_result_says_that_a_name_is_there_twice() {
+    for (text, is_twice) in [
+        (
+            r#"{"flags": [{"severity": "high", "reason": "uncapped"}], "flags": []}"#,
+            true,
+        ),
+        (
+            r#"{"flags": [{"text": "a"}, {"text": "b"}], "text": null}"#,
+            false,
+        ),
+    ] {
+        let setup = Setup::signed_in();
+        serve(&setup, "result", text, &json!({}));
+        let output = setup.run(["jobs", "result", "j1", "--show"]);
+        let said = output.stdout.contains("the name `flags` twice");
+        assert_eq!((output.code, said), (Some(0), is_twice), "{output:?}");
+    }
+}
+
+#[test]
 fn document_is_saved_under_its_name() {
     let setup = Setup::signed_in();
     let view = json!({"name": "../Lease.pdf", "content_type": "application/pdf"});
@@ -147,6 +167,14 @@ fn check_says_what_readers_understand_and_what_they_miss() {
         (
             "{\"flags\": [], \"schema\": \"docket-result/2\"}",
             "fail  the schema is docket-result/2",
+        ),
+        (
+            "\u{feff}{\"flags\": [{\"level\": \"high\", \"text\": \"t\"}], \"flags\": []}",
+            "fail  an object has the name `flags` twice",
+        ),
+        (
+            "{\"flags\": [{\"level\": \"low\", \"text\": \"t\", \"level\": \"high\"}]}",
+            "fail  an object has the name `level` twice",
         ),
     ] {
         let output = check("bad.json", text, &[]);
