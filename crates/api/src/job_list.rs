@@ -255,7 +255,8 @@ fn matches_marks(job: &Job, query: &JobQuery) -> bool {
 
 /// Whether a label equals the one that a filter wants, without the blanks around it.
 pub(crate) fn has_label(wanted: Option<&str>, label: Option<&str>) -> bool {
-    wanted.is_none_or(|wanted| check_text(wanted).ok().as_deref() == label)
+    wanted
+        .is_none_or(|wanted| check_text(wanted).is_ok_and(|wanted| label == Some(wanted.as_str())))
 }
 
 /// The time that `since` filters: when the job was created, or when it failed if failed jobs of all tenants are listed.

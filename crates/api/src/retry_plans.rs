@@ -31,7 +31,7 @@ pub use jobs_of_plan::list_jobs;
 pub(crate) use record::forget_batch;
 use record::{ACTIVE_PLANS, PLANS, PlanRecord};
 pub use release::release;
-use selection::{cause, is_at_endpoint, is_selected, model};
+use selection::{cause, check_tag, is_at_endpoint, is_selected, model};
 
 /// The most jobs that are examined for one plan.
 const MAX_EXAMINED_JOBS: usize = 2_000;
@@ -204,10 +204,8 @@ fn check_request(request: &NewRetryPlan, per_minute: u16) -> Result<(), ApiError
     }
     label("the filter's batch", filter.batch.as_deref())?;
     label("the filter's reference", filter.reference.as_deref())?;
-    if filter.tag.as_deref().is_some_and(|tag| !tag.contains('=')) {
-        return Err(ApiError::BadRequest(
-            "write the filter's tag as name=value".to_owned(),
-        ));
+    if let Some(tag) = &filter.tag {
+        check_tag(tag)?;
     }
     if names_contents(filter) && filter.tenant.is_none() {
         return Err(ApiError::BadRequest(

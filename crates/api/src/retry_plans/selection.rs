@@ -1,11 +1,13 @@
 //! Which jobs a plan takes.
 
+use crate::ApiError;
 use crate::job_list::has_label;
 use crate::types::{NewRetryPlan, RetryPlanFilter};
 use jobs::commands::may_be_retried;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::Job;
 use jobs::labels::Labels;
+use jobs::lane::Lane;
 use jobs::model_version::ModelVersion;
 use jobs::state::State;
 
@@ -43,6 +45,18 @@ fn matches(job: &Job, at: Timestamp, filter: &RetryPlanFilter) -> bool {
         && filter.lane.is_none_or(|lane| lane == labels.lane)
         && filter.since.is_none_or(|since| at.0 >= since)
         && filter.until.is_none_or(|until| at.0 < until)
+}
+
+/// # Errors
+/// If no document can have such a tag.
+pub(super) fn check_tag(tag: &str) -> Result<(), ApiError> {
+    let (name, value) = tag
+        .split_once('=')
+        .ok_or_else(|| ApiError::BadRequest("write the filter's tag as name=value".to_owned()))?;
+    let tags = [(name.to_owned(), value.to_owned())];
+    Labels::new(None, None, &tags, Lane::Standard)
+        .map(drop)
+        .map_err(|invalid| ApiError::BadRequest(format!("the filter's {invalid}")))
 }
 
 fn has_tag(labels: &Labels, tag: &str) -> bool {

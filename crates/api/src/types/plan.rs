@@ -64,7 +64,10 @@ pub struct RetryPlanFilter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     /// Only jobs with exactly this tag, as `name=value`. Needs `tenant`.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "=")))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(regex(pattern = "^[A-Za-z0-9._-]{1,32}="))
+    )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// Only jobs in this lane.

@@ -307,6 +307,11 @@ fn retry_plan_selects_failed_jobs_by_reference_tag_and_lane() {
         json!({"reference": "INV-1"}),
         json!({"tag": "client=ACME"}),
         json!({"tenant": "acme", "tag": "client"}),
+        // As of a script whose variable is not set.
+        json!({"tenant": "acme", "tag": "matter="}),
+        json!({"tenant": "acme", "tag": "matter= \u{200b}"}),
+        json!({"tenant": "acme", "tag": format!("matter={}", "x".repeat(65))}),
+        json!({"tenant": "acme", "tag": "=ACME"}),
         json!({"tenant": "acme", "reference": ""}),
         json!({"tenant": "acme", "lane": "urgent"}),
     ] {
