@@ -65,7 +65,7 @@ class Engine:
         if found.boxes is None or not len(found.boxes):
             return []
         scale = (picture.shape[1] / small.shape[1], picture.shape[0] / small.shape[0])
-        return [(numpy.asarray(box, dtype="float32") * scale).astype("float32") for box in found.boxes]
+        return [rectangle(numpy.asarray(box, dtype="float32") * scale) for box in found.boxes]
 
     def read(self, crop) -> tuple[str, float, list[tuple[str, float]]]:
         """The text of one line, its score, and its letters with their places from 0 (left) to 1."""
@@ -85,15 +85,31 @@ def sides(quad) -> tuple[float, float]:
     return float(numpy.linalg.norm(quad[1] - quad[0])), float(numpy.linalg.norm(quad[3] - quad[0]))
 
 
+def rectangle(quad):
+    """The rectangle in the place of a detected quadrilateral, whose corners are rounded.
+
+    Straightened in perspective, a skewed line that is a pixel higher on the left would be stretched there, and its words
+    would be half a letter height beside their place.
+    """
+    import numpy
+
+    along = (quad[1] - quad[0] + quad[2] - quad[3]) / 2
+    width = numpy.linalg.norm(along)
+    height = numpy.linalg.norm(quad[3] - quad[0] + quad[2] - quad[1]) / 2
+    down = numpy.array([-along[1], along[0]]) * (height / width)
+    corners = numpy.array([-along - down, along - down, along + down, down - along]) / 2
+    return (quad.mean(axis=0) + corners).astype("float32")
+
+
 def cut(picture, quad):
-    """The picture inside the quadrilateral, straightened."""
+    """The picture inside the rectangle, straightened."""
     import cv2
     import numpy
 
     width, height = (max(1, round(side)) for side in sides(quad))
-    target = numpy.array([[0, 0], [width, 0], [width, height], [0, height]], dtype="float32")
-    matrix = cv2.getPerspectiveTransform(quad, target)
-    return cv2.warpPerspective(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    target = numpy.array([[0, 0], [width, 0], [0, height]], dtype="float32")
+    matrix = cv2.getAffineTransform(numpy.ascontiguousarray(quad[[0, 1, 3]]), target)
+    return cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def letter_runs(crop) -> int:
