@@ -10,6 +10,7 @@ The engine is loaded with the first picture. The process ends when it was idle f
 its parent; the pool starts another.
 """
 
+import functools
 import json
 import os
 import resource
@@ -18,7 +19,7 @@ import socket
 import sys
 import threading
 
-from ocr_lines import in_reading_order, is_readable, repair_quotes, unify_quotes, words_of
+from ocr_lines import in_reading_order, is_readable, repair_quotes, restore_blanks, unify_quotes, words_of
 
 MAX_PIXELS = 16_000_000  # of one picture; A3 at 200 dpi has 7.7 million
 IDLE_SECONDS = 60.0
@@ -28,6 +29,7 @@ UPRIGHT_SCORE = 0.9  # of the longest lines; upside down they score about 0.65
 ORIENTATION_LINES = 5
 MIN_LINE_SCORE = 0.5
 MAX_NOISE = 6.0
+OUTSIDE = 0.12  # of a line's height, above and below: parts of other lines
 SURE_SCORE = 0.97
 SURE_DENSITY = 1.5  # letters per line height; Latin text has 2 to 3
 
@@ -112,22 +114,43 @@ def cut(picture, quad):
     return cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
+def ink_of(crop):
+    """The picture of a line with 1 where there is ink, else 0."""
+    import cv2
+
+    grey = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), (3, 3), 0)
+    _, ink = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
+    return 1 - ink if ink.mean() > 0.5 else ink  # white on black
+
+
+def columns_of(ink) -> list[tuple[int, int]]:
+    """Where columns with ink begin and end, in pixels."""
+    import numpy
+
+    columns = ink.any(axis=0).astype(numpy.int8)
+    edges = numpy.flatnonzero(numpy.diff(numpy.concatenate(([0], columns, [0])))).tolist()
+    return list(zip(edges[::2], edges[1::2]))
+
+
+def white(crop, begin: float, end: float) -> float:
+    """The widest white between two places in a line, both from 0 (left) to 1, in line heights."""
+    ink = ink_of(crop)
+    height, width = ink.shape
+    outside = round(height * OUTSIDE)
+    inked = columns_of(ink[outside : height - outside, round(begin * width) : round(end * width)])
+    return max((after - before for (_, before), (after, _) in zip(inked, inked[1:])), default=0) / height
+
+
 def letter_runs(crop) -> int:
     """How many separate pieces of ink stand side by side, each at least a third of the line high.
 
     About the number of letters, whatever the script; rules, dots and scribbles count little.
     """
-    import cv2
     import numpy
 
-    grey = cv2.GaussianBlur(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), (3, 3), 0)
-    _, ink = cv2.threshold(grey, 0, 1, cv2.THRESH_BINARY_INV + cv2.THRESH_OTSU)
-    if ink.mean() > 0.5:  # white on black
-        ink = 1 - ink
-    columns = ink.any(axis=0)
-    edges = numpy.flatnonzero(numpy.diff(numpy.concatenate(([0], columns.astype(numpy.int8), [0]))))
+    ink = ink_of(crop)
     runs = 0
-    for first, last in zip(edges[::2], edges[1::2]):
+    for first, last in columns_of(ink):
         rows = numpy.flatnonzero(ink[:, first:last].any(axis=1))
         runs += rows[-1] - rows[0] >= crop.shape[0] * 0.3
     return int(runs)
@@ -194,6 +217,7 @@ def recognize(engine: Engine, grey) -> dict:
             if line["readable"]:
                 continue  # a rule, a scribble, a speck
             line["text"] = ""
+        line["text"] = restore_blanks(line["text"], letters, functools.partial(white, crop))
         for word, begin, end in repair_quotes(words_of(line["text"], letters)):
             left, right = (quad[0] + (quad[1] - quad[0]) * part for part in (begin, end))
             right_below, left_below = (quad[3] + (quad[2] - quad[3]) * part for part in (end, begin))
@@ -201,8 +225,7 @@ def recognize(engine: Engine, grey) -> dict:
             line["words"].append({"text": word, "quad": [list(map(float, corner)) for corner in corners]})
         line["text"] = " ".join(word["text"] for word in line["words"])
         lines.append(line)
-    if is_noisy:
-        unify_quotes(lines)
+    unify_quotes(lines, is_noisy)
     ordered = in_reading_order(lines, picture.shape[1])
     for line in ordered:
         del line["upright"]

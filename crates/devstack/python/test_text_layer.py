@@ -1,4 +1,4 @@
-"""Tests of where text_layer.py and ocr_engine.py place the words of skewed pages."""
+"""Tests of where text_layer.py and ocr_engine.py place the words of skewed pages, and of what ocr_lines.py restores."""
 
 import io
 import math
@@ -10,6 +10,7 @@ import pikepdf
 import pypdfium2
 
 from document import ReadPage
+from ocr_lines import restore_blanks, unify_quotes
 import ocr_pool
 from text_layer import TextLayer
 
@@ -129,6 +130,48 @@ class RectangleTest(unittest.TestCase):
             placed = (quad[0] + quad[3])[0] / 2 + middles * (quad[1] - quad[0])[0]
             self.assertEqual(len(placed), len(marks))
             self.assertLess(abs(placed - marks).max(), 2, (left, right))
+
+
+    def test_white_between_letters_is_measured_in_line_heights(self) -> None:
+        import numpy
+
+        from ocr_engine import white
+
+        crop = numpy.full((40, 400, 3), 255, dtype="uint8")
+        for left in (100, 130, 170):
+            crop[10:30, left : left + 20] = 0
+        crop[:3] = 0  # the foot of the line above
+        self.assertAlmostEqual(white(crop, 110 / 400, 140 / 400), 10 / 40, delta=0.03)
+        self.assertAlmostEqual(white(crop, 110 / 400, 180 / 400), 20 / 40, delta=0.03)
+        self.assertEqual(white(crop, 101 / 400, 119 / 400), 0)
+
+
+class LinesTest(unittest.TestCase):
+    """What is restored in a line."""
+
+    def test_blanks_that_were_dropped_are_restored_where_there_is_white(self) -> None:
+        def restored(text: str, wide: str) -> str:
+            """With white before each letter of `wide`."""
+            letters = [(letter, float(index)) for index, letter in enumerate(text.replace(" ", ""))]
+            return restore_blanks(text, letters, lambda _, after: 0.32 if letters[int(after)][0] in wide else 0.17)
+
+        self.assertEqual(restored("under Section23.2. of", "2"), "under Section 23.2. of")
+        self.assertEqual(restored("Calder ValleyWater &Söhne", "WS"), "Calder Valley Water & Söhne")
+        self.assertEqual(restored("YouTube GmbH Covid19 R&D", ""), "YouTube GmbH Covid19 R&D")
+        self.assertEqual(restored("der GmbH", "H"), "der GmbH")
+        self.assertEqual(restored("ValleyWater", ""), "ValleyWater")
+
+    def test_straight_quotation_marks_become_curved_where_one_was_read_as_curved(self) -> None:
+        def unified(text: str, is_noisy: bool = False) -> str:
+            line = {"text": text, "words": [{"text": word} for word in text.split()]}
+            unify_quotes([line], is_noisy)
+            return line["text"]
+
+        self.assertEqual(unified('(“Term”) ("Supplier") ("Customer")'), "(“Term”) (“Supplier”) (“Customer”)")
+        self.assertEqual(unified('("Supplier") the party\'s'), '("Supplier") the party\'s')
+        self.assertEqual(unified('„Kunde“ "Lieferant"'), '„Kunde“ "Lieferant"')
+        self.assertEqual(unified("party's party’s one’s"), "party's party’s one’s")
+        self.assertEqual(unified("party's party’s one’s", is_noisy=True), "party’s party’s one’s")
 
 
 if __name__ == "__main__":
