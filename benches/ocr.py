@@ -1,6 +1,6 @@
 """Compares the reference model's OCR with tesseract on generated contract pages, and measures large batches.
 
-  python benches/ocr.py [--pages 10] [--batches 100 1000]
+  python benches/ocr.py [--pages 10] [--kinds clean skewed noisy] [--batches 100 1000]
 
 Every page is a scan at 200 dpi: clean, skewed or noisy, each upright, turned by 90, 180 and 270 degrees, and turned with a
 /Rotate that shows it upright (see ocr_pages.py). A word counts as found if it is read exactly, punctuation and case included,
@@ -121,14 +121,14 @@ def poppler_words(data: bytes, rotate: int, size: tuple[int, int]) -> Points:
     return words
 
 
-def in_box(words: list[ocr_pages.Word], placed: Points) -> tuple[int, int]:
-    """Of the words that were read: how many lie in their boxes, and how many there are."""
+def in_box(words: list[ocr_pages.Word], placed: Points, text: str) -> tuple[int, int]:
+    """Of the words that were read: how many an extractor finds as words in their boxes, and how many there are. `text` is what was read."""
     inside = total = 0
-    by_text = defaultdict(list)
-    for text, x, y in placed:
-        by_text[text].append((x, y))
+    by_text, read = defaultdict(list), set(text.split())
+    for one, x, y in placed:
+        by_text[one].append((x, y))
     for word in words:
-        if not by_text[word.text]:
+        if word.text not in read:
             continue
         total += 1
         left, top, right, bottom = word.box
@@ -167,12 +167,12 @@ def text_of(data: bytes, number: int) -> str:
         return document[number].get_textpage().get_text_range().replace("\ufffe", "-\n")
 
 
-def accuracy(model: OcrModel, pages: list[ocr_pages.ContractPage]) -> dict:
-    """Reads all pages in all kinds and turns; upright ones by tesseract, too. Prints a table and returns the shares."""
+def accuracy(model: OcrModel, pages: list[ocr_pages.ContractPage], kinds: list[str]) -> dict:
+    """Reads all pages in these kinds and all turns; upright ones by tesseract, too. Prints a table and returns the shares."""
     ours, theirs, totals = Counter(), Counter(), Counter()
     boxes: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     our_cpu = their_cpu = 0.0
-    for kind in ocr_pages.KINDS:
+    for kind in kinds:
         for seed, page in enumerate(pages):
             shown = TURNS[seed % len(TURNS)]  # a page that lies on its side in the file and is shown upright
             for name, turned, rotate in ((kind, 0, 0), *((f"{kind} turned {turn}", turn, 0) for turn in TURNS), (f"{kind} /Rotate", shown, shown)):
@@ -181,10 +181,11 @@ def accuracy(model: OcrModel, pages: list[ocr_pages.ContractPage]) -> dict:
                 before = ocr_process_tree.cpu_seconds(model.pid)
                 answer = model.searchable(as_pdf([picture], rotate))
                 spent = ocr_process_tree.cpu_seconds(model.pid) - before
+                read = text_of(answer, 0)
                 keys = (name,) if turned else (name, f"{kind} {page.language}")
                 for key in keys:
                     totals[key] += len(page.words)
-                    ours[key] += found(page.words, text_of(answer, 0))
+                    ours[key] += found(page.words, read)
                 if not turned:
                     text, cpu = tesseract(picture, ocr_pages.CLAUSES[page.language][0])
                     our_cpu, their_cpu = our_cpu + spent, their_cpu + cpu
@@ -192,7 +193,7 @@ def accuracy(model: OcrModel, pages: list[ocr_pages.ContractPage]) -> dict:
                         theirs[key] += found(page.words, text)
                 for extractor, placed in (("PDFium", pdfium_words(answer)), ("poppler", poppler_words(answer, rotate, picture.size))):
                     placed = [(text, *ocr_pages.upright((x, y), kind, seed, turned)) for text, x, y in placed]
-                    inside, total = in_box(page.words, placed)
+                    inside, total = in_box(page.words, placed, read)
                     counted = boxes[f"{name} {extractor}"]
                     counted[0], counted[1] = counted[0] + inside, counted[1] + total
     share = {key: round(100 * ours[key] / totals[key], 2) for key in totals}
@@ -201,12 +202,12 @@ def accuracy(model: OcrModel, pages: list[ocr_pages.ContractPage]) -> dict:
     for key in totals:
         in_boxes = " ".join(f"{name} {placed_share[f'{key} {name}']:6.2f} %" for name in ("PDFium", "poppler") if f"{key} {name}" in boxes)
         print(f"{key:17} {share[key]:6.2f} %   tesseract {share_tesseract.get(key, '-'):>6}   in their boxes: {in_boxes or '-'}")
-    count = len(pages) * len(ocr_pages.KINDS)
+    count = 2 * len(pages) * len(kinds)  # upright and with a /Rotate
     print(f"processor time a page: {our_cpu / count:.2f} s, tesseract {their_cpu / count:.2f} s")
     turned = [key for key in share if "turned" in key or "/Rotate" in key]
     return {
-        "words_found": {kind: share[kind] for kind in ocr_pages.KINDS},
-        "words_found_tesseract": {kind: share_tesseract[kind] for kind in ocr_pages.KINDS},
+        "words_found": {kind: share[kind] for kind in kinds},
+        "words_found_tesseract": {kind: share_tesseract[kind] for kind in kinds},
         "words_found_turned": {key: share[key] for key in turned},
         "cpu_ratio_to_tesseract": round(our_cpu / their_cpu, 2),
         "words_in_box": {key: placed_share[key] for key in sorted(placed_share)},
@@ -235,6 +236,7 @@ def main() -> int:
     """Runs the command line."""
     parser = argparse.ArgumentParser(description="Compare the OCR with tesseract and measure batches.")
     parser.add_argument("--pages", type=int, default=10, help="pages per language (default 10)")
+    parser.add_argument("--kinds", nargs="+", choices=ocr_pages.KINDS, default=ocr_pages.KINDS, help="kinds of pages (default all)")
     parser.add_argument("--batches", type=int, nargs="*", default=[100, 1000], help="pages of batches (default 100 1000)")
     parser.add_argument("--processes", type=int, default=0, help="OCR processes for batches (default: one per core)")
     options = parser.parse_args()
@@ -244,7 +246,7 @@ def main() -> int:
     pages = [ocr_pages.draw(language, seed) for language in ocr_pages.CLAUSES for seed in range(options.pages)]
     model = OcrModel()
     model.searchable(as_pdf([pages[0].picture, pages[0].picture]))  # loads the engines
-    result = {"pages": len(pages) * len(ocr_pages.KINDS) * (len(TURNS) + 2), **accuracy(model, pages)}
+    result = {"pages": len(pages) * len(options.kinds) * (len(TURNS) + 2), **accuracy(model, pages, options.kinds)}
     model.running.end()
     for count in options.batches:
         peak, seconds, cores = batch(pages, count, options.processes)
