@@ -288,7 +288,8 @@ pub fn transition(
                 due: sent_for,
                 evidence,
             } => {
-                let started = release(*next, (*since, *start_by), *budget, context, policy);
+                let times = (*since, *start_by);
+                let started = release(*next, times, evidence, *budget, context, policy);
                 check_before_start(
                     (*got, *sent_for),
                     evidence,

@@ -119,16 +119,21 @@ fn queued_job_stays_as_it_is_until_its_hold_changes_or_its_time_is_over() {
 
 #[test]
 fn queued_job_is_started_while_it_can_still_end_in_time() {
-    let check = Event::CheckDue {
+    let check = |evidence| Event::CheckDue {
         attempt: Attempt(2),
         due: Some(NOW),
-        evidence: Evidence::NotChecked,
+        evidence,
     };
-    let at = |start_by, now| leads_to(&decide(queued(start_by), &check, now));
-    assert_eq!(at(Some(LAST), LAST).0, "Submitting");
-    assert_eq!(at(Some(LAST), LATE), DOWN);
+    let unseen = check(Evidence::NotChecked);
+    let at = |start_by, now| decide(queued(start_by), &unseen, now);
+    assert_eq!(leads_to(&at(Some(LAST), LAST)).0, "Submitting");
+    // Before it ends, S3 is asked for a result of an earlier attempt.
+    let needed = Decision::Ignore(IgnoreReason::EvidenceNeeded);
+    assert_eq!(at(Some(LAST), LATE), needed);
+    let nothing = check(Evidence::NothingFound);
+    assert_eq!(leads_to(&decide(queued(Some(LAST)), &nothing, LATE)), DOWN);
     // Paused time is added to its deadline.
-    assert_eq!(at(None, LATE).0, "Submitting");
+    assert_eq!(leads_to(&at(None, LATE)).0, "Submitting");
 }
 
 #[test]

@@ -480,6 +480,31 @@ fn time_held_by_a_breaker_counts_toward_the_deadline() {
     assert_eq!(failure.cause, Cause::EndpointDown);
 }
 
+/// Its notification is lost, and it came after the attempt had failed.
+#[test]
+fn result_of_an_earlier_attempt_is_found_before_a_job_that_waited_too_long_fails() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    open(app);
+    let waiting = job(app, &key(FAILURES - 1));
+    let State::Queued {
+        since,
+        start_by: Some(start_by),
+        ..
+    } = waiting.state
+    else {
+        panic!("{:?}", waiting.state)
+    };
+    write_output(app, &waiting);
+    app.ports.state().now.0 = start_by.0 + 1;
+    let attempt = waiting.state.attempt().0;
+    let message = json!({"job_id": waiting.id.to_string(), "attempt": attempt, "due": since.0});
+    let response = run(retry::handle(app, batch(app, &[message.to_string()], 1))).unwrap();
+    assert!(response.batch_item_failures.is_empty());
+    let ended = job(app, &key(FAILURES - 1)).state;
+    assert!(matches!(ended, State::Ready { .. }), "{ended:?}");
+}
+
 #[test]
 fn record_that_is_lost_or_stale_holds_no_job_for_good() {
     // Lost.

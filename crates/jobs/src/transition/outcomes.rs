@@ -133,8 +133,7 @@ pub(super) fn take_over(
     })
 }
 
-/// Starts a retry, unless its message is so late that the attempt could end after the job's deadline. Then the job ends, if S3
-/// was asked for a result of an earlier attempt.
+/// Starts a retry, unless its message is so late that the attempt could end after the job's deadline.
 pub(super) fn start_retry(
     next: Attempt,
     evidence: &Evidence,
@@ -145,13 +144,23 @@ pub(super) fn start_retry(
     if context.now <= policy.start_by(budget) {
         return start(next, budget, context, policy);
     }
-    if *evidence == Evidence::NotChecked {
-        return Decision::Ignore(IgnoreReason::EvidenceNeeded);
-    }
     let failure = Failure::new(
         Cause::Lost,
         "the next attempt could not be started in time to end by the job's deadline",
     );
+    end_unstarted(next, evidence, failure, budget)
+}
+
+/// It is too late for another attempt. The job ends, if S3 was asked for a result of an earlier attempt.
+pub(super) fn end_unstarted(
+    next: Attempt,
+    evidence: &Evidence,
+    failure: Failure,
+    budget: RetryBudget,
+) -> Decision {
+    if *evidence == Evidence::NotChecked {
+        return Decision::Ignore(IgnoreReason::EvidenceNeeded);
+    }
     advance(ended(next, failure, budget), AttemptChange::Unchanged)
 }
 

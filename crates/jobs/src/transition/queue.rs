@@ -1,8 +1,9 @@
 //! The decisions about queued jobs.
 
+use super::outcomes::end_unstarted;
 use super::states::{advance, ended, start};
 use crate::decision::{Advance, AttemptChange, Decision, DecisionContext, IgnoreReason};
-use crate::event::HeldBy;
+use crate::event::{Evidence, HeldBy};
 use crate::id::{Attempt, Timestamp};
 use crate::policy::Policy;
 use crate::state::{Cause, Failure, RetryBudget, State};
@@ -36,7 +37,8 @@ pub(super) fn held(
     policy: &Policy,
 ) -> Decision {
     if by.counts_toward_deadline() && now > policy.start_by(budget) {
-        return too_late(next, budget);
+        let state = ended(next, endpoint_was_down(), budget);
+        return advance(state, AttemptChange::Unchanged);
     }
     let state = queue(next, by, budget, now, policy);
     advance(state, AttemptChange::Unchanged)
@@ -70,17 +72,18 @@ pub(super) fn still_held(
     decision
 }
 
-/// Starts a queued attempt.
+/// Starts a queued attempt, unless it is so late that the attempt could end after the job's deadline.
 pub(super) fn release(
     next: Attempt,
     times: QueueTimes,
+    evidence: &Evidence,
     budget: RetryBudget,
     context: &DecisionContext,
     policy: &Policy,
 ) -> Decision {
     let budget = after_queue(times, budget, context.now);
     if times.1.is_some() && context.now > policy.start_by(budget) {
-        return too_late(next, budget);
+        return end_unstarted(next, evidence, endpoint_was_down(), budget);
     }
     start(next, budget, context, policy)
 }
@@ -121,10 +124,9 @@ pub(super) fn queue_after_failure(
 }
 
 /// No attempt can end by the job's deadline any more.
-fn too_late(next: Attempt, budget: RetryBudget) -> Decision {
-    let failure = Failure::new(
+fn endpoint_was_down() -> Failure {
+    Failure::new(
         Cause::EndpointDown,
         "the endpoint was down until the job's deadline",
-    );
-    advance(ended(next, failure, budget), AttemptChange::Unchanged)
+    )
 }

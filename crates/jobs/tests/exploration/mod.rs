@@ -263,8 +263,7 @@ fn check(
             assert!(got > newest, "{}", context_text())
         }
     }
-    // No attempt is declared lost without evidence. One that did not start may end with its job.
-    let is_late = matches!(state, State::Queued { start_by: Some(at), .. } if now > *at);
+    // No attempt is declared lost without evidence, and no job ends without it.
     if let (
         Event::CheckDue {
             evidence: Evidence::NotChecked,
@@ -272,7 +271,6 @@ fn check(
         },
         Ok(Decision::Advance(Advance { state: next, .. })),
     ) = (event, decision)
-        && !is_late
     {
         assert!(
             matches!(next, State::Submitting { .. }),
