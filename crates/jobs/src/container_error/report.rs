@@ -1,8 +1,9 @@
 //! SageMaker's own report of a container's error response: `Received client error (424) from primary with message "…"`.
 //!
 //! Its notification has the sentence alone, or after `ClientError: `. A failure object has the container's body; where it has a
-//! report instead, that may be in the words of an SDK (`An error occurred (ModelError) when calling …`) or the JSON of
-//! `ModelError` (`OriginalStatusCode`, `OriginalMessage`: API reference, `InvokeEndpoint`, errors).
+//! report instead, that may be the sentence, or the JSON of `ModelError` (`OriginalStatusCode`, `OriginalMessage`: API reference,
+//! `InvokeEndpoint`, errors). A container that calls another endpoint may answer with the report about that one, in the words of
+//! an SDK (`An error occurred (ModelError) when calling …`) or as the JSON that an SDK makes of it: words, but no status of its own.
 
 use serde_json::Value;
 
@@ -99,9 +100,12 @@ fn after_class(text: &str) -> Option<&str> {
     (is_class && is_name).then_some(rest)
 }
 
+/// What an SDK writes before the report about a call that a program made.
+const SDK_WORDS: &str = "An error occurred (ModelError)";
+
 /// What follows `An error occurred (ModelError) when calling the InvokeEndpoint operation: `.
 fn after_operation(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix("An error occurred (ModelError)")?;
+    let rest = text.strip_prefix(SDK_WORDS)?;
     let (_, rest) = rest.split_once(" operation")?;
     match rest.strip_prefix(" (reached max retries: ") {
         Some(retries) => retries.split_once("):").map(|(_, rest)| rest),
@@ -112,7 +116,7 @@ fn after_operation(text: &str) -> Option<&str> {
 /// What a failure object says: the body of a container's error response, or a report of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContainerError {
-    /// The HTTP status, if a report names it. A body may name any number.
+    /// The HTTP status, if SageMaker's report names it. A body may name any number.
     pub status: Option<u16>,
     /// The container's reason, if it can be read.
     pub reason: Option<String>,
@@ -126,18 +130,14 @@ impl ContainerError {
             return error;
         }
         match ErrorReport::parse(&text) {
-            Some(report) => Self::of(&report),
+            Some(report) => Self {
+                status: report.status().filter(|_| !text.contains(SDK_WORDS)),
+                reason: report.words(),
+            },
             None => Self {
                 status: None,
                 reason: model_message(object),
             },
-        }
-    }
-
-    fn of(report: &ErrorReport<'_>) -> Self {
-        Self {
-            status: report.status(),
-            reason: report.words(),
         }
     }
 }
@@ -153,7 +153,9 @@ fn in_model_error(text: &str) -> Option<ContainerError> {
     let field = |name: &str| value.get(name).and_then(Value::as_str);
     let original = field("OriginalMessage").and_then(|words| model_message(words.as_bytes()));
     let message = field("Message").and_then(ErrorReport::parse);
-    let status = u16::try_from(code).ok();
+    // An SDK adds it to the answer to a call that a program made.
+    let is_of_sdk = value.get("ResponseMetadata").is_some();
+    let status = u16::try_from(code).ok().filter(|_| !is_of_sdk);
     Some(ContainerError {
         status: status.filter(|status| (FIRST_STATUS..1000).contains(status)),
         reason: original.or_else(|| message.and_then(|report| report.words())),
@@ -187,16 +189,6 @@ mod tests {
                 format!("ModelError: Received server error (500) from model with message \"{{\n  \"code\": 500,\n  \"type\": \"InternalServerException\",\n  \"message\": \"no memory\"\n}}\n\". {LOG}"),
                 Some(500),
                 Some("no memory"),
-            ),
-            (
-                format!("An error occurred (ModelError) when calling the InvokeEndpoint operation: Received client error (424) from primary with message \"no memory\". {LOG}"),
-                Some(424),
-                Some("no memory"),
-            ),
-            (
-                format!("botocore.errorfactory.ModelError: An error occurred (ModelError) when calling the InvokeEndpoint operation (reached max retries: 4): \nReceived server error (503) from primary with message \"worker died\". {LOG}"),
-                Some(503),
-                Some("worker died"),
             ),
             (
                 r#"{"ErrorCode":"CLIENT_ERROR_FROM_MODEL","Message":"Received client error (424) from primary","OriginalStatusCode":424,"OriginalMessage":"{\"error\":{\"message\":\"prediction failed\"}}","LogStreamArn":"arn"}"#.to_owned(),
@@ -236,6 +228,33 @@ mod tests {
             assert_eq!(
                 (error.status, error.reason.as_deref()),
                 (status, reason),
+                "{object}"
+            );
+        }
+    }
+
+    /// Of a container that calls another endpoint: the status is that endpoint's.
+    #[test]
+    fn report_that_an_sdk_gave_a_container_has_words_but_no_status() {
+        const LOG: &str = "See https://us-east-1.console.aws.amazon.com/cloudwatch/home in account 123456789012 for more information.";
+        for (object, reason) in [
+            (
+                format!("An error occurred (ModelError) when calling the InvokeEndpoint operation: Received client error (424) from primary with message \"no memory\". {LOG}"),
+                "no memory",
+            ),
+            (
+                format!("botocore.errorfactory.ModelError: An error occurred (ModelError) when calling the InvokeEndpoint operation (reached max retries: 4): \nReceived server error (503) from primary with message \"worker died\". {LOG}"),
+                "worker died",
+            ),
+            (
+                r#"{"Error":{"Message":"Received client error (400) from primary","Code":"ModelError"},"ResponseMetadata":{"HTTPStatusCode":424},"OriginalStatusCode":400,"OriginalMessage":"too many tokens"}"#.to_owned(),
+                "too many tokens",
+            ),
+        ] {
+            let error = ContainerError::read(object.as_bytes());
+            assert_eq!(
+                (error.status, error.reason.as_deref()),
+                (None, Some(reason)),
                 "{object}"
             );
         }
