@@ -30,7 +30,7 @@ const FAILURE_TTL: Duration = Duration::from_secs(86_400);
 /// How long an open breaker is kept. It is written at each probe.
 const OPEN_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// Without a probe for this long after one was due, the breaker no longer holds new uploads: no job was waiting, and the
-/// next one is the probe. Longer than the longest interval of the reconciler, 15 minutes.
+/// next one is the probe. Longer than the longest interval of the reconciler, 12 minutes.
 pub const PROBE_OVERDUE: Duration = Duration::from_secs(20 * 60);
 /// The longest time between two probes that failed, in the first 40 minutes. Later it is a quarter of the time since the breaker
 /// opened, since a job has few attempts in its lifetime, and each probe that runs uses one up.

@@ -112,6 +112,10 @@ pub enum ConfigError {
     },
 }
 
+/// A check that falls due before the reconciler's next run is sent with a delay of up to this and two minutes, and SQS takes
+/// 15 minutes at most.
+const MAX_RECONCILE_MINUTES: u64 = 12;
+
 #[derive(Deserialize)]
 struct File {
     reconcile_interval_minutes: u8,
@@ -156,7 +160,7 @@ impl Pipelines {
             reconcile_interval: minutes(
                 "reconcile_interval_minutes",
                 file.reconcile_interval_minutes.into(),
-                15,
+                MAX_RECONCILE_MINUTES,
             )?,
             upload_expiry: minutes("upload_expiry_days", file.upload_expiry_days.into(), 14)?
                 * 1440,

@@ -24,7 +24,7 @@ use crate::window::has_window;
 pub(crate) const PAGE_SIZE: u16 = 1000;
 /// Jobs whose checks are sent together.
 const CHECKS_PER_BATCH: usize = 100;
-/// Jobs of a pipeline that may get a check for a probe in a run: more are not due before the next run, at most 15 minutes later.
+/// Jobs of a pipeline that may get a check for a probe in a run: more are not due before the next run, at most 12 minutes later.
 const MAX_PROBES: usize = 16;
 /// Added to the delay of a check, so that clock differences do not let it arrive before the pause has ended.
 const DELAY_MARGIN_SECONDS: u64 = 2;

@@ -14,7 +14,7 @@ use jobs::ports::{
     Listing, LoadError, NewestJobs, OpenJob, QueuePosition, QueuedJob, SaveError, ScheduledCheck,
     Unavailable,
 };
-use jobs::reconcile::{CheckReport, check_overdue};
+use jobs::reconcile::{CheckReport, check_overdue, lookahead};
 use jobs::save_request::SaveRequest;
 use jobs::state::{State, StatusGroup};
 use testkit::conformance::one_in_every_state;
@@ -128,6 +128,32 @@ fn attempt_is_checked_at_its_deadline_if_that_is_before_the_next_run() {
         assert_eq!(done.checks_sent, 1);
         assert_eq!(memory.state().checks[0].delay_seconds, delay, "{before_ms}");
     }
+}
+
+/// SQS would refuse the check, and the run would count as incomplete.
+#[test]
+fn check_at_a_deadline_before_the_next_run_has_a_delay_that_sqs_takes() {
+    const SHIPPED: &str = include_str!("../../../infra/pipelines.toml");
+    const SHIPPED_LINE: &str = "reconcile_interval_minutes = 5";
+    assert!(SHIPPED.contains(SHIPPED_LINE));
+    let job = in_state("InProgress");
+    let deadline = job.state.check_deadline().unwrap();
+    let mut allowed = 0;
+    for minutes in 1..=60 {
+        let line = format!("reconcile_interval_minutes = {minutes}");
+        let Ok(pipelines) = Pipelines::parse(&SHIPPED.replace(SHIPPED_LINE, &line)) else {
+            continue;
+        };
+        allowed = minutes;
+        let interval = pipelines.reconcile_interval();
+        let ahead = lookahead(interval).as_millis() as u64;
+        let memory = Memory::at(Timestamp(deadline.0 - ahead));
+        memory.state().jobs.insert(job.id, job.clone());
+        wait(check_overdue(&memory, interval, LATER));
+        let delay = memory.state().checks[0].delay_seconds;
+        assert!(delay <= Memory::MAX_DELAY_SECONDS, "{minutes}: {delay} s");
+    }
+    assert_eq!(allowed, 12);
 }
 
 /// Messages must not pile up while a service is down, and an hour is the maximum once it is back.
