@@ -1,5 +1,7 @@
 //! The records table: `KeyValueStore`.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use jobs::id::Timestamp;
@@ -99,23 +101,37 @@ impl<E: Has<variable::RecordsTable>> KeyValueStore for Aws<E> {
         before: Option<&str>,
         limit: u16,
     ) -> Result<Vec<(String, Record)>, Unavailable> {
-        let mut request = self
-            .dynamodb()
-            .query()
-            .table_name(self.name::<variable::RecordsTable>())
-            .expression_attribute_values(":collection", s(collection))
-            .scan_index_forward(false)
-            .limit(i32::from(limit));
-        request = match before {
-            None => request.key_condition_expression("pk = :collection"),
-            Some(before) => request
-                .key_condition_expression("pk = :collection AND sk < :before")
-                .expression_attribute_values(":before", s(before)),
+        let condition = if before.is_some() {
+            "pk = :collection AND sk < :before"
+        } else {
+            "pk = :collection"
         };
-        let response = request
-            .send()
-            .await
-            .map_err(|error| unavailable("DynamoDB Query", error))?;
-        response.items().iter().map(readable).collect()
+        let mut values = HashMap::from([(":collection".to_owned(), s(collection))]);
+        values.extend(before.map(|before| (":before".to_owned(), s(before))));
+        let mut found = Vec::new();
+        let mut start = None;
+        // A response has 1 MB at most, and fewer records than asked for mean that there are no more.
+        loop {
+            let left = usize::from(limit).saturating_sub(found.len());
+            let response = self
+                .dynamodb()
+                .query()
+                .table_name(self.name::<variable::RecordsTable>())
+                .key_condition_expression(condition)
+                .set_expression_attribute_values(Some(values.clone()))
+                .scan_index_forward(false)
+                .limit(i32::try_from(left).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start)
+                .send()
+                .await
+                .map_err(|error| unavailable("DynamoDB Query", error))?;
+            for item in response.items() {
+                found.push(readable(item)?);
+            }
+            start = response.last_evaluated_key.filter(|key| !key.is_empty());
+            if start.is_none() || found.len() >= usize::from(limit) {
+                return Ok(found);
+            }
+        }
     }
 }

@@ -25,7 +25,8 @@ pub trait KeyValueStore {
     async fn put(&self, collection: &str, key: &str, record: &Record) -> Result<bool, Unavailable>;
     /// Deletes a record. Deleting one that does not exist succeeds.
     async fn delete(&self, collection: &str, key: &str) -> Result<(), Unavailable>;
-    /// The records of a collection in descending order of their keys, starting before `before`, at most `limit`.
+    /// The records of a collection in descending order of their keys, starting before `before`, at most `limit`. Fewer only if there
+    /// are no more.
     async fn list_descending(
         &self,
         collection: &str,

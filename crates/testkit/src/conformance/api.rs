@@ -156,6 +156,33 @@ pub async fn key_value_store<P: KeyValueStore>(ports: &P, unique: &str) {
             .is_empty(),
         "a collection must not contain records of another"
     );
+    large_records(ports, unique).await;
+}
+
+/// More than DynamoDB returns at once, which is a megabyte (API reference, `Query`).
+async fn large_records<P: KeyValueStore>(ports: &P, unique: &str) {
+    let collection = format!("conformance-large#{unique}");
+    let record = Record {
+        body: "x".repeat(300_000),
+        revision: 1,
+        expires_at: None,
+    };
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        assert!(ports.put(&collection, key, &record).await.unwrap());
+    }
+    for (before, limit, expected) in [
+        (None, 9, "fedcba"),
+        (None, 6, "fedcba"),
+        (None, 5, "fedcb"),
+        (Some("f"), 9, "edcba"),
+    ] {
+        let found = ports.list_descending(&collection, before, limit).await;
+        let keys: String = found.unwrap().into_iter().map(|(key, _)| key).collect();
+        assert_eq!(
+            keys, expected,
+            "a page must have all records up to its limit"
+        );
+    }
 }
 
 /// Jobs are listed by reference and by batch, until their data is deleted.
