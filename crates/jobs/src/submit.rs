@@ -364,9 +364,12 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
         }
         Some(row) => row,
     };
+    let own_id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
     // The object was probably deleted with the data of the job. A new row would have the key again, which may name the document.
+    // A row that exists already may have effects pending.
     if upload_check.is_deleted && of_key.is_erased() {
-        return Ok(CreateResult::Existing(of_key));
+        let own = ports.load(own_id).await?;
+        return Ok(CreateResult::Existing(own.unwrap_or(of_key)));
     }
     if let Some(versions) = versions
         && let listed = versions.list().await?
@@ -376,7 +379,7 @@ async fn create<P: JobStore + ObjectStore + KeyValueStore + Clock>(
     {
         return Ok(CreateResult::Existing(row));
     }
-    job.id = JobId::of_version(&upload.bucket, &upload.key, &upload_check.version);
+    job.id = own_id;
     match create_or_load(ports, &job, upload).await? {
         None => Ok(CreateResult::Created { job, hold }),
         Some(row) if row.input.version == upload_check.version => Ok(CreateResult::Existing(row)),

@@ -10,7 +10,7 @@ use api::types::{JobCommandResult, JobDetail, JobPage, UploadView};
 use functions::handlers::{inference_error, inference_success, retry, upload_trigger};
 use jobs::id::{Attempt, JobId, Location};
 use jobs::job::Job;
-use jobs::ports::{Connection, JobStore, QuarantinedMessage, RetryCommand};
+use jobs::ports::{Connection, JobStore, ObjectDeletion, QuarantinedMessage, RetryCommand};
 use jobs::state::{Cause, State};
 use serde_json::json;
 use testkit::memory::{Memory, Object};
@@ -336,4 +336,47 @@ fn end_of_a_superseded_job_is_published_although_the_data_of_the_newer_one_was_d
         .map(|(kind, job)| (*kind, &job.input.version))
         .collect();
     assert_eq!(published, [("JobFailed", &first)]);
+}
+
+/// Guarantee 10, as above. Nothing of the document is left in S3, so its message would be taken for one about the erased job.
+#[test]
+fn end_of_a_deleted_version_is_published_although_the_data_of_the_first_one_was_deleted() {
+    let api = TestApi::new();
+    let app = api.handler.app();
+    let key = "inbound/acme/lease.pdf";
+    let upload = |message: &str| {
+        let message = message.to_owned();
+        let response = run(upload_trigger::handle(app, batch(app, &[message], 1)));
+        response.unwrap().batch_item_failures.len()
+    };
+    let first = app.ports.put(BUCKET, key, PDF);
+    assert_eq!(upload(&upload_event_of(app, key, &first)), 0);
+    let id = JobId::of_key(BUCKET, key);
+    let output = format!("outbound/legal-review/{id}/a1/x.out");
+    app.ports.put(BUCKET, &output, b"{}");
+    let job = run(app.ports.load(id)).unwrap().unwrap();
+    let message = succeeded(&job, &format!("s3://{BUCKET}/{output}"));
+    run(inference_success::handle(app, batch(app, &[message], 1))).unwrap();
+    let delete = |version: &str| {
+        let place = Location {
+            bucket: BUCKET.to_owned(),
+            key: key.to_owned(),
+        };
+        run(app.ports.delete_version(&place, version)).unwrap();
+    };
+    let second = app.ports.put(BUCKET, key, b"%PDF-1.7 a corrected lease");
+    let message = upload_event_of(app, key, &second);
+    delete(&second);
+    app.ports.state().fail_before.insert("publish", 1);
+    assert_eq!(upload(&message), 1);
+    let _: JobCommandResult = api.support().post(
+        &format!("/jobs/{id}/data-deletion"),
+        json!({"reason": "the client asked"}),
+    );
+    app.ports.state().events.clear();
+    assert_eq!(upload(&message), 0);
+    let ended = JobId::of_version(BUCKET, key, &second);
+    let events = &app.ports.state().events;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].1.id, ended);
 }
