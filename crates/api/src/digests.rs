@@ -26,7 +26,7 @@ pub use account::{Account, change, change_tenant, show};
 pub use feedback::record_feedback;
 pub use mail::{Mail, MailSettings};
 pub use message::{DigestMessage, Feedback, notify};
-pub use send::{DigestReport, DigestTimes, send_due};
+pub use send::{DigestReport, DigestRequest, DigestTimes, send_due};
 pub use state::{
     DigestState, MAX_BATCH_MS, MAX_DIGEST_EVENTS, MAX_WAITING_DIGESTS, QUIET_MS, RETRY_MS,
     WINDOW_MS,

@@ -110,7 +110,7 @@ impl From<FeedError> for ApiError {
             FeedError::NotContinued(sequence) => Self::Gone(format!(
                 "the feed does not continue after sequence {sequence}: it was restored from a backup; compare your jobs with GET /jobs, and start again without since"
             )),
-            FeedError::Contended | FeedError::Unreadable(_) => {
+            FeedError::Contended | FeedError::Leased | FeedError::Unreadable(_) => {
                 tracing::error!(problem = %error, "a feed was not read");
                 Self::Unavailable("try again in a moment".to_owned())
             }

@@ -93,6 +93,9 @@ pub enum FeedError {
     /// Too many functions added events at once. Nothing of the chunk was added.
     #[error("the feed changed too often meanwhile")]
     Contended,
+    /// Another function has the lease on what is done with the events.
+    #[error("another function is at work")]
+    Leased,
     /// Events after the position have expired.
     #[error("events after sequence {0} have expired")]
     Expired(u64),

@@ -17,6 +17,7 @@ pub mod feed;
 pub mod forgotten_batches;
 pub mod job_detail;
 pub mod job_list;
+pub mod lease;
 #[cfg(feature = "schema")]
 pub mod limits;
 pub mod marks;

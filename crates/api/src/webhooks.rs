@@ -23,12 +23,12 @@ use serde::{Deserialize, Serialize};
 use crate::feed::EventType;
 
 pub use commands::{change, create, delete, redeliver, rotate_secret, send_test};
-pub use deliver::{DeliveryReport, DeliveryTimes, deliver};
+pub use deliver::{DeliveryReport, DeliveryTimes, ReceivedInstruction, deliver};
 pub(crate) use endpoint::of_tenant;
 pub use endpoint::{deliveries, list, notify, show};
 pub use instruction::Instruction;
 pub(crate) use log::forget_deliveries;
-pub use state::{DeliveryState, Lease, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
+pub use state::{DeliveryState, MAX_FAILING_MS, MAX_WAITING, RETRY_DELAYS_SECONDS};
 pub(crate) use url::origin;
 pub use url::{ReceiverUrl, check_addresses};
 

@@ -175,6 +175,8 @@ mistakes! {
     NewSecretNotStored,
     /// A redelivery skips the events that are older than its time and were not sent yet.
     RedeliverySkips,
+    /// A function drops the instruction with which it continues, if that arrives before it has given the lease back.
+    ContinuationDropped,
     /// Instructions to send a webhook's events again later are lost.
     DelayedInstructionsLost,
     /// Messages that continue digests later are lost.
@@ -277,6 +279,10 @@ impl Mistake {
             Self::RefusalTakenForDelivery
             | Self::DelayedInstructionsLost
             | Self::RedeliverySkips => Some(none.with(FaultKind::ReceiverRefuses, 400_000)),
+            Self::ContinuationDropped => Some(
+                none.with(FaultKind::ReceiverHangs, 400_000)
+                    .with(FaultKind::FunctionPaused, 300_000),
+            ),
             Self::GoneTakenForDelivery => Some(none.with(FaultKind::ReceiverGone, 400_000)),
             Self::HangTakenForDelivery => Some(none.with(FaultKind::ReceiverHangs, 400_000)),
             Self::OnlyNewSecretSigns | Self::NewSecretNotStored => {

@@ -11,6 +11,7 @@ use super::{
     message, recipient_collection, recipient_key, settings_collection, state_collection,
 };
 use crate::audit::{self, AuditTarget};
+use crate::lease::SentBy;
 use crate::types::{
     AuditAction, DigestChange, DigestView, StoredDigestSettings, TenantDigestChange,
     TenantDigestView,
@@ -158,7 +159,7 @@ pub async fn change<P: KeyValueStore + Clock + DigestQueue>(
     info!(actor = principal.actor, tenant = %tenant, enabled = is_on, "digests were changed");
     if is_on && !was_on {
         // Function event-feed reads the list of recipients eventually consistently.
-        message::send_continue(ports, &tenant, 10).await?;
+        message::send_continue(ports, &tenant, SentBy::User, 10).await?;
     }
     Ok(view(
         &tenant,

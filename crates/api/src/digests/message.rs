@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::ports::DigestQueue;
 use super::recipient_collection;
+use crate::lease::SentBy;
 
 /// A message of queue `digests`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DigestMessage {
     /// Look for new events and send what is due.
-    Continue(Tenant),
+    Continue(Tenant, SentBy),
     /// What became of a mail.
     Feedback(Feedback),
 }
@@ -29,6 +30,8 @@ pub struct Feedback {
 #[derive(Debug, Serialize, Deserialize)]
 struct ContinueBody {
     tenant: String,
+    #[serde(default, skip_serializing_if = "SentBy::is_user")]
+    sent_by: SentBy,
 }
 
 /// An event of EventBridge with the event of SES in it (SES developer guide, "Examples of event data"), with the fields that
@@ -89,11 +92,11 @@ impl DigestMessage {
     /// # Errors
     /// Says what is wrong with it.
     pub fn parse(body: &str) -> Result<Option<Self>, String> {
-        if let Ok(ContinueBody { tenant }) = serde_json::from_str(body) {
+        if let Ok(ContinueBody { tenant, sent_by }) = serde_json::from_str(body) {
             let tenant = tenant
                 .parse()
                 .map_err(|_| format!("{tenant:?} is not a tenant"))?;
-            return Ok(Some(Self::Continue(tenant)));
+            return Ok(Some(Self::Continue(tenant, sent_by)));
         }
         let event: SesBusEvent = serde_json::from_str(body)
             .map_err(|error| format!("neither an instruction nor an event of SES: {error}"))?;
@@ -133,10 +136,12 @@ impl DigestMessage {
 pub(super) async fn send_continue<P: DigestQueue>(
     ports: &P,
     tenant: &Tenant,
+    sent_by: SentBy,
     delay_seconds: u32,
 ) -> Result<(), Unavailable> {
     let body = ContinueBody {
         tenant: tenant.to_string(),
+        sent_by,
     };
     let body = serde_json::to_string(&body).unwrap_or_default();
     ports.send_digest_message(&body, delay_seconds).await
@@ -158,7 +163,7 @@ pub async fn notify<P: KeyValueStore + DigestQueue>(
     {
         return Ok(());
     }
-    send_continue(ports, tenant, 0).await
+    send_continue(ports, tenant, SentBy::Feed, 0).await
 }
 
 #[cfg(test)]

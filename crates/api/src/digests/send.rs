@@ -18,12 +18,13 @@ use super::{
     recipient_collection, state_collection,
 };
 use crate::feed::{self, FeedError, FeedPage, MAX_EVENTS_PER_PAGE};
+use crate::lease::{IfLeased, Lease, SentBy};
 use crate::ports::JobList;
+use crate::webhooks;
 use crate::webhooks::records::{read, write};
-use crate::webhooks::{self, Lease};
 
-/// When a message is tried again because another function works on the same tenant, in seconds.
-const BUSY_DELAY_SECONDS: u32 = 5;
+/// How often the lease is asked for when others change the record at the same time.
+const MAX_LEASE_TRIES: usize = 3;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,12 +48,23 @@ pub struct DigestTimes {
     pub lease_expires_at: Timestamp,
 }
 
+/// The message that is processed.
+#[derive(Clone, Copy, Debug)]
+pub struct DigestRequest<'a> {
+    pub tenant: &'a Tenant,
+    pub sent_by: &'a SentBy,
+    /// The id of the message.
+    pub message: &'a str,
+}
+
 /// The record was not written: the lease expired, and another function has it.
 struct LeaseLost;
 
 struct DigestTurn<'a, P> {
     ports: &'a P,
     tenant: &'a Tenant,
+    /// The id of the message that is processed.
+    message: &'a str,
     settings: MailSettings<'a>,
     until: Timestamp,
     /// By key, with the revisions of the records.
@@ -66,62 +78,40 @@ struct DigestTurn<'a, P> {
 /// processed at the same time.
 ///
 /// # Errors
-/// If a record cannot be read or written, or the next message cannot be sent: the message must be redelivered.
+/// If a record cannot be read or written, the next message cannot be sent, or another function processes the same message: the
+/// message must be redelivered.
 pub async fn send_due<P>(
     ports: &P,
-    tenant: &Tenant,
+    request: DigestRequest<'_>,
     settings: MailSettings<'_>,
     times: DigestTimes,
 ) -> Result<DigestReport, FeedError>
 where
     P: KeyValueStore + Clock + JobList + JobStore + Mailer + UserDirectory + DigestQueue,
 {
-    let now = ports.now();
-    let states = state_collection(tenant);
-    let (mut state, revision) = match read(ports, &states, STATE_KEY).await? {
-        Some(stored) => stored,
-        None => (DigestState::new(feed::end(ports, tenant).await?), 0),
-    };
-    if let Some(seconds) = state.leased_for_seconds(now) {
-        // The holder may die, and its message may be this one, which SQS delivered to both. So it must not be lost.
-        send_continue(ports, tenant, seconds + BUSY_DELAY_SECONDS).await?;
-        return Ok(DigestReport::default());
-    }
-    if !state.is_awaited(now) {
-        // The message that is on its way finds what this one is about.
-        return Ok(DigestReport::default());
-    }
-    let mut recipients = BTreeMap::new();
-    let collection = recipient_collection(tenant);
-    for (key, record) in ports
-        .list_descending(&collection, None, MAX_RECIPIENTS)
-        .await?
-    {
-        match serde_json::from_str::<Recipient>(&record.body) {
-            Ok(recipient) if recipient.enabled => {
-                recipients.insert(key, (recipient, record.revision));
-            }
-            Ok(_) => {}
-            Err(error) => return Err(FeedError::Unreadable(error.to_string())),
+    let DigestRequest {
+        tenant, message, ..
+    } = request;
+    let mut tries = 0;
+    let leased = loop {
+        match take_lease(ports, request, times.lease_expires_at).await? {
+            LeaseResult::Taken(leased) => break leased,
+            LeaseResult::NotNeeded => return Ok(DigestReport::default()),
+            LeaseResult::Changed => tries += 1,
         }
-    }
-    state.continue_at = None;
-    state.lease = Some(Lease {
-        token: ports.random(),
-        expires_at: times.lease_expires_at.0,
-    });
-    if !write(ports, &states, STATE_KEY, &state, revision + 1).await? {
-        send_continue(ports, tenant, BUSY_DELAY_SECONDS).await?;
-        return Ok(DigestReport::default());
-    }
+        if tries == MAX_LEASE_TRIES {
+            return Err(FeedError::Leased);
+        }
+    };
     let mut turn = DigestTurn {
         ports,
         tenant,
+        message,
         settings,
         until: times.until,
-        recipients,
-        state,
-        revision: revision + 1,
+        recipients: leased.recipients,
+        state: leased.state,
+        revision: leased.revision,
         report: DigestReport::default(),
     };
     let done = turn.work().await;
@@ -130,6 +120,89 @@ where
     }
     let report = turn.finish().await?;
     done.map(|_| report)
+}
+
+/// What became of the lease.
+enum LeaseResult {
+    Taken(LeasedDigests),
+    NotNeeded,
+    /// The record changed meanwhile.
+    Changed,
+}
+
+struct LeasedDigests {
+    recipients: BTreeMap<String, (Recipient, u64)>,
+    state: DigestState,
+    revision: u64,
+}
+
+async fn take_lease<P: KeyValueStore + Clock + DigestQueue>(
+    ports: &P,
+    request: DigestRequest<'_>,
+    expires_at: Timestamp,
+) -> Result<LeaseResult, FeedError> {
+    let now = ports.now();
+    let DigestRequest {
+        tenant,
+        sent_by,
+        message,
+    } = request;
+    let states = state_collection(tenant);
+    let (mut state, revision) = match read(ports, &states, STATE_KEY).await? {
+        Some(stored) => stored,
+        None => (DigestState::new(feed::end(ports, tenant).await?), 0),
+    };
+    let lease = state.lease.as_ref();
+    match lease.and_then(|lease: &Lease| lease.if_taken(now, message, sent_by)) {
+        None => {}
+        Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
+        Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
+        Some(IfLeased::SendAgain(delay)) => {
+            send_continue(ports, tenant, sent_by.clone(), delay).await?;
+            return Ok(LeaseResult::NotNeeded);
+        }
+    }
+    if !state.is_awaited(now) {
+        // The message that is on its way finds what this one is about.
+        return Ok(LeaseResult::NotNeeded);
+    }
+    let recipients = enabled_recipients(ports, tenant).await?;
+    state.continue_at = None;
+    state.lease = Some(Lease {
+        message: message.to_owned(),
+        expires_at: expires_at.0,
+    });
+    let revision = revision + 1;
+    if !write(ports, &states, STATE_KEY, &state, revision).await? {
+        return Ok(LeaseResult::Changed);
+    }
+    Ok(LeaseResult::Taken(LeasedDigests {
+        recipients,
+        state,
+        revision,
+    }))
+}
+
+/// By key, with the revisions of the records.
+async fn enabled_recipients<P: KeyValueStore>(
+    ports: &P,
+    tenant: &Tenant,
+) -> Result<BTreeMap<String, (Recipient, u64)>, FeedError> {
+    let collection = recipient_collection(tenant);
+    let records = ports
+        .list_descending(&collection, None, MAX_RECIPIENTS)
+        .await?;
+    let mut recipients = BTreeMap::new();
+    for (key, record) in records {
+        match serde_json::from_str::<Recipient>(&record.body) {
+            Ok(recipient) if recipient.enabled => {
+                recipients.insert(key, (recipient, record.revision));
+            }
+            Ok(_) => {}
+            Err(error) => return Err(FeedError::Unreadable(error.to_string())),
+        }
+    }
+    Ok(recipients)
 }
 
 impl<P> DigestTurn<'_, P>
@@ -308,11 +381,12 @@ where
     async fn finish(mut self) -> Result<DigestReport, FeedError> {
         let (ports, tenant) = (self.ports, self.tenant);
         let now = ports.now();
+        let sent_by = SentBy::Run(self.message.to_owned());
         if let Some(due) = self.state.next_due(now) {
             // While something waits, new events are looked for every minute.
             let at = due.min(now.0 + QUIET_MS);
             let delay = u32::try_from((at - now.0).div_ceil(1000)).unwrap_or(0);
-            send_continue(ports, tenant, delay).await?;
+            send_continue(ports, tenant, sent_by.clone(), delay).await?;
             self.state.continue_at = Some(at);
         }
         self.state.lease = None;
@@ -322,7 +396,7 @@ where
         // An event whose message found the lease taken is in the feed by now.
         let end = feed::end_sequence(ports, tenant).await?;
         if end > self.state.position.sequence {
-            send_continue(ports, tenant, 0).await?;
+            send_continue(ports, tenant, sent_by, 0).await?;
         }
         Ok(self.report)
     }

@@ -6,7 +6,7 @@ use jobs::id::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::feed::{FeedEvent, FeedPosition};
-use crate::webhooks::Lease;
+use crate::lease::Lease;
 
 /// The time whose events a digest of documents without a batch covers, in milliseconds.
 pub const WINDOW_MS: u64 = 900_000;
@@ -252,16 +252,6 @@ impl DigestState {
     pub fn is_idle_at(&self, sequence: u64) -> bool {
         let waits = self.window.is_some() || !self.batches.is_empty() || !self.digests.is_empty();
         self.position.sequence == sequence && !waits
-    }
-
-    /// How long the lease of another function lasts, if it is working: at most 890 seconds, so that a message can wait for it.
-    pub fn leased_for_seconds(&self, now: Timestamp) -> Option<u32> {
-        let lease = self
-            .lease
-            .as_ref()
-            .filter(|lease| lease.expires_at > now.0)?;
-        let seconds = (lease.expires_at - now.0).div_ceil(1000).min(890);
-        u32::try_from(seconds).ok()
     }
 
     /// Whether a message that arrives now may be the one that was sent last: no other is on its way.

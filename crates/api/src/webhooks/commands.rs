@@ -17,6 +17,7 @@ use super::{
 use crate::audit::{self, AuditTarget};
 use crate::events::tenant;
 use crate::feed::EventType;
+use crate::lease::SentBy;
 use crate::types::{AuditAction, NewWebhook, RedeliverRequest, WebhookChange, WebhookView};
 use crate::usage::utc;
 use crate::{ApiError, Permission, Principal, feed};
@@ -180,7 +181,7 @@ pub async fn create<P: KeyValueStore + Clock + NameResolver + WebhookQueue>(
             return Err(ApiError::Unavailable("try again in a moment".to_owned()));
         }
         // Function event-feed reads the list of webhooks eventually consistently.
-        let soon = (Instruction::Continue.to_body(&id), 10);
+        let soon = (Instruction::Continue.to_body(&id, SentBy::User), 10);
         ports.send_instructions(&[soon]).await?;
         let mut view = view(&id, &webhook, Some(&state));
         view.secret = Some(webhook.secret.clone());
@@ -378,6 +379,6 @@ async fn instruct<P: WebhookQueue>(
     id: &WebhookId,
     instruction: Instruction,
 ) -> Result<(), ApiError> {
-    let message = (instruction.to_body(id), 0);
+    let message = (instruction.to_body(id, SentBy::User), 0);
     Ok(ports.send_instructions(&[message]).await?)
 }

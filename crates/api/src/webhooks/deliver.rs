@@ -12,17 +12,17 @@ use super::instruction::{Instruction, send};
 use super::log::{DeliveryAttempt, PostResult};
 use super::ports::{WebhookQueue, WebhookRequest, WebhookSender};
 use super::records::{read, write};
-use super::state::Lease;
 use super::{
     DeliveryState, ReceiverUrl, Webhook, WebhookId, collection, log, payload, signature,
     state_collection,
 };
 use crate::feed::{self, FeedError, FeedEvent, MAX_EVENTS_PER_PAGE};
+use crate::lease::{IfLeased, Lease, SentBy};
 
 /// SQS delays no message for longer, in milliseconds.
 const MAX_DELAY_MS: u64 = 900_000;
-/// When an instruction is tried again because another function is delivering, in seconds.
-const BUSY_DELAY_SECONDS: u32 = 5;
+/// How often the lease is asked for when others change the record at the same time.
+const MAX_LEASE_TRIES: usize = 3;
 /// After this number of failures in a row the receiver counts as down, and the other events wait.
 const MAX_FAILURES_IN_A_ROW: u8 = 3;
 
@@ -47,9 +47,36 @@ pub struct DeliveryTimes {
     pub lease_expires_at: Timestamp,
 }
 
+/// A message with an instruction, as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct ReceivedInstruction<'a> {
+    pub instruction: Instruction,
+    pub sent_by: &'a SentBy,
+    /// The id of the message.
+    pub message: &'a str,
+}
+
+/// What became of the lease.
+enum LeaseResult {
+    Taken(LeasedWebhook),
+    NotNeeded,
+    /// The record changed meanwhile.
+    Changed,
+}
+
+struct LeasedWebhook {
+    webhook: Webhook,
+    /// Paused, or disabled and not enabled since.
+    is_off: bool,
+    state: DeliveryState,
+    revision: u64,
+}
+
 struct DeliveryRun<'a, P> {
     ports: &'a P,
     id: &'a WebhookId,
+    /// The id of the message that is processed.
+    message: &'a str,
     webhook: Webhook,
     allowed: AllowedReceivers,
     request_timeout: Duration,
@@ -60,20 +87,64 @@ struct DeliveryRun<'a, P> {
 /// Carries an instruction out. Another instruction for the same webhook can run at the same time.
 ///
 /// # Errors
-/// If a record cannot be read or written, or the next instruction cannot be sent: the message must be redelivered.
+/// If a record cannot be read or written, the next instruction cannot be sent, or another function processes the same message:
+/// the message must be redelivered.
 pub async fn deliver<P>(
     ports: &P,
     id: &WebhookId,
-    instruction: Instruction,
+    received: ReceivedInstruction<'_>,
     allowed: AllowedReceivers,
     times: DeliveryTimes,
 ) -> Result<DeliveryReport, FeedError>
 where
     P: KeyValueStore + Clock + JobStore + WebhookSender + WebhookQueue,
 {
+    let mut tries = 0;
+    let leased = loop {
+        match take_lease(ports, id, received, times.lease_expires_at).await? {
+            LeaseResult::Taken(leased) => break leased,
+            LeaseResult::NotNeeded => return Ok(DeliveryReport::default()),
+            LeaseResult::Changed => tries += 1,
+        }
+        if tries == MAX_LEASE_TRIES {
+            return Err(FeedError::Leased);
+        }
+    };
+    let mut run = DeliveryRun {
+        ports,
+        id,
+        message: received.message,
+        webhook: leased.webhook,
+        allowed,
+        request_timeout: times.request_timeout,
+        state: leased.state,
+        report: DeliveryReport::default(),
+    };
+    let mut done = run.follow(received.instruction).await;
+    if !leased.is_off && done.is_ok() {
+        done = run.send_what_is_due(times.until).await;
+    }
+    let report = run.finish(leased.revision + 1).await?;
+    done.map(|()| report)
+}
+
+async fn take_lease<P>(
+    ports: &P,
+    id: &WebhookId,
+    received: ReceivedInstruction<'_>,
+    expires_at: Timestamp,
+) -> Result<LeaseResult, FeedError>
+where
+    P: KeyValueStore + Clock + WebhookQueue,
+{
     let now = ports.now();
+    let ReceivedInstruction {
+        instruction,
+        sent_by,
+        message,
+    } = received;
     let Some(webhook) = read::<_, Webhook>(ports, &collection(&id.tenant), &id.key).await? else {
-        return Ok(DeliveryReport::default());
+        return Ok(LeaseResult::NotNeeded);
     };
     let (webhook, _) = webhook;
     let states = state_collection(&id.tenant);
@@ -83,53 +154,42 @@ where
     };
     let is_off = webhook.paused || state.is_disabled(&webhook);
     if is_off && instruction != Instruction::Test {
-        return Ok(DeliveryReport::default());
+        return Ok(LeaseResult::NotNeeded);
     }
-    if let Some(seconds) = state.leased_for_seconds(now) {
-        // The holder may die, and its message may be this one, which SQS delivered to both. So it must not be lost. It is sent
-        // once for the one that is deleted: messages never become more, however long something fails.
-        let delay = match instruction {
-            Instruction::Continue => seconds + BUSY_DELAY_SECONDS,
-            Instruction::Test | Instruction::Sequence(_) | Instruction::From(_) => {
-                BUSY_DELAY_SECONDS
-            }
-        };
-        send(ports, id, instruction, delay).await?;
-        return Ok(DeliveryReport::default());
+    let lease = state.lease.as_ref();
+    match lease.and_then(|lease| lease.if_taken(now, message, sent_by)) {
+        None => {}
+        Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
+        Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
+        Some(IfLeased::SendAgain(delay)) => {
+            send(ports, id, instruction, sent_by.clone(), delay).await?;
+            return Ok(LeaseResult::NotNeeded);
+        }
     }
     if instruction == Instruction::Continue {
         let end = feed::end_sequence(ports, &id.tenant).await?;
         if !state.has_work(end, now) {
-            return Ok(DeliveryReport::default());
+            return Ok(LeaseResult::NotNeeded);
         }
     }
     state.lease = Some(Lease {
-        token: ports.random(),
-        expires_at: times.lease_expires_at.0,
+        message: message.to_owned(),
+        expires_at: expires_at.0,
     });
     state.continue_at = state.continue_at.filter(|_| !state.is_awaited(now));
     if !is_off && state.disabled.is_some() {
         state.enable(now);
     }
-    if !write(ports, &states, &id.key, &state, revision + 1).await? {
-        send(ports, id, instruction, BUSY_DELAY_SECONDS).await?;
-        return Ok(DeliveryReport::default());
+    let revision = revision + 1;
+    if !write(ports, &states, &id.key, &state, revision).await? {
+        return Ok(LeaseResult::Changed);
     }
-    let mut run = DeliveryRun {
-        ports,
-        id,
+    Ok(LeaseResult::Taken(LeasedWebhook {
         webhook,
-        allowed,
-        request_timeout: times.request_timeout,
+        is_off,
         state,
-        report: DeliveryReport::default(),
-    };
-    let mut done = run.follow(instruction).await;
-    if !is_off && done.is_ok() {
-        done = run.send_what_is_due(times.until).await;
-    }
-    let report = run.finish(revision + 2).await?;
-    done.map(|()| report)
+        revision,
+    }))
 }
 
 impl<P> DeliveryRun<'_, P>
@@ -335,14 +395,19 @@ where
     async fn finish(mut self, revision: u64) -> Result<DeliveryReport, FeedError> {
         let now = self.ports.now();
         let (ports, id) = (self.ports, self.id);
+        let send_continue = async |delay| {
+            let sent_by = SentBy::Run(self.message.to_owned());
+            send(ports, id, Instruction::Continue, sent_by, delay).await
+        };
+        let planned = self.state.continue_at;
         let next = self.state.next_due();
         let next = next.filter(|_| self.state.disabled.is_none());
         if let Some(due) = next {
             let at = due.clamp(now.0, now.0 + MAX_DELAY_MS);
             // Each continued delivery sends one instruction, not each event.
-            if self.state.continue_at.is_none_or(|planned| planned > at) {
+            if planned.is_none_or(|planned| planned > at) {
                 let delay = u32::try_from((at - now.0).div_ceil(1000)).unwrap_or(0);
-                send(ports, id, Instruction::Continue, delay).await?;
+                send_continue(delay).await?;
                 self.state.continue_at = Some(at);
             }
         }
@@ -353,12 +418,16 @@ where
             // The lease expired, and another function sends the same events again.
             return Ok(self.report);
         }
-        // An event whose instruction found the lease taken is in the feed by now.
-        if self.state.disabled.is_none() && self.state.takes_new_events() {
+        // Instructions that found the lease taken were dropped: the one that was planned before, and those of new events, which
+        // are in the feed by now.
+        let is_due = self.state.is_awaited(ports.now());
+        let mut is_missed = planned.is_some() && self.state.continue_at == planned && is_due;
+        if !is_missed && self.state.disabled.is_none() && self.state.takes_new_events() {
             let end = feed::end_sequence(ports, &id.tenant).await?;
-            if end > self.state.position.sequence {
-                send(ports, id, Instruction::Continue, 0).await?;
-            }
+            is_missed = end > self.state.position.sequence;
+        }
+        if is_missed {
+            send_continue(0).await?;
         }
         Ok(self.report)
     }

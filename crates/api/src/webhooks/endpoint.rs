@@ -11,6 +11,7 @@ use super::{
     state_collection,
 };
 use crate::events::tenant;
+use crate::lease::SentBy;
 use crate::types::{DeliveryList, WebhookList, WebhookView};
 use crate::{ApiError, Permission, Principal};
 
@@ -189,7 +190,7 @@ pub async fn notify<P: KeyValueStore + WebhookQueue>(
     }
     let bodies: Vec<(String, u32)> = ids
         .iter()
-        .map(|id| (Instruction::Continue.to_body(id), 0))
+        .map(|id| (Instruction::Continue.to_body(id, SentBy::Feed), 0))
         .collect();
     ports.send_instructions(&bodies).await
 }

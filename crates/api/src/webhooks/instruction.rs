@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WebhookId;
 use super::ports::WebhookQueue;
+use crate::lease::SentBy;
 
 /// What function `webhooks` is told, as a message of its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,16 +25,19 @@ pub enum Instruction {
 struct Message {
     webhook: String,
     instruction: Instruction,
+    #[serde(default, skip_serializing_if = "SentBy::is_user")]
+    sent_by: SentBy,
 }
 
 impl Instruction {
     /// The body of the message.
-    pub fn to_body(self, id: &WebhookId) -> String {
+    pub fn to_body(self, id: &WebhookId, sent_by: SentBy) -> String {
         let message = Message {
             webhook: id.to_string(),
             instruction: self,
+            sent_by,
         };
-        // Cannot fail: a text and a number.
+        // Cannot fail: texts and a number.
         serde_json::to_string(&message).unwrap_or_default()
     }
 
@@ -41,9 +45,13 @@ impl Instruction {
     ///
     /// # Errors
     /// Says what is wrong with it.
-    pub fn parse(body: &str) -> Result<(WebhookId, Self), String> {
+    pub fn parse(body: &str) -> Result<(WebhookId, Self, SentBy), String> {
         let message: Message = serde_json::from_str(body).map_err(|error| error.to_string())?;
-        Ok((message.webhook.parse()?, message.instruction))
+        Ok((
+            message.webhook.parse()?,
+            message.instruction,
+            message.sent_by,
+        ))
     }
 }
 
@@ -52,8 +60,9 @@ pub(super) async fn send<P: WebhookQueue>(
     ports: &P,
     id: &WebhookId,
     instruction: Instruction,
+    sent_by: SentBy,
     delay_seconds: u32,
 ) -> Result<(), Unavailable> {
-    let message = (instruction.to_body(id), delay_seconds);
+    let message = (instruction.to_body(id, sent_by), delay_seconds);
     ports.send_instructions(&[message]).await
 }

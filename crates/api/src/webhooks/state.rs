@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Webhook;
 use crate::feed::FeedPosition;
+use crate::lease::Lease;
 
 /// The delay after each failed attempt for an event. After the last one it is given up: ten attempts within three days.
 pub const RETRY_DELAYS_SECONDS: [u64; 9] =
@@ -25,13 +26,6 @@ pub struct Waiting {
     /// How many attempts have failed.
     pub attempts: u16,
     pub due: u64,
-}
-
-/// The right of one function to deliver. Others wait until it has expired or is given back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lease {
-    pub token: u64,
-    pub expires_at: u64,
 }
 
 /// As it is stored. The defaults are those of a webhook that has sent nothing yet.
@@ -132,16 +126,6 @@ impl DeliveryState {
     pub fn enable(&mut self, now: Timestamp) {
         self.disabled = None;
         self.succeeded(0, now);
-    }
-
-    /// How long the lease of another function lasts, if it is delivering: at most 900 seconds, the longest delay of a message.
-    pub fn leased_for_seconds(&self, now: Timestamp) -> Option<u32> {
-        let lease = self
-            .lease
-            .as_ref()
-            .filter(|lease| lease.expires_at > now.0)?;
-        let seconds = (lease.expires_at - now.0).div_ceil(1000).min(890);
-        u32::try_from(seconds).ok()
     }
 
     /// Whether an instruction that arrives now may be the one that was sent last: no other is on its way.

@@ -2,7 +2,8 @@
 
 use api::digests::ports::{DigestQueue, Mailer, UserDirectory};
 use api::digests::{
-    DigestMessage, DigestReport, DigestTimes, MailSettings, record_feedback, send_due,
+    DigestMessage, DigestReport, DigestRequest, DigestTimes, MailSettings, record_feedback,
+    send_due,
 };
 use api::ports::JobList;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -94,7 +95,7 @@ where
                 continue;
             }
         };
-        match process(app, &parsed, deadline).await {
+        match process(app, &parsed, message.id(), deadline).await {
             Ok(report) => emit_report(app, report),
             Err(problem) => {
                 warn!(problem, "digests were not completed and come back");
@@ -108,6 +109,7 @@ where
 async fn process<P, E>(
     app: &App<P, E>,
     message: &DigestMessage,
+    message_id: &str,
     deadline: u64,
 ) -> Result<DigestReport, String>
 where
@@ -116,7 +118,7 @@ where
 {
     let (ports, environment) = (&app.ports, &*app.environment);
     match message {
-        DigestMessage::Continue(tenant) => {
+        DigestMessage::Continue(tenant, sent_by) => {
             if config::email_sender(environment).is_none() {
                 return Ok(DigestReport::default());
             }
@@ -130,7 +132,12 @@ where
                 until: Timestamp(now + MAX_TURN_MS.min(third)),
                 lease_expires_at: lease_expiry(deadline),
             };
-            let report = send_due(ports, tenant, settings, times).await;
+            let request = DigestRequest {
+                tenant,
+                sent_by,
+                message: message_id,
+            };
+            let report = send_due(ports, request, settings, times).await;
             report.map_err(|error| format!("{tenant}: {error}"))
         }
         DigestMessage::Feedback(feedback) => {

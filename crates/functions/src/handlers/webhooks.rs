@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{WebhookQueue, WebhookSender};
-use api::webhooks::{DeliveryTimes, Instruction, deliver};
+use api::webhooks::{DeliveryTimes, Instruction, ReceivedInstruction, deliver};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use jobs::id::Timestamp;
 use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
@@ -62,7 +62,7 @@ where
     let allowed = AllowedReceivers::from_setting(setting);
     let mut settled = SettledMessages::default();
     for message in &event.payload.records {
-        let (id, instruction) = match Instruction::parse(message.text()) {
+        let (id, instruction, sent_by) = match Instruction::parse(message.text()) {
             Ok(parsed) => parsed,
             Err(problem) => {
                 settled.malformed(ports, QUEUE, message, problem).await;
@@ -78,7 +78,12 @@ where
             request_timeout: MAX_REQUEST_TIME.min(Duration::from_millis(third)),
             lease_expires_at: lease_expiry(deadline),
         };
-        match deliver(ports, &id, instruction, allowed, times).await {
+        let received = ReceivedInstruction {
+            instruction,
+            sent_by: &sent_by,
+            message: message.id(),
+        };
+        match deliver(ports, &id, received, allowed, times).await {
             Ok(report) => emit_report(app, &report),
             Err(error) => {
                 warn!(webhook.id = %id, error = %error, "a delivery was not completed and comes back");

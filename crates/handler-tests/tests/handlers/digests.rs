@@ -156,7 +156,12 @@ impl Service {
 
     /// The messages that came back.
     fn call(&self, body: &str) -> usize {
-        let messages = batch(self.app(), &[body.to_owned()], 1);
+        self.call_as("m0", body)
+    }
+
+    fn call_as(&self, message_id: &str, body: &str) -> usize {
+        let mut messages = batch(self.app(), &[body.to_owned()], 1);
+        messages.payload.records[0].message_id = Some(message_id.to_owned());
         let response = run(digests::handle(self.app(), messages)).unwrap();
         failures(&response).len()
     }

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use api::lease::SentBy;
 use api::webhooks::Instruction;
 use api::webhooks::ports::{
     NameResolver, WebhookQueue, WebhookRequest, WebhookResponse, WebhookSender,
@@ -44,12 +45,20 @@ impl WebhookQueue for Ports {
                     continue;
                 }
                 if simulation.env.has(Mistake::RedeliverySkips)
-                    && let Ok((id, Instruction::From(_))) = Instruction::parse(body)
+                    && let Ok((id, Instruction::From(_), _)) = Instruction::parse(body)
                 {
                     receiver::skip_to_end(&mut simulation.records, &id.tenant);
                 }
                 let delay = u64::from(*delay_seconds) * SECOND + 20;
-                let message = QueueMessage::new(body.clone(), MessageKind::Instruction);
+                let body = match Instruction::parse(body) {
+                    Ok((id, instruction, SentBy::Run(_)))
+                        if simulation.env.has(Mistake::ContinuationDropped) =>
+                    {
+                        instruction.to_body(&id, SentBy::Feed)
+                    }
+                    _ => body.clone(),
+                };
+                let message = QueueMessage::new(body, MessageKind::Instruction);
                 simulation.plan([send(Queue::Webhooks, delay, message)]);
             }
         })

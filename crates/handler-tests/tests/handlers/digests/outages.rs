@@ -111,29 +111,39 @@ fn function_that_dies_sends_at_most_one_mail_twice() {
     }
 }
 
+/// Messages that find the lease taken must not become more, however long it stays taken.
 #[test]
-fn second_function_for_the_same_tenant_waits_for_the_lease() {
+fn message_that_finds_the_lease_taken_is_dropped_unless_a_user_or_its_holder_sent_it() {
     let service = Service::new();
     service.subscribe(ANA, CUSTOMER, &on());
     service.ready(0);
     service.pass(2_000);
-    // A function takes the lease and dies.
+    // A function takes the lease and dies. SQS delivers its message again.
     advance(service.app(), WINDOW_MS);
+    let body = |sent_by: &str| format!(r#"{{"tenant":"acme","sent_by":{sent_by}}}"#);
     service.ports().state().digest_messages.clear();
     service.ports().state().calls.clear();
     service.ports().state().fail_from.insert("put_record", 1);
-    assert_eq!(service.call(r#"{"tenant":"acme"}"#), 1);
+    assert_eq!(service.call_as("m1", &body(r#""feed""#)), 1);
     service.ports().state().fail_from.clear();
     service.ports().state().digest_messages.clear();
-    assert_eq!(service.call(r#"{"tenant":"acme"}"#), 0);
-    let delays: Vec<u32> = service
-        .ports()
-        .state()
-        .digest_messages
-        .iter()
-        .map(|(_, delay)| *delay)
-        .collect();
-    assert_eq!(delays, [70], "60 s, 5 s for clocks, 5 s");
+    for (id, sent_by, comes_back, sent) in [
+        ("m2", r#""feed""#, 0, None),
+        ("m3", r#"{"run":"m0"}"#, 0, None),
+        ("m4", r#""user""#, 0, Some(5)),
+        ("m5", r#"{"run":"m1"}"#, 0, Some(70)),
+        // While the first delivery may still be processed.
+        ("m1", r#""feed""#, 1, None),
+    ] {
+        let body = body(sent_by);
+        assert_eq!(service.call_as(id, &body), comes_back, "{body}");
+        let mut state = service.ports().state();
+        let messages = state.digest_messages.drain(..);
+        let delays: Vec<u32> = messages.map(|(_, delay)| delay).collect();
+        assert_eq!(delays, sent.into_iter().collect::<Vec<u32>>(), "{body}");
+    }
+    advance(service.app(), 180_000);
+    assert_eq!(service.call_as("m1", &body(r#""feed""#)), 0);
     service.pass(HOUR_MS);
     assert_eq!(service.subjects(), ["Docket: 1 ready"]);
 }

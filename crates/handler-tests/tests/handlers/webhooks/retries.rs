@@ -333,3 +333,63 @@ fn slow_receiver_leaves_its_turn_to_others() {
     service.work();
     assert_eq!(service.sequences(), (1..=20).collect::<Vec<u64>>());
 }
+
+/// Messages that find the lease taken must not become more, however long it stays taken.
+#[test]
+fn instruction_that_finds_the_lease_taken_is_dropped_unless_a_user_or_its_holder_sent_it() {
+    let service = Service::new();
+    let webhook = service.create(RECEIVER);
+    service.record(0, "JobReady");
+    let body = |sent_by: &str| {
+        let id = &webhook.id;
+        format!(r#"{{"webhook":"{id}","instruction":"continue","sent_by":{sent_by}}}"#)
+    };
+    let call = |id: &str, body: String| {
+        let mut messages = batch(&service.api.app, &[body], 1);
+        messages.payload.records[0].message_id = Some(id.to_owned());
+        failures(&run(webhooks::handle(&service.api.app, messages)).unwrap()).len()
+    };
+    // A function takes the lease, sends the event and dies. SQS delivers its message again.
+    service.ports().state().instructions.clear();
+    service.ports().state().calls.clear();
+    service.ports().state().fail_from.insert("put_record", 1);
+    assert_eq!(call("m1", body(r#""feed""#)), 1);
+    service.ports().state().fail_from.clear();
+    for (id, sent_by, comes_back, sent) in [
+        ("m2", r#""feed""#, 0, None),
+        ("m3", r#"{"run":"m0"}"#, 0, None),
+        ("m4", r#""user""#, 0, Some(5)),
+        ("m5", r#"{"run":"m1"}"#, 0, Some(70)),
+        ("m1", r#""feed""#, 1, None),
+    ] {
+        service.ports().state().instructions.clear();
+        assert_eq!(call(id, body(sent_by)), comes_back, "{sent_by}");
+        let state = service.ports().state();
+        let delays: Vec<u32> = state.instructions.iter().map(|(_, delay)| *delay).collect();
+        assert_eq!(delays, sent.into_iter().collect::<Vec<u32>>(), "{sent_by}");
+    }
+    service.ports().state().instructions.clear();
+    service.pass(180_000);
+    assert_eq!(call("m1", body(r#""feed""#)), 0);
+    assert_eq!(service.sequences().last(), Some(&1));
+}
+
+/// It arrived while another function was delivering, and was dropped.
+#[test]
+fn planned_instruction_that_found_the_lease_taken_is_sent_again_by_its_holder() {
+    let service = Service::new();
+    service.create(RECEIVER);
+    service.answers(Some(Ok(500)));
+    service.record(0, "JobReady");
+    service.work();
+    // It is to be sent again in five seconds. The message for that arrives while the next function waits for the receiver,
+    // which answers so late that this function sends nothing else.
+    service.ports().state().instructions.clear();
+    service.answers(None);
+    service.ports().state().webhook_ms = 25_000;
+    service.record(1, "JobReady");
+    service.work();
+    service.ports().state().webhook_ms = 0;
+    service.pass(HOUR);
+    assert_eq!(service.sequences(), [1, 2, 1]);
+}

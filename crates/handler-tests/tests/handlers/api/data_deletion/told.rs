@@ -3,10 +3,11 @@
 use api::Principal;
 use api::digests::ports::DirectoryUser;
 use api::digests::{
-    DigestScope, DigestTimes, MailSettings, Recipient, recipient_collection, recipient_key,
-    send_due,
+    DigestRequest, DigestScope, DigestTimes, MailSettings, Recipient, recipient_collection,
+    recipient_key, send_due,
 };
 use api::forgotten_batches;
+use api::lease::SentBy;
 use api::types::NewWebhook;
 use api::usage::count_hours;
 use api::webhooks;
@@ -103,7 +104,13 @@ fn send_digests(api: &TestApi) {
         until: NEVER,
         lease_expires_at: Timestamp(now + MINUTE_MS),
     };
-    run(send_due(api.ports(), &acme(), settings, times)).unwrap();
+    let tenant = acme();
+    let request = DigestRequest {
+        tenant: &tenant,
+        sent_by: &SentBy::Feed,
+        message: "m0",
+    };
+    run(send_due(api.ports(), request, settings, times)).unwrap();
 }
 
 impl Story {
