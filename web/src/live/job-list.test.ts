@@ -126,3 +126,29 @@ test("a failed refresh keeps the shown jobs, and a later one updates them", asyn
   await list.refresh();
   assert.equal(store.jobs.get("job-1")?.status, "Ready");
 });
+
+test("a refresh that is asked for while a page loads ends after the list was read again, and says if that failed", async () => {
+  const table = new Table();
+  table.put(job(1));
+  const store = new JobCache();
+  const answers: { answer: (page: JobPage) => void; fail: (error: Error) => void }[] = [];
+  const client = {
+    ...table.client,
+    jobs: (): Promise<JobPage> => new Promise((answer, fail) => answers.push({ answer, fail })),
+  };
+  const list = new LiveJobList(client, store, { tenant: "acme" });
+  const loading = list.loadMore();
+  let isOver = false;
+  const refreshed = list.refresh().then(() => {
+    isOver = true;
+  });
+  // What was asked for before the refresh may be older than it.
+  answers[0]?.answer({ jobs: [job(1)] });
+  await loading;
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(answers.length, 2);
+  assert.equal(isOver, false);
+  answers[1]?.fail(new Error("not reached"));
+  await refreshed;
+  assert.match(String(list.error), /not reached/);
+});

@@ -23,7 +23,8 @@ export class LiveJobList extends Emitter {
   private cursor: string | undefined;
   private count = 0;
   private busy: Promise<void> | undefined;
-  private refreshAgain = false;
+  /** The refresh that begins when the present request has ended. */
+  private next: Promise<void> | undefined;
 
   constructor(
     private readonly client: Pick<Client, "jobs" | "job">,
@@ -44,9 +45,13 @@ export class LiveJobList extends Emitter {
 
   /** Loads the listed pages again, so that the list matches the table whatever the page missed. */
   refresh(): Promise<void> {
+    // What is being loaded may be older than what the page missed.
     if (this.busy) {
-      this.refreshAgain = true;
-      return this.busy;
+      this.next ??= this.busy.then(() => {
+        this.next = undefined;
+        return this.refresh();
+      });
+      return this.next;
     }
     return this.run(async () => {
       const startedAt = performance.now();
@@ -115,10 +120,6 @@ export class LiveJobList extends Emitter {
       .finally(() => {
         this.busy = undefined;
         this.emit();
-        if (this.refreshAgain) {
-          this.refreshAgain = false;
-          void this.refresh();
-        }
       });
     this.emit();
     return this.busy;
