@@ -195,4 +195,60 @@ describe("a page that stays open", { skip: SKIP_REASON }, () => {
       assert.equal(await page.evaluate(() => sessionStorage.getItem("docket.session")), null);
     }
   });
+
+  test("the focus goes to the next row when the row that has it leaves the list", async () => {
+    const jobs = ["a.pdf", "b.pdf", "c.pdf"].map((name, index) =>
+      fixture.set(newJob({ name, created_at: Date.now() - index * 1000 })),
+    );
+    await signIn(page, `${fixture.pageUrl}/?status=open`, REVIEWER);
+    await page.getByText("Live", { exact: true }).waitFor();
+    const focused = (): Promise<string> => page.evaluate(() => document.activeElement?.textContent ?? "");
+    await row("b.pdf").locator("a").focus();
+    fixture.change(jobs[1]?.id ?? "", { status: "Ready" });
+    await row("b.pdf").waitFor({ state: "detached" });
+    await until("the next row has it", async () => (await focused()).includes("c.pdf") || focused());
+    fixture.change(jobs[2]?.id ?? "", { status: "Ready" });
+    await until("the last row has it", async () => (await focused()).includes("a.pdf") || focused());
+    // Elsewhere it stays where it is.
+    await page.getByRole("searchbox").focus();
+    fixture.change(jobs[0]?.id ?? "", { status: "Ready" });
+    await page.getByText("No open contracts").waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement?.getAttribute("type")), "search");
+  });
+
+  test("Escape does not close the sign-in of a page whose sign-in has expired", async () => {
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    fixture.refusesRefresh = true;
+    fixture.revokedTokens.add(
+      await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
+    );
+    await page.getByRole("link", { name: "Failed" }).click();
+    const title = page.getByRole("heading", { name: "Please sign in again" });
+    await title.waitFor();
+    for (const _ of [1, 2, 3, 4]) await page.keyboard.press("Escape");
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+    assert.ok(await title.isVisible());
+    fixture.refusesRefresh = false;
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.getByText("No failed contracts").waitFor();
+  });
+
+  test("a reason stays when text is selected beyond its dialog, and a click beside the dialog closes it", async () => {
+    const job = fixture.set(newJob({ name: "slow.pdf" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    await page.getByRole("button", { name: "Stop the review" }).click();
+    const reason = page.getByRole("dialog").getByRole("textbox");
+    await reason.fill("uploaded twice");
+    const box = await reason.boundingBox();
+    assert.ok(box);
+    await page.mouse.move(box.x + 60, box.y + 15);
+    await page.mouse.down();
+    await page.mouse.move(5, box.y + 15, { steps: 5 });
+    await page.mouse.up();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+    assert.equal(await reason.inputValue(), "uploaded twice");
+    await page.mouse.click(5, box.y + 15);
+    await reason.waitFor({ state: "detached" });
+  });
 });

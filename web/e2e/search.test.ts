@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { signIn } from "./browser";
+import { signIn, until } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { sample } from "./fixture/sample";
 import { fixture, page, REVIEWER, row, SKIP_REASON, SUPPORT, setUp } from "./harness";
@@ -63,5 +63,47 @@ describe("search", { skip: SKIP_REASON }, () => {
     await page.getByRole("button", { name: "Stop selecting" }).click();
     await box.fill("no such thing");
     await page.getByText("Every contract that you may see was looked at").waitFor();
+  });
+
+  test("a search that goes on in the background does not replace the next one", async () => {
+    for (let number = 0; number < 300; number += 1)
+      fixture.set(newJob({ name: `lease ${number}.pdf`, status: "Ready", created_at: number + 1 }));
+    fixture.set(newJob({ name: "Rent.pdf", status: "Ready" }));
+    await signIn(page, `${fixture.pageUrl}/?q=lease`, REVIEWER);
+    await page.getByText(/^200 matches/).waitFor();
+    // The answer for the old search comes when the new one has ended.
+    let answer = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    let answered = 0;
+    await page.route(/search=lease/, async (route) => {
+      await held;
+      await route.continue();
+      answered += 1;
+    });
+    await page.getByRole("button", { name: "Search further back" }).click();
+    await page.getByRole("searchbox").fill("rent");
+    await row("Rent.pdf").waitFor();
+    await page.getByText("1 match", { exact: true }).waitFor();
+    const late = page.waitForResponse(/search=lease/);
+    answer();
+    await (await late).finished();
+    await until("the answer was let through", () => answered > 0);
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));
+    assert.equal(await page.locator(".row").count(), 1);
+    await page.getByText("1 match", { exact: true }).waitFor();
+  });
+
+  test("a contract that is opened while the search waits for more letters stays open", async () => {
+    const job = fixture.set(newJob({ name: "Lease.pdf", status: "Ready" }));
+    await page.clock.install();
+    await signIn(page, fixture.pageUrl, REVIEWER);
+    await row("Lease.pdf").waitFor();
+    await page.getByRole("searchbox").fill("lea");
+    await row("Lease.pdf").locator("a").click();
+    await page.getByRole("heading", { level: 1, name: "Lease.pdf" }).waitFor();
+    await page.clock.runFor(1000);
+    assert.ok(page.url().endsWith(`/jobs/${job.id}`), page.url());
   });
 });

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { JobView } from "../src/api/types";
 import { newContext, signIn, until } from "./browser";
 import { newJob } from "./fixture/jobs";
 import { readerId } from "./fixture/marks";
@@ -158,5 +159,28 @@ describe("triage", { skip: SKIP_REASON }, () => {
     await page.getByRole("link", { name: "Next contract" }).waitFor();
     await page.getByLabel("Note").waitFor();
     assert.equal(await overflow(), 0);
+  });
+
+  test("what is being typed into a note stays when another reader changes it, and after it was saved once", async () => {
+    const job = fixture.set(newJob({ ...ready, name: "Lease.pdf" }));
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    await page.getByText("Live", { exact: true }).waitFor();
+    const note = page.getByLabel("Note");
+    await note.fill("ask about § 7");
+    const now = (): JobView => fixture.jobs.get(job.id) ?? job;
+    const by = (text: string): void => {
+      const marks = { ...now().marks, revision: (now().marks?.revision ?? 0) + 1, note: text, assigned_to: text };
+      fixture.set({ ...now(), marks });
+    };
+    by("somebody");
+    await until(
+      "the other change arrived",
+      async () => (await page.getByLabel("Assigned to").inputValue()) === "somebody",
+    );
+    assert.equal(await note.inputValue(), "ask about § 7");
+    await note.press("Enter");
+    await until("it is saved", () => now().marks?.note === "ask about § 7");
+    by("somebody else");
+    await until("it shows what is stored", async () => (await note.inputValue()) === "somebody else");
   });
 });

@@ -15,6 +15,7 @@ export function Dialog({
   children: ComponentChildren;
 }): JSX.Element {
   const ref = useRef<HTMLDialogElement>(null);
+  const pressed = useRef<EventTarget | null>(null);
   // A layout effect: what useEffect cleans up runs after the next frame, when the reader may be typing elsewhere.
   useLayoutEffect(() => {
     const dialog = ref.current;
@@ -33,8 +34,17 @@ export function Dialog({
         event.preventDefault();
         onClose?.();
       }}
+      onClose={() => {
+        // At the second Escape in a row the browser closes a dialog without asking.
+        if (ref.current && onClose) onClose();
+        else ref.current?.showModal();
+      }}
+      onPointerDown={(event) => {
+        pressed.current = event.target;
+      }}
       onClick={(event) => {
-        if (event.target === ref.current) onClose?.();
+        // Text that is selected beyond the dialog's edge is no click beside it.
+        if (event.target === ref.current && pressed.current === ref.current) onClose?.();
       }}
     >
       <div class="dialog">{children}</div>

@@ -1,7 +1,7 @@
 /** What a search finds: it goes on by itself until every contract was looked at, and says how far it has come. */
 
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { FailureCause, JobQuery, QuarantineEntry } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, plural } from "../lib/format";
@@ -30,15 +30,13 @@ interface SearchProgress {
 
 const START: SearchProgress = { ids: [], messages: [], others: [], state: "searching" };
 
-export function Found({
-  search,
-  filter,
-  sort,
-}: {
+export interface SearchedList {
   search: string;
   filter: JobFilter;
   sort: Sort | undefined;
-}): JSX.Element {
+}
+
+export default function Found({ search, filter, sort }: SearchedList): JSX.Element {
   const app = useAppContext();
   const { tenant, status, pipeline, cause, batch, uploader, assigned, reviewed, found, since } = filter;
   const query: JobQuery = {
@@ -56,8 +54,14 @@ export function Found({
   };
   const [progress, setProgress] = useState<SearchProgress>(START);
   const key = JSON.stringify(query);
-  const run = (from: SearchProgress): (() => void) => {
+  /** Ends the search that runs. */
+  const stop = useRef(() => {});
+  const run = (from: SearchProgress): void => {
+    stop.current();
     let current = true;
+    stop.current = () => {
+      current = false;
+    };
     const go = async (): Promise<void> => {
       let at: SearchProgress = { ...from, state: "searching" };
       const limit = at.ids.length + PAUSE_AFTER_ROWS;
@@ -87,11 +91,11 @@ export function Found({
       }
     };
     void go();
-    return () => {
-      current = false;
-    };
   };
-  useEffect(() => run(START), [key]);
+  useEffect(() => {
+    run(START);
+    return () => stop.current();
+  }, [key]);
   useEmitters(app, app.store);
   const { ids, messages, others, state, searchedBackTo } = progress;
   const jobs = ids.flatMap((id) => app.store.jobs.get(id) ?? []);
@@ -131,10 +135,10 @@ export function Found({
       <Selection jobs={jobs} />
       {jobs.length > 0 && <Rows jobs={jobs} />}
       {count === 0 && state === "searching" && <Loading what={`Searching all contracts${backTo}…`} />}
-      {state === "failed" && <ErrorMessage error={progress.error} onRetry={() => void run(progress)} />}
+      {state === "failed" && <ErrorMessage error={progress.error} onRetry={() => run(progress)} />}
       {state === "paused" && (
         <div class="list-end">
-          <button type="button" class="quiet" onClick={() => void run(progress)}>
+          <button type="button" class="quiet" onClick={() => run(progress)}>
             Search further back
           </button>
         </div>

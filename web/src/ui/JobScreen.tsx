@@ -143,6 +143,7 @@ function Job({
   const documentGone = isPast(detail?.document_kept_until) ? detail.document_kept_until : undefined;
   const resultGone = isPast(detail?.result_kept_until) ? detail.result_kept_until : undefined;
   const canRetry = mayRetry && documentGone === undefined;
+  const canShowDocument = readable && !hasResult && state !== "erased" && documentGone === undefined;
   const showTenant = app.seesAllTenants || app.me.tenants.length > 1;
 
   const submit = async (reason: string, force: boolean): Promise<void> => {
@@ -174,7 +175,7 @@ function Job({
         <div class="buttons">
           {readable && hasResult && resultGone === undefined && <Download id={job.id} />}
           {canCorrect && pipeline && <UploadCorrected pipeline={pipeline} job={job} />}
-          {readable && !hasResult && state !== "erased" && documentGone === undefined && (
+          {canShowDocument && (
             <button
               type="button"
               class="quiet"
@@ -291,10 +292,10 @@ function Job({
           Its retention time was over on <Day at={resultGone} />.
         </EmptyState>
       )}
-      {readable && ((hasResult && resultGone === undefined) || showsDocument) && (
+      {((readable && hasResult && resultGone === undefined) || (canShowDocument && showsDocument)) && (
         <Result
           id={job.id}
-          version={job.version}
+          shown={job.earlier_result ?? job.attempt}
           name={job.name}
           isReady={hasResult}
           results={(detail?.attempts ?? []).filter((one) => one.has_result)}

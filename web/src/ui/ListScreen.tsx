@@ -12,7 +12,7 @@ import { type JobFilter, visibleJobs } from "../live/merge";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
-import { Found } from "./Found";
+import type { SearchedList } from "./Found";
 import { ESTIMATE_REFRESH_MS, useEmitters } from "./hooks";
 import { isSearchable } from "./ids";
 import { useKeys } from "./keys";
@@ -29,6 +29,7 @@ const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
 ];
 
 const Counting = later<Uncounted & { isFilter: boolean }>(() => import("./Counting"));
+const Found = later<SearchedList>(() => import("./Found"), "Searching all contracts…");
 const Batch = later<{ name: string; tenant: string | undefined }>(() => import("./Batch"));
 
 /** A list with an order is loaded up to so many rows by itself. */
@@ -169,11 +170,15 @@ function Search({ q, byName, go }: { q: string; byName: boolean; go: (q: string)
   useEffect(() => {
     if (document.activeElement !== field.current) setText(q);
   }, [q]);
+  // The list may be narrowed otherwise, or left, before it is searched.
+  const latest = useRef(go);
+  latest.current = go;
+  useEffect(() => () => clearTimeout(timer.current), []);
   useKeys({ "/": () => field.current?.focus() });
   const change = (value: string, wait: number): void => {
     setText(value);
     clearTimeout(timer.current);
-    timer.current = setTimeout(() => go(value.trim()), wait);
+    timer.current = setTimeout(() => latest.current(value.trim()), wait);
   };
   return (
     <form

@@ -1,7 +1,7 @@
 /** What people noted about a contract, and the controls to change it. */
 
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { errorMessage } from "../api/errors";
 import * as LIMITS from "../api/limits";
 import type { JobView, MarksChange } from "../api/types";
@@ -117,9 +117,17 @@ interface TextFieldProps {
 /** A line of text that is saved when the person leaves it or presses Enter. Escape restores what was there. */
 function Field({ label, value, maxLength, list, wide, onSave }: TextFieldProps): JSX.Element {
   const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
+  /** What the text was before it was edited, or was saved as. */
+  const saved = useRef(value);
+  useLayoutEffect(() => {
+    // What is being typed stays, also if another reader changes the value meanwhile.
+    if (text.trim() === saved.current) setText(value);
+    saved.current = value;
+  }, [value]);
   const commit = (): void => {
-    if (text.trim() !== value) onSave(text.trim());
+    if (text.trim() === value) return;
+    saved.current = text.trim();
+    onSave(text.trim());
   };
   return (
     <label class={wide ? "inline wide" : "inline"}>

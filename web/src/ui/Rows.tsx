@@ -1,7 +1,7 @@
 /** The rows of a list of contracts. */
 
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { JobView } from "../api/types";
 import { useAppContext } from "./context";
 import { useEmitters } from "./hooks";
@@ -35,6 +35,15 @@ export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[
   useEffect(() => {
     app.order = jobs.map((job) => job.id);
   }, [jobs]);
+  const place = useRef(0);
+  useLayoutEffect(() => {
+    if (active === undefined) return;
+    const at = jobs.findIndex((job) => job.id === active);
+    if (at >= 0) place.current = at;
+    // The row that had the focus has left the list: the arrow keys go on where it was.
+    else if (document.activeElement === document.body)
+      ref.current?.children[Math.min(place.current, jobs.length - 1)]?.querySelector("a")?.focus();
+  }, [jobs, active]);
   const showTenant = app.tenant === undefined;
   // After returning from a contract, the focus goes back to its row.
   useEffect(() => {

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { ApiError } from "../../api/errors";
+import { ApiError, errorMessage } from "../../api/errors";
 import type { ResultView } from "../../api/types";
 import { formatNumber } from "../../lib/format";
 import "../../style/document.css";
@@ -65,9 +65,10 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
         const events = { onPage: setPage, onPick: (place: string) => pick.current(place) };
         const size = first.getViewport({ scale: 1 });
         pages.current = new Pages(box.current, opened, size, places, events);
-        setPage(1);
-        setZoom(1);
-        if (target) void show(target.place);
+        pages.current.setZoom(zoom);
+        // Opened again after a failure, it goes on where the reader was.
+        if (page > 1) pages.current.goTo(page);
+        else if (target) void show(target.place);
       },
       (failure: unknown) => current && setError(failure),
     );
@@ -130,16 +131,7 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
         >
           <Icon name="downward" />
         </button>
-        <label class="pdf-number">
-          <span class="visually-hidden">Page</span>
-          <input
-            type="number"
-            min={1}
-            max={Math.max(count, 1)}
-            value={page}
-            onChange={(event) => goTo(Number(event.currentTarget.value) || page)}
-          />
-        </label>
+        <PageNumber page={page} count={count} goTo={goTo} />
         {count > 0 && <span class="muted">of {formatNumber(count)}</span>}
         <span class="pdf-space" />
         <button
@@ -160,7 +152,7 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
         >
           <Icon name="plus" />
         </button>
-        <OpenOutside sign={sign} />
+        <OpenOutside sign={sign} onFailure={(failure) => setNote(errorMessage(failure))} />
       </div>
       <p class="pdf-note muted small" role="status">
         {note}
@@ -190,19 +182,48 @@ function noteOf(place: Place, { by, page }: Located): string {
     : "";
 }
 
+interface PageNumberProps {
+  page: number;
+  count: number;
+  goTo: (page: number) => void;
+}
+
+/** The number of the page. What is being typed stays while the viewer renders again, as it does for each pushed change. */
+function PageNumber({ page, count, goTo }: PageNumberProps): JSX.Element {
+  const [typed, setTyped] = useState<string>();
+  return (
+    <label class="pdf-number">
+      <span class="visually-hidden">Page</span>
+      <input
+        type="number"
+        min={1}
+        max={Math.max(count, 1)}
+        value={typed ?? page}
+        onInput={(event) => setTyped(event.currentTarget.value)}
+        onChange={(event) => {
+          goTo(Number(event.currentTarget.value) || page);
+          setTyped(undefined);
+        }}
+      />
+    </label>
+  );
+}
+
+interface OpenOutsideProps {
+  sign: () => Promise<ResultView>;
+  onFailure: (error: unknown) => void;
+}
+
 /** The document in a tab of its own, in the browser's reader. */
-function OpenOutside({ sign }: { sign: () => Promise<ResultView> }): JSX.Element {
+function OpenOutside({ sign, onFailure }: OpenOutsideProps): JSX.Element {
   const open = (): void => {
-    sign().then(
-      (view) => {
-        const link = document.createElement("a");
-        link.href = view.request.url;
-        link.target = "_blank";
-        link.rel = "noopener";
-        link.click();
-      },
-      () => {},
-    );
+    sign().then((view) => {
+      const link = document.createElement("a");
+      link.href = view.request.url;
+      link.target = "_blank";
+      link.rel = "noopener";
+      link.click();
+    }, onFailure);
   };
   return (
     <button type="button" class="icon-button" aria-label="Open in a new tab" title="Open in a new tab" onClick={open}>

@@ -13,6 +13,8 @@ import type { Place } from "./places";
 const GAP = 12;
 /** Pages that begin or end less than this part of the box's height out of view are drawn. */
 const NEAR = 0.6;
+/** While text is selected, so many more pages are kept for it in each direction: a clause can go over several. */
+const MAX_SELECTED_PAGES = 5;
 /** A larger canvas is drawn with fewer pixels and stretched. */
 const MAX_CANVAS_PIXELS = 12_000_000;
 /** pdf.js keeps fonts and pictures of all pages until it is told to forget them. */
@@ -140,7 +142,8 @@ export class Pages {
     if (this.isDestroyed) return;
     const { scrollTop, clientHeight } = this.box;
     const margin = NEAR * clientHeight;
-    const [first, last] = [this.pageAt(scrollTop - margin), this.pageAt(scrollTop + clientHeight + margin)];
+    const seen = [this.pageAt(scrollTop - margin), this.pageAt(scrollTop + clientHeight + margin)] as const;
+    const [first, last] = this.withSelected(...seen);
     // A box that is not shown has no height.
     this.fill(clientHeight === 0 ? [] : this.slots.slice(first - 1, last));
     const middle = this.pageAt(scrollTop + clientHeight / 2);
@@ -150,6 +153,18 @@ export class Pages {
     }
     void this.draw();
   };
+
+  /** From the first to the last of these pages and of those that a selection of text begins and ends on: its words are there to be copied. */
+  private withSelected(first: number, last: number): [number, number] {
+    const selection = window.document.getSelection();
+    if (!selection || selection.isCollapsed) return [first, last];
+    const ends = [selection.anchorNode, selection.focusNode];
+    const selected = this.near
+      .filter(({ element }) => ends.some((end) => element?.contains(end)))
+      .map(({ number }) => number)
+      .filter((number) => number >= first - MAX_SELECTED_PAGES && number <= last + MAX_SELECTED_PAGES);
+    return [Math.min(first, ...selected), Math.max(last, ...selected)];
+  }
 
   /** The last page that begins above a position in the box. */
   private pageAt(position: number): number {
@@ -226,6 +241,8 @@ export class Pages {
 
   private release(slot: Slot): void {
     slot.cancel?.();
+    // Else the keyboard would act on the whole screen, and Tab go on at its beginning.
+    if (slot.element?.contains(window.document.activeElement)) this.box.focus({ preventScroll: true });
     slot.element?.querySelectorAll("canvas").forEach(discard);
     // A selection can keep one of its elements, and must not keep the others with it.
     slot.element?.replaceChildren();
@@ -315,7 +332,9 @@ export class Pages {
     }
     if (!slot.element || this.isDestroyed) return discard(canvas);
     slot.element.querySelectorAll("canvas").forEach(discard);
-    slot.element.replaceChildren(canvas, words);
+    // One of the highlights may have the focus.
+    for (const old of slot.element.querySelectorAll(":scope > :not(.pdf-mark)")) old.remove();
+    slot.element.prepend(canvas, words);
     slot.drawn = scale;
     this.opened.hurryCollection();
     await this.highlight(slot);
@@ -333,8 +352,11 @@ export class Pages {
       if (located.page === slot.number) marks.push(...this.marks(place, located, isChosen));
     }
     if (!slot.element || slot.drawn === undefined || this.isDestroyed) return;
+    const { activeElement } = window.document;
+    const focused = slot.element.contains(activeElement) ? (activeElement as HTMLElement).dataset.place : undefined;
     for (const old of slot.element.querySelectorAll(".pdf-mark")) old.remove();
     slot.element.append(...marks);
+    marks.find((mark) => focused !== undefined && mark.dataset.place === focused)?.focus({ preventScroll: true });
   }
 
   private marks(place: Place, located: Located, isChosen: boolean): HTMLElement[] {
@@ -344,6 +366,7 @@ export class Pages {
       mark.className = `pdf-mark ${place.rank}${isChosen ? " chosen" : ""}`;
       if (mark instanceof HTMLButtonElement) {
         mark.type = "button";
+        mark.dataset.place = place.id;
         mark.setAttribute("aria-label", `${place.label}: show in the result`);
       }
       mark.style.left = `${rect.left * 100}%`;

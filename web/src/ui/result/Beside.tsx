@@ -86,8 +86,12 @@ export function Beside({
       if (isHidden) hide(false);
     } else {
       setTab("document");
-      // The entry may be far below the tabs.
-      requestAnimationFrame(() => bar.current?.scrollIntoView({ block: "start" }));
+      requestAnimationFrame(() => {
+        // The entry may be far below the tabs.
+        bar.current?.scrollIntoView({ block: "start" });
+        // The focus may have been in the result, which is hidden now.
+        if (!bar.current?.contains(document.activeElement)) document.getElementById("tab-document")?.focus();
+      });
     }
   };
   const showResult = (id: string, focus = true): void => {

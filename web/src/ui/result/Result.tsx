@@ -22,7 +22,7 @@ import { TakeAway } from "./Take";
 import { isUnderstood, type Understood, understand } from "./understand";
 
 /** A contract's result beside its document; without a result, only the document. */
-export default function Result({ id, version, name, isReady, results }: ResultProps): JSX.Element {
+export default function Result({ id, shown, name, isReady, results }: ResultProps): JSX.Element {
   const { client } = useAppContext();
   const sign = useCallback(() => client.document(id), [id]);
   const [choice, setChoice] = useState<Choice>();
@@ -36,7 +36,7 @@ export default function Result({ id, version, name, isReady, results }: ResultPr
       </>
     );
   }
-  if (isReady) return <ReadyResult id={id} version={version} name={name} sign={sign} />;
+  if (isReady) return <ReadyResult id={id} shown={shown} name={name} sign={sign} />;
   return (
     <div class="beside">
       <div class="document">
@@ -48,7 +48,8 @@ export default function Result({ id, version, name, isReady, results }: ResultPr
 
 export interface ResultProps {
   id: string;
-  version: number;
+  /** The attempt whose result is the job's. */
+  shown: number;
   /** Of the document. */
   name: string;
   /** It has a result. */
@@ -66,24 +67,25 @@ function Chosen({
   sign,
   results,
   choice,
-}: Omit<ReadyProps, "version" | "attempt"> & { results: readonly AttemptView[]; choice: Choice }): JSX.Element {
+}: Omit<ReadyProps, "shown" | "attempt"> & { results: readonly AttemptView[]; choice: Choice }): JSX.Element {
   const [older, newer] = results.filter((one) => one.attempt === choice.attempt || one.attempt === choice.with);
   if (older && newer) return <ComparisonView id={id} older={older} newer={newer} />;
-  return <ReadyResult id={id} version={0} attempt={choice.attempt} name={name} sign={sign} />;
+  return <ReadyResult id={id} shown={choice.attempt} attempt={choice.attempt} name={name} sign={sign} />;
 }
 
 interface ReadyProps {
   id: string;
-  version: number;
+  /** Only another attempt's result is loaded anew: the reader keeps place while the job is run again. */
+  shown: number;
   /** Whose result it is; without it, the job's. */
   attempt?: number;
   name: string;
   sign: () => Promise<ResultView>;
 }
 
-function ReadyResult({ id, version, attempt, name, sign }: ReadyProps): JSX.Element {
+function ReadyResult({ id, shown, attempt, name, sign }: ReadyProps): JSX.Element {
   const { client } = useAppContext();
-  const [result, reload] = useAsync<LoadedResult>(`${id}:${version}:${attempt ?? ""}`, () =>
+  const [result, reload] = useAsync<LoadedResult>(`${id}:${shown}:${attempt ?? ""}`, () =>
     loadResult(client, id, attempt),
   );
   if (result.state === "failed") {
@@ -108,7 +110,7 @@ function Loaded({
   attempt,
   name,
   sign,
-}: Omit<ReadyProps, "version"> & { result: LoadedResult }): JSX.Element {
+}: Omit<ReadyProps, "shown"> & { result: LoadedResult }): JSX.Element {
   const { client, store, isStaff } = useAppContext();
   const found = useMemo(() => (result.kind === "json" ? understand(result.json, result.paths) : undefined), [result]);
   useEffect(() => {
