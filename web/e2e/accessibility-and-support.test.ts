@@ -320,4 +320,16 @@ describe("accessibility and support", { skip: SKIP_REASON }, () => {
       await support.close();
     });
   }
+
+  test("a tenant's name that the service would refuse is refused by the form", async () => {
+    await signIn(page, `${fixture.pageUrl}/support/tenants`, SUPPORT);
+    await page.getByRole("button", { name: "New tenant…" }).click();
+    const name = page.getByRole("dialog").getByLabel("Name");
+    const isRefused = (): Promise<boolean> =>
+      name.evaluate((field) => (field as HTMLInputElement).validity.patternMismatch);
+    await name.fill("Acme Ltd");
+    assert.equal(await isRefused(), true);
+    await name.fill("acme-2");
+    assert.equal(await isRefused(), false);
+  });
 });

@@ -251,4 +251,51 @@ describe("a page that stays open", { skip: SKIP_REASON }, () => {
     await page.mouse.click(5, box.y + 15);
     await reason.waitFor({ state: "detached" });
   });
+
+  test("a list that cannot be loaded further says so, and asks again only when the reader does", async () => {
+    for (let index = 0; index < 150; index += 1)
+      fixture.set(
+        newJob({ status: "Failed", version: 3, name: `${index}.pdf`, created_at: Date.now() - index * 1000 }),
+      );
+    let asked = 0;
+    const more = /\/jobs\?.*cursor=/;
+    await page.route(more, (route) => {
+      asked += 1;
+      return route.fulfill({ status: 400, body: "", headers: { "access-control-allow-origin": "*" } });
+    });
+    await signIn(page, `${fixture.pageUrl}/?sort=name`, REVIEWER);
+    await page.locator(".row").nth(99).waitFor({ state: "attached" });
+    await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+    await page.getByText("Docket refused the request (400).").waitFor();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+    assert.equal(asked, 1);
+    await page.unroute(more);
+    await page.getByRole("button", { name: "Show more" }).click();
+    await page.locator(".row").nth(149).waitFor({ state: "attached" });
+  });
+
+  test("a page whose sign-in has expired does not ask again and again until the reader signs in", async () => {
+    const job = fixture.set(newJob({ name: "slow.pdf" }));
+    await page.clock.install();
+    await signIn(page, `${fixture.pageUrl}/jobs/${job.id}`, REVIEWER);
+    await page.getByText("Live", { exact: true }).waitFor();
+    fixture.refusesRefresh = true;
+    fixture.revokedTokens.add(
+      await page.evaluate(() => (JSON.parse(sessionStorage.getItem("docket.session") ?? "{}") as { id: string }).id),
+    );
+    await page.clock.runFor(70_000);
+    await page.getByRole("heading", { name: "Please sign in again" }).waitFor();
+    for (let minute = 0; minute < 30; minute += 1) await page.clock.runFor(60_000);
+    fixture.refusesRefresh = false;
+    const before = fixture.requests.length;
+    fixture.change(job.id, { status: "Ready" });
+    await page.getByLabel("Password").fill(PASSWORD);
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await until("the page is up to date", async () => {
+      await page.clock.runFor(1000);
+      return (await page.getByText("4 findings").count()) > 0;
+    });
+    const asked = fixture.requests.slice(before).filter((one) => one.startsWith(`GET /jobs/${job.id}`));
+    assert.ok(asked.filter((one) => !/result|document|receipt/.test(one)).length <= 4, asked.join("\n"));
+  });
 });

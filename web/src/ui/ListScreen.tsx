@@ -2,11 +2,13 @@
 
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { errorMessage } from "../api/errors";
 import { statusGroup } from "../api/status";
 import type { StatusGroup } from "../api/types";
 import { now } from "../lib/clock";
 import { formatMoment, formatNumber } from "../lib/format";
 import { type ListRoute, listPath, type PageRoute } from "../lib/route";
+import type { LiveJobList } from "../live/job-list";
 import { comparison, SORTS, type Sort } from "../live/marks";
 import { type JobFilter, visibleJobs } from "../live/merge";
 import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
@@ -231,8 +233,7 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
   const uncounted = app.uncounted(toCount);
   useEffect(() => () => app.countFindings([]), []);
   // An order is one of the whole list, as far as it can be shown.
-  const isSortable =
-    !filter.q && sort !== undefined && list.state === "more" && !list.loading && newestFirst.length < MAX_SORTED_ROWS;
+  const isSortable = !filter.q && sort !== undefined && mayGoOn(list) && newestFirst.length < MAX_SORTED_ROWS;
   useEffect(() => {
     if (isSortable) void list.loadMore();
   }, [isSortable, newestFirst.length]);
@@ -240,14 +241,17 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
   const { tenant } = filter;
   useEffect(() => {
     if (!hasOpen) return;
+    let isLoading = false;
     const load = async (): Promise<void> => {
-      if (document.hidden) return;
+      if (document.hidden || isLoading) return;
+      isLoading = true;
       const query = { status: "open" as const, limit: ESTIMATED_ROWS, ...(tenant === undefined ? {} : { tenant }) };
       // Without it the estimates stay as they are; the list itself says if the service does not answer.
       await app.client.jobs(query).then(
         (page) => app.store.add(page.jobs),
         () => undefined,
       );
+      isLoading = false;
     };
     const timer = setInterval(() => void load(), ESTIMATE_REFRESH_MS);
     return () => clearInterval(timer);
@@ -319,6 +323,11 @@ function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
   }
 }
 
+/** Whether more is loaded without being asked for. After a failure the person asks. */
+function mayGoOn(list: LiveJobList): boolean {
+  return list.state === "more" && !list.loading && list.error === undefined;
+}
+
 /** Loads more when the end of the list comes into view. The button serves keyboards and retries. */
 function End({ filter }: { filter: JobFilter }): JSX.Element | null {
   const app = useAppContext();
@@ -327,7 +336,7 @@ function End({ filter }: { filter: JobFilter }): JSX.Element | null {
   const ref = useRef<HTMLDivElement>(null);
   useEffect(() => {
     const end = ref.current;
-    if (!end || filter.q || list.loading) return;
+    if (!end || filter.q || !mayGoOn(list)) return;
     const watch = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && void list.loadMore(), {
       rootMargin: "1200px",
     });
@@ -340,6 +349,11 @@ function End({ filter }: { filter: JobFilter }): JSX.Element | null {
     <div ref={ref} class="list-end">
       {list.searchedBackTo !== undefined && (
         <span class="muted">Searched back to {formatMoment(list.searchedBackTo, now())}.</span>
+      )}
+      {list.error !== undefined && (
+        <span class="form-error" role="alert">
+          {errorMessage(list.error)}
+        </span>
       )}
       <button type="button" class="quiet" disabled={list.loading} onClick={() => void list.loadMore()}>
         {list.loading ? "Loading…" : filter.q ? "Search further back" : "Show more"}

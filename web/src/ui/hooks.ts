@@ -39,14 +39,21 @@ export type AsyncState<T> =
   | { state: "done"; value: T }
   | { state: "failed"; error: unknown; value?: T };
 
-/** Loads a value when `key` changes or on reload. The previous value stays available during a reload. */
+/**
+ * Loads a value when `key` changes or on reload. The previous value stays available during a reload. What is being loaded is
+ * not asked for again until it has come: a request can wait for hours, for the reader to sign in again.
+ */
 export function useAsync<T>(key: string, load: () => Promise<T>): [AsyncState<T>, () => void] {
   const [reloads, setReloads] = useState(0);
+  const busy = useRef(false);
+  const again = useRef(false);
   const [loaded, set] = useState<AsyncState<T> & { key: string }>({ state: "loading", key });
   useEffect(() => {
     let current = true;
+    busy.current = true;
+    again.current = false;
     set((before) => (before.key === key && before.value !== undefined ? { ...before } : { state: "loading", key }));
-    load().then(
+    const ended = load().then(
       (value) => current && set({ state: "done", value, key }),
       (error: unknown) =>
         current &&
@@ -60,9 +67,18 @@ export function useAsync<T>(key: string, load: () => Promise<T>): [AsyncState<T>
             }) as AsyncState<T> & { key: string },
         ),
     );
+    void ended.then(() => {
+      if (!current) return;
+      busy.current = false;
+      if (again.current) setReloads((count) => count + 1);
+    });
     return () => {
       current = false;
     };
   }, [key, reloads]);
-  return [loaded.key === key ? loaded : { state: "loading" }, () => setReloads((count) => count + 1)];
+  const reload = (): void => {
+    if (busy.current) again.current = true;
+    else setReloads((count) => count + 1);
+  };
+  return [loaded.key === key ? loaded : { state: "loading" }, reload];
 }

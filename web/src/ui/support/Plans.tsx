@@ -16,8 +16,8 @@ const REFRESH_MS = 5000;
 
 const STATUS: Record<RetryPlanView["status"], string> = {
   planned: "Planned",
-  releasing: "Releasing",
-  released: "Released",
+  releasing: "Under way",
+  released: "Done",
   stopped: "Stopped",
 };
 

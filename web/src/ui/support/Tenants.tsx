@@ -159,7 +159,7 @@ function NewTenant({
         Name
         <input
           required
-          pattern="[a-z0-9\\-]{1,40}"
+          pattern="[a-z0-9\-]{1,40}"
           title="1 to 40 characters of a-z, 0-9 and -"
           value={name}
           onInput={(event) => setName(event.currentTarget.value)}
