@@ -6,6 +6,7 @@
 
 import * as pdfjs from "pdfjs-dist/legacy/build/pdf.mjs";
 import { type Located, Locator } from "./locate";
+import { makeMarks, placeAt } from "./marks";
 import type { OpenedPdf, PdfDocument } from "./open";
 import type { Place } from "./places";
 
@@ -198,6 +199,10 @@ export class Pages {
     const element = window.document.createElement("div");
     element.className = "pdf-page";
     element.dataset.page = String(slot.number);
+    element.addEventListener("click", (event) => {
+      const place = placeAt(element, event);
+      if (place !== undefined) this.events.onPick(place);
+    });
     this.setSize(slot, element);
     return element;
   }
@@ -349,7 +354,7 @@ export class Pages {
       // Clauses cover most of a page: only the chosen one is shown.
       if (!isChosen && !place.id.startsWith("finding")) continue;
       const located = await this.locator.locate(place);
-      if (located.page === slot.number) marks.push(...this.marks(place, located, isChosen));
+      if (located.page === slot.number) marks.push(...makeMarks(place, located.rects, isChosen));
     }
     if (!slot.element || slot.drawn === undefined || this.isDestroyed) return;
     const { activeElement } = window.document;
@@ -357,25 +362,6 @@ export class Pages {
     for (const old of slot.element.querySelectorAll(".pdf-mark")) old.remove();
     slot.element.append(...marks);
     marks.find((mark) => focused !== undefined && mark.dataset.place === focused)?.focus({ preventScroll: true });
-  }
-
-  private marks(place: Place, located: Located, isChosen: boolean): HTMLElement[] {
-    return located.rects.map((rect, index) => {
-      // One button for the keyboard; the other lines of the place belong to it.
-      const mark = window.document.createElement(index === 0 ? "button" : "div");
-      mark.className = `pdf-mark ${place.rank}${isChosen ? " chosen" : ""}`;
-      if (mark instanceof HTMLButtonElement) {
-        mark.type = "button";
-        mark.dataset.place = place.id;
-        mark.setAttribute("aria-label", `${place.label}: show in the result`);
-      }
-      mark.style.left = `${rect.left * 100}%`;
-      mark.style.top = `${rect.top * 100}%`;
-      mark.style.width = `${(rect.right - rect.left) * 100}%`;
-      mark.style.height = `${(rect.bottom - rect.top) * 100}%`;
-      mark.addEventListener("click", () => this.events.onPick(place.id));
-      return mark;
-    });
   }
 }
 
