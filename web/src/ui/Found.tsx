@@ -30,13 +30,15 @@ interface SearchProgress {
 
 const START: SearchProgress = { ids: [], messages: [], others: [], state: "searching" };
 
-export interface SearchedList {
+export function Found({
+  search,
+  filter,
+  sort,
+}: {
   search: string;
   filter: JobFilter;
   sort: Sort | undefined;
-}
-
-export default function Found({ search, filter, sort }: SearchedList): JSX.Element {
+}): JSX.Element {
   const app = useAppContext();
   const { tenant, status, pipeline, cause, batch, uploader, assigned, reviewed, found, since } = filter;
   const query: JobQuery = {

@@ -11,10 +11,10 @@ import { type ListRoute, listPath, type PageRoute } from "../lib/route";
 import type { LiveJobList } from "../live/job-list";
 import { comparison, SORTS, type Sort } from "../live/marks";
 import { type JobFilter, visibleJobs } from "../live/merge";
-import { EmptyState, ErrorMessage, Heading, Icon, Loading } from "./components";
+import { ErrorMessage, Heading, Icon, Loading } from "./components";
 import { useAppContext } from "./context";
 import { DropZone } from "./DropZone";
-import type { SearchedList } from "./Found";
+import { Found } from "./Found";
 import { ESTIMATE_REFRESH_MS, useEmitters } from "./hooks";
 import { isSearchable } from "./ids";
 import { useKeys } from "./keys";
@@ -31,7 +31,7 @@ const TABS: readonly { status: StatusGroup | undefined; label: string }[] = [
 ];
 
 const Counting = later<Uncounted & { isFilter: boolean }>(() => import("./Counting"));
-const Found = later<SearchedList>(() => import("./Found"), "Searching all contracts…");
+const NoJobs = later<{ filter: JobFilter }>(() => import("./NoJobs"));
 const Batch = later<{ name: string; tenant: string | undefined }>(() => import("./Batch"));
 
 /** A list with an order is loaded up to so many rows by itself. */
@@ -142,10 +142,6 @@ function triageFilter({ found, reviewed, uploader, assigned, days }: ListRoute):
     // To the hour, so that the list stays the same one while it is shown.
     since: days === undefined ? undefined : Math.floor(now() / 3_600_000) * 3_600_000 - days * 86_400_000,
   };
-}
-
-function isNarrowed({ pipeline, cause, reviewed, uploader, assigned, since }: JobFilter): boolean {
-  return [pipeline, cause, reviewed, uploader, assigned, since].some((one) => one !== undefined);
 }
 
 function Triage({ route }: { route: ListRoute }): JSX.Element {
@@ -273,54 +269,6 @@ function Jobs({ filter, sort }: { filter: JobFilter; sort: Sort | undefined }): 
       <End filter={filter} />
     </>
   );
-}
-
-function NoJobs({ filter }: { filter: JobFilter }): JSX.Element {
-  if (filter.q)
-    return (
-      <EmptyState icon="search" title={`No file name begins with “${filter.q}”`}>
-        Three letters or more find any part of a name, and any id.
-      </EmptyState>
-    );
-  if (filter.found !== undefined)
-    return (
-      <EmptyState icon="inbox" title="No contracts">
-        No contract with this is known. Results that were never opened or listed are not counted: show the list without
-        this filter, and the page counts them.
-      </EmptyState>
-    );
-  if (isNarrowed(filter))
-    return (
-      <EmptyState icon="inbox" title="No contracts">
-        No contract matches these filters.
-      </EmptyState>
-    );
-  switch (filter.status) {
-    case "open":
-      return (
-        <EmptyState icon="check" title="No open contracts">
-          All uploaded contracts are processed.
-        </EmptyState>
-      );
-    case "failed":
-      return <EmptyState icon="check" title="No failed contracts" />;
-    case "ready":
-      return (
-        <EmptyState icon="inbox" title="No ready contracts yet">
-          Results appear here automatically.
-        </EmptyState>
-      );
-    case "cancelled":
-      return <EmptyState icon="inbox" title="No cancelled contracts" />;
-    case "erased":
-      return <EmptyState icon="inbox" title="No contracts whose data was deleted" />;
-    case undefined:
-      return (
-        <EmptyState icon="upload" title="No contracts yet">
-          Drop a file anywhere on this page.
-        </EmptyState>
-      );
-  }
 }
 
 /** Whether more is loaded without being asked for. After a failure the person asks. */
