@@ -163,4 +163,34 @@ describe("reading a document", { skip: SKIP_REASON }, () => {
     await page.getByText("The data was deleted").waitFor();
     assert.equal(await page.locator(".pdf").count(), 0);
   });
+
+  test("a signed request whose credentials have expired is replaced", async () => {
+    fixture.document = makePdf(
+      Array.from({ length: 30 }, (_, index) => [`Page ${index + 1}`]),
+      "",
+      300_000,
+    );
+    await open();
+    await page.locator(".pdf-page canvas").first().waitFor();
+    const headers = { "access-control-allow-origin": "*" };
+    await page.route(/document-.*signed=1(&|$)/, (route) => route.fulfill({ status: 400, headers }));
+    await page.getByRole("spinbutton", { name: "Page" }).fill("25");
+    await page.keyboard.press("Enter");
+    await page.locator('.pdf-page[data-page="25"] canvas').waitFor();
+    assert.equal(fixture.signedDocuments, 2);
+  });
+
+  test("a page is shown also if the browser has no memory left for what makes it collect garbage", async () => {
+    await page.addInitScript(() => {
+      globalThis.ArrayBuffer = new Proxy(ArrayBuffer, {
+        construct(target, [bytes, ...rest]: [number]) {
+          if (bytes === 8_000_000) throw new RangeError("Array buffer allocation failed");
+          return Reflect.construct(target, [bytes, ...rest]);
+        },
+      });
+    });
+    await open();
+    await page.locator('.pdf-page[data-page="1"] .pdf-mark').first().waitFor();
+    assert.ok(await page.locator('.pdf-page[data-page="1"] canvas').isVisible());
+  });
 });

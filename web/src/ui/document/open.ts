@@ -76,10 +76,14 @@ export async function openPdf(
  * to counts with its whole size and takes no memory. The worker's part of pdf.js takes no notice of such a message.
  */
 function hurryCollection(worker: Worker): void {
-  const here = new ArrayBuffer(UNUSED_BYTES);
-  // Its size is read, because the build leaves out what is not.
-  const there = new ArrayBuffer(here.byteLength / 8);
-  worker.postMessage({ there }, [there]);
+  try {
+    const here = new ArrayBuffer(UNUSED_BYTES);
+    // Its size is read, because the build leaves out what is not.
+    const there = new ArrayBuffer(here.byteLength / 8);
+    worker.postMessage({ there }, [there]);
+  } catch {
+    // Without room for it the browser collects anyway. The page is drawn.
+  }
 }
 
 /** A worker of this page's own script. Trusted Types allow no other address. */
@@ -145,7 +149,8 @@ class SignedRanges extends pdfjs.PDFDataRangeTransport {
           credentials: "omit",
           signal: this.control.signal,
         });
-        if (response.status === 403) this.view = await this.sign();
+        // S3 answers 400 if the credentials that signed it have expired before the signature.
+        if (response.status === 403 || response.status === 400) this.view = await this.sign();
         if (!response.ok) throw new ApiError(response.status, "", loadError(response.status));
         const bytes = new Uint8Array(await response.arrayBuffer());
         // S3 answers ranges; something between may answer the whole file.
