@@ -172,15 +172,12 @@ describe("triage", { skip: SKIP_REASON }, () => {
       const marks = { ...now().marks, revision: (now().marks?.revision ?? 0) + 1, note: text, assigned_to: text };
       fixture.set({ ...now(), marks });
     };
-    by("somebody");
-    await until(
-      "the other change arrived",
-      async () => (await page.getByLabel("Assigned to").inputValue()) === "somebody",
-    );
+    by("Rita");
+    await until("the other change arrived", async () => (await page.getByLabel("Assigned to").inputValue()) === "Rita");
     assert.equal(await note.inputValue(), "ask about § 7");
     await note.press("Enter");
     await until("it is saved", () => now().marks?.note === "ask about § 7");
-    by("somebody else");
-    await until("it shows what is stored", async () => (await note.inputValue()) === "somebody else");
+    by("Olga");
+    await until("it shows what is stored", async () => (await note.inputValue()) === "Olga");
   });
 });
