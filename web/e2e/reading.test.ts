@@ -192,6 +192,8 @@ describe("reading a document", { skip: SKIP_REASON }, () => {
         },
       });
     });
+    fixture.document = makePdf([["Page 1 Lorem ipsum dolor"]]);
+    fixture.review = JSON.stringify({ flags: [{ text: "first", page: 1, quote: "Page 1 Lorem" }] });
     await open();
     await page.locator('.pdf-page[data-page="1"] .pdf-mark').first().waitFor();
     assert.ok(await page.locator('.pdf-page[data-page="1"] canvas').isVisible());
