@@ -141,7 +141,7 @@ fn best_settings_are_the_cheapest_that_keep_the_slo() {
 }
 
 #[test]
-fn objective_that_the_maximum_cannot_meet_is_said_with_the_number_that_can() {
+fn slo_that_max_instances_cannot_keep_names_the_number_that_can() {
     let busy = Demand {
         documents_per_day: 300,
         burst: 100,
@@ -255,7 +255,7 @@ fn drawn_days_have_the_given_documents_within_the_hours() {
     }
 }
 
-/// A job of 50 s on a warm instance each 100 s, after a first one that waited for a cold start, on each of these days.
+/// Past jobs of `days` days. The first job of a day waits for a cold start; then a job of 50 s comes every 100 s.
 fn past(days: u64, jobs: u64) -> Learned {
     let job = |created_at: u64, took: u64| PastJob {
         created_at,

@@ -99,7 +99,7 @@ fn in_state(wanted: &str) -> Job {
         .unwrap()
 }
 
-/// Guarantee 9: "A support action names its actor and its reason, and is kept."
+/// Guarantee 9: "Every support action records its actor and its reason."
 #[test]
 fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
     let failed = in_state("Failed");
@@ -134,12 +134,12 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
         matches!(again, Err(CommandError::Changed { .. })),
         "{again:?}"
     );
-    let careless = JobCommand::new(job.id, None, "ops", "again").unwrap();
-    let answer = ask(&memory, &Command::Retry, &careless).unwrap();
+    let without_version = JobCommand::new(job.id, None, "ops", "again").unwrap();
+    let answer = ask(&memory, &Command::Retry, &without_version).unwrap();
     assert_eq!(answer, Answer::Refused(job, IgnoreReason::StillOpen));
 }
 
-/// A retry must not wake an instance for a document that is not there.
+/// A retry must not start an instance for a document that does not exist.
 #[test]
 fn retry_command_is_refused_if_the_input_is_gone_or_unreadable() {
     let failed = in_state("Failed");
@@ -404,7 +404,7 @@ fn failed_job_can_be_retried_while_it_has_attempts_left() {
     assert!(!may_be_retried(&in_state("InProgress")));
 }
 
-/// Whatever its attempts may still write: it must be cancelled first.
+/// It must be cancelled first, whether or not an attempt may still write a result.
 #[test]
 fn erasure_of_an_open_job_is_refused_because_it_is_open() {
     let mut job = in_state("InProgress");

@@ -233,7 +233,7 @@ impl Calibration {
     }
 
     /// A row of the table that `make bench-ready-by` prints.
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         let percent = |part, all| format!("{:.1} %", 100.0 * share(part, all));
         let mean = |sum: u64| sum as f64 / 1000.0 / self.documents.max(1) as f64;
         format!(

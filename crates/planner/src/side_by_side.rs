@@ -190,7 +190,7 @@ fn cents(value: f64) -> f64 {
 
 impl SideBySide {
     /// A table for a terminal.
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         let mut text = format!(
             "{} days of {}, cold start {}, ${} an hour ({})\n{:<10}{:>12}{:>14}{:>14}{:>14}{:>12}{:>8}{:>14}\n",
             self.seeds,

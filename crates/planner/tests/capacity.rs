@@ -134,7 +134,7 @@ fn fill(page: &mut String, name: &str, text: &str) {
 }
 
 fn days() -> String {
-    let words = Scenario::PICTURED.map(Scenario::in_words);
+    let words = Scenario::PICTURED.map(Scenario::describe);
     let names = Scenario::PICTURED.map(Scenario::name);
     let mut text = format!("| | `{}` | `{}` |\n|---|---|---|\n", names[0], names[1]);
     let about = [

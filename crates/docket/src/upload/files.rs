@@ -86,7 +86,7 @@ pub(super) struct Hidden {
 
 impl Hidden {
     /// Such as `hidden: 2 files, 1 folder`; `None` if there are none.
-    pub(super) fn in_words(self) -> Option<String> {
+    pub(super) fn describe(self) -> Option<String> {
         let files = (self.files, "file", "files");
         let kinds = [files, (self.folders, "folder", "folders")];
         let parts = kinds.iter().filter(|(count, ..)| *count > 0);
@@ -559,7 +559,7 @@ mod tests {
         dir.file("only/.DS_Store", b"x");
         std::fs::create_dir(dir.0.join("nothing")).unwrap();
         let found = files(&[dir.0.clone(), dir.0.join("nothing"), dir.0.join("only")]);
-        let hidden = found.hidden.in_words();
+        let hidden = found.hidden.describe();
         assert_eq!(hidden.as_deref(), Some("hidden: 4 files, 1 folder"));
         let names: Vec<_> = found.files.iter().map(|file| &file.path).collect();
         assert_eq!(names, [&dir.0.join("a/deep/a.pdf"), &dir.0.join("b.pdf")]);
@@ -578,7 +578,7 @@ mod tests {
         let input = dir.file("a.pdf", b"%PDF-");
         let twice = files(&[input.clone(), input, dir.0.clone()]);
         assert_eq!((twice.files.len(), twice.bad.len()), (1, 0));
-        assert_eq!(twice.hidden.in_words(), None);
+        assert_eq!(twice.hidden.describe(), None);
         let missing = files(&[dir.0.join("none.pdf")]);
         assert_eq!((missing.files.len(), missing.bad.len()), (0, 1));
     }

@@ -30,7 +30,7 @@ fn open_prints_the_address_of_the_page_without_a_terminal() {
 }
 
 #[test]
-fn open_says_what_is_missing() {
+fn open_without_page_address_job_or_id_exits_with_the_code_of_the_problem() {
     let setup = Setup::signed_in();
     let path = format!("GET /jobs/{ID}");
     setup.service.respond_once(&path, 200, &detail(ID, "Ready"));
