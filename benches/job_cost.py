@@ -25,7 +25,7 @@ SAMPLE = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 TENANT = "acme"
 PIPELINE = "legal-review"
 TIMEOUT_SECONDS = 120
-# What follows the last line of a page.
+# Put into the queue after the last line of a page.
 CLOSED = "(the page is closed)"
 # Services whose address the functions read from AWS_ENDPOINT_URL_<service> (AWS SDKs and Tools Reference Guide).
 SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")

@@ -549,7 +549,7 @@ fn window_that_is_found_full_queues_uploads_until_its_mark_ends() {
         let now = scene.memory.state().now;
         wait(hold(&scene.memory, PIPELINE, &acme, now)).unwrap()
     };
-    // What is known ends three minutes after it was seen.
+    // A window is known for three minutes after it was stored.
     scene.memory.state().now.0 += 60_000;
     assert_eq!(held(&scene), Hold::Place);
     scene.release();

@@ -502,7 +502,7 @@ impl Simulation {
         self.in_progress().next().is_none()
     }
 
-    /// What is in progress besides running functions.
+    /// Names of the kinds of work that are in progress besides running functions.
     pub(crate) fn in_progress(&self) -> impl Iterator<Item = &'static str> {
         type Check = fn(&Simulation) -> bool;
         let checks: [(&str, Check); 7] = [

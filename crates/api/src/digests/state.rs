@@ -93,7 +93,7 @@ impl PendingDigest {
     }
 }
 
-/// As it is stored.
+/// The digest state of a tenant or user, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestState {
     /// All events up to here are in `window`, `batches` or `digests`, or were reported.

@@ -77,7 +77,7 @@ pub(super) struct FoundFiles {
     pub(super) hidden: Hidden,
 }
 
-/// What is left out of folders: its name begins with a dot, as that of `.DS_Store`.
+/// Files and folders whose names begin with a dot, such as `.DS_Store`: a folder is uploaded without them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Hidden {
     files: u64,
