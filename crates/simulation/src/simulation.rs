@@ -39,7 +39,7 @@ use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::multipart::MultipartUploads;
 use crate::page::{OpenPages, PostedFrame};
-use crate::pauses::PauseLedger;
+use crate::pauses::{HoldLedgers, PauseLedger};
 use crate::people::People;
 use crate::quarantine::QuarantineTable;
 use crate::queue::{QueueEvent, Queues};
@@ -407,8 +407,11 @@ impl Simulation {
             checks::plans::check_write(&mut self.env, &write);
             checks::writes::check_audit(&mut self.env, &self.records, &write);
             checks::writes::check(&mut self.env, &self.bucket, &write);
-            let held_by = (&self.pauses, &self.breakers);
-            checks::pauses::check(&mut self.env, held_by, &self.functions, &write);
+            let holds = HoldLedgers {
+                pauses: &self.pauses,
+                breakers: &self.breakers,
+            };
+            checks::pauses::check(&mut self.env, holds, &self.functions, &write);
             checks::breakers::check(&mut self.env, &self.breakers, &self.functions, &write);
             self.turns.observe(self.env.now, &write);
             self.ledger.record_write(self.env.now, &write.job);
