@@ -91,7 +91,7 @@ fn batch_of_14_55_that_is_done_at_16_30_breaks_an_slo_of_an_hour() {
         ended_at: Some(16 * HOUR + 30 * MINUTE),
         first_attempt: true,
     };
-    let found = learn(vec![job], (0, DAY), 1, 600_000, HOUR);
+    let found = learn(vec![job], 0..DAY, 1, 600_000, HOUR);
     assert_eq!((found.ended, found.late), (1, 1));
     let latest = LateJob {
         created_at: made,
@@ -269,7 +269,7 @@ fn past(days: u64, jobs: u64) -> Learned {
         let next = |number: u64| job(first + 420_000 + number * 100_000, 51_300);
         all.extend((0..jobs).map(next));
     }
-    learn(all, (0, days * DAY), 1, 45_000, HOUR)
+    learn(all, 0..days * DAY, 1, 45_000, HOUR)
 }
 
 #[test]
@@ -303,11 +303,11 @@ fn job_that_waited_in_a_queue_of_several_instances_tells_nothing_about_runs() {
     });
     let jobs: Vec<PastJob> = together.collect();
     assert_eq!(
-        learn(jobs.clone(), (0, DAY), 4, 45_000, HOUR).runs_measured,
+        learn(jobs.clone(), 0..DAY, 4, 45_000, HOUR).runs_measured,
         0
     );
     // On one instance, each began when the one before it ended.
-    let one = learn(jobs, (0, DAY), 1, 45_000, HOUR);
+    let one = learn(jobs, 0..DAY, 1, 45_000, HOUR);
     assert_eq!((one.runs_measured, one.run_ms), (39, Some(10_000)));
 }
 

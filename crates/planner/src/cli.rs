@@ -164,14 +164,20 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
 }
 
 fn compare(command: &ReplayCommand, options: &SideBySideOptions) -> Result<String, String> {
-    let price = (command.price, command.price_source.as_str());
     let SideBySideOptions {
         seeds,
         aws,
         objective,
     } = options;
-    let found = side_by_side(&command.options, aws, *objective, *seeds, price)
-        .map_err(|error| error.to_string())?;
+    let found = side_by_side(
+        &command.options,
+        aws,
+        *objective,
+        *seeds,
+        command.price,
+        &command.price_source,
+    )
+    .map_err(|error| error.to_string())?;
     let json = serde_json::to_string(&found).map_err(|error| error.to_string())?;
     Ok(format!("\n{}{json}\n", found.describe()))
 }

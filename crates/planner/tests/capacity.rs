@@ -325,8 +325,8 @@ fn compared(scenario: Scenario, cold_start: Millis) -> SideBySide {
     let mut options = options(scenario);
     options.endpoint.settings.cold_start = cold_start;
     let objective = objective_of(scenario.pipeline()).unwrap();
-    let price = (price(&options), "as given");
-    side_by_side(&options, &aws, objective, SEEDS, price).unwrap()
+    let price = price(&options);
+    side_by_side(&options, &aws, objective, SEEDS, price, "as given").unwrap()
 }
 
 fn controller() -> String {

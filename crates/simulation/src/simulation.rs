@@ -349,7 +349,7 @@ impl Simulation {
             return;
         }
         let model = endpoints.model(ENDPOINT);
-        let (instances, delay) = controller.check(env.now, env.wall(), (table, ledger), model);
+        let (instances, delay) = controller.check(env.now, env.wall(), table, ledger, model);
         let events = endpoints.update_instance_count(env, bucket, ENDPOINT, instances);
         let tended = controller.window();
         let changed = controller.changed_instances();

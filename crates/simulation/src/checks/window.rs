@@ -216,7 +216,12 @@ impl TurnLedger {
     }
 
     /// Counts the turn against every job that waits, and reports those that too many turns have passed.
-    fn check_passed(&mut self, env: &mut SimulationEnvironment, holds: HoldLedgers<'_>, turn: &Turn) {
+    fn check_passed(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        holds: HoldLedgers<'_>,
+        turn: &Turn,
+    ) {
         let HoldLedgers { pauses, breakers } = holds;
         let Turn { queue, work, .. } = turn;
         let TenantQueue {

@@ -30,13 +30,8 @@ impl Simulation {
                 pauses: &self.pauses,
                 breakers: &self.breakers,
             };
-            self.turns.turns_stored(
-                &mut self.env,
-                &self.records,
-                holds,
-                &before,
-                &record.body,
-            );
+            self.turns
+                .turns_stored(&mut self.env, &self.records, holds, &before, &record.body);
         }
         is_stored
     }
