@@ -296,10 +296,10 @@ Rules = templates.check(
             in_doc("README.md", "`make down`", "`make stop`"),
             in_doc("docs/deploy.md", "make undeploy", "make remove"),
         ],
-        options_of_docket_exist: [in_doc("docs/operations.md", "docket jobs list --status open", "docket jobs list --state open")],
+        options_of_docket_exist: [in_doc("docs/operations.md", "docket jobs list --status open", "docket jobs list --standing open")],
         guarantees_have_one_wording: [
             in_doc("docs/reliability.md", "records its actor and its reason.", "names its actor."),
-            in_doc("ARCHITECTURE.md", "8. No one sees", "8. No one gets"),
+            in_doc("ARCHITECTURE.md", "7. A connected page", "7. An open page"),
         ],
         npm_scripts_exist: [
             in_doc("CONTRIBUTING.md", "npm run build", "npm run make"),
