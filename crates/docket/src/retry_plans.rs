@@ -320,7 +320,7 @@ fn print_outcome(printer: &Printer, plan: &RetryPlanView) -> Result<()> {
     Ok(())
 }
 
-/// Why jobs were skipped. What a plan had not come to when it was stopped is skipped, too.
+/// Why jobs were skipped. A plan that is stopped skips the jobs that it has not reached.
 fn skipped(plan: &RetryPlanView, why: &str) -> String {
     let or_stopped = if plan.stopped_at.is_some() {
         ", or not reached before the plan was stopped"

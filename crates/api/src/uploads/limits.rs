@@ -93,7 +93,7 @@ async fn full_until<P: JobList + KeyValueStore + Clock>(
         revision: stored.map_or(1, |record| record.revision + 1),
         expires_at: Some(Timestamp(usage.full_until.0.max(now.0) + MAX_LIMIT_AGE_MS)),
     };
-    // If another request has stored the same, that is as good.
+    // A conflict is ignored: another request has just stored the same.
     ports.put(COLLECTION, tenant.as_str(), &record).await?;
     Ok(usage.full_until)
 }
