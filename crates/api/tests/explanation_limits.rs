@@ -1,10 +1,7 @@
 //! Limits: when a job counts as stalled, and how much of a job fits into views and push messages.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use api::explain::{WaitsOn, explain};
 use jobs::id::{Attempt, Timestamp};
-use jobs::job::Job;
 use jobs::state::State;
 use jobs::view::{JobView, MAX_PUSH_BYTES, PushMessage};
 use testkit::conformance::job_in_state;

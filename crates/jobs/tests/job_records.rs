@@ -1,7 +1,5 @@
 //! What a job's record says about its attempts and its end.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::{AttemptRecord, Job};

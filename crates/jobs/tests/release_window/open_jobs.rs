@@ -1,5 +1,8 @@
 //! Jobs that wait for their turn, as the reconciler counts them.
 
+use jobs::open_jobs::{OpenJobs, count_open_jobs};
+use jobs::ready_by::{self, KnownInstances, QueueSnapshot};
+
 use super::*;
 
 impl Scene {
