@@ -1,3 +1,5 @@
+//! Error responses of model servers, and the reasons that are read from them.
+
 use super::text::MAX_REASON_BYTES;
 use super::*;
 
