@@ -56,7 +56,7 @@ fn cancelled_job_runs_nothing_if_every_attempt_has_ended_and_ran_once() {
     let at = job.created_at;
     let ended = AttemptRecord {
         closed_at: Some(at),
-        ..attempt(1, at)
+        ..open_attempt(1, at)
     };
     let twice = AttemptRecord {
         may_run_twice: true,
@@ -78,7 +78,7 @@ fn failures_up_to_the_earlier_result_do_not_count_while_a_job_is_run_again() {
     let mut job = job_in_state("InProgress");
     let failed = |number: u8, detail: &str| AttemptRecord {
         failure: Some(Failure::new(Cause::ModelError, detail)),
-        ..attempt(number, Timestamp(0))
+        ..open_attempt(number, Timestamp(0))
     };
     job.attempts = vec![
         failed(1, "old"),
