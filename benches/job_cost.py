@@ -1,5 +1,6 @@
-"""Counts the AWS calls and DynamoDB units of one job from upload to `Ready` on the local stack, with one page open: of one that
-is sent at once, and of one that waits for its turn first."""
+"""Counts the AWS calls and DynamoDB units of a job from upload to `Ready` on the local stack, with one page open: of a job that
+is sent at once, and of one that waits for its turn first.
+"""
 
 from contextlib import contextmanager
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ SAMPLE = ROOT / "samples" / "contracts" / "consulting-agreement.pdf"
 TENANT = "acme"
 PIPELINE = "legal-review"
 TIMEOUT_SECONDS = 120
-# What follows the last line of a page.
+# Put into the queue after the last line of a page.
 CLOSED = "(the page is closed)"
 # Services whose address the functions read from AWS_ENDPOINT_URL_<service> (AWS SDKs and Tools Reference Guide).
 SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
@@ -33,7 +34,7 @@ SERVICES = ("DYNAMODB", "S3", "SQS", "EVENTBRIDGE", "SAGEMAKER_RUNTIME")
 @dataclass(frozen=True)
 class JobCost:
     usage: Usage
-    queued: Usage  # of a job that waited, with the release that let it go on
+    queued: Usage  # of a job that waited, with its release
     jobs_table: str
     connections_table: str
 

@@ -129,7 +129,7 @@ def main() -> int:
     parser.add_argument("--no-local-stack", action="store_true", help="leave out the local stack, which is in no release")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    # What is built here runs on Linux; Lambda's arm64 and x86_64 take the same crates.
+    # The functions are built for Linux; arm64 and x86_64 link the same crates.
     crates = linked("function-binaries", list(filter(None, [options.features])), host())
     names = sorted(path.stem for path in FUNCTIONS.glob("*.rs"))
     for name in names:

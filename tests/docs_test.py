@@ -172,6 +172,28 @@ def make_targets_exist(project):
                 yield f"{name}: there is no target for `make {target}`"
 
 
+def options_of_docket_exist(project):
+    """An option is a field of the command line's arguments, or has its name in an attribute."""
+    sources = "".join(text for path, text in product(project) if path.startswith("crates/docket/src/"))
+    known = {"help"} | {field.replace("_", "-") for field in re.findall(r"^\s+(?:pub\(\w+\) )?(\w+): ", sources, re.MULTILINE)}
+    known |= set(re.findall(r'(?:long|alias) = "([\w-]+)"', sources))
+    for name, text in project.docs.items():
+        for command in re.findall(r"\bdocket [a-z][^\n`|]*", text):
+            for option in re.findall(r"(?<=\s)--([a-z][\w-]*)", command):
+                if option not in known:
+                    yield f"{name}: docket has no option --{option}"
+
+
+def guarantees_have_one_wording(project):
+    """In ARCHITECTURE.md, in docs/reliability.md, and in the violations of the simulation."""
+    reliability, simulation = project.docs["docs/reliability.md"], project.sources["crates/simulation/src/checks/guarantees.rs"]
+    for number, words in re.findall(r"^(\d+)\. (.+)$", section(project.docs["ARCHITECTURE.md"], "Guarantees"), re.MULTILINE):
+        if f"> {words}" not in reliability:
+            yield f"docs/reliability.md has another wording of guarantee {number}"
+        if f'"{number}. {words.replace("`", "")}"' not in simulation:
+            yield f"the simulation has another wording of guarantee {number}"
+
+
 def npm_scripts_exist(project):
     for name, text in project.docs.items():
         for script in re.findall(r"\bnpm run (?:--\S+ )*([\w-]+)", text):
@@ -273,6 +295,11 @@ Rules = templates.check(
         make_targets_exist: [
             in_doc("README.md", "`make down`", "`make stop`"),
             in_doc("docs/deploy.md", "make undeploy", "make remove"),
+        ],
+        options_of_docket_exist: [in_doc("docs/operations.md", "docket jobs list --status open", "docket jobs list --standing open")],
+        guarantees_have_one_wording: [
+            in_doc("docs/reliability.md", "records its actor and its reason.", "names its actor."),
+            in_doc("ARCHITECTURE.md", "7. A connected page", "7. An open page"),
         ],
         npm_scripts_exist: [
             in_doc("CONTRIBUTING.md", "npm run build", "npm run make"),

@@ -38,7 +38,7 @@ _spec.loader.exec_module(program)
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 # A tenth of the documents of a real game day.
-CASES = {"plain": 3, "uploads off": 2, "controller silent": 1, "withheld": 2, "doubled": 2, "throttled": 2, "overwritten": 1, "broken": 1, "cancelled": 1}
+CASES = {"plain": 3, "uploads off": 2, "controller silent": 1, "withheld": 2, "duplicated": 2, "throttled": 2, "overwritten": 1, "broken": 1, "cancelled": 1}
 THROUGH_PROVE = {"bucket", "mappings", "rules", "grants"}  # checks of which one mistake meets the whole command in `make test`
 PACE = Pace(poll=0.3, hold=2.0, limit=180.0, quiet=3.0, max_wait=60.0, pushes=60.0, hasten=True)
 

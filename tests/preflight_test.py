@@ -150,7 +150,7 @@ class Preflights(unittest.TestCase):
         self.assertEqual(minutes(deployed(MaxInstances="3")), 73)
         with mock.patch.dict(os.environ, DRAIN_MINUTES="7.5"):
             self.assertEqual(minutes(deployed(ImageUri="another")), 73 + 2 + 8)
-        # Variables of the container stand in the template. What may not be read may have changed: both, of which ocr-batch waits 30 minutes.
+        # The template has the container's variables. Without permission to read it, both may have changed; ocr-batch waits 30 minutes.
         variables = {**wanted, "legal-review": {"ImageUri": image, "Environment": {"A": "1"}}}
         self.assertEqual(minutes(same, variables), 73 + 2 + 60)
         self.assertEqual(minutes({**same, "cloudformation get-template": "AccessDenied"}), 73 + 30 + 2 * 60)

@@ -50,7 +50,7 @@ class ReadmeCommandsTest(unittest.TestCase):
         before = samples()
         try:
             with tempfile.TemporaryDirectory() as home:
-                # What is made is made already; make itself is not what is tested.
+                # Everything is built already: the commands run without make.
                 commands = block().replace("make up\n", f"{DEVSTACK} up\n").replace("make down\n", "")
                 output = self.run_script(commands, home)
         finally:

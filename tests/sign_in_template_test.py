@@ -200,7 +200,7 @@ class Without(unittest.TestCase):
         conditional = {slug(name) for name, one in template.items() if one["Type"] == "AWS::Lambda::Function" and "Condition" in one}
         self.assertEqual(set(plan.OPTIONAL_FUNCTIONS), conditional)
 
-    def test_existing_user_pool_is_refused_in_words(self):
+    def test_existing_user_pool_is_refused_with_the_reason(self):
         rule = WithCompanies().whole["Rules"]["SignInDomainIsOfOurPool"]["Assertions"][0]
         self.assertIn("ExistingUserPoolId", rule["AssertDescription"])
         self.assertEqual({"SignInDomain", "ExistingUserPoolId"}, mentions(rule["Assert"]))

@@ -20,9 +20,9 @@ import generate  # noqa: E402
 import plan  # noqa: E402
 
 
-# What is chosen in the usual deployment: no key and no network of the company's, a bucket and users of the stack's own.
+# The conditions of the usual deployment: no key and no network of the company; the stack has its own bucket and users.
 USUAL = {"HasKey": False, "HasVpc": False, "CreatesBucket": True, "IsAccountsName": True, "CreatesUserPool": True}
-# Nor does a company sign users in, which sign_in_template_test.py reads. It needs the stack's own user pool.
+# No company signs users in. sign_in_template_test.py tests a deployment with companies, which needs the stack's own user pool.
 WITHOUT_COMPANIES = {"HasSignInDomain": False, "HasProviders": False}
 
 

@@ -329,7 +329,7 @@ def check_zips(architecture, folder=ZIPS, names=None):
         machine = MACHINES.get(int.from_bytes(program[18:20], "little"), "another processor")
         if machine != architecture:
             raise Refusal(f"{path.name} was built for {machine}, and the environment says Architecture={architecture}")
-        # The names of the versions that it needs stand in its table of dynamic strings.
+        # Its table of dynamic strings has the names of the glibc versions that it needs.
         newest = max((int(minor) for minor in re.findall(rb"\0GLIBC_2\.(\d+)", program)), default=0)
         if newest > MAX_GLIBC_MINOR:
             raise Refusal(f"{path.name} needs C library 2.{newest}, and Lambda's provided.al2023 has 2.{MAX_GLIBC_MINOR}; build it on Amazon Linux 2023 or Debian 12")

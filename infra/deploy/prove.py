@@ -78,7 +78,7 @@ class TestDocument:
 
 
 # How many documents per case, and how each ends. `overwritten` counts its first versions; each has a second.
-CASES = {"plain": 30, "uploads off": 10, "controller silent": 10, "withheld": 15, "doubled": 10, "throttled": 10, "overwritten": 5, "broken": 3, "cancelled": 2}
+CASES = {"plain": 30, "uploads off": 10, "controller silent": 10, "withheld": 15, "duplicated": 10, "throttled": 10, "overwritten": 5, "broken": 3, "cancelled": 2}
 
 
 class Prove(Witness):
@@ -158,9 +158,9 @@ class Prove(Witness):
             # The endpoint has instances from here on, so that notifications come soon.
             self.until("an instance is in service and its first document ready", lambda: self.ready("controller silent", "plain"))
         with self.faults.mapping_off("inference-success"):
-            for case in ("withheld", "doubled", "overwritten", "cancelled"):
+            for case in ("withheld", "duplicated", "overwritten", "cancelled"):
                 self.upload(case, status="Cancelled" if case == "cancelled" else "Ready")
-            self.until("their jobs are open", lambda: all(one.row for one in self.of("withheld", "doubled", "overwritten", "cancelled")))
+            self.until("their jobs are open", lambda: all(one.row for one in self.of("withheld", "duplicated", "overwritten", "cancelled")))
             self.overwrite()
             self.cancel()
             self.withhold()
@@ -235,8 +235,8 @@ class Prove(Witness):
     def withhold(self):
         """Takes the notifications of the cases out of their queue: some are deleted, some sent once more."""
         queue = self.outputs["InferenceSuccessQueueUrl"]
-        withheld, doubled = ({one.job for one in self.of(case)} for case in ("withheld", "doubled"))
-        missing = withheld | doubled
+        withheld, duplicated = ({one.job for one in self.of(case)} for case in ("withheld", "duplicated"))
+        missing = withheld | duplicated
         while missing and self.clock() - self.began < self.pace.limit:
             got = self.aws("sqs", "receive-message", "--queue-url", queue, "--max-number-of-messages", "10", "--visibility-timeout", "20",
                            "--attribute-names", "ApproximateReceiveCount", "--wait-time-seconds", "5") or {}  # fmt: skip
@@ -244,13 +244,13 @@ class Prove(Witness):
                 job = notified(message["Body"])
                 if job in withheld:
                     self.aws("sqs", "delete-message", "--queue-url", queue, "--receipt-handle", message["ReceiptHandle"])
-                elif job in doubled & missing:
+                elif job in duplicated & missing:
                     self.aws("sqs", "send-message", "--queue-url", queue, "--message-body", message["Body"])
-                elif job not in doubled and int(message["Attributes"]["ApproximateReceiveCount"]) >= RECEIVES_OF_OTHERS:
+                elif job not in duplicated and int(message["Attributes"]["ApproximateReceiveCount"]) >= RECEIVES_OF_OTHERS:
                     self.remarks.append("other tenants' notifications waited too long; the queue was not held any longer")
                     return
                 missing.discard(job)
-        self.say(f"  {self.elapsed()}: {len(withheld - missing)} notifications withheld, {len(doubled - missing)} doubled")
+        self.say(f"  {self.elapsed()}: {len(withheld - missing)} notifications withheld, {len(duplicated - missing)} duplicated")
 
     def send_malformed(self):
         """Sends a message that cannot be parsed."""
@@ -272,8 +272,8 @@ class Prove(Witness):
     def repeat_events(self):
         """Sends S3's events of jobs that have ended once more: they must change nothing."""
         self.read_jobs()
-        self.before = {one.job: one.row["version"]["N"] for one in self.of("doubled") if one.ended}
-        for one in self.of("doubled"):
+        self.before = {one.job: one.row["version"]["N"] for one in self.of("duplicated") if one.ended}
+        for one in self.of("duplicated"):
             if one.row:
                 self.aws("sqs", "send-message", "--queue-url", self.outputs["UploadsQueueUrl"], "--message-body", json.dumps(self.s3_event(one)))
         self.sleep(self.pace.quiet)
@@ -300,7 +300,7 @@ class Prove(Witness):
         """Reads the row of every document, and what was pushed meanwhile."""
         table = self.outputs["JobsTableName"]
         rows = {}
-        ids = sorted({one.job for one in self.documents if not one.ended or one.case == "doubled"})
+        ids = sorted({one.job for one in self.documents if not one.ended or one.case == "duplicated"})
         for first in range(0, len(ids), MAX_KEYS):
             asked = {table: {"Keys": [{"job_id": {"S": job}} for job in ids[first : first + MAX_KEYS]], "ConsistentRead": True}}
             found = self.aws("dynamodb", "batch-get-item", "--request-items", json.dumps(asked))

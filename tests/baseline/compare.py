@@ -152,8 +152,8 @@ class Comparison:
                 # Two versions of one key share its calls; they count for the newer one.
                 calls = 0 if document.expected == SUPERSEDED else traffic.calls_for[document.tag].total()
                 totals_by_scenario[document.scenario][side].add(outcome, calls)
-                if outcome.problem or outcome.doubled:
-                    repeated = f"{len(runs)} runs" if outcome.doubled else ""
+                if outcome.problem or outcome.repeated:
+                    repeated = f"{len(runs)} runs" if outcome.repeated else ""
                     remarks.append(f"{side}: {document.scenario}: {document.key}: {', '.join(filter(None, [outcome.problem, repeated]))}")
         return totals_by_scenario, remarks
 

@@ -188,7 +188,7 @@ class FaultInjector:
             exchange.response_headers = [("Content-Type", "text/xml")]
             return
         exchange.forward()
-        if fault and "doubled" in fault.what:
+        if fault and "duplicated" in fault.what:
             again = Exchange(exchange.method, exchange.path, exchange.headers, exchange.body, 0, exchange.upstream)
             again.forward()
             with self.lock:

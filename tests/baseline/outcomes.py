@@ -31,7 +31,7 @@ class Row:
 class Outcome:
     lost: int = 0  # it has no record
     stuck: int = 0  # its record is still open at the end
-    doubled: int = 0  # runs of the model after the first, without those that it failed with 5xx
+    repeated: int = 0  # runs of the model after the first, without those that it failed with 5xx
     wrong: int = 0  # its record is false
     given_up: int = 0  # it failed and its record says so, but another try would have succeeded
     problem: str = ""
@@ -44,7 +44,7 @@ def classify(document: UploadedDocument, rows: list[Row], runs: list[int], resul
     `runs`: the status of every run of the model for this version. `results`: output keys that the endpoint returned for
     it. `objects`: all keys in the bucket.
     """
-    outcome = Outcome(doubled=max(0, sum(status < 500 for status in runs) - 1))
+    outcome = Outcome(repeated=max(0, sum(status < 500 for status in runs) - 1))
     if not rows:
         outcome.lost, outcome.problem = 1, "no record"
         return outcome
@@ -77,7 +77,7 @@ class Totals:
     uploads: int = 0
     lost: int = 0
     stuck: int = 0
-    doubled: int = 0
+    repeated: int = 0
     wrong: int = 0
     given_up: int = 0
     calls: int = 0  # AWS calls of functions about these documents
@@ -88,7 +88,7 @@ class Totals:
         self.uploads += 1
         self.lost += outcome.lost
         self.stuck += outcome.stuck
-        self.doubled += outcome.doubled
+        self.repeated += outcome.repeated
         self.wrong += outcome.wrong
         self.given_up += outcome.given_up
         self.calls += calls
@@ -101,7 +101,7 @@ class Totals:
 
     def summary(self) -> dict[str, object]:
         """For the JSON output."""
-        names = ("uploads", "lost", "stuck", "doubled", "wrong", "given_up")
+        names = ("uploads", "lost", "stuck", "repeated", "wrong", "given_up")
         return {name: getattr(self, name) for name in names} | {
             "right": len(self.seconds),
             "calls_per_job": round(self.calls / max(1, self.uploads), 1),
@@ -121,7 +121,7 @@ def format_duration(seconds: float | None) -> str:
     return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
 
 
-COLUMNS = ("lost", "stuck", "doubled", "wrong", "given_up")
+COLUMNS = ("lost", "stuck", "repeated", "wrong", "given_up")
 
 
 def sum_by_side(totals_by_scenario: dict[str, dict[str, Totals]], sides: tuple[str, ...]) -> dict[str, Totals]:

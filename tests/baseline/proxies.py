@@ -1,7 +1,7 @@
 """Proxies at every point where something can fail. They count the traffic and inject the planned faults.
 
   functions ──[one per function]──▶ emulator, endpoints   throttled, refused, killed, no response
-  endpoints ──[one for all]──▶ SNS, S3 of the emulator    notifications lost, doubled, late
+  endpoints ──[one for all]──▶ SNS, S3 of the emulator    notifications lost, duplicated, late
   endpoints ──[one per side]──▶ model                     5xx
 
 A tag in its key identifies a document: `case04-2` is the third of scenario 4. Hexadecimal ids cannot contain a tag.

@@ -90,14 +90,14 @@ LOST_RESPONSES = (
 
 SCENARIOS = [
     Scenario("nothing goes wrong", plain(8)),
-    Scenario("S3 event doubled at once, and again later", plain(3), event_copies=3),
+    Scenario("S3 event duplicated at once, and again later", plain(3), event_copies=3),
     Scenario("S3 event lost", plain(3), event_copies=0),
     Scenario("success notification lost", plain(3), plan=faults(("success", Fault("lost")))),
     Scenario("error notification lost", plain(3), BROKEN, FAILED, plan=faults(("error", Fault("lost")))),
-    Scenario("success doubled, and 2 h late", plain(3), plan=faults(("success", Fault("doubled", minutes=120)))),
+    Scenario("success duplicated, and 2 h late", plain(3), plan=faults(("success", Fault("duplicated", minutes=120)))),
     Scenario(
-        "model 5xx once; error doubled, and 1 h late", plain(3),
-        plan=faults(("model", Fault("model answers 500")), ("error", Fault("doubled", minutes=60))),
+        "model 5xx once; error duplicated, and 1 h late", plain(3),
+        plan=faults(("model", Fault("model answers 500")), ("error", Fault("duplicated", minutes=60))),
     ),
     Scenario("model 5xx once", plain(3), plan=faults(("model", Fault("model answers 500")))),
     Scenario(

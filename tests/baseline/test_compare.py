@@ -30,7 +30,7 @@ class ClassifyTest(unittest.TestCase):
         for expected, found, objects in ((READY, READY, there), (FAILED, FAILED, set()), (SUPERSEDED, SUPERSEDED, there)):
             outcome = self.classify(expected, [row(found)], [200], objects)
             self.assertEqual((outcome.seconds, outcome.problem), (7.0, ""), expected)
-            self.assertFalse(outcome.lost or outcome.stuck or outcome.doubled or outcome.wrong or outcome.given_up)
+            self.assertFalse(outcome.lost or outcome.stuck or outcome.repeated or outcome.wrong or outcome.given_up)
 
     def test_document_without_record_is_lost_and_open_record_is_stuck(self):
         self.assertEqual(self.classify(READY, [], [], set()).lost, 1)
@@ -56,11 +56,11 @@ class ClassifyTest(unittest.TestCase):
 
     def test_failure_without_another_try_is_given_up(self):
         outcome = self.classify(READY, [row(FAILED, None)], [500], set())
-        self.assertEqual((outcome.given_up, outcome.wrong, outcome.doubled), (1, 0, 0))
+        self.assertEqual((outcome.given_up, outcome.wrong, outcome.repeated), (1, 0, 0))
 
-    def test_repeated_runs_without_model_error_are_doubled(self):
-        for runs, doubled in (([200], 0), ([500, 200], 0), ([200, 200], 1), ([400, 400, 400], 2), ([], 0)):
-            self.assertEqual(self.classify(READY, [row(READY)], runs, {"out/1"}).doubled, doubled, runs)
+    def test_repeated_runs_without_model_error_are_counted(self):
+        for runs, repeated in (([200], 0), ([500, 200], 0), ([200, 200], 1), ([400, 400, 400], 2), ([], 0)):
+            self.assertEqual(self.classify(READY, [row(READY)], runs, {"out/1"}).repeated, repeated, runs)
 
 
 class TableTest(unittest.TestCase):

@@ -77,8 +77,8 @@ def copy_sources(packages: tuple[str, ...], instrumented: Collection[str]) -> No
 def for_mutants(manifest: str) -> str:
     # Choices between equal branches and unused code are what mutants are made of.
     manifest = manifest.replace('= "deny"', '= "allow"').replace('= "warn"', '= "allow"')
-    # What is built once and run for an hour need not be small, and most of a next run's code is the same. The tests of
-    # `jobs` and the simulation calculate, the others do not.
+    # The build runs for an hour, so its size does not matter, and the next run reuses most of it. Only the tests of `jobs`
+    # and of the simulation are bound by computation, so only these are optimized.
     levels = dict.fromkeys((*PACKAGES, "testkit", "simulation"), 0) | {"jobs": 1, "simulation": 1}
     for package, level in levels.items():
         section = f"[profile.release.package.{package}]\n"

@@ -10,7 +10,7 @@ import tomllib
 from instrument import Mutant
 
 NOTICED = ("caught", "hangs")
-# What is undecided counts as noticed by none.
+# An undecided mutant counts as one that no test noticed.
 SURVIVED = ("survived", "unreached", "undecided")
 
 

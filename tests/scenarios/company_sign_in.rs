@@ -212,7 +212,7 @@ fn user_ends_all_own_sessions_and_no_others() {
 }
 
 #[test]
-fn digests_are_refused_to_company_users_in_words() {
+fn digests_are_refused_to_company_users_with_the_reason() {
     run(async |company| {
         acme_user(company, "dora", &["legal-customers"]);
         let tokens = company.sign_in("Acme", "dora").await;

@@ -229,7 +229,7 @@ fn mail_says_that_documents_are_ready_and_one_click_stops_it() {
         }
         let detail = json!({"eventType": "Bounce", "mail": {"tags": tags},
             "bounce": {"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": SUPPORT}]}});
-        // As the rule delivers it. Only AWS itself may publish under its names, also to the emulator's bus.
+        // The message that the rule would deliver. Only AWS may publish events with its sources, also on the emulator's bus.
         let event = json!({"source": "aws.ses", "detail-type": "Email Bounced", "detail": detail});
         let send = stack.cloud.sqs.send_message();
         let send = send.queue_url(&stack.outputs.digests_queue_url);

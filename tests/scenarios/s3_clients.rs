@@ -13,7 +13,7 @@ use crate::api::{SUPPORT, call_as};
 use crate::support::{TestTenant, messages, row, run, text, until, within_timeout};
 
 const DOCUMENT: &str = "contracts/NDA Halden-Brightwater.pdf";
-/// As it stands in metadata, and as Docket shows it.
+/// The name in the metadata, and the name that Docket shows.
 const REFERENCE: (&str, &str) = ("INV%2F4711%20M%C3%BCller", "INV/4711 Müller");
 
 /// A client, its tenant, and the place of its document.

@@ -61,7 +61,7 @@ fn trace_id_links_logs_push_and_event_of_an_upload() {
         let event = listener.next().await;
         assert_eq!(event["detail"]["trace_id"], trace.as_str());
 
-        // What else is uploaded to this stack may be before it in the queue: then function retry submits it.
+        // Other uploads to this stack may be before it in the queue. Then function retry submits it.
         for (function, message, event) in [
             ("upload-trigger", "job changed", "Uploaded"),
             ("inference-success", "job changed", "Succeeded"),

@@ -70,7 +70,7 @@ describe("sign-in by the company of a running stack", {
     await page.getByLabel("Signed in as carl@acme.example").waitFor();
   });
 
-  test("who is in no group that gives something is told which groups arrived", async () => {
+  test("a user in no group of Docket is told which groups arrived", async () => {
     await signInAs(/^Nils/);
     await page.getByText(`${COMPANY} sent the groups everyone`).first().waitFor();
   });

@@ -84,7 +84,8 @@ async fn begin<P: JobStore + KeyValueStore + Clock>(
     principal: &Principal,
     id: &str,
     request: &JobCommandRequest,
-    (permission, action): (Permission, AuditAction),
+    permission: Permission,
+    action: AuditAction,
 ) -> Result<BegunCommand, ApiError> {
     let job = visible_job(ports, run, principal, permission, id).await?;
     let command = job_command(principal, &job, request)?;
@@ -112,8 +113,9 @@ pub async fn run_again<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let asked = (Permission::PrioritizeJobs, AuditAction::RunAgain);
-    let mut begun = begin(ports, run, principal, id, request, asked).await?;
+    let permission = Permission::PrioritizeJobs;
+    let action = AuditAction::RunAgain;
+    let mut begun = begin(ports, run, principal, id, request, permission, action).await?;
     begun.command = begun.command.running_again();
     schedule(ports, run, principal, begun, push_until).await
 }
@@ -135,8 +137,9 @@ pub async fn retry<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let asked = (Permission::CommandJobs, AuditAction::Retry);
-    let begun = begin(ports, run, principal, id, request, asked).await?;
+    let permission = Permission::CommandJobs;
+    let action = AuditAction::Retry;
+    let begun = begin(ports, run, principal, id, request, permission, action).await?;
     schedule(ports, run, principal, begun, push_until).await
 }
 
@@ -215,12 +218,13 @@ pub async fn urgent<P>(
 where
     P: JobStore + JobIndex + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let asked = (Permission::PrioritizeJobs, AuditAction::Urgent);
+    let permission = Permission::PrioritizeJobs;
+    let action = AuditAction::Urgent;
     let BegunCommand {
         job,
         command,
         audit,
-    } = begin(ports, run, principal, id, request, asked).await?;
+    } = begin(ports, run, principal, id, request, permission, action).await?;
     if urgent_jobs(ports, &job.pipeline).await? >= usize::from(MAX_URGENT) {
         let refused = ApiError::Refused(format!(
             "{MAX_URGENT} jobs of this pipeline are urgent already; wait until some of them have started"
@@ -278,9 +282,10 @@ pub async fn cancel<P>(
 where
     P: JobStore + ObjectStore + KeyValueStore + CheckQueue + Connections + Pusher + Clock,
 {
-    let asked = (Permission::CommandJobs, AuditAction::Cancel);
+    let permission = Permission::CommandJobs;
+    let action = AuditAction::Cancel;
     let BegunCommand { command, audit, .. } =
-        begin(ports, run, principal, id, request, asked).await?;
+        begin(ports, run, principal, id, request, permission, action).await?;
     match cancel_job(ports, run, &command).await {
         Ok(CancelResult::Cancelled(job)) => {
             let outcome = if job.is_cancelled_without_run() {

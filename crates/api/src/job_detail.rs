@@ -7,7 +7,7 @@ use crate::explain::{
 };
 use crate::may_delete::may_delete;
 use crate::retention::{
-    KeptUntil, explain_deletions, explain_retention, explain_what_is_gone, kept_until,
+    KeptUntil, explain_future_deletions, explain_past_deletions, explain_retention, kept_until,
 };
 use crate::types::{AttemptView, JobDetail};
 use jobs::apply::RunContext;
@@ -141,10 +141,10 @@ fn explain_kept(
     now: Timestamp,
 ) -> KeptUntil {
     let by_s3 = kept_until(job, pipelines);
-    explain_what_is_gone(explanation, job, by_s3, now);
+    explain_past_deletions(explanation, job, by_s3, now);
     let by_tenant = explain_retention(explanation, job, retention, now);
     if !job.state.is_open() {
-        explain_deletions(explanation, by_s3, by_tenant, now);
+        explain_future_deletions(explanation, by_s3, by_tenant, now);
     }
     by_s3.or_until(by_tenant)
 }

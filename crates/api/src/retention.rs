@@ -104,7 +104,7 @@ pub(crate) fn check_days(days: u16, pipelines: &Pipelines) -> Result<(), ApiErro
 }
 
 /// What the retention is, for people.
-pub(crate) fn in_words(retention: TenantRetention) -> String {
+pub(crate) fn describe(retention: TenantRetention) -> String {
     match retention.days {
         1 => "the tenant's retention is a day after a job's end".to_owned(),
         days => format!("the tenant's retention is {days} days after a job's end"),
@@ -120,7 +120,7 @@ pub(crate) fn explain_retention(
 ) -> Option<u64> {
     let retention = retention?;
     let at = erased_at(job, retention, now)?;
-    let why = in_words(retention);
+    let why = describe(retention);
     explanation.next.push(ExplanationStep {
         at,
         what: if job.state.is_open() {
@@ -135,7 +135,7 @@ pub(crate) fn explain_retention(
 }
 
 /// Says when S3 deletes document and result, unless the tenant's retention deletes them sooner.
-pub(crate) fn explain_deletions(
+pub(crate) fn explain_future_deletions(
     explanation: &mut Explanation,
     by_s3: KeptUntil,
     by_tenant: Option<u64>,
@@ -163,7 +163,7 @@ pub(crate) fn is_document_expired(job: &Job, pipelines: &Pipelines, now: Timesta
 }
 
 /// Says what is gone and since when, and takes back advice that needs it.
-pub(crate) fn explain_what_is_gone(
+pub(crate) fn explain_past_deletions(
     explanation: &mut Explanation,
     job: &Job,
     kept: KeptUntil,

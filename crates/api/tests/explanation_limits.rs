@@ -1,24 +1,14 @@
 //! Limits: when a job counts as stalled, and how much of a job fits into views and push messages.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use api::explain::{WaitsOn, explain};
 use jobs::id::{Attempt, Timestamp};
-use jobs::job::Job;
 use jobs::state::State;
 use jobs::view::{JobView, MAX_PUSH_BYTES, PushMessage};
-use testkit::conformance::one_in_every_state;
-
-fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state("docket-jobs", "acme");
-    all.into_iter()
-        .find(|job| job.state.name() == wanted)
-        .unwrap()
-}
+use testkit::conformance::job_in_state;
 
 #[test]
 fn job_is_stalled_when_its_check_is_15_minutes_overdue() {
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let next_check_at = job.state.check_deadline().unwrap();
     let limit = next_check_at.0 + 15 * 60_000;
     for (now, on) in [
@@ -33,7 +23,7 @@ fn job_is_stalled_when_its_check_is_15_minutes_overdue() {
 /// The same limits as the state machine: the retry budget allows the attempt, and it can end before the job's deadline.
 #[test]
 fn another_attempt_is_predicted_only_if_the_retry_budget_allows_it() {
-    let mut job = in_state("InProgress");
+    let mut job = job_in_state("InProgress");
     let attempt_ms = u64::from(job.policy.max_attempt_seconds) * 1000;
     for (last_attempt, left_ms, expected) in [
         (Attempt(2), attempt_ms, true),
@@ -59,7 +49,7 @@ fn another_attempt_is_predicted_only_if_the_retry_budget_allows_it() {
 #[test]
 fn long_file_name_is_shortened_in_the_middle() {
     let shown = |name: &str| {
-        let mut job = in_state("Ready");
+        let mut job = job_in_state("Ready");
         job.input.name = Some(name.to_owned());
         JobView::from(&job).name
     };
@@ -74,7 +64,7 @@ fn long_file_name_is_shortened_in_the_middle() {
 #[test]
 fn snapshot_contains_as_many_jobs_as_fit_into_one_frame() {
     for length in 1..=150 {
-        let mut job = in_state("Ready");
+        let mut job = job_in_state("Ready");
         job.input.name = Some("n".repeat(length));
         let one_more = serde_json::to_vec(&JobView::from(&job)).unwrap().len() + 1;
         let snapshot = PushMessage::snapshot(&vec![job; 200], true, false, None);
@@ -84,6 +74,6 @@ fn snapshot_contains_as_many_jobs_as_fit_into_one_frame() {
         let fits = MAX_PUSH_BYTES - one_more..MAX_PUSH_BYTES;
         assert!(fits.contains(&bytes), "{bytes} with names of {length}");
     }
-    let few = PushMessage::snapshot(&vec![in_state("Ready"); 50], true, false, None);
+    let few = PushMessage::snapshot(&vec![job_in_state("Ready"); 50], true, false, None);
     assert!(matches!(few, PushMessage::Snapshot { jobs, more: false, .. } if jobs.len() == 50));
 }

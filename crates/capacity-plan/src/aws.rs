@@ -59,7 +59,8 @@ impl AwsPolicies {
         now: u64,
         fleet: &Fleet,
         min: u32,
-        (settings, endpoint): (&ScalingSettings, &EndpointTraits),
+        settings: &ScalingSettings,
+        endpoint: &EndpointTraits,
     ) -> Option<u32> {
         let in_service = fleet.in_service();
         let without_capacity = fleet.waiting() > 0 && in_service == 0;

@@ -80,7 +80,7 @@ impl Controller {
         self.runs.add(run_ms);
     }
 
-    /// The number of instances that it asks for, if that is another.
+    /// The number of instances to ask for; `None` if it does not change or an update runs.
     pub(crate) fn decide(
         &mut self,
         now: u64,

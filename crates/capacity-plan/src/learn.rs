@@ -4,6 +4,8 @@
 //! the beginning is certain: the job found an instance in service and idle, or, with one run at a time in all, it began when the
 //! job before it ended.
 
+use std::ops::Range;
+
 use jobs::capacity::{MIN_MEASURED_COLD_STARTS, MIN_MEASURED_RUNS};
 
 use crate::arrivals::{Arrival, DAY, HOUR, MINUTE, SECOND};
@@ -63,15 +65,19 @@ pub struct Learned {
     pub ended: u32,
 }
 
-/// Learns from jobs made since `since` and read at `now`. `slots` is how many runs the endpoint can do at the same time.
-/// Arrivals get the measured runs in turn, or `typical_run_ms` if too few were measured.
+/// Learns from jobs that were created in `period` and read at its end, in milliseconds since 1970 UTC. `slots` is the number of runs
+/// that the endpoint can do at the same time. Arrivals get the measured runs in turn, or `typical_run_ms` if too few were measured.
 pub fn learn(
     mut jobs: Vec<PastJob>,
-    (since, now): (u64, u64),
+    period: Range<u64>,
     slots: u32,
     typical_run_ms: u64,
     slo_ms: u64,
 ) -> Learned {
+    let Range {
+        start: since,
+        end: now,
+    } = period;
     jobs.sort_by_key(|job| job.created_at);
     let measured = measure(&jobs, slots);
     let runs_measured = u32::try_from(measured.runs.len()).unwrap_or(u32::MAX);

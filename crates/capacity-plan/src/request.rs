@@ -30,7 +30,7 @@ pub struct PlanRequest {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct FieldError {
-    /// As the command line calls it.
+    /// The option of the command line, without `--`.
     pub field: &'static str,
     pub problem: String,
 }

@@ -178,7 +178,6 @@ impl QueueModel<'_> {
         }
         let oldest = self.arrivals.get(self.oldest);
         self.open.oldest_at = oldest.map_or(now, |it| it.at_ms + SUBMIT_MS);
-        let context = (self.settings, self.endpoint);
         let count = match &mut self.policy {
             ScalingPolicy::Aws(policies) => {
                 policies.record_backlog(now, self.fleet.backlog());
@@ -192,7 +191,7 @@ impl QueueModel<'_> {
                 if !now.is_multiple_of(MINUTE) {
                     return;
                 }
-                policies.datapoint(now, &self.fleet, min, context)
+                policies.datapoint(now, &self.fleet, min, self.settings, self.endpoint)
             }
             ScalingPolicy::Docket(controller) if controller.next_at <= now => {
                 let max = self.settings.max_instances;

@@ -214,7 +214,7 @@ fn job(created_at: u64, ended_at: u64) -> PastJob {
 fn after(gap_ms: u64, slots: u32) -> (u32, u32) {
     let made = 1_000_000 + gap_ms;
     let jobs = vec![job(0, 1_000_000), job(made, made + 100_000)];
-    let found = learn(jobs, (0, DAY), slots, 45_000, HOUR);
+    let found = learn(jobs, 0..DAY, slots, 45_000, HOUR);
     (found.runs_measured, found.cold_starts_measured)
 }
 
@@ -230,7 +230,7 @@ fn runs_are_measured_while_an_instance_is_warm_and_cold_starts_after_four_hours(
         let mut second = job(1_000_000, 1_100_000);
         change(&mut second);
         let jobs = vec![job(0, 1_000_000), second];
-        learn(jobs, (0, DAY), 1, 45_000, HOUR).runs_measured
+        learn(jobs, 0..DAY, 1, 45_000, HOUR).runs_measured
     };
     assert_eq!(with(|_| ()), 1);
     assert_eq!(with(|it| it.first_attempt = false), 0);
@@ -238,7 +238,7 @@ fn runs_are_measured_while_an_instance_is_warm_and_cold_starts_after_four_hours(
     // Made while the other ran, on one instance: the run began when that ended.
     let overlapping = |slots, ended| {
         let jobs = vec![job(0, 1_000_000), job(500_000, ended)];
-        learn(jobs, (0, DAY), slots, 45_000, HOUR).runs_measured
+        learn(jobs, 0..DAY, slots, 45_000, HOUR).runs_measured
     };
     assert_eq!(overlapping(1, 1_100_000), 1);
     assert_eq!(overlapping(2, 1_100_000), 0);
@@ -249,7 +249,7 @@ fn runs_are_measured_while_an_instance_is_warm_and_cold_starts_after_four_hours(
         ..job(1, 1)
     };
     let jobs = vec![job(0, 1_000_000), open, job(1_000_000, 1_100_000)];
-    assert_eq!(learn(jobs, (0, DAY), 1, 45_000, HOUR).runs_measured, 0);
+    assert_eq!(learn(jobs, 0..DAY, 1, 45_000, HOUR).runs_measured, 0);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn first_job_of_a_kept_instance_is_no_cold_start() {
     let first = |took: u64| {
         let made = 5 * HOUR;
         let jobs = vec![job(0, 1000), job(made, made + took)];
-        learn(jobs, (0, DAY), 1, 45_000, HOUR).cold_starts_measured
+        learn(jobs, 0..DAY, 1, 45_000, HOUR).cold_starts_measured
     };
     // 30 s more than the run of 45 s and 1.3 s.
     assert_eq!(first(76_300), 1);
@@ -271,7 +271,7 @@ fn late_jobs_took_longer_than_the_slo_and_the_latest_is_named() {
         job(DAY + 5, DAY + 7 + HOUR),
         job(DAY + 6, DAY + 7 + HOUR),
     ];
-    let found = learn(jobs, (DAY + 1, 2 * DAY + HOUR), 1, 45_000, HOUR);
+    let found = learn(jobs, DAY + 1..2 * DAY + HOUR, 1, 45_000, HOUR);
     assert_eq!((found.ended, found.late), (3, 2));
     assert_eq!(
         found.latest,
@@ -290,7 +290,7 @@ fn late_jobs_took_longer_than_the_slo_and_the_latest_is_named() {
 fn hours_with_documents_are_whole_half_hours_without_the_first_and_last_twentieth() {
     let hours = |minutes: &[u64]| {
         let jobs = minutes.iter().map(|at| job(at * MINUTE, at * MINUTE + 1));
-        let found = learn(jobs.collect(), (0, DAY), 1, 45_000, HOUR);
+        let found = learn(jobs.collect(), 0..DAY, 1, 45_000, HOUR);
         found.hours.map(|it| (it.from, it.until))
     };
     assert_eq!(hours(&[]), None);

@@ -91,7 +91,7 @@ fn batch_of_14_55_that_is_done_at_16_30_breaks_an_slo_of_an_hour() {
         ended_at: Some(16 * HOUR + 30 * MINUTE),
         first_attempt: true,
     };
-    let found = learn(vec![job], (0, DAY), 1, 600_000, HOUR);
+    let found = learn(vec![job], 0..DAY, 1, 600_000, HOUR);
     assert_eq!((found.ended, found.late), (1, 1));
     let latest = LateJob {
         created_at: made,
@@ -141,7 +141,7 @@ fn best_settings_are_the_cheapest_that_keep_the_slo() {
 }
 
 #[test]
-fn objective_that_the_maximum_cannot_meet_is_said_with_the_number_that_can() {
+fn slo_that_max_instances_cannot_keep_names_the_number_that_can() {
     let busy = Demand {
         documents_per_day: 300,
         burst: 100,
@@ -255,7 +255,7 @@ fn drawn_days_have_the_given_documents_within_the_hours() {
     }
 }
 
-/// A job of 50 s on a warm instance each 100 s, after a first one that waited for a cold start, on each of these days.
+/// Past jobs of `days` days. The first job of a day waits for a cold start; then a job of 50 s comes every 100 s.
 fn past(days: u64, jobs: u64) -> Learned {
     let job = |created_at: u64, took: u64| PastJob {
         created_at,
@@ -269,7 +269,7 @@ fn past(days: u64, jobs: u64) -> Learned {
         let next = |number: u64| job(first + 420_000 + number * 100_000, 51_300);
         all.extend((0..jobs).map(next));
     }
-    learn(all, (0, days * DAY), 1, 45_000, HOUR)
+    learn(all, 0..days * DAY, 1, 45_000, HOUR)
 }
 
 #[test]
@@ -303,11 +303,11 @@ fn job_that_waited_in_a_queue_of_several_instances_tells_nothing_about_runs() {
     });
     let jobs: Vec<PastJob> = together.collect();
     assert_eq!(
-        learn(jobs.clone(), (0, DAY), 4, 45_000, HOUR).runs_measured,
+        learn(jobs.clone(), 0..DAY, 4, 45_000, HOUR).runs_measured,
         0
     );
     // On one instance, each began when the one before it ended.
-    let one = learn(jobs, (0, DAY), 1, 45_000, HOUR);
+    let one = learn(jobs, 0..DAY, 1, 45_000, HOUR);
     assert_eq!((one.runs_measured, one.run_ms), (39, Some(10_000)));
 }
 

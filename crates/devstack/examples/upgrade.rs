@@ -19,8 +19,9 @@ use devstack::{ChildProcesses, PushClient, RunDir, Stack, StackOptions, has_ende
 use jobs::id::JobId;
 use serde_json::{Value, json};
 
-/// Documents per direction that wait for an instance, and that the endpoint has refused so far.
+/// Documents per direction that wait for an instance.
 const WAITING: usize = 16;
+/// Documents per direction that the endpoint refuses until the update is over.
 const REFUSED: usize = 8;
 /// The endpoints' clock: a cold start of five minutes takes thirty seconds, longer than an update.
 const TIME_FACTOR: f64 = 10.0;
@@ -97,7 +98,7 @@ async fn step(
     let began = Instant::now();
     stack.update(release).await?;
     let took = began.elapsed();
-    // As the jobs are: what was pushed during the update stands in `page` only once it is read.
+    // `page` has not read yet what was pushed during the update. A new client starts from a snapshot.
     let mut after = stack.open_push_client(tenant).await?;
     wait(&mut after, "the snapshot", |page| {
         ids.iter().all(|id| page.jobs.contains_key(id))
@@ -134,7 +135,7 @@ async fn step(
 async fn wait_for_no_instance(stack: &Stack) -> Result<()> {
     let end = Instant::now() + MAX_WAIT;
     while !stack.endpoints.state(WAITING_AT)?.instances.is_empty() {
-        ensure!(Instant::now() < end, "an instance is in service still");
+        ensure!(Instant::now() < end, "an instance is still in service");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     Ok(())
@@ -168,7 +169,7 @@ async fn wait(
     Ok(())
 }
 
-/// Uploads a contract with everything that an uploader may say. Returns the job's id.
+/// Uploads a contract with a reference, a batch and a tag. Returns the job's id.
 async fn upload(stack: &Stack, prefix: &str, tenant: &str, number: usize) -> Result<String> {
     let bucket = &stack.outputs.jobs_bucket_name;
     let key = format!("{prefix}/{tenant}/{number}.pdf");

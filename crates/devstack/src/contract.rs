@@ -34,7 +34,7 @@ pub const CALLERS: [&str; 6] = [
     "auditor@acme.example",
     PROGRAM,
 ];
-/// What is there when a caller begins: two documents that become ready, and two that fail.
+/// The documents that are uploaded before the first request: two become ready, two fail.
 const DOCUMENTS: [&str; 4] = [
     "contracts/NDA Halden-Brightwater.pdf",
     "contracts/NDA Halden-Brightwater.pdf",

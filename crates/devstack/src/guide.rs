@@ -160,7 +160,7 @@ fn describe_company(company: &CompanySignIns) -> String {
     } = company;
     let people = people.iter().map(|person| {
         let groups = person.groups.join(", ");
-        let nothing = "in no group that gives something: is refused, and told why";
+        let nothing = "in no group of Docket: the sign-in is refused with the reason";
         user_line(
             &person.email,
             if groups.is_empty() { nothing } else { &groups },

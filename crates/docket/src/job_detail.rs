@@ -11,7 +11,7 @@ use crate::CommandContext;
 use crate::config;
 use crate::error::{Exit, Result};
 use crate::print::{
-    Cell, Column, Printer, TextTable, byte_size, duration, ready_by_in_words, relative_time,
+    Cell, Column, Printer, TextTable, byte_size, describe_ready_by, duration, relative_time,
     sanitize, status_style, utc_time,
 };
 use crate::url::path_segment;
@@ -134,21 +134,21 @@ fn print_job(printer: &Printer, job: &JobView) -> Result<()> {
         printer.field("lane", job.lane.name())?;
     }
     if let Some(model) = &job.model {
-        printer.field("model", &sanitize(&model_in_words(model)))?;
+        printer.field("model", &sanitize(&describe_model(model)))?;
     }
     printer.field("created", &Printer::time_and_age(job.created_at))?;
     printer.field("changed", &Printer::time_and_age(job.updated_at))?;
     if let Some(ready_by) = &job.ready_by {
         printer.field(
             "ready by",
-            &sanitize(&ready_by_in_words(ready_by, config::now())),
+            &sanitize(&describe_ready_by(ready_by, config::now())),
         )?;
     }
     if let Some(at) = job.retry_at {
         printer.field("next attempt", &Printer::time_and_age(at))?;
     }
     if let Some(failure) = &job.failure {
-        printer.field("failure", &sanitize(&failure_in_words(failure)))?;
+        printer.field("failure", &sanitize(&describe_failure(failure)))?;
     }
     Ok(())
 }
@@ -174,14 +174,14 @@ fn print_marks(printer: &Printer, marks: &Marks) -> Result<()> {
 }
 
 /// A failure for people who work on the service.
-fn failure_in_words(failure: &FailureView) -> String {
+fn describe_failure(failure: &FailureView) -> String {
     let status = failure.container_status;
     let status = status.map_or_else(String::new, |status| format!(", HTTP {status}"));
     format!("{}{status}: {}", failure.cause, failure.detail)
 }
 
 /// A model for people.
-pub(crate) fn model_in_words(model: &ModelView) -> String {
+pub(crate) fn describe_model(model: &ModelView) -> String {
     match &model.other {
         Some(other) => format!("{} or {other} (uncertain)", model.version),
         None if model.uncertain => format!("{} (uncertain)", model.version),
@@ -225,7 +225,7 @@ fn print_attempts(printer: &Printer, detail: &JobDetail) -> Result<()> {
             || "open".to_owned(),
             |closed| duration(closed.saturating_sub(attempt.started_at)),
         );
-        let failure = attempt.failure.as_ref().map(failure_in_words);
+        let failure = attempt.failure.as_ref().map(describe_failure);
         table.row([
             Cell::from(attempt.attempt.to_string()),
             Cell::from(printer.table_time(attempt.started_at)),
@@ -235,7 +235,7 @@ fn print_attempts(printer: &Printer, detail: &JobDetail) -> Result<()> {
                 attempt
                     .model
                     .as_ref()
-                    .map(model_in_words)
+                    .map(describe_model)
                     .unwrap_or_default(),
             ),
             Cell::from(&attempt.inference_id),
@@ -257,7 +257,7 @@ fn print_explanation(printer: &Printer, id: &str, explanation: &Explanation) -> 
     if let Some(ready_by) = &explanation.ready_by {
         printer.line(&format!(
             "ready: {}",
-            sanitize(&ready_by_in_words(ready_by, config::now()))
+            sanitize(&describe_ready_by(ready_by, config::now()))
         ))?;
     }
     print_steps(printer, "What happened", &explanation.timeline)?;

@@ -248,6 +248,14 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
     )?;
     let what = if plan.cancel { " saved" } else { "" };
     printer.field("GPU time", &format!("about {} min{what}", plan.gpu_minutes))?;
+    print_left_out(printer, plan)?;
+    printer.field("released", &plan.released.to_string())?;
+    print_outcome(printer, plan)?;
+    Ok(Exit::Success)
+}
+
+/// The jobs that match the filter but are not in the plan.
+fn print_left_out(printer: &Printer, plan: &RetryPlanView) -> Result<()> {
     if plan.poisoned > 0 {
         printer.field(
             "excluded",
@@ -276,7 +284,11 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
             "more jobs match than one plan can hold; create another plan after this one",
         )?;
     }
-    printer.field("released", &plan.released.to_string())?;
+    Ok(())
+}
+
+/// The outcomes of a plan's jobs, once it was applied.
+fn print_outcome(printer: &Printer, plan: &RetryPlanView) -> Result<()> {
     if let Some(outcome) = plan.outcome.as_ref().filter(|_| plan.cancel) {
         printer.field(
             "outcome",
@@ -305,10 +317,10 @@ fn print_plan(context: &CommandContext, plan: &RetryPlanView) -> Result<Exit> {
             ),
         )?;
     }
-    Ok(Exit::Success)
+    Ok(())
 }
 
-/// Why jobs were skipped. What a plan had not come to when it was stopped is skipped, too.
+/// Why jobs were skipped. A plan that is stopped skips the jobs that it has not reached.
 fn skipped(plan: &RetryPlanView, why: &str) -> String {
     let or_stopped = if plan.stopped_at.is_some() {
         ", or not reached before the plan was stopped"

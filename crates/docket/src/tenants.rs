@@ -41,7 +41,7 @@ async fn list(context: &CommandContext) -> Result<Exit> {
         table.row([
             Cell::from(&tenant.name),
             Cell::from(printer.table_time(tenant.since)),
-            Cell::from(retention_in_words(tenant)),
+            Cell::from(describe_retention(tenant)),
             Cell::from(creator.unwrap_or("none: found in S3")),
         ]);
     }
@@ -49,7 +49,7 @@ async fn list(context: &CommandContext) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn retention_in_words(tenant: &TenantView) -> String {
+fn describe_retention(tenant: &TenantView) -> String {
     match tenant.retention_days {
         Some(1) => "1 day".to_owned(),
         Some(days) => format!("{days} days"),
@@ -73,7 +73,7 @@ async fn change_retention(
         return Ok(Exit::Success);
     }
     printer.field("tenant", &changed.name)?;
-    printer.field("retention", &retention_in_words(&changed))?;
+    printer.field("retention", &describe_retention(&changed))?;
     if let Some(at) = changed.retention_begins_at {
         printer.field("begins", &Printer::time_and_age(at))?;
         printer.info(&format!(

@@ -180,7 +180,7 @@ mod tests {
         assert_eq!((&line["age_ms"], &line["done"]), (&3.into(), &true.into()));
         assert_eq!(
             line["queue"], "uploads",
-            "the innermost span's own word counts"
+            "the innermost span's field is kept"
         );
         assert_eq!((&line["requestId"], &line["n"]), (&"r-1".into(), &7.into()));
         assert_eq!(line["tricky"], "\"n\":8,\\ \u{1}ü");

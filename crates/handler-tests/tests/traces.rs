@@ -21,11 +21,13 @@ use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message;
-use receiver::{BUCKET, Got, KEY, app, batch, event, id, receiver, run, settings, upload};
+use receiver::{
+    BUCKET, KEY, ReceivedRequest, app, batch, event, id, receiver, run, settings, upload,
+};
 use serde_json::json;
 
 /// The one receiver of this process. One test at a time holds it, since spans of several would come in one request.
-static RECEIVER: LazyLock<(String, Mutex<Receiver<Got>>)> = LazyLock::new(|| {
+static RECEIVER: LazyLock<(String, Mutex<Receiver<ReceivedRequest>>)> = LazyLock::new(|| {
     let (url, got) = receiver();
     subscribe(Some(&settings(&url)));
     (url, Mutex::new(got))
@@ -37,11 +39,11 @@ functions::environment! {
     }
 }
 
-fn receiving() -> MutexGuard<'static, Receiver<Got>> {
+fn receiving() -> MutexGuard<'static, Receiver<ReceivedRequest>> {
     RECEIVER.1.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn next(got: &Receiver<Got>) -> Vec<ResourceSpans> {
+fn next(got: &Receiver<ReceivedRequest>) -> Vec<ResourceSpans> {
     let got = got.recv().unwrap();
     assert_eq!(got.line, "POST /v1/traces HTTP/1.1");
     let type_is_told = |line: &String| line.ends_with("application/x-protobuf");
@@ -51,7 +53,7 @@ fn next(got: &Receiver<Got>) -> Vec<ResourceSpans> {
         .resource_spans
 }
 
-fn spans(got: &Receiver<Got>) -> Vec<Span> {
+fn spans(got: &Receiver<ReceivedRequest>) -> Vec<Span> {
     let resources = next(got).into_iter();
     let scopes = resources.flat_map(|resource| resource.scope_spans);
     scopes.flat_map(|scope| scope.spans).collect()
@@ -67,8 +69,8 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
     span
 }
 
-fn word(attributes: &[KeyValue], name: &str) -> String {
-    let mut found = attributes.iter().filter(|attribute| attribute.key == name);
+fn attribute(attributes: &[KeyValue], name: &str) -> String {
+    let mut found = attributes.iter().filter(|it| it.key == name);
     let value = found
         .next()
         .unwrap_or_else(|| panic!("no {name} in {attributes:?}"));
@@ -82,7 +84,7 @@ fn word(attributes: &[KeyValue], name: &str) -> String {
 }
 
 #[test]
-fn a_document_is_one_trace_from_its_upload_to_its_end() {
+fn document_is_one_trace_from_its_upload_to_its_end() {
     let got = receiving();
     let app = app();
     let message = upload(&app);
@@ -92,14 +94,17 @@ fn a_document_is_one_trace_from_its_upload_to_its_end() {
     assert!(uploaded.unwrap().batch_item_failures.is_empty());
     let resources = next(&got);
     let resource = resources[0].resource.as_ref().unwrap();
-    assert_eq!(word(&resource.attributes, "service.namespace"), "docket");
-    assert_eq!(word(&resource.attributes, "cloud.provider"), "aws");
+    assert_eq!(
+        attribute(&resource.attributes, "service.namespace"),
+        "docket"
+    );
+    assert_eq!(attribute(&resource.attributes, "cloud.provider"), "aws");
     let spans: Vec<Span> = resources[0].scope_spans[0].spans.clone();
 
     let id = id();
     let invocation = named(&spans, "invocation");
     assert_eq!(
-        word(&invocation.attributes, "faas.invocation_id"),
+        attribute(&invocation.attributes, "faas.invocation_id"),
         "request-1"
     );
     assert_eq!(invocation.kind, SpanKind::Server as i32);
@@ -112,7 +117,7 @@ fn a_document_is_one_trace_from_its_upload_to_its_end() {
         ("messaging.message.id", "m-1"),
         ("job.id", &id.to_string()),
     ] {
-        assert_eq!(word(&first.attributes, name), value);
+        assert_eq!(attribute(&first.attributes, name), value);
     }
     assert_eq!(first.trace_id, id.bits().to_be_bytes());
     assert_ne!(
@@ -143,17 +148,17 @@ fn a_document_is_one_trace_from_its_upload_to_its_end() {
     assert_eq!(first.parent_span_id, document.span_id);
     assert_eq!(second.parent_span_id, document.span_id);
     assert!(document.parent_span_id.is_empty());
-    assert_eq!(word(&document.attributes, "job.to"), "Ready");
+    assert_eq!(attribute(&document.attributes, "job.to"), "Ready");
     assert_eq!(
         document.end_time_unix_nano - document.start_time_unix_nano,
         90_000_000_000,
-        "from the making of the job to its end"
+        "from the creation of the job to its end"
     );
 }
 
-/// The traces of the sender's and of the second version's own: both are known only after the message's trace is.
+/// A message starts with the trace of its key. The sender's trace id and the trace of a second version are known only later.
 #[test]
-fn own_trace_and_second_version_are_found_from_the_message() {
+fn message_has_the_senders_trace_id_and_a_link_to_the_trace_of_a_second_version() {
     let got = receiving();
     let app = app();
     upload(&app);
@@ -171,8 +176,8 @@ fn own_trace_and_second_version_are_found_from_the_message() {
         let spans = spans(&got);
         let first = named(&spans, "process uploads");
         assert_eq!(first.trace_id, id().bits().to_be_bytes());
-        assert_eq!(word(&first.attributes, "trace.id"), own);
-        let job: JobId = word(&first.attributes, "job.id").parse().unwrap();
+        assert_eq!(attribute(&first.attributes, "trace.id"), own);
+        let job: JobId = attribute(&first.attributes, "job.id").parse().unwrap();
         let bits = job.bits().to_be_bytes();
         let to_other = first.links.iter().any(|link| link.trace_id == bits);
         assert_eq!(to_other, job != id(), "{:?}", first.links);
@@ -190,7 +195,7 @@ fn own_trace_and_second_version_are_found_from_the_message() {
     let message = named(&spans, "process inference-error");
     assert_eq!(message.trace_id, second.bits().to_be_bytes());
     assert_eq!(
-        word(&message.attributes, "trace.id"),
+        attribute(&message.attributes, "trace.id"),
         job.trace_id.unwrap().to_string(),
         "of the row"
     );
@@ -198,7 +203,7 @@ fn own_trace_and_second_version_are_found_from_the_message() {
 }
 
 #[test]
-fn a_message_that_comes_back_is_an_error_and_says_why() {
+fn redelivered_message_is_a_span_with_an_error_and_its_type() {
     let got = receiving();
     let app = app();
     let message = json!({"eventSource": "aws:sagemaker", "eventName": "InferenceResult", "invocationStatus": "Completed",
@@ -209,15 +214,15 @@ fn a_message_that_comes_back_is_an_error_and_says_why() {
     assert_eq!(answer.unwrap().batch_item_failures.len(), 1);
     let spans = spans(&got);
     let message = named(&spans, "process inference-success");
-    assert_eq!(word(&message.attributes, "error.type"), "UnknownJob");
+    assert_eq!(attribute(&message.attributes, "error.type"), "UnknownJob");
     let status = message.status.as_ref().unwrap();
     assert_eq!(status.code, StatusCode::Error as i32);
-    // Also what no row is known of yet is found by the job's id.
+    // A job without a row has its trace, too: the trace follows from the job's id.
     assert_eq!(message.trace_id, id().bits().to_be_bytes());
 }
 
 #[test]
-fn a_call_of_aws_is_a_span_below_what_made_it() {
+fn aws_call_is_a_child_span_of_its_invocation() {
     let got = receiving();
     let app = app();
     let credentials = Credentials::new("key", "secret", None, None, "test");
@@ -239,7 +244,7 @@ fn a_call_of_aws_is_a_span_below_what_made_it() {
     let invocation = named(&spans, "invocation");
     let call = named(&spans, "DynamoDB.GetItem");
     assert_eq!(call.kind, SpanKind::Client as i32);
-    assert_eq!(word(&call.attributes, "rpc.service"), "DynamoDB");
+    assert_eq!(attribute(&call.attributes, "rpc.service"), "DynamoDB");
     assert_eq!(call.trace_id, invocation.trace_id);
     assert_eq!(call.parent_span_id, invocation.span_id);
     assert_eq!(spans.len(), 2, "{spans:?}");

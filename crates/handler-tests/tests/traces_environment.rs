@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 #![expect(
     dead_code,
-    reason = "the receiver is shared with tests that ask more of it"
+    reason = "the receiver is shared with tests that use more of it"
 )]
 
 mod receiver;
@@ -20,7 +20,7 @@ use jobs::state::State;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use prost::Message;
-use receiver::{Got, app, batch, id, listen, receiver, run, upload};
+use receiver::{ReceivedRequest, app, batch, id, listen, receiver, run, upload};
 
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
@@ -46,7 +46,8 @@ fn function_in_a_process_of_its_own() {
     );
 }
 
-/// Runs it with these variables, in which `URL` stands for `url`, and returns its log. It must have done its work.
+/// Runs the function with these variables, in which `URL` stands for `url`, and returns its log. Panics unless it processed
+/// the upload.
 fn log_of_function(url: &str, variables: &[(&str, &str)]) -> String {
     let variables = variables
         .iter()
@@ -63,14 +64,14 @@ fn log_of_function(url: &str, variables: &[(&str, &str)]) -> String {
     log
 }
 
-/// What was received. The process that sent it has ended.
-fn only(got: &Receiver<Got>) -> Got {
+/// The one request that was received. The process that sent it has ended.
+fn only(got: &Receiver<ReceivedRequest>) -> ReceivedRequest {
     let request = got.try_recv().unwrap();
     assert!(got.try_recv().is_err(), "one request per invocation");
     request
 }
 
-fn names(request: &Got) -> Vec<String> {
+fn names(request: &ReceivedRequest) -> Vec<String> {
     let decoded = ExportTraceServiceRequest::decode(request.body.as_slice()).unwrap();
     let resources = decoded.resource_spans.into_iter();
     let scopes = resources.flat_map(|resource| resource.scope_spans);
@@ -134,7 +135,7 @@ fn disabled_sdk_and_sampler_that_is_off_send_nothing() {
     }
 }
 
-/// The spans of one document are all sent or none, whichever of the functions made them.
+/// All spans of a document are sent, or none: every function decides by the same id.
 #[test]
 fn sampler_by_ratio_decides_for_a_document_by_its_id() {
     // Of the 122 random bits of a job's id, 63 are compared.

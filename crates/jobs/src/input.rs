@@ -139,7 +139,7 @@ pub fn is_folder_type(content_type: &str, bytes: u64) -> bool {
             .any(|known| essence.eq_ignore_ascii_case(known))
 }
 
-/// What is wrong with an object, judged by its size and its first [`PEEK_BYTES`] bytes.
+/// The problem of an object, judged by its size and its first [`PEEK_BYTES`] bytes.
 pub fn check_contents(pipeline: &Pipeline, bytes: u64, head: &[u8]) -> Option<InputProblem> {
     if bytes == 0 {
         return Some(InputProblem::Empty);

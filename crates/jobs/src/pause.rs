@@ -58,7 +58,7 @@ impl Pauses {
         self.breakers.iter().filter(|it| it.open.is_some())
     }
 
-    /// What is known of the pipeline's window.
+    /// The pipeline's window as function `capacity` last stored it.
     pub fn window(&self, pipeline: &str) -> Option<&KnownWindow> {
         let mut windows = self.windows.iter();
         windows.find(|known| known.pipeline == pipeline)

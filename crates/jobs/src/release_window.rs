@@ -28,7 +28,7 @@ use crate::window::{KnownWindow, WINDOW_TTL, open_jobs_of};
 const MAX_RELEASED: usize = 100;
 /// Maximum number of queues that a release reads. With more tenants that wait, each release reads others.
 const MAX_QUEUES: usize = 200;
-/// Jobs of each queue that are read first to foretell turns.
+/// Jobs of each queue that are read first to predict turns.
 const MAX_HEADS: usize = 200;
 /// Where it is stored whose turn it is.
 pub const COLLECTION: &str = "turns";
@@ -168,7 +168,7 @@ where
     Ok(reading.free(pipeline, pauses))
 }
 
-/// How many queues and queued jobs of a pipeline are read to foretell turns.
+/// How many queues and queued jobs of a pipeline are read to predict turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TurnLimits {
     pub queues: usize,

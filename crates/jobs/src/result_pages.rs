@@ -1,6 +1,6 @@
-//! The number of pages of a document, as its result says it: for the usage of tenants (docs/models.md, "The number of pages").
+//! The number of pages that a result states, for the usage of tenants (docs/models.md, "The number of pages").
 //!
-//! It is what a model wrote, so it decides nothing, and a value that cannot be right counts as none.
+//! A model wrote it, so no decision depends on it. A value that cannot be right counts as none.
 
 use std::cell::Cell;
 use std::fmt;

@@ -52,7 +52,7 @@ where
         (IfUnusable::Redeliver, IfDenied::Redeliver)
     };
     let event_for = async |job: &Job, context: &DecisionContext| {
-        let evidence = gather_if_needed(ports, run, job, check, (context, if_unreadable)).await?;
+        let evidence = gather_if_needed(ports, run, job, check, context, if_unreadable).await?;
         let evidence = judged(ports, run, job, check, context, evidence).await?;
         if matches!(evidence, Evidence::Output { .. }) && input_was_replaced(ports, job).await? {
             return Ok(Event::Overwritten);
@@ -264,7 +264,8 @@ async fn gather_if_needed<P: ObjectStore>(
     run: &RunContext<'_>,
     job: &Job,
     check: &CheckRequest,
-    (context, if_unreadable): (&DecisionContext, IfUnusable),
+    context: &DecisionContext,
+    if_unreadable: IfUnusable,
 ) -> Result<Evidence, MessageError> {
     let is_needed = match job.state.check_deadline() {
         Some(_) if job.queued_at().is_some() => check.due.is_none(),

@@ -66,10 +66,14 @@ pub fn transition(
             Event::Uploaded if budget.earlier_result != Attempt::NONE => {
                 Ignore(IgnoreReason::StaleEvidence)
             }
-            Event::Uploaded => {
-                let times = (*lease_expires_at, *deadline);
-                take_over(*attempt, times, *budget, context, policy)
-            }
+            Event::Uploaded => take_over(
+                *attempt,
+                *lease_expires_at,
+                *deadline,
+                *budget,
+                context,
+                policy,
+            ),
             Event::Accepted {
                 attempt: got,
                 output,
@@ -136,10 +140,14 @@ pub fn transition(
                 {
                     after_loss(*attempt, *budget, context, policy)
                 }
-                (Age::Current, Evidence::NothingFound | Evidence::NotChecked) => {
-                    let times = (*lease_expires_at, *deadline);
-                    take_over(*attempt, times, *budget, context, policy)
-                }
+                (Age::Current, Evidence::NothingFound | Evidence::NotChecked) => take_over(
+                    *attempt,
+                    *lease_expires_at,
+                    *deadline,
+                    *budget,
+                    context,
+                    policy,
+                ),
             },
             Event::Held { attempt: got, .. } => {
                 age(*got, *attempt)?;
@@ -240,9 +248,11 @@ pub fn transition(
             } => {
                 let started = start_retry(*next, evidence, *budget, context, policy);
                 check_before_start(
-                    (*got, *sent_for),
+                    *got,
+                    *sent_for,
                     evidence,
-                    (*next, *due),
+                    *next,
+                    *due,
                     budget.earlier_result,
                     started,
                 )?
@@ -291,9 +301,11 @@ pub fn transition(
                 let times = (*since, *start_by);
                 let started = release(*next, times, evidence, *budget, context, policy);
                 check_before_start(
-                    (*got, *sent_for),
+                    *got,
+                    *sent_for,
                     evidence,
-                    (*next, *since),
+                    *next,
+                    *since,
                     budget.earlier_result,
                     started,
                 )?

@@ -18,20 +18,13 @@ use jobs::record_outcome::{AttemptOutcome, record_outcome};
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{Event, Evidence};
-use testkit::conformance::one_in_every_state;
+use testkit::conformance::{job_in_state, one_in_every_state};
 use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
 use common::{BUCKET, TOML, in_run};
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
-
-fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state(BUCKET, "acme");
-    all.into_iter()
-        .find(|job| job.state.name() == wanted)
-        .unwrap()
-}
 
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
@@ -71,7 +64,7 @@ fn changed_pipeline_settings_apply_from_the_next_attempt_on() {
         1,
     );
     let failure = Failure::new(Cause::ModelError, "500");
-    let running = in_state("InProgress");
+    let running = job_in_state("InProgress");
     let failed = Event::AttemptFailed {
         attempt: Attempt(1),
         failure,
@@ -108,7 +101,7 @@ fn changed_pipeline_settings_apply_from_the_next_attempt_on() {
 
 #[test]
 fn history_keeps_the_first_and_latest_machine_entries_and_all_entries_of_people() {
-    let mut job = in_state("InProgress");
+    let mut job = job_in_state("InProgress");
     let (first, state) = (job.history[0].clone(), job.state.clone());
     let people = Event::Cancel {
         actor: "ops".to_owned(),
@@ -136,7 +129,7 @@ fn history_keeps_the_first_and_latest_machine_entries_and_all_entries_of_people(
 #[test]
 fn message_about_a_final_job_makes_no_s3_request() {
     for state in ["Ready", "Cancelled"] {
-        let job = in_state(state);
+        let job = job_in_state(state);
         let memory = table(&job);
         for call in ["head", "list", "read", "versions"] {
             memory.state().fail_before.insert(call, 1);
@@ -177,7 +170,7 @@ fn success_of_first_attempt(job: &Job, output: Option<Location>) -> AttemptOutco
 /// The response to its call, which named the location, was lost. Its result is deleted.
 #[test]
 fn success_without_a_location_of_an_erased_job_is_not_waited_for() {
-    let mut job = in_state("Erased");
+    let mut job = job_in_state("Erased");
     for record in &mut job.attempts {
         record.output = None;
     }
@@ -193,7 +186,7 @@ fn success_without_a_location_of_an_erased_job_is_not_waited_for() {
 #[test]
 fn result_of_a_job_without_an_incident_costs_no_read_of_the_breaker() {
     for (event, reads) in [(EventKind::Accepted, 0), (EventKind::CheckDue, 1)] {
-        let mut job = in_state("InProgress");
+        let mut job = job_in_state("InProgress");
         let memory = Memory::at(NOW);
         job.input.version = memory.put(BUCKET, &job.input.key, b"%PDF-1.7");
         job.history[1].event = event.clone();
@@ -226,7 +219,7 @@ fn frames_that_did_not_arrive_are_counted_as_dropped() {
     memory.state().gone = vec!["gone".to_owned(), "gone too".to_owned()];
     let pending = [PendingEffects {
         message: MessageIndex(0),
-        job: in_state("Ready"),
+        job: job_in_state("Ready"),
     }];
     let until = Timestamp(NOW.0 + 1000);
     let done = in_run(TOML, NOW, async |_| {
@@ -278,7 +271,7 @@ fn of_more_pages_than_a_change_is_pushed_to_not_always_the_same_are_left_out() {
     memory.state().connections = (0..=MAX_PUSHES).map(page).collect();
     let pending = [PendingEffects {
         message: MessageIndex(0),
-        job: in_state("Ready"),
+        job: job_in_state("Ready"),
     }];
     let until = Timestamp(NOW.0 + 1000);
     let reached = || {

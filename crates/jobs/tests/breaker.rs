@@ -1,4 +1,4 @@
-//! What a circuit breaker remembers, what opens and closes it, and who probes, at the limits of their times and numbers.
+//! What a circuit breaker stores, what opens and closes it, and which job probes, at the limits of times and numbers.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -15,7 +15,7 @@ use jobs::job::{AttemptRecord, HistoryEntry, Job};
 use jobs::pause::Pauses;
 use jobs::pipeline::{Pipeline, Pipelines};
 use jobs::state::{Cause, Failure, RetryBudget, State};
-use testkit::conformance::one_in_every_state;
+use testkit::conformance::{one_in_every_state, open_attempt};
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
@@ -36,20 +36,6 @@ const fn after(ms: u64) -> Timestamp {
     Timestamp(NOW.0 + ms)
 }
 
-fn attempt_of(number: u8, started_at: Timestamp) -> AttemptRecord {
-    let job = one_in_every_state("docket-jobs", "acme").swap_remove(0);
-    AttemptRecord {
-        attempt: Attempt(number),
-        started_at,
-        may_run_twice: false,
-        output: None,
-        failure_object: None,
-        closed_at: None,
-        failure: None,
-        ..job.attempts[0].clone()
-    }
-}
-
 /// A job whose attempt of this number runs.
 fn running(id: u128, tenant: &str, number: u8) -> Job {
     let mut job = one_in_every_state("docket-jobs", "acme").swap_remove(0);
@@ -58,7 +44,7 @@ fn running(id: u128, tenant: &str, number: u8) -> Job {
     job.tenant = tenant.parse().unwrap();
     job.created_at = NOW;
     job.history.clear();
-    job.attempts = vec![attempt_of(number, NOW)];
+    job.attempts = vec![open_attempt(number, NOW)];
     job.state = State::InProgress {
         attempt: Attempt(number),
         deadline: after(86_400_000),
@@ -304,22 +290,22 @@ fn result_of_a_tenant_that_is_active_is_found_whatever_pipeline_it_uses_now() {
     }
 }
 
-/// A document whose first attempt ended like this, and whose second one runs.
-fn second_try(cause: Cause, detail: &str) -> Job {
+/// A job whose first attempt failed with this cause and detail, and whose second attempt runs.
+fn job_in_second_attempt(cause: Cause, detail: &str) -> Job {
     let mut job = running(50, "acme", 2);
     let first = AttemptRecord {
         closed_at: Some(after(1)),
         failure: Some(Failure::new(cause, detail)),
-        ..attempt_of(1, NOW)
+        ..open_attempt(1, NOW)
     };
     job.attempts.insert(0, first);
     job
 }
 
 #[test]
-fn second_run_at_the_time_limit_is_the_documents_fault_unless_runs_of_others_failed_meanwhile() {
+fn second_run_at_the_time_limit_is_unprocessable_unless_runs_of_others_failed_meanwhile() {
     let timed_out = || failed(2, Cause::TimedOut, "");
-    let job = second_try(Cause::TimedOut, "");
+    let job = job_in_second_attempt(Cause::TimedOut, "");
     let scene = Scene::new();
     let judged = scene.fail(&job, timed_out());
     assert_eq!(judged.cause, Cause::Unprocessable);
@@ -342,7 +328,7 @@ fn second_run_at_the_time_limit_is_the_documents_fault_unless_runs_of_others_fai
     assert_eq!(beside(after(2), &run_failed), Cause::TimedOut);
 
     // It failed in another way before, or this is the message about the first attempt again.
-    let other = second_try(Cause::ModelError, "out of memory");
+    let other = job_in_second_attempt(Cause::ModelError, "out of memory");
     let judged = Scene::new().fail(&other, timed_out());
     assert_eq!(judged.cause, Cause::TimedOut);
     let judged = Scene::new().fail(&job, failed(1, Cause::TimedOut, ""));

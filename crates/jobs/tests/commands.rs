@@ -16,7 +16,7 @@ use jobs::ports::CheckRequest;
 use jobs::retry::retry;
 use jobs::state::{Cause, Failure, State};
 use jobs::transition::{Event, IgnoreReason};
-use testkit::conformance::one_in_every_state;
+use testkit::conformance::job_in_state;
 use testkit::fixture::AdvanceJob as _;
 use testkit::memory::{Memory, Object};
 
@@ -92,17 +92,10 @@ fn command(job: &Job) -> JobCommand {
     .unwrap()
 }
 
-fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state(BUCKET, "acme");
-    all.into_iter()
-        .find(|job| job.state.name() == wanted)
-        .unwrap()
-}
-
-/// Guarantee 9: "A support action names its actor and its reason, and is kept."
+/// Guarantee 9: "Every support action records its actor and its reason."
 #[test]
 fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
-    let failed = in_state("Failed");
+    let failed = job_in_state("Failed");
     let memory = table(&failed);
     let job = done(ask(&memory, &Command::Retry, &command(&failed)));
     let State::RetryScheduled { next, due, budget } = job.state else {
@@ -134,15 +127,15 @@ fn retry_command_schedules_a_failed_job_and_records_actor_and_reason() {
         matches!(again, Err(CommandError::Changed { .. })),
         "{again:?}"
     );
-    let careless = JobCommand::new(job.id, None, "ops", "again").unwrap();
-    let answer = ask(&memory, &Command::Retry, &careless).unwrap();
+    let without_version = JobCommand::new(job.id, None, "ops", "again").unwrap();
+    let answer = ask(&memory, &Command::Retry, &without_version).unwrap();
     assert_eq!(answer, Answer::Refused(job, IgnoreReason::StillOpen));
 }
 
-/// A retry must not wake an instance for a document that is not there.
+/// A retry must not start an instance for a document that does not exist.
 #[test]
 fn retry_command_is_refused_if_the_input_is_gone_or_unreadable() {
-    let failed = in_state("Failed");
+    let failed = job_in_state("Failed");
     let gone = table(&failed);
     gone.state().objects.clear();
     let deleted = table(&failed);
@@ -172,7 +165,7 @@ fn retry_command_is_refused_if_the_input_is_gone_or_unreadable() {
 
 #[test]
 fn retry_command_uses_an_existing_result_instead_of_another_run() {
-    let failed = in_state("Failed");
+    let failed = job_in_state("Failed");
     let memory = table(&failed);
     let input = &failed.input;
     let key = format!("outbound/{}/{}/a1/late.out", failed.pipeline, failed.id);
@@ -198,7 +191,7 @@ fn command_that_does_not_apply_is_refused_with_the_reason() {
         (Cause::InvalidInput, IgnoreReason::NotRetryable),
         (Cause::Superseded, IgnoreReason::NotRetryable),
     ] {
-        let mut failed = in_state("Failed");
+        let mut failed = job_in_state("Failed");
         failed.state = State::Failed {
             attempt: failed.state.attempt(),
             failure: Failure::new(cause, ""),
@@ -214,7 +207,7 @@ fn command_that_does_not_apply_is_refused_with_the_reason() {
         ("Failed", Command::Cancel, IgnoreReason::Finished),
         ("Cancelled", Command::Cancel, IgnoreReason::AlreadyApplied),
     ] {
-        let job = in_state(state);
+        let job = job_in_state(state);
         let answer = ask(&table(&job), &kind, &command(&job)).unwrap();
         assert_eq!(answer, Answer::Refused(job, why), "{state}");
     }
@@ -223,7 +216,7 @@ fn command_that_does_not_apply_is_refused_with_the_reason() {
 #[test]
 fn cancel_command_ends_an_open_job_and_records_actor_and_reason() {
     for state in ["Queued", "Submitting", "InProgress", "RetryScheduled"] {
-        let open = in_state(state);
+        let open = job_in_state(state);
         let job = done(ask(&table(&open), &Command::Cancel, &command(&open)));
         assert!(matches!(job.state, State::Cancelled { .. }));
         let last = job.history.last().unwrap();
@@ -234,7 +227,7 @@ fn cancel_command_ends_an_open_job_and_records_actor_and_reason() {
 
 #[test]
 fn command_with_an_outdated_version_is_rejected() {
-    let failed = in_state("Failed");
+    let failed = job_in_state("Failed");
     for kind in [Command::Retry, Command::Cancel] {
         let stale = JobCommand::new(failed.id, Some(failed.version - 1), "ops", "why").unwrap();
         let answer = ask(&table(&failed), &kind, &stale);
@@ -253,7 +246,7 @@ fn command_with_an_outdated_version_is_rejected() {
 /// The save succeeds but its response is lost, so the repeated command sees a newer version.
 #[test]
 fn command_whose_save_was_lost_is_rejected_when_repeated() {
-    let failed = in_state("Failed");
+    let failed = job_in_state("Failed");
     let memory = table(&failed);
     memory.state().fail_after.insert("save", 1);
     assert!(matches!(
@@ -266,7 +259,7 @@ fn command_whose_save_was_lost_is_rejected_when_repeated() {
 
 #[test]
 fn command_needs_an_actor_and_a_reason_of_limited_length() {
-    let id = in_state("Failed").id;
+    let id = job_in_state("Failed").id;
     let of = |actor: &str, reason: &str| JobCommand::new(id, None, actor, reason).map(|_| ());
     assert_eq!(of("ops", "why"), Ok(()));
     assert_eq!(of("ops", &"ü".repeat(MAX_REASON_CHARS)), Ok(()));
@@ -285,7 +278,7 @@ fn command_needs_an_actor_and_a_reason_of_limited_length() {
 /// An attempt whose call has no known outcome begins anew under its number, and may then run for its whole time.
 #[test]
 fn attempt_that_began_anew_may_write_a_result_until_its_renewed_time_is_over() {
-    let first = in_state("Submitting");
+    let first = job_in_state("Submitting");
     let span_ms = u64::from(first.policy.max_attempt_seconds) * 1000;
     let renewed_at = Timestamp(first.created_at.0 + span_ms - 1);
     let renewed = first.advanced(&Event::Uploaded, first.state.clone(), renewed_at);
@@ -335,7 +328,7 @@ fn attempt_that_began_anew_may_write_a_result_until_its_renewed_time_is_over() {
 /// The job's data is deleted between the decision of another event and its save.
 #[test]
 fn erasure_wins_over_every_event_that_is_decided_at_the_same_moment() {
-    let failed = in_state("Failed");
+    let failed = job_in_state("Failed");
     let attempt = failed.state.attempt();
     let (actor, reason) = ("ops".to_owned(), "again".to_owned());
     for event in [
@@ -370,7 +363,7 @@ fn erasure_wins_over_every_event_that_is_decided_at_the_same_moment() {
 
 #[test]
 fn erasure_of_a_job_that_is_retried_at_the_same_moment_is_refused() {
-    let failed = in_state("Failed");
+    let failed = job_in_state("Failed");
     let memory = table(&failed);
     let (actor, reason) = ("ops".to_owned(), "the client asked".to_owned());
     let (job, change) = in_run(TOML, NOW, async |run| {
@@ -394,20 +387,20 @@ fn failed_job_can_be_retried_while_it_has_attempts_left() {
         let failure = Failure::new(cause, "no");
         Job {
             state: State::Failed { attempt, failure },
-            ..in_state("Failed")
+            ..job_in_state("Failed")
         }
     };
     let last = Attempt(Attempt::MAX.0 - 1);
     assert!(may_be_retried(&failed(last, Cause::ModelError)));
     assert!(!may_be_retried(&failed(Attempt::MAX, Cause::ModelError)));
     assert!(!may_be_retried(&failed(last, Cause::InvalidInput)));
-    assert!(!may_be_retried(&in_state("InProgress")));
+    assert!(!may_be_retried(&job_in_state("InProgress")));
 }
 
-/// Whatever its attempts may still write: it must be cancelled first.
+/// It must be cancelled first, whether or not an attempt may still write a result.
 #[test]
 fn erasure_of_an_open_job_is_refused_because_it_is_open() {
-    let mut job = in_state("InProgress");
+    let mut job = job_in_state("InProgress");
     for record in &mut job.attempts {
         record.started_at = NOW;
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jobs::erase_objects::delete_input;
 use jobs::id::{JobId, Location, Timestamp};
 use jobs::job::Job;
-use testkit::conformance::one_in_every_state;
+use testkit::conformance::job_in_state;
 use testkit::memory::{Memory, Object};
 
 const KEY: &str = "inbound/acme/nda.pdf";
@@ -23,10 +23,7 @@ fn uploads(memory: &Memory) -> [String; 4] {
 }
 
 fn ready_job(memory: &Memory, id: JobId, version: &str) -> Job {
-    let mut job = one_in_every_state(BUCKET, "acme")
-        .into_iter()
-        .find(|job| job.state.name() == "Ready")
-        .unwrap();
+    let mut job = job_in_state("Ready");
     job.id = id;
     job.input.key = KEY.to_owned();
     job.input.version = version.to_owned();

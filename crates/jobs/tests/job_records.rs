@@ -1,41 +1,16 @@
 //! What a job's record says about its attempts and its end.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use jobs::event::EventKind;
 use jobs::id::{Attempt, Timestamp};
 use jobs::job::{AttemptRecord, Job};
 use jobs::marks::Marks;
 use jobs::state::{Cause, Failure, State, StatusGroup};
-use testkit::conformance::one_in_every_state;
-
-fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state("docket-jobs", "acme");
-    all.into_iter()
-        .find(|job| job.state.name() == wanted)
-        .unwrap()
-}
-
-fn attempt(number: u8, started_at: Timestamp) -> AttemptRecord {
-    AttemptRecord {
-        attempt: Attempt(number),
-        started_at,
-        may_run_twice: false,
-        output: None,
-        failure_object: None,
-        closed_at: None,
-        failure: None,
-        unexpected_content_type: None,
-        pages: None,
-        model_tag: None,
-        model: None,
-    }
-}
+use testkit::conformance::{job_in_state, open_attempt};
 
 /// Others write marks at any time.
 #[test]
 fn save_is_the_same_whatever_is_marked() {
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let mut marked = job.clone();
     marked.marks = match job.marks {
         Some(_) => None,
@@ -48,7 +23,7 @@ fn save_is_the_same_whatever_is_marked() {
 
 #[test]
 fn erased_job_keeps_the_group_in_which_it_ended() {
-    let erased = in_state("Erased");
+    let erased = job_in_state("Erased");
     let after = |event: EventKind| {
         let mut job = erased.clone();
         for record in &mut job.attempts {
@@ -66,9 +41,9 @@ fn erased_job_keeps_the_group_in_which_it_ended() {
 /// The first attempt of a job that did not wait is sent when the job is made.
 #[test]
 fn attempt_that_was_sent_at_once_has_not_waited() {
-    let mut job = in_state("InProgress");
+    let mut job = job_in_state("InProgress");
     let sent = |job: &mut Job, ms: u64| {
-        job.attempts = vec![attempt(1, Timestamp(job.created_at.0 + ms))];
+        job.attempts = vec![open_attempt(1, Timestamp(job.created_at.0 + ms))];
         job.has_waited()
     };
     assert!(!sent(&mut job, 0));
@@ -77,11 +52,11 @@ fn attempt_that_was_sent_at_once_has_not_waited() {
 
 #[test]
 fn cancelled_job_runs_nothing_if_every_attempt_has_ended_and_ran_once() {
-    let mut job = in_state("Cancelled");
+    let mut job = job_in_state("Cancelled");
     let at = job.created_at;
     let ended = AttemptRecord {
         closed_at: Some(at),
-        ..attempt(1, at)
+        ..open_attempt(1, at)
     };
     let twice = AttemptRecord {
         may_run_twice: true,
@@ -91,7 +66,7 @@ fn cancelled_job_runs_nothing_if_every_attempt_has_ended_and_ran_once() {
         (vec![], true),
         (vec![ended.clone()], true),
         (vec![twice], false),
-        (vec![ended, attempt(2, at)], false),
+        (vec![ended, open_attempt(2, at)], false),
     ] {
         job.attempts = attempts;
         assert_eq!(job.is_cancelled_without_run(), without_run, "{job:?}");
@@ -100,15 +75,15 @@ fn cancelled_job_runs_nothing_if_every_attempt_has_ended_and_ran_once() {
 
 #[test]
 fn failures_up_to_the_earlier_result_do_not_count_while_a_job_is_run_again() {
-    let mut job = in_state("InProgress");
+    let mut job = job_in_state("InProgress");
     let failed = |number: u8, detail: &str| AttemptRecord {
         failure: Some(Failure::new(Cause::ModelError, detail)),
-        ..attempt(number, Timestamp(0))
+        ..open_attempt(number, Timestamp(0))
     };
     job.attempts = vec![
         failed(1, "old"),
         failed(2, "of the result"),
-        attempt(3, Timestamp(0)),
+        open_attempt(3, Timestamp(0)),
     ];
     let mut run_again = |earlier: u8| {
         if let State::InProgress { budget, .. } = &mut job.state {

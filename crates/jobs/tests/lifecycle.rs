@@ -358,7 +358,7 @@ fn run_again_that_brings_no_result_ends_ready_with_the_earlier_one_within_the_de
     );
 }
 
-/// Its notifications may be late or doubled.
+/// Its notifications may be late or duplicated.
 #[test]
 fn success_of_an_attempt_before_the_run_again_does_not_end_it_and_its_own_does() {
     let policy = policy();

@@ -17,7 +17,7 @@ use jobs::ports::{
 use jobs::reconcile::{CheckReport, check_overdue, lookahead};
 use jobs::save_request::SaveRequest;
 use jobs::state::{State, StatusGroup};
-use testkit::conformance::one_in_every_state;
+use testkit::conformance::job_in_state;
 use testkit::memory::Memory;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
@@ -31,13 +31,6 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state("docket-jobs", "acme");
-    all.into_iter()
-        .find(|job| job.state.name() == wanted)
-        .unwrap()
-}
-
 /// A running job long past its deadline in each shard of the index.
 fn one_overdue_in_every_shard() -> Memory {
     let memory = Memory::at(LATER);
@@ -47,7 +40,7 @@ fn one_overdue_in_every_shard() -> Memory {
         if shards.insert(id.to_string().pop()) {
             let job = Job {
                 id,
-                ..in_state("InProgress")
+                ..job_in_state("InProgress")
             };
             memory.state().jobs.insert(id, job);
         }
@@ -75,7 +68,7 @@ fn every_run_queries_all_shards_starting_at_a_random_one() {
 #[test]
 fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
     for (minutes, is_ours) in [(15, false), (16, true)] {
-        let mut job = in_state("RetryScheduled");
+        let mut job = job_in_state("RetryScheduled");
         let at = Timestamp(job.updated_at.0 + minutes * 60_000);
         if let State::RetryScheduled { due, .. } = &mut job.state {
             *due = at;
@@ -100,7 +93,7 @@ fn reconciler_starts_a_retry_whose_delay_exceeds_the_maximum_of_a_message() {
 
 #[test]
 fn retry_whose_message_is_lost_is_started_two_minutes_after_its_time() {
-    let mut job = in_state("RetryScheduled");
+    let mut job = job_in_state("RetryScheduled");
     let at = Timestamp(job.updated_at.0 + 60_000);
     if let State::RetryScheduled { due, .. } = &mut job.state {
         *due = at;
@@ -118,7 +111,7 @@ fn retry_whose_message_is_lost_is_started_two_minutes_after_its_time() {
 /// A check that falls due before the next run gets a delay. An earlier one only looks for a result.
 #[test]
 fn attempt_is_checked_at_its_deadline_if_that_is_before_the_next_run() {
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let deadline = job.state.check_deadline().unwrap();
     let ahead = (INTERVAL + Duration::from_secs(120)).as_millis() as u64;
     for (before_ms, delay) in [(ahead, 422), (ahead + 1, 0)] {
@@ -136,7 +129,7 @@ fn check_at_a_deadline_before_the_next_run_has_a_delay_that_sqs_takes() {
     const SHIPPED: &str = include_str!("../../../infra/pipelines.toml");
     const SHIPPED_LINE: &str = "reconcile_interval_minutes = 5";
     assert!(SHIPPED.contains(SHIPPED_LINE));
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let deadline = job.state.check_deadline().unwrap();
     let mut allowed = 0;
     for minutes in 1..=60 {
@@ -159,7 +152,7 @@ fn check_at_a_deadline_before_the_next_run_has_a_delay_that_sqs_takes() {
 /// Messages must not pile up while a service is down, and an hour is the maximum once it is back.
 #[test]
 fn overdue_job_is_checked_again_at_growing_intervals() {
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let deadline = job.state.check_deadline().unwrap();
     for (late, pause) in [(0, 10), (30, 15), (40, 20), (110, 55), (300, 60)] {
         let now = Timestamp(deadline.0 + late * 60_000);

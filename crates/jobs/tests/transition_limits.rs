@@ -8,16 +8,9 @@ use jobs::state::{Cause, Failure, State};
 use jobs::transition::{
     Advance, Decision, DecisionContext, Event, Evidence, IgnoreReason, transition,
 };
-use testkit::conformance::one_in_every_state;
+use testkit::conformance::job_in_state;
 
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
-
-fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state("docket-jobs", "acme");
-    all.into_iter()
-        .find(|job| job.state.name() == wanted)
-        .unwrap()
-}
 
 fn at(now: Timestamp) -> DecisionContext {
     DecisionContext {
@@ -34,7 +27,7 @@ fn decide(job: &Job, event: &Event, now: Timestamp) -> Decision {
 
 #[test]
 fn submit_failure_from_a_lost_lease_is_ignored() {
-    let job = in_state("Submitting");
+    let job = job_in_state("Submitting");
     let State::Submitting {
         attempt,
         lease_token,
@@ -65,7 +58,7 @@ fn submit_failure_from_a_lost_lease_is_ignored() {
 
 #[test]
 fn attempt_without_evidence_is_lost_at_its_deadline_but_not_while_leased() {
-    let job = in_state("Submitting");
+    let job = job_in_state("Submitting");
     let State::Submitting {
         attempt,
         deadline,
@@ -114,7 +107,7 @@ fn attempt_without_evidence_is_lost_at_its_deadline_but_not_while_leased() {
 
 #[test]
 fn redelivered_start_message_changes_nothing_before_the_deadline() {
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let State::InProgress {
         attempt, deadline, ..
     } = job.state
@@ -140,7 +133,7 @@ fn redelivered_start_message_changes_nothing_before_the_deadline() {
 /// The delay is half of the elapsed time, within the first and the last configured delay.
 #[test]
 fn refused_call_is_retried_after_half_of_the_elapsed_time() {
-    let job = in_state("Submitting");
+    let job = job_in_state("Submitting");
     let State::Submitting {
         attempt,
         lease_token,
@@ -170,7 +163,7 @@ fn refused_call_is_retried_after_half_of_the_elapsed_time() {
 /// [`jobs::pipeline::Pipelines`] accepts a deadline that equals all attempts plus all delays, so exactly that must suffice.
 #[test]
 fn attempt_that_can_end_exactly_at_the_job_deadline_is_started() {
-    let mut job = in_state("InProgress");
+    let mut job = job_in_state("InProgress");
     let failed = Event::AttemptFailed {
         attempt: Attempt(1),
         failure: Failure::new(Cause::ModelError, "500"),
@@ -189,7 +182,7 @@ fn attempt_that_can_end_exactly_at_the_job_deadline_is_started() {
 
 /// A job and the last moment at which an attempt of it can start, whose lease and whose retry have long been over.
 fn near_its_end(state: &str) -> (Job, Timestamp) {
-    let mut job = in_state(state);
+    let mut job = job_in_state(state);
     let last = Timestamp(NOW.0 + 5_000_000);
     let attempt = u64::from(job.policy.max_attempt_seconds) * 1000;
     match &mut job.state {

@@ -23,7 +23,7 @@ use jobs::save_request::SaveRequest;
 use jobs::state::{Cause, State, StatusGroup};
 use jobs::submit::{Delivery, IfDenied, UploadEvent, submit};
 use jobs::transition::Event;
-use testkit::conformance::one_in_every_state;
+use testkit::conformance::job_in_state;
 use testkit::fixture::AdvanceJob as _;
 use testkit::memory::Memory;
 
@@ -32,13 +32,6 @@ use common::{BUCKET, TOML, in_run};
 const NOW: Timestamp = Timestamp(1_767_608_042_118);
 const KEY: &str = "inbound/acme/nda.pdf";
 const PDF: &[u8] = b"%PDF-1.7";
-
-fn in_state(wanted: &str) -> Job {
-    let all = one_in_every_state(BUCKET, "acme");
-    all.into_iter()
-        .find(|job| job.state.name() == wanted)
-        .unwrap()
-}
 
 fn table(job: &Job) -> Memory {
     let memory = Memory::at(NOW);
@@ -132,7 +125,7 @@ fn versions_are_listed_only_for_a_valid_key_that_is_written_again() {
 #[test]
 fn row_about_another_object_is_a_contradiction() {
     for (bucket, key) in [(BUCKET, "inbound/acme/other.pdf"), ("other-bucket", KEY)] {
-        let mut row = in_state("InProgress");
+        let mut row = job_in_state("InProgress");
         row.id = JobId::of_key(BUCKET, KEY);
         row.input.bucket = bucket.to_owned();
         row.input.key = key.to_owned();
@@ -173,7 +166,7 @@ fn output_location_outside_the_pipeline_is_not_recorded() {
 
 /// A job with two attempts, each with the output location of its invocation.
 fn second_attempt_runs() -> Job {
-    let job = in_state("RetryScheduled");
+    let job = job_in_state("RetryScheduled");
     let State::RetryScheduled { next, due, budget } = job.state else {
         panic!("{:?}", job.state)
     };
@@ -236,7 +229,7 @@ fn success_without_a_location_uses_the_location_of_its_own_invocation() {
 /// first delivery or a check of an older attempt must not.
 #[test]
 fn redelivered_check_runs_the_effects_of_a_refused_attempt() {
-    let mut job = in_state("RetryScheduled");
+    let mut job = job_in_state("RetryScheduled");
     if let State::RetryScheduled { next, .. } = &mut job.state {
         *next = Attempt(3);
     }
@@ -257,7 +250,7 @@ fn redelivered_check_runs_the_effects_of_a_refused_attempt() {
 
 #[test]
 fn check_that_starts_an_attempt_asks_s3_only_after_the_deadline() {
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let deadline = job.state.check_deadline().unwrap();
     let check = CheckRequest {
         job: job.id,
@@ -278,7 +271,7 @@ fn check_that_starts_an_attempt_asks_s3_only_after_the_deadline() {
 /// Otherwise every later check of the job would be a contradiction.
 #[test]
 fn object_under_an_impossible_attempt_number_is_not_an_output() {
-    let job = in_state("InProgress");
+    let job = job_in_state("InProgress");
     let memory = table(&job);
     for folder in ["a0", "a2", "b1", "a"] {
         let key = format!("outbound/{}/{}/{folder}/x.out", job.pipeline, job.id);
@@ -417,7 +410,7 @@ impl Clock for Overwritten {
 #[test]
 fn result_is_not_used_if_the_input_was_replaced_during_the_call() {
     let memory = Memory::at(NOW);
-    let mut job = in_state("Submitting");
+    let mut job = job_in_state("Submitting");
     job.input.key = KEY.to_owned();
     job.input.version = memory.put(BUCKET, KEY, PDF);
     // The response to the first call was lost. There is time for another one now, and for none later.

@@ -111,12 +111,12 @@ pub fn day_with_faults(kind: CalibrationDay, seed: u64) -> Result<Day, ReplayErr
 
 fn faults(rng: &mut Rng) -> FaultProfile {
     let max_per_million = [
-        (FaultKind::S3EventDoubled, 50_000),
+        (FaultKind::S3EventDuplicated, 50_000),
         (FaultKind::S3EventOvertaken, 50_000),
-        (FaultKind::MessageDoubled, 20_000),
+        (FaultKind::MessageDuplicated, 20_000),
         (FaultKind::MessageLate, 50_000),
         (FaultKind::NotificationLost, 20_000),
-        (FaultKind::NotificationDoubled, 50_000),
+        (FaultKind::NotificationDuplicated, 50_000),
         (FaultKind::NotificationLate, 20_000),
         (FaultKind::CrashBeforeCall, 500),
         (FaultKind::CrashAfterCall, 500),
@@ -233,7 +233,7 @@ impl Calibration {
     }
 
     /// A row of the table that `make bench-ready-by` prints.
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         let percent = |part, all| format!("{:.1} %", 100.0 * share(part, all));
         let mean = |sum: u64| sum as f64 / 1000.0 / self.documents.max(1) as f64;
         format!(

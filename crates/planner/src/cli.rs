@@ -164,16 +164,22 @@ fn work(arguments: &[String]) -> Result<(String, bool), String> {
 }
 
 fn compare(command: &ReplayCommand, options: &SideBySideOptions) -> Result<String, String> {
-    let price = (command.price, command.price_source.as_str());
     let SideBySideOptions {
         seeds,
         aws,
         objective,
     } = options;
-    let found = side_by_side(&command.options, aws, *objective, *seeds, price)
-        .map_err(|error| error.to_string())?;
+    let found = side_by_side(
+        &command.options,
+        aws,
+        *objective,
+        *seeds,
+        command.price,
+        &command.price_source,
+    )
+    .map_err(|error| error.to_string())?;
     let json = serde_json::to_string(&found).map_err(|error| error.to_string())?;
-    Ok(format!("\n{}{json}\n", found.in_words()))
+    Ok(format!("\n{}{json}\n", found.describe()))
 }
 
 fn write_live_plan(day: &Day, output: &Path) -> Result<(), String> {
@@ -248,7 +254,7 @@ fn bench_plan(seeds: std::ops::Range<u64>) -> Result<String, String> {
     let days = check_plans(seeds).map_err(|error| error.to_string())?;
     let mut text = String::new();
     for day in &days {
-        text.push_str(&format!("{}\n", day.in_words()));
+        text.push_str(&format!("{}\n", day.describe()));
     }
     let summary = PlanCheckSummary::of(&days);
     let json = serde_json::to_string(&summary).map_err(|error| error.to_string())?;
@@ -273,10 +279,10 @@ fn bench_ready_by(seeds: &std::ops::Range<u64>) -> Result<String, String> {
         let limit = kind
             .max_instances
             .map_or_else(String::new, |max| format!(" (at most {max})"));
-        text.push_str(&format!("{name}{limit}: {}\n", of_kind.in_words()));
+        text.push_str(&format!("{name}{limit}: {}\n", of_kind.describe()));
         all = all.plus(&of_kind);
     }
-    text.push_str(&format!("all: {}\n", all.in_words()));
+    text.push_str(&format!("all: {}\n", all.describe()));
     let json = serde_json::to_string(&all.summary()).map_err(|error| error.to_string())?;
     Ok(format!("{text}{json}\n"))
 }

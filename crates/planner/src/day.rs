@@ -1,4 +1,4 @@
-//! What is replayed, and what became of it.
+//! The options of a replayed day, and its documents with their waits.
 
 use std::time::Duration;
 

@@ -268,7 +268,7 @@ pub fn check_plans(seeds: Range<u64>) -> Result<Vec<PlanComparison>, ReplayError
 
 impl PlanComparison {
     /// A line for a terminal.
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         let percent = |error: f64| format!("{:+.1} %", 100.0 * error);
         let advice = self
             .advice_excess

@@ -91,7 +91,7 @@ impl Scenario {
     }
 
     /// The day described in words: the pipeline, the documents, when and how they arrive, how long a run takes.
-    pub fn in_words(self) -> [String; 5] {
+    pub fn describe(self) -> [String; 5] {
         let shape = self.shape();
         let (_, many) = self.nouns();
         let size = |bytes: u64| (bytes / 100_000) as f64 / 10.0;

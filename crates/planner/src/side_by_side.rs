@@ -69,8 +69,8 @@ pub fn baseline_file(scenario: Scenario) -> Result<String, String> {
     with(&file, "IdleMinutes", idle)
 }
 
-/// Replays the days of `seeds` seeds from 1 on, each with both policies. `options` says everything else; `aws` is the
-/// endpoint of the baseline.
+/// Replays the days of seeds 1 to `seeds`, each with both policies. `aws` is the endpoint of the baseline; `price` is in dollars per
+/// instance-hour.
 ///
 /// # Errors
 /// A day cannot be replayed.
@@ -79,7 +79,8 @@ pub fn side_by_side(
     aws: &EndpointParameters,
     objective: Objective,
     seeds: u64,
-    (price, price_source): (f64, &str),
+    price: f64,
+    price_source: &str,
 ) -> Result<SideBySide, ReplayError> {
     let aws = days(
         &ReplayOptions {
@@ -127,7 +128,7 @@ pub fn side_by_side(
         price_source: price_source.to_owned(),
         aws: PolicyFigures::of(&aws, price),
         docket: PolicyFigures::of(&docket, price),
-        floor_usd: cents(in_hours(floor) / seeds.max(1) as f64 * price),
+        floor_usd: round_to_hundredths(in_hours(floor) / seeds.max(1) as f64 * price),
         days_with_shorter_max: shorter.count(),
         slo_kept: docket.iter().all(in_time),
         window: window_figures(&without_window, &docket, price),
@@ -144,7 +145,7 @@ fn window_figures(without: &[Day], with: &[Day], price: f64) -> WindowFigures {
     }
 }
 
-/// The days of `seeds` seeds from 1 on.
+/// The days of seeds 1 to `seeds`.
 pub(crate) fn days(options: &ReplayOptions, seeds: u64) -> Result<Vec<Day>, ReplayError> {
     (1..=seeds)
         .map(|seed| {
@@ -168,11 +169,11 @@ impl PolicyFigures {
         let starts: u32 = days.iter().map(|day| day.instances_started).sum();
         let seconds = |milliseconds: u64| milliseconds as f64 / 1000.0;
         Self {
-            usd: cents(hours / count * price),
+            usd: round_to_hundredths(hours / count * price),
             p50_s: seconds(waits.p50),
             p90_s: seconds(waits.p90),
             max_s: seconds(waits.max),
-            gpu_h: cents(hours / count),
+            gpu_h: round_to_hundredths(hours / count),
             idle: if hours > 0.0 {
                 (in_hours(idle) / hours * 1000.0).round() / 1000.0
             } else {
@@ -183,14 +184,14 @@ impl PolicyFigures {
     }
 }
 
-/// Rounded to two digits.
-fn cents(value: f64) -> f64 {
+/// Rounds to two decimal places.
+fn round_to_hundredths(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
 impl SideBySide {
     /// A table for a terminal.
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         let mut text = format!(
             "{} days of {}, cold start {}, ${} an hour ({})\n{:<10}{:>12}{:>14}{:>14}{:>14}{:>12}{:>8}{:>14}\n",
             self.seeds,

@@ -134,7 +134,7 @@ fn fill(page: &mut String, name: &str, text: &str) {
 }
 
 fn days() -> String {
-    let words = Scenario::PICTURED.map(Scenario::in_words);
+    let words = Scenario::PICTURED.map(Scenario::describe);
     let names = Scenario::PICTURED.map(Scenario::name);
     let mut text = format!("| | `{}` | `{}` |\n|---|---|---|\n", names[0], names[1]);
     let about = [
@@ -325,8 +325,8 @@ fn compared(scenario: Scenario, cold_start: Millis) -> SideBySide {
     let mut options = options(scenario);
     options.endpoint.settings.cold_start = cold_start;
     let objective = objective_of(scenario.pipeline()).unwrap();
-    let price = (price(&options), "as given");
-    side_by_side(&options, &aws, objective, SEEDS, price).unwrap()
+    let price = price(&options);
+    side_by_side(&options, &aws, objective, SEEDS, price, "as given").unwrap()
 }
 
 fn controller() -> String {

@@ -14,7 +14,7 @@ fn plans_agree_with_the_replay_on_held_out_days() {
     let seeds = PLAN_CHECK_SEEDS.start..PLAN_CHECK_SEEDS.start + DAYS;
     let days = check_plans(seeds.clone()).unwrap();
     for day in &days {
-        println!("{}", day.in_words());
+        println!("{}", day.describe());
     }
     let days_within = usize::try_from(DAYS).unwrap();
     let expected = PlanCheckSummary {

@@ -178,7 +178,7 @@ impl SimulatedBucket {
         let copies = if env.strikes(FaultKind::S3EventLost) {
             env.log(|| format!("S3         loses the event of {version}"));
             0
-        } else if env.strikes(FaultKind::S3EventDoubled) {
+        } else if env.strikes(FaultKind::S3EventDuplicated) {
             2
         } else {
             1

@@ -182,11 +182,12 @@ impl CapacityController {
         &mut self,
         now: u64,
         wall: Timestamp,
-        (table, ledger): (&JobTable, &Ledger),
+        table: &JobTable,
+        ledger: &Ledger,
         endpoint: &Endpoint<R>,
     ) -> (u32, u64) {
         self.read_estimates(now, wall, table, ReadAt::OldSnapshot);
-        let input = self.input(now, wall, (table, ledger), endpoint);
+        let input = self.input(now, wall, table, ledger, endpoint);
         let decision = decide(&input);
         let counts = InstanceCounts {
             in_service: input.instances.in_service,
@@ -264,7 +265,8 @@ impl CapacityController {
         &mut self,
         now: u64,
         wall: Timestamp,
-        (table, ledger): (&JobTable, &Ledger),
+        table: &JobTable,
+        ledger: &Ledger,
         endpoint: &Endpoint<R>,
     ) -> CapacityInput {
         let rows: Vec<&TableRow> = table

@@ -18,7 +18,7 @@ pub(crate) const MAX_EXTRA_UPLOADS: u32 = 4;
 /// The age of the readings of [`crate::mistake::Mistake::OldReadingUsed`].
 const OLD: u64 = 5 * MINUTE;
 
-/// What is remembered for the schedule, the mistakes and the checks.
+/// The state of function `capacity` for its schedule, the planted mistakes and the checks.
 #[derive(Debug, Default)]
 pub(crate) struct DocketScaling {
     /// Since when each open job has been open.

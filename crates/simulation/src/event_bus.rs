@@ -101,7 +101,7 @@ impl SimulatedEventBus {
             r#"{{"detail-type":"{kind}","source":"docket","detail":{{"job":{{"id":"{}","version":{},"tenant":"{}"}}}}}}"#,
             job.id, job.version, job.tenant
         );
-        let times = 1 + u8::from(env.strikes(FaultKind::NotificationDoubled));
+        let times = 1 + u8::from(env.strikes(FaultKind::NotificationDuplicated));
         (0..times)
             .map(|_| {
                 let late = env.strikes(FaultKind::NotificationLate);

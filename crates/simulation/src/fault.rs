@@ -26,7 +26,7 @@ faults! {
     /// S3 loses the event about an upload.
     S3EventLost 300_000,
     /// S3 sends the event about an upload twice.
-    S3EventDoubled 300_000,
+    S3EventDuplicated 300_000,
     /// S3 sends the event about an upload up to three hours late.
     S3EventLate 200_000,
     /// S3 sends the event about an upload up to a minute late, so that later events overtake it.
@@ -34,7 +34,7 @@ faults! {
     /// S3 repeats an earlier event in the same message as the next.
     S3EventsBundled 200_000,
     /// A queue delivers a message to a second function while the first still has it.
-    MessageDoubled 100_000,
+    MessageDuplicated 100_000,
     /// A message becomes visible up to a minute late.
     MessageLate 100_000,
     /// The deletion of a processed message is lost.
@@ -44,7 +44,7 @@ faults! {
     /// The endpoint's notification never reaches a queue.
     NotificationLost 400_000,
     /// The endpoint's notification reaches the queue twice.
-    NotificationDoubled 300_000,
+    NotificationDuplicated 300_000,
     /// The endpoint's notification is up to two hours late.
     NotificationLate 200_000,
     /// A notification about a job that does not exist.

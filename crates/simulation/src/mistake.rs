@@ -229,19 +229,19 @@ impl Mistake {
         let none = FaultProfile::NONE;
         match self {
             Self::VersionIgnored | Self::LateFailureOverwrites => Some(
-                none.with(FaultKind::MessageDoubled, 300_000)
+                none.with(FaultKind::MessageDuplicated, 300_000)
                     .with(FaultKind::FunctionPaused, 50_000)
                     .with(FaultKind::AnswerLost, 100_000)
                     .with(FaultKind::ModelBroken, 200_000),
             ),
             Self::LeaseIgnored | Self::LeaseByMessageId => Some(
-                none.with(FaultKind::MessageDoubled, 400_000)
-                    .with(FaultKind::S3EventDoubled, 400_000)
+                none.with(FaultKind::MessageDuplicated, 400_000)
+                    .with(FaultKind::S3EventDuplicated, 400_000)
                     .with(FaultKind::FunctionPaused, 50_000),
             ),
             Self::EvidenceOfAnotherAttempt => Some(
                 none.with(FaultKind::ModelBroken, 500_000)
-                    .with(FaultKind::NotificationDoubled, 500_000)
+                    .with(FaultKind::NotificationDuplicated, 500_000)
                     .with(FaultKind::NotificationLate, 300_000),
             ),
             Self::LateSuccessDropped => Some(
@@ -295,7 +295,7 @@ impl Mistake {
             | Self::FeedEventInserted
             | Self::FeedEventDropped
             | Self::FeedSegmentNotWritten => {
-                Some(none.with(FaultKind::NotificationDoubled, 300_000))
+                Some(none.with(FaultKind::NotificationDuplicated, 300_000))
             }
             Self::UsageNotStored => Some(none.with(FaultKind::NotificationLost, 1_000_000)),
             Self::LostAttemptsTakenForAlive => Some(
@@ -319,7 +319,7 @@ impl Mistake {
             Self::PausedJobsReleased => Some(none.with(FaultKind::ModelBroken, 500_000)),
             Self::ErasedJobReopened => Some(
                 none.with(FaultKind::ModelBroken, 500_000)
-                    .with(FaultKind::NotificationDoubled, 600_000)
+                    .with(FaultKind::NotificationDuplicated, 600_000)
                     .with(FaultKind::NotificationLate, 600_000),
             ),
             Self::QuarantineNotErased => Some(none.with(FaultKind::MessageGarbled, 1_000_000)),
@@ -337,7 +337,7 @@ impl Mistake {
             Self::EarlierResultForgotten => Some(
                 none.with(FaultKind::ReadyRunAgain, 700_000)
                     .with(FaultKind::InputOverwritten, 300_000)
-                    .with(FaultKind::NotificationDoubled, 500_000)
+                    .with(FaultKind::NotificationDuplicated, 500_000)
                     .with(FaultKind::NotificationLate, 300_000),
             ),
             Self::PauseIgnoredByUploads

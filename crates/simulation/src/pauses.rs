@@ -5,6 +5,7 @@ use jobs::job::Job;
 use jobs::pause::Pause;
 use jobs::window::KnownWindow;
 
+use crate::breakers::BreakerLedger;
 use crate::time::START;
 
 /// The collection of the pause record.
@@ -25,11 +26,26 @@ impl PauseSpan {
     }
 }
 
+/// A pipeline's window was full, from `since` to `until`.
+#[derive(Debug)]
+struct FullWindow {
+    pipeline: String,
+    since: u64,
+    until: u64,
+}
+
+/// When which jobs were held: by a pause or a full window, or by a breaker.
+#[derive(Clone, Copy)]
+pub(crate) struct HoldLedgers<'a> {
+    pub(crate) pauses: &'a PauseLedger,
+    pub(crate) breakers: &'a BreakerLedger,
+}
+
+/// The pauses and the full windows of a history.
 #[derive(Debug, Default)]
 pub(crate) struct PauseLedger {
     spans: Vec<PauseSpan>,
-    /// The pipelines whose windows were full, from when until when.
-    full: Vec<(String, u64, u64)>,
+    full: Vec<FullWindow>,
     /// When the windows were lost last.
     windows_lost_at: Option<u64>,
 }
@@ -46,12 +62,16 @@ impl PauseLedger {
 
     /// The record was stored. Returns the new pauses.
     pub(crate) fn stored(&mut self, now: u64, body: &str) -> Vec<Pause> {
-        for (_, _, until) in &mut self.full {
-            *until = now.min(*until);
+        for window in &mut self.full {
+            window.until = now.min(window.until);
         }
         let full = body.lines().filter_map(KnownWindow::from_line);
         let full = full.filter(|known| known.is_full);
-        let full = full.map(|it| (it.pipeline, now, it.until.0.saturating_sub(START)));
+        let full = full.map(|known| FullWindow {
+            pipeline: known.pipeline,
+            since: now,
+            until: known.until.0.saturating_sub(START),
+        });
         self.full.extend(full);
         let mut stored: Vec<Pause> = body.lines().filter_map(Pause::from_line).collect();
         for span in &mut self.spans {
@@ -109,8 +129,8 @@ impl PauseLedger {
 
     /// Whether the window of the job's pipeline was full at any time between two times.
     pub(crate) fn was_full_within(&self, job: &Job, from: u64, to: u64) -> bool {
-        self.full.iter().any(|(pipeline, since, until)| {
-            *pipeline == job.pipeline && *since <= to && *until >= from
+        self.full.iter().any(|window| {
+            window.pipeline == job.pipeline && window.since <= to && window.until >= from
         })
     }
 

@@ -196,9 +196,9 @@ impl Queues {
             polls: Vec::new(),
         };
         for id in ids {
-            let doubled = !throttled && env.strikes(FaultKind::MessageDoubled);
+            let duplicated = !throttled && env.strikes(FaultKind::MessageDuplicated);
             let visible_at = env.now
-                + if doubled {
+                + if duplicated {
                     env.between(1, 40 * SECOND)
                 } else {
                     env.timing.visibility

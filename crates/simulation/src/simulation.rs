@@ -39,7 +39,7 @@ use crate::message::{MessageKind, QueueMessage, send};
 use crate::mistake::Mistake;
 use crate::multipart::MultipartUploads;
 use crate::page::{OpenPages, PostedFrame};
-use crate::pauses::PauseLedger;
+use crate::pauses::{HoldLedgers, PauseLedger};
 use crate::people::People;
 use crate::quarantine::QuarantineTable;
 use crate::queue::{QueueEvent, Queues};
@@ -349,7 +349,7 @@ impl Simulation {
             return;
         }
         let model = endpoints.model(ENDPOINT);
-        let (instances, delay) = controller.check(env.now, env.wall(), (table, ledger), model);
+        let (instances, delay) = controller.check(env.now, env.wall(), table, ledger, model);
         let events = endpoints.update_instance_count(env, bucket, ENDPOINT, instances);
         let tended = controller.window();
         let changed = controller.changed_instances();
@@ -407,8 +407,11 @@ impl Simulation {
             checks::plans::check_write(&mut self.env, &write);
             checks::writes::check_audit(&mut self.env, &self.records, &write);
             checks::writes::check(&mut self.env, &self.bucket, &write);
-            let held_by = (&self.pauses, &self.breakers);
-            checks::pauses::check(&mut self.env, held_by, &self.functions, &write);
+            let holds = HoldLedgers {
+                pauses: &self.pauses,
+                breakers: &self.breakers,
+            };
+            checks::pauses::check(&mut self.env, holds, &self.functions, &write);
             checks::breakers::check(&mut self.env, &self.breakers, &self.functions, &write);
             self.turns.observe(self.env.now, &write);
             self.ledger.record_write(self.env.now, &write.job);
@@ -502,7 +505,7 @@ impl Simulation {
         self.in_progress().next().is_none()
     }
 
-    /// What is in progress besides running functions.
+    /// Names of the kinds of work that are in progress besides running functions.
     pub(crate) fn in_progress(&self) -> impl Iterator<Item = &'static str> {
         type Check = fn(&Simulation) -> bool;
         let checks: [(&str, Check); 7] = [

@@ -34,7 +34,7 @@ impl Topic {
                 )
             });
             0
-        } else if env.strikes(FaultKind::NotificationDoubled) {
+        } else if env.strikes(FaultKind::NotificationDuplicated) {
             2
         } else {
             1

@@ -140,7 +140,7 @@ fn same_bytes_again_are_run_once() {
             faults: Some(
                 FaultProfile::NONE
                     .with(FaultKind::InputPutAgain, 500_000)
-                    .with(FaultKind::S3EventDoubled, 300_000)
+                    .with(FaultKind::S3EventDuplicated, 300_000)
                     .with(FaultKind::S3EventOvertaken, 300_000)
                     .with(FaultKind::S3EventLost, 200_000),
             ),

@@ -23,7 +23,7 @@ mod reconcile;
 
 pub use api::{job_list, key_value_store, marks_store};
 pub use connections::{connections, tickets};
-pub use fixtures::{full_job, one_in_every_state};
+pub use fixtures::{full_job, job_in_state, one_in_every_state, open_attempt};
 pub use job_store::{job_store, newest_jobs};
 pub use object_store::object_store;
 pub use quarantine::{quarantine, quarantine_store};

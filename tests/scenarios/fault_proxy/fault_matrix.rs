@@ -259,7 +259,7 @@ impl FaultMatrix {
             .await;
     }
 
-    /// What is not as expected. Waits up to `event_timeout` for the events, which take time to pass the bus.
+    /// The differences from the expected outcome. Waits up to `event_timeout` for the events, which take time to pass the bus.
     pub(crate) async fn problems(
         &self,
         stack: &FaultStack,

@@ -67,7 +67,7 @@ export function isSort(text: string | null | undefined): text is Sort {
 export function comparison(sort: Sort): (a: JobView, b: JobView) => number {
   switch (sort) {
     case "found": {
-      // What was not counted comes after what was, since nothing is known about it.
+      // Contracts without counted findings come last.
       const weight = (job: JobView): number => {
         const counts = countsOf(job);
         return counts ? 1 + counts.serious * 1e10 + counts.unclear * 1e5 + counts.other : 0;

@@ -1,4 +1,4 @@
-/** The progress of a batch above its list, the retry of its failures, and what is taken along of it. */
+/** The progress of a batch above its list, the retry of its failures, and its exports. */
 
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";

@@ -59,7 +59,7 @@ interface FormDialogProps {
   action: string;
   danger?: boolean;
   disabled?: boolean;
-  /** What is wrong with what was entered. */
+  /** The problem of what was entered. */
   problem?: string | undefined;
   /** A refused action. */
   onRefused?(error: unknown): void;

@@ -1,4 +1,4 @@
-/** What a search finds: it goes on by itself until every contract was looked at, and says how far it has come. */
+/** The results of a search. The search continues until it has examined every contract, and shows its progress. */
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";

@@ -135,7 +135,7 @@ function StatusDetail({ job, pipeline, isStaff }: StatusProps): JSX.Element {
   }
 }
 
-/** What was found, or when it became ready if its findings are not counted. */
+/** The number of findings, or when the contract became ready if they are not counted. */
 function Found({ job }: { job: JobView }): JSX.Element {
   const found = foundWords(job);
   if (found === "") return <>after {formatDuration(job.updated_at - job.created_at)}</>;

@@ -34,9 +34,9 @@ const Counting = later<Uncounted & { isFilter: boolean }>(() => import("./Counti
 const NoJobs = later<{ filter: JobFilter }>(() => import("./NoJobs"));
 const Batch = later<{ name: string; tenant: string | undefined }>(() => import("./Batch"));
 
-/** A list with an order is loaded up to so many rows by itself. */
+/** A sorted list loads further pages automatically, up to this number of rows. */
 const MAX_SORTED_ROWS = 2000;
-/** The estimates of so many open jobs, the newest, are loaded again. */
+/** The number of open jobs, the newest, whose estimates are loaded again. */
 const ESTIMATED_ROWS = 50;
 
 export function ListScreen({ route }: { route: Extract<PageRoute, { screen: "list" }> }): JSX.Element {

@@ -43,7 +43,7 @@ export function UploadTray(): JSX.Element | null {
   const asked = items.filter((item) => item.state === "identical").length;
   const bad = items.filter((item) => item.state === "refused" || item.state === "failed").length;
   const isSettled = active + asked + bad === 0;
-  // What was there on the last screen does not cover the next one. Its title stays.
+  // On another screen only the title of the list stays, so that the list does not cover it.
   useEffect(() => setOver(true), ["id" in route ? route.id : route.screen]);
   useEffect(() => {
     setOver(false);

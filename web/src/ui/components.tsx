@@ -159,7 +159,7 @@ export function Icon({ name }: { name: IconName }): JSX.Element {
   );
 }
 
-/** What is wrong with a form. Empty, it takes no place. */
+/** The problem of a form. It takes no space while there is none. */
 export function FormError({ text }: { text: string | undefined }): JSX.Element {
   return (
     <p class="form-error" role="alert">

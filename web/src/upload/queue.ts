@@ -284,7 +284,7 @@ export class BrowserUploads extends Emitter {
       ...(item.batch === undefined ? {} : { batch: item.batch }),
       ...(item.corrects === undefined ? {} : { tags: { [CORRECTS]: item.corrects } }),
     });
-    // The old contract names the new one too. Without that link the upload is as good.
+    // The old contract links to the new one. If that fails, the upload still counts.
     if (item.corrects !== undefined)
       await this.client.mark(item.corrects, { corrected_by: upload.job_id }).catch(() => undefined);
     saveUnfinished({

@@ -67,11 +67,11 @@ pub struct PendingDigest {
     pub due: u64,
     /// How often sending had to stop, since SES took no mail.
     pub attempts: u16,
-    /// Recipients have their turn in descending order of their keys; those from this one on have had theirs.
+    /// Recipients are tried in descending order of their keys; those from this one on were tried.
     pub before: Option<String>,
     /// Only these recipients, since the others had their mail; `None`: all.
     pub only: Option<Vec<String>>,
-    /// Recipients whose mail SES refused in this turn.
+    /// Recipients whose mail SES refused in this pass over the recipients.
     pub refused: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ impl PendingDigest {
         is_named && self.before.as_deref().is_none_or(|before| key < before)
     }
 
-    /// SES takes no mail now. The digest continues later with the recipient whose turn it is.
+    /// SES takes no mail now. The digest continues later with the next recipient.
     pub fn postpone(&mut self, now: Timestamp) {
         let doublings = self.attempts.min(4);
         self.attempts += 1;
@@ -93,7 +93,7 @@ impl PendingDigest {
     }
 }
 
-/// As it is stored.
+/// The digest state of a tenant or user, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DigestState {
     /// All events up to here are in `window`, `batches` or `digests`, or were reported.
@@ -201,8 +201,8 @@ impl DigestState {
         candidates.take(free).collect()
     }
 
-    /// Makes a digest of a batch, or looks at it again later: it has open jobs. Its last job can end without an event, since
-    /// it was cancelled or its data was deleted.
+    /// Makes a digest of a batch, or checks the batch again later, while it has open jobs. The last job may end without an event:
+    /// when it is cancelled or its data is deleted.
     pub fn batch_checked(&mut self, name: &str, is_reported: bool, now: Timestamp) {
         if is_reported {
             self.batches.remove(name);
@@ -230,7 +230,7 @@ impl DigestState {
         self.digests.iter().position(|digest| digest.due <= now.0)
     }
 
-    /// All recipients had their turn. Those whose mail was refused get another in an hour. Returns how many are given up.
+    /// Mails to all recipients were tried. Refused mails are tried again in an hour. Returns how many are given up.
     pub fn turn_ended(&mut self, index: usize, now: Timestamp) -> u32 {
         const HOUR_MS: u64 = 3_600_000;
         let Some(digest) = self.digests.get_mut(index) else {

@@ -14,7 +14,7 @@ use jobs::state::StatusGroup;
 use jobs::tenants::{self, TenantRetention};
 use tracing::warn;
 
-use super::{DAY_MS, begins_at, erased_at, in_words};
+use super::{DAY_MS, begins_at, describe, erased_at};
 use crate::audit::{self, AuditTarget};
 use crate::data_deletion::{self, complete, erase};
 use crate::ports::{JobList, JobListKey, QuarantineStore, TimeRange};
@@ -219,7 +219,7 @@ where
 
     async fn delete(&self, job: &Job, retention: TenantRetention) -> Result<(), ApiError> {
         let id = job.id.to_string();
-        let reason = in_words(retention);
+        let reason = describe(retention);
         // If the job has changed since it was listed, it may be open.
         let command = JobCommand::new(job.id, Some(job.version), ACTOR, &reason);
         let command = command.map_err(|invalid| ApiError::BadRequest(invalid.to_string()))?;

@@ -1,8 +1,8 @@
 //! The limits of tenants ([`jobs::pipeline::TenantLimits`]), before an upload session is created.
 //!
-//! Nothing is counted up and down. Open jobs are counted in the index of the tenant's jobs: one query, half a read unit for each 30
-//! of them. The time of runs is worked out from the rows of the last 24 hours, at most once a minute: half a read unit for each
-//! job, and a record keeps the result for that long.
+//! There are no counters. Open jobs are counted in the index of the tenant's jobs: one query, half a read unit for each 30 of them.
+//! The time of runs is computed from the rows of the last 24 hours, half a read unit for each job. A record keeps the result for a
+//! minute.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ use jobs::ready_by;
 use jobs::state::{Cause, StatusGroup};
 
 const DAY_MS: u64 = 86_400_000;
-/// How old the sum of the times of runs may be.
-const USAGE_AGE_MS: u64 = 60_000;
-/// The collection of these sums, by tenant.
+/// How old a stored [`RunTimeLimit`] may be.
+const MAX_LIMIT_AGE_MS: u64 = 60_000;
+/// The collection of [`RunTimeLimit`], by tenant.
 const COLLECTION: &str = "usage";
-/// Rows read before the sum is looked at.
-const ROWS_AT_A_TIME: usize = 100;
+/// Rows per scan; a tenant at its limit needs no further scan.
+const ROWS_PER_SCAN: usize = 100;
 
 /// Refuses an upload of a tenant that has used up one of its limits. Without a limit, nothing is read.
 ///
@@ -73,31 +73,34 @@ async fn full_until<P: JobList + KeyValueStore + Clock>(
 ) -> Result<Timestamp, ApiError> {
     let now = ports.now();
     let stored = ports.get(COLLECTION, tenant.as_str()).await?;
-    let usage = stored.as_ref().and_then(|record| Usage::read(&record.body));
-    let is_current = |usage: &Usage| {
-        let is_recent = now.0 < usage.at.0 + USAGE_AGE_MS;
+    let usage = stored
+        .as_ref()
+        .and_then(|record| RunTimeLimit::read(&record.body));
+    let is_current = |usage: &RunTimeLimit| {
+        let is_recent = now.0 < usage.at.0 + MAX_LIMIT_AGE_MS;
         usage.limit == limit && (is_recent || now < usage.full_until)
     };
     if let Some(usage) = usage.filter(is_current) {
         return Ok(usage.full_until);
     }
-    let usage = Usage {
+    let usage = RunTimeLimit {
         at: now,
         limit,
-        full_until: work_out(ports, pipelines, tenant, limit).await?,
+        full_until: compute_full_until(ports, pipelines, tenant, limit).await?,
     };
     let record = Record {
         body: usage.write(),
         revision: stored.map_or(1, |record| record.revision + 1),
-        expires_at: Some(Timestamp(usage.full_until.0.max(now.0) + USAGE_AGE_MS)),
+        expires_at: Some(Timestamp(usage.full_until.0.max(now.0) + MAX_LIMIT_AGE_MS)),
     };
-    // If another request has stored the same, that is as good.
+    // A conflict is ignored: another request has just stored the same.
     ports.put(COLLECTION, tenant.as_str(), &record).await?;
     Ok(usage.full_until)
 }
 
-/// From the rows, newest first, until the limit is reached: it stays so until that job is a day old.
-async fn work_out<P: JobList + KeyValueStore + Clock>(
+/// Adds up the runs of the last 24 hours, newest job first. The job that reaches the limit frees it when it is a day old. Returns that
+/// time; 0 if the limit is not reached.
+async fn compute_full_until<P: JobList + KeyValueStore + Clock>(
     ports: &P,
     pipelines: &Pipelines,
     tenant: &Tenant,
@@ -117,8 +120,8 @@ async fn work_out<P: JobList + KeyValueStore + Clock>(
             ports,
             &scan,
             position,
-            ROWS_AT_A_TIME,
-            ROWS_AT_A_TIME,
+            ROWS_PER_SCAN,
+            ROWS_PER_SCAN,
             &|_| true,
         )
         .await?;
@@ -150,7 +153,7 @@ fn runs(job: &Job) -> u64 {
     ran.count() as u64
 }
 
-/// As function `capacity` has measured it, or else the pipeline's typical one.
+/// The run time that function `capacity` has measured, else the pipeline's typical one. In milliseconds.
 async fn expected_run_ms<P: KeyValueStore>(
     ports: &P,
     pipelines: &Pipelines,
@@ -162,15 +165,16 @@ async fn expected_run_ms<P: KeyValueStore>(
     Ok(measured.map_or(typical, |snapshot| snapshot.run.ms))
 }
 
-/// What is kept of a sum.
+/// Until when a tenant has used up its limit of run time, as computed at `at`. A record caches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Usage {
+struct RunTimeLimit {
     at: Timestamp,
     limit: u32,
+    /// 0 if the limit is not reached.
     full_until: Timestamp,
 }
 
-impl Usage {
+impl RunTimeLimit {
     fn write(self) -> String {
         format!("{} {} {}", self.at.0, self.limit, self.full_until.0)
     }
@@ -192,12 +196,12 @@ mod tests {
 
     #[test]
     fn usage_is_read_as_it_was_stored() {
-        let usage = Usage {
+        let usage = RunTimeLimit {
             at: Timestamp(1_767_607_442_118),
             limit: 600,
             full_until: Timestamp(1_767_693_842_118),
         };
-        assert_eq!(Usage::read(&usage.write()), Some(usage));
-        assert_eq!(Usage::read("1 2"), None);
+        assert_eq!(RunTimeLimit::read(&usage.write()), Some(usage));
+        assert_eq!(RunTimeLimit::read("1 2"), None);
     }
 }

@@ -22,14 +22,14 @@ pub(super) fn shards() -> impl Iterator<Item = JobListKey> {
     (0..JobId::SHARDS).map(JobListKey::CreatedOldestFirst)
 }
 
-/// What is known of a job that an hour counts.
+/// A job as usage counts it.
 pub(super) struct CountedJob {
     pub(super) tenant: String,
     pub(super) pipeline: String,
     pub(super) batch: String,
     pub(super) group: StatusGroup,
     pub(super) bytes: u64,
-    /// As the newest result that names them says.
+    /// The number of pages that the newest result with one states.
     pub(super) pages: Option<u32>,
     pub(super) requests: Vec<EndedRequest>,
 }

@@ -28,7 +28,7 @@ pub struct Waiting {
     pub due: u64,
 }
 
-/// As it is stored. The defaults are those of a webhook that has sent nothing yet.
+/// The delivery state of a webhook, as it is stored. The defaults are those of a webhook that has sent nothing yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryState {
     /// The last event that was sent, waits to be sent again, or was given up.

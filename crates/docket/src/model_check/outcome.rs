@@ -61,7 +61,7 @@ impl JobEffect {
         }
     }
 
-    /// What follows from a failed attempt, by the rules of the service.
+    /// The outcome that the service derives from a failed attempt.
     pub(super) fn of(cause: Cause, pipeline: &Pipeline) -> Self {
         let all = pipeline.attempts;
         let (outcome, attempts, text) = match (cause, cause.retryability()) {

@@ -90,18 +90,18 @@ pub(crate) async fn for_past_jobs(
 }
 
 fn learn_from(past: PastJobs, slots: u32, request: &capacity_plan::PlanRequest) -> Learned {
-    let span = (past.since, config::now());
+    let period = past.since..config::now();
     let slo_ms = u64::from(request.slo_seconds) * 1000;
     learn(
         past.jobs,
-        span,
+        period,
         slots,
         request.endpoint.typical_run_ms,
         slo_ms,
     )
 }
 
-/// What was measured, what was not, and what was late.
+/// Which figures were measured and which are assumed, and how many jobs were late.
 fn remarks(
     learned: &Learned,
     args: &PlanArgs,

@@ -20,7 +20,7 @@ pub(crate) use job::{counts, jobs_table, status_style};
 pub(crate) use table::{Cell, Column, TextTable};
 pub(crate) use text::{byte_size, pluralize, sanitize, sanitize_multiline};
 pub(crate) use time::{
-    duration, parse as parse_time, parse_http_date, ready_by_in_words, relative_time, utc_time,
+    describe_ready_by, duration, parse as parse_time, parse_http_date, relative_time, utc_time,
 };
 
 #[derive(Debug)]

@@ -55,7 +55,7 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 }
 
 /// When an open job will probably be ready, in words.
-pub(crate) fn ready_by_in_words(ready_by: &ReadyByView, now: u64) -> String {
+pub(crate) fn describe_ready_by(ready_by: &ReadyByView, now: u64) -> String {
     let explanation = &ready_by.explanation;
     match (ready_by.about, ready_by.latest, ready_by.earliest) {
         (Some(about), Some(latest), _) => format!(
@@ -158,9 +158,9 @@ mod tests {
             explanation: "Why.".to_owned(),
             ..ReadyByView::default()
         };
-        assert_eq!(ready_by_in_words(&ready_by, NOW), "not known. Why.");
+        assert_eq!(describe_ready_by(&ready_by, NOW), "not known. Why.");
         ready_by.earliest = Some(NOW + 7_200_000);
-        let words = ready_by_in_words(&ready_by, NOW);
+        let words = describe_ready_by(&ready_by, NOW);
         assert_eq!(words, "not before 2026-11-23 03:31:05Z (in 2 h). Why.");
     }
 

@@ -93,7 +93,7 @@ impl NotUploaded {
     }
 
     /// Such as `2 links to folders, hidden: 2 files, 1 folder`; `None` if there are none.
-    pub(super) fn in_words(self) -> Option<String> {
+    pub(super) fn describe(self) -> Option<String> {
         let counted = |count, one, many| (count > 0).then(|| pluralize(count, one, many));
         let links = counted(self.linked_folders, "link to a folder", "links to folders");
         let hidden: Vec<String> = [
@@ -122,7 +122,7 @@ pub(super) fn files(paths: &[PathBuf]) -> FoundFiles {
             vec![path.clone()]
         };
         if members.is_empty() && found.bad.len() == bad_before {
-            let nothing = match left_out.in_words() {
+            let nothing = match left_out.describe() {
                 None => format!("{} has no files", path.display()),
                 Some(others) => format!("{} has nothing but {others}", path.display()),
             };
@@ -572,7 +572,7 @@ mod tests {
         dir.file("only/.DS_Store", b"x");
         std::fs::create_dir(dir.0.join("nothing")).unwrap();
         let found = files(&[dir.0.clone(), dir.0.join("nothing"), dir.0.join("only")]);
-        let left_out = found.left_out.in_words();
+        let left_out = found.left_out.describe();
         assert_eq!(left_out.as_deref(), Some("hidden: 4 files, 1 folder"));
         let names: Vec<_> = found.files.iter().map(|file| &file.path).collect();
         assert_eq!(names, [&dir.0.join("a/deep/a.pdf"), &dir.0.join("b.pdf")]);
@@ -591,7 +591,7 @@ mod tests {
         let input = dir.file("a.pdf", b"%PDF-");
         let twice = files(&[input.clone(), input, dir.0.clone()]);
         assert_eq!((twice.files.len(), twice.bad.len()), (1, 0));
-        assert_eq!(twice.left_out.in_words(), None);
+        assert_eq!(twice.left_out.describe(), None);
         let missing = files(&[dir.0.join("none.pdf")]);
         assert_eq!((missing.files.len(), missing.bad.len()), (0, 1));
     }

@@ -70,7 +70,7 @@ pub(crate) async fn run(context: &CommandContext, args: UploadArgs) -> Result<Ex
         }
     }
     report_bad(context, &bad, files.len(), args.skip_bad)?;
-    if let Some(left_out) = found.left_out.in_words().filter(|_| !context.printer.json) {
+    if let Some(left_out) = found.left_out.describe().filter(|_| !context.printer.json) {
         context.printer.info(&format!("not uploaded: {left_out}"));
     }
     resume_store::delete_expired();

@@ -23,10 +23,10 @@ const MAX_AGE_MS: u64 = 7 * 24 * 3600 * 1000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ResumeKey(String);
 
-/// What is stored about an unfinished upload.
+/// An unfinished upload, as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct UnfinishedUpload {
-    /// As the service created it, without signed URLs.
+    /// The service's answer that created it, without signed URLs.
     pub(super) upload: UploadView,
 }
 

@@ -21,6 +21,7 @@ mod open;
 mod output;
 mod plan;
 mod results;
+mod retry_plans;
 mod setup;
 mod sign_in;
 mod upload;

@@ -30,13 +30,19 @@ fn open_prints_the_address_of_the_page_without_a_terminal() {
 }
 
 #[test]
-fn open_says_what_is_missing() {
+fn open_without_the_page_address_exits_with_2_and_names_docket_page() {
     let setup = Setup::signed_in();
     let path = format!("GET /jobs/{ID}");
     setup.service.respond_once(&path, 200, &detail(ID, "Ready"));
     let output = setup.run(["open", ID]);
     assert_eq!(output.code, Some(2), "{output:?}");
     assert!(output.stderr.contains("DOCKET_PAGE"), "{output:?}");
+}
+
+#[test]
+fn open_of_an_unknown_job_exits_with_4_and_of_a_blank_id_with_2() {
+    let setup = Setup::signed_in();
+    let path = format!("GET /jobs/{ID}");
     let refused = json!({"type": "urn:docket:problem:not-found", "title": "Not found", "status": 404, "detail": "there is no such job"});
     setup.service.respond_once(&path, 404, &refused);
     assert_eq!(setup.run(["open", ID]).code, Some(4));

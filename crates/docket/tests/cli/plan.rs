@@ -85,7 +85,7 @@ fn json_has_the_figures_of_the_best_settings_and_of_the_alternatives() {
 }
 
 #[test]
-fn objective_that_the_maximum_cannot_meet_is_said() {
+fn slo_that_max_instances_cannot_keep_exits_with_1_and_names_the_number_that_can() {
     let words = [
         "--documents",
         "300",
@@ -167,7 +167,7 @@ fn ready(number: u64, created_at: u64, took: u64) -> Value {
 }
 
 const SINCE: &str = "2020-01-02";
-/// That date.
+/// [`SINCE`] in milliseconds.
 const SINCE_MS: u64 = 1_577_923_200_000;
 
 fn list(cursor: &str) -> String {
@@ -245,7 +245,7 @@ fn times_of_too_few_jobs_fall_back_to_the_pipeline_and_no_jobs_are_refused() {
 }
 
 #[test]
-fn reading_stops_at_the_bound_and_says_so() {
+fn reading_stops_after_200_pages_and_says_so() {
     let setup = Setup::signed_in();
     let made = SINCE_MS + DAY;
     let page = |cursor: &str| json!({"jobs": [ready(1, made, 51_000)], "cursor": cursor, "searched_back_to": made});

@@ -269,7 +269,7 @@ fn serve_named(setup: &Setup, id: &str, name: &str, content: &str) {
 }
 
 #[test]
-fn empty_id_is_refused_in_words() {
+fn empty_id_is_refused_with_the_reason() {
     let setup = Setup::signed_in();
     for command in [
         "show", "explain", "result", "document", "retry", "cancel", "mark",

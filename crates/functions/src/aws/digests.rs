@@ -74,8 +74,8 @@ fn send_email_input(sender: &str, configuration_set: &str, mail: &Mail) -> Value
     })
 }
 
-/// Only what is true of this one mail is a refusal (SES API v2 reference, `SendEmail`, "Errors"). All else ends by itself or by
-/// what an operator does: too many mails, no quota left, sending paused, no permission, no answer.
+/// Only an error of this one mail is a refusal (SES API v2 reference, `SendEmail`, "Errors"). All other errors pass, or an operator
+/// ends them: too many mails, no quota left, sending paused, no permission, no answer.
 fn mail_error(error: JsonError) -> MailError {
     let service_error = error.as_service_error();
     let code = service_error.and_then(|it| it.code()).unwrap_or_default();

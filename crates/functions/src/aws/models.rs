@@ -9,7 +9,7 @@ use jobs::ports::{Clock, KeyValueStore, KnownModels};
 use super::Aws;
 use crate::config::{Environment, Has, variable};
 
-/// What was last read, and when.
+/// The models that were last read, and when.
 pub(super) type CachedModels = Option<(Timestamp, ServedModels)>;
 
 impl<E: Environment + Has<variable::RecordsTable>> KnownModels for Aws<E> {

@@ -324,7 +324,7 @@ pub(super) async fn settle<P: Quarantine + Clock>(
         message_id: message.first_id().to_owned(),
         cause: cause.into(),
         problem,
-        body: message.text().to_owned(),
+        body: message.body().to_owned(),
         at: ports.now(),
     };
     match ports.quarantine(&entry).await {

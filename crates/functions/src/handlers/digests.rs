@@ -87,7 +87,7 @@ where
     let deadline = event.context.deadline;
     let mut settled = SettledMessages::default();
     for message in &event.payload.records {
-        let parsed = match DigestMessage::parse(message.text()) {
+        let parsed = match DigestMessage::parse(message.body()) {
             Ok(Some(parsed)) => parsed,
             Ok(None) => continue,
             Err(problem) => {

@@ -82,7 +82,7 @@ where
     let mut settled = SettledMessages::default();
     let mut batches: BTreeMap<Tenant, TenantBatch<'_>> = BTreeMap::new();
     for message in messages {
-        match parse(message.text()) {
+        match parse(message.body()) {
             Ok((tenant, event)) => {
                 let batch = batches.entry(tenant).or_default();
                 batch.messages.push(message);

@@ -50,7 +50,7 @@ where
     P: JobStore + ObjectStore + ObjectDeletion + KeyValueStore + RecentJobs + CheckQueue + Clock,
 {
     let last_call = message.receive_count() > MAX_REDELIVERIES;
-    match outcome(message.text(), last_call) {
+    match outcome(message.body(), last_call) {
         Err(problem) => MessageFailure::Malformed(problem).into(),
         Ok(None) => MessageResult::default(),
         Ok(Some(outcome)) => {

@@ -145,7 +145,7 @@ where
         + Clock,
 {
     let redelivered = message.receive_count() > 1;
-    match serde_json::from_str(message.text()) {
+    match serde_json::from_str(message.body()) {
         Ok(ChecksMessage::Release(ReleaseMessage { release })) => {
             // A pipeline that has no window any more: the reconciler releases its jobs.
             let pipeline = run.pipelines.get(&release).filter(|it| has_window(it));

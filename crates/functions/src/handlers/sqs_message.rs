@@ -3,7 +3,7 @@
 use aws_lambda_events::sqs::SqsMessage;
 use jobs::id::TraceId;
 
-/// The message attribute with the id of the first message with this body, if it was redriven or redriven.
+/// The message attribute with the id of the first message with this body, if a dead letter or a quarantined message was redriven.
 pub const FIRST_MESSAGE_ID: &str = "first-message-id";
 
 /// The message attribute with the trace id of that first message, if it had one.
@@ -15,7 +15,8 @@ pub trait SqsMessageExt {
     /// "Reporting batch item failures").
     fn id(&self) -> &str;
 
-    fn text(&self) -> &str;
+    /// The body; empty without one.
+    fn body(&self) -> &str;
 
     /// How often it was received, including this time.
     fn receive_count(&self) -> u32;
@@ -33,7 +34,7 @@ impl SqsMessageExt for SqsMessage {
         self.message_id.as_deref().unwrap_or_default()
     }
 
-    fn text(&self) -> &str {
+    fn body(&self) -> &str {
         self.body.as_deref().unwrap_or_default()
     }
 

@@ -58,7 +58,7 @@ where
         + RecentStarts
         + Clock,
 {
-    let records = match uploads(message.text(), message.trace_id()) {
+    let records = match uploads(message.body(), message.trace_id()) {
         Ok(records) => records,
         Err(problem) => return MessageFailure::Malformed(problem).into(),
     };

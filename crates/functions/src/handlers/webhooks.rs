@@ -62,7 +62,7 @@ where
     let allowed = AllowedReceivers::from_setting(setting);
     let mut settled = SettledMessages::default();
     for message in &event.payload.records {
-        let (id, instruction, sent_by) = match Instruction::parse(message.text()) {
+        let (id, instruction, sent_by) = match Instruction::parse(message.body()) {
             Ok(parsed) => parsed,
             Err(problem) => {
                 settled.malformed(ports, QUEUE, message, problem).await;

@@ -52,7 +52,7 @@ fn model(app: &TestApp) -> Option<ModelView> {
     JobView::from(&job(app, INPUT)).model
 }
 
-/// As it is shown while an attempt is open.
+/// The model that views name while the attempt is open.
 fn model_now(app: &TestApp) -> Option<ModelView> {
     let mut open = job(app, INPUT);
     let models = run(observe_models::load(&app.ports)).unwrap();

@@ -84,7 +84,7 @@ pub(crate) fn settings(url: &str) -> TraceSettings {
 }
 
 /// An HTTP request: its first line, its headers, its body.
-pub(crate) struct Got {
+pub(crate) struct ReceivedRequest {
     pub(crate) line: String,
     pub(crate) headers: Vec<String>,
     pub(crate) body: Vec<u8>,
@@ -103,8 +103,8 @@ pub(crate) fn listen(answer: impl Fn(TcpStream) + Send + 'static) -> String {
 }
 
 /// A receiver, and the requests that it gets. It answers 200 to traces and 400 to any other request.
-pub(crate) fn receiver() -> (String, Receiver<Got>) {
-    let (sender, receiver): (Sender<Got>, _) = channel();
+pub(crate) fn receiver() -> (String, Receiver<ReceivedRequest>) {
+    let (sender, receiver): (Sender<ReceivedRequest>, _) = channel();
     let url = listen(move |mut stream| {
         let got = read(&stream);
         let status = if got.line.starts_with("POST /v1/traces ") {
@@ -123,7 +123,7 @@ pub(crate) fn receiver() -> (String, Receiver<Got>) {
     (url, receiver)
 }
 
-fn read(stream: &TcpStream) -> Got {
+fn read(stream: &TcpStream) -> ReceivedRequest {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {
@@ -142,7 +142,7 @@ fn read(stream: &TcpStream) -> Got {
     });
     let mut body = vec![0; length.unwrap_or(0)];
     reader.read_exact(&mut body).unwrap();
-    Got {
+    ReceivedRequest {
         line: lines.remove(0),
         headers: lines,
         body,

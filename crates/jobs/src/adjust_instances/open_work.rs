@@ -134,6 +134,6 @@ where
         revision: before.map_or(0, |it| it.revision) + 1,
         expires_at: None,
     };
-    // If a concurrent run wrote first, its count is as good.
+    // A conflict is ignored: a concurrent run has just stored its count.
     ports.put(COLLECTION, KEY, &record).await.map(drop)
 }

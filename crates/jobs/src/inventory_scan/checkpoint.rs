@@ -285,8 +285,8 @@ mod tests {
         }
     }
 
-    /// What was too young for the last scan, with a minute for the difference of clocks. The date of an object in parts is that of
-    /// its first part.
+    /// Objects that were too young for the last scan, with a minute for the difference of clocks. An object in parts has the date
+    /// of its first part.
     #[test]
     fn other_scans_look_up_what_may_be_newer_than_the_last_one() {
         let last = ago(DAY_MS);

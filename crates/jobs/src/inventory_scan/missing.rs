@@ -15,7 +15,7 @@ use crate::submit::UploadEvent;
 /// job takes some forty calls in a row.
 pub(super) const PAGE_SIZE: u16 = 1000;
 
-/// What is scanned.
+/// The bucket that is scanned, and the pipelines whose prefixes count.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'a> {
     pub(super) bucket: &'a str,

@@ -22,7 +22,7 @@ pub(crate) struct ServedModel {
 }
 
 impl ServedModel {
-    /// What is known after `described` was seen at `now`.
+    /// The model after SageMaker described it at `now`.
     pub(crate) fn seen(known: Option<&Self>, described: DescribedModel, now: Timestamp) -> Self {
         let DescribedModel {
             version,
@@ -50,7 +50,7 @@ impl ServedModel {
         std::iter::once(&self.version).chain(&self.before)
     }
 
-    /// What is known before another version, or before the same one once more: after a rollback.
+    /// The earlier versions once another version is served, or the same one again after a rollback.
     fn as_earlier(&self) -> Vec<ModelVersion> {
         let mut earlier: Vec<ModelVersion> = self.versions().cloned().collect();
         earlier.dedup();

@@ -19,7 +19,7 @@ pub(super) struct WaitingJobs {
     by_pipeline: BTreeMap<String, Vec<QueuedJob>>,
 }
 
-/// What is reported of those of one pipeline.
+/// The figures of one pipeline's queued jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct WaitingCount {
     pub(super) jobs: u64,

@@ -45,7 +45,7 @@ impl Pipeline {
         if self.output == Output::Pdf && !self.result_paths.is_empty() {
             return Err(self.wrong("result_paths", "its results are PDF, which has no paths"));
         }
-        // As the parameter `InputPrefix` of infra/endpoint.yaml. So no input is under a prefix that Docket writes to.
+        // The same rule as parameter `InputPrefix` of infra/endpoint.yaml. It keeps inputs out of the prefixes that Docket writes to.
         let folder = self.prefix.strip_suffix('/').unwrap_or_default();
         if !folder.strip_prefix("inbound").is_some_and(plain) {
             return Err(self.wrong(

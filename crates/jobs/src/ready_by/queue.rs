@@ -22,7 +22,7 @@ pub const TYPICAL_RUN_DEVIATION_PERCENT: u32 = 25;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenSince {
     oldest_ages_ms: Vec<u64>,
-    /// How many of the others each mark stands for.
+    /// The number of jobs for each entry of `ages_ms`.
     jobs_per_mark: u32,
     ages_ms: Vec<u64>,
 }

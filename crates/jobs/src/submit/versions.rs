@@ -105,7 +105,7 @@ pub(super) async fn job_of_same_bytes<P: JobStore + ObjectStore>(
         return Ok(None);
     };
     let input = &of_key.input;
-    // Of a version that is gone, the row alone would say what its bytes were. Another one must still stand for it.
+    // If the version was deleted, only its row describes its bytes. So another version with these bytes must still exist.
     let has_other = same.versions().len() > 1;
     let is_of_key = same.are_of(&input.version, &input.etag, input.bytes) && has_other;
     if !has_other {

@@ -59,14 +59,17 @@ pub(super) fn failed_before(got: Attempt, next: Attempt) -> Result<Decision, Tra
     }))
 }
 
-/// A check of a job whose attempt `next` starts at `due`, or waits since then. `started` is the decision that starts it.
+/// A check, sent about attempt `got`, of a job whose attempt `next` starts at `due`, or waits since then. `started` is the decision
+/// that starts it.
 ///
-/// The time for which a message was sent is compared by value, not with the clock: the queue has already applied the delay.
-/// A message about another time is a copy of one that is no longer wanted.
+/// `sent_for` is compared with `due` by value, not with the clock: the queue has already applied the delay. A message that was
+/// sent for another time is outdated.
 pub(super) fn check_before_start(
-    (got, sent_for): (Attempt, Option<Timestamp>),
+    got: Attempt,
+    sent_for: Option<Timestamp>,
     evidence: &Evidence,
-    (next, due): (Attempt, Timestamp),
+    next: Attempt,
+    due: Timestamp,
     earlier_result: Attempt,
     started: Decision,
 ) -> Result<Decision, TransitionError> {
@@ -115,7 +118,8 @@ pub(super) fn retried(newest: Attempt, budget: RetryBudget, now: Timestamp) -> D
 /// could then end after the job's deadline. The call may have been made, so the check at its own deadline decides.
 pub(super) fn take_over(
     attempt: Attempt,
-    (lease_expires_at, deadline): (Timestamp, Timestamp),
+    lease_expires_at: Timestamp,
+    deadline: Timestamp,
     budget: RetryBudget,
     context: &DecisionContext,
     policy: &Policy,
@@ -219,7 +223,7 @@ pub(super) fn after_failure(
                 last_attempt: budget.last_attempt.next().min(Attempt::MAX),
                 ..budget
             };
-            queue_after_failure(attempt.next(), (attempt, failure), extended, now, policy)
+            queue_after_failure(attempt.next(), attempt, failure, extended, now, policy)
         }
         Retryability::Permanent
         | Retryability::Retry
@@ -237,7 +241,7 @@ pub(super) fn after_refusal(
     policy: &Policy,
 ) -> Decision {
     if failure.cause == Cause::EndpointDown {
-        queue_after_failure(attempt, (attempt, failure), budget, context.now, policy)
+        queue_after_failure(attempt, attempt, failure, budget, context.now, policy)
     } else {
         after_failure(attempt, failure, budget, context, policy)
     }

@@ -103,7 +103,8 @@ fn after_queue((since, start_by): QueueTimes, budget: RetryBudget, now: Timestam
 /// The attempt failed with the endpoint. The job waits with the others of its pipeline.
 pub(super) fn queue_after_failure(
     next: Attempt,
-    (failed, failure): (Attempt, &Failure),
+    failed: Attempt,
+    failure: &Failure,
     budget: RetryBudget,
     now: Timestamp,
     policy: &Policy,

@@ -1,17 +1,17 @@
 //! The guarantees of the service, in the words of the documentation.
 
-pub(crate) const GUARANTEE_1: &str = "1. Every object version that is current when it is processed has exactly one job, which it shares with earlier uploads of the same bytes, whatever S3 events are lost, doubled or reordered.";
-pub(crate) const GUARANTEE_2: &str = "2. Every job reaches Ready, Failed or Cancelled by its pipeline's job deadline, whatever messages are lost, doubled, late or swapped, and wherever a function crashes.";
+pub(crate) const GUARANTEE_1: &str = "1. Every object version that is current when it is processed has exactly one job, which it shares with earlier uploads of the same bytes, whatever S3 events are lost, duplicated or reordered.";
+pub(crate) const GUARANTEE_2: &str = "2. Every job reaches Ready, Failed or Cancelled within its pipeline's deadline, whatever messages are lost, duplicated, late or reordered, and wherever a function dies. Time in Queued counts only while a breaker holds it.";
 pub(crate) const GUARANTEE_3: &str = "3. Ready means: the output object exists, its location is recorded, and it was made from this version of the input.";
-pub(crate) const GUARANTEE_4: &str = "4. A final state is never overwritten by a late or doubled message, with one exception: a success of any attempt counts unless the job is Ready or Cancelled.";
+pub(crate) const GUARANTEE_4: &str = "4. A late or duplicated message never overwrites a final state, with one exception: a success of any attempt counts unless the job is Ready or Cancelled. It is published as a correction.";
 pub(crate) const GUARANTEE_5: &str = "5. A duplicate event costs no second GPU run. Only a lost answer or record of the invoke call, or an attempt past its deadline, may repeat one.";
-pub(crate) const GUARANTEE_6: &str = "6. Nothing is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed.";
-pub(crate) const GUARANTEE_7: &str = "7. A connected page shows what the table says within a second of a change if the push arrives, within a minute if it was lost, and at once after any reconnect.";
+pub(crate) const GUARANTEE_6: &str = "6. No message is dropped with a 200: what cannot be understood is quarantined, visible to support, and alarmed.";
+pub(crate) const GUARANTEE_7: &str = "7. A connected page shows the table's state within a second of a change if the push arrives, within a minute if it was lost, and at once after a reconnect.";
 pub(crate) const GUARANTEE_8: &str =
     "8. No one sees, is pushed, retries or downloads another tenant's job.";
-pub(crate) const GUARANTEE_9: &str =
-    "9. A support action names its actor and its reason, and is kept.";
-pub(crate) const GUARANTEE_10: &str = "10. Whatever a state asks for (invoke, retry message, push, event) is carried out at least once.";
+pub(crate) const GUARANTEE_9: &str = "9. Every support action records its actor and its reason.";
+pub(crate) const GUARANTEE_10: &str =
+    "10. Every effect of a state (invoke, retry message, push, event) runs at least once.";
 /// Not of the ten: what function `capacity` may do to an endpoint, and what it must.
 pub(crate) const INSTANCES_STAY: &str = "No instance is stopped while a job of its pipeline is open, except down to one for jobs of which no result can come.";
 pub(crate) const INSTANCES_STOP: &str =

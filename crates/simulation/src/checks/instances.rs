@@ -28,7 +28,8 @@ const MAX_UNANSWERED_RUNS: u32 = 3;
 /// before that. An exception are jobs presumed lost: nothing runs for them, and one instance stays.
 pub(crate) fn check_fall(
     env: &mut SimulationEnvironment,
-    (table, ledger): (&JobTable, &Ledger),
+    table: &JobTable,
+    ledger: &Ledger,
     open_since: &BTreeMap<JobId, u64>,
     began_at: u64,
     pipeline: &str,

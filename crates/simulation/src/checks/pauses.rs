@@ -4,17 +4,16 @@ use jobs::job::Job;
 use jobs::state::State;
 
 use super::guarantees::{MAX_CLOCK_SKEW, PAUSES};
-use crate::breakers::BreakerLedger;
 use crate::environment::SimulationEnvironment;
 use crate::function::Functions;
 use crate::ids::short;
-use crate::pauses::PauseLedger;
+use crate::pauses::HoldLedgers;
 use crate::table::Write;
 
 /// Checks a write that took effect. A function that began before a pause was stored may not know it.
 pub(crate) fn check(
     env: &mut SimulationEnvironment,
-    (pauses, breakers): (&PauseLedger, &BreakerLedger),
+    HoldLedgers { pauses, breakers }: HoldLedgers<'_>,
     functions: &Functions,
     write: &Write,
 ) {

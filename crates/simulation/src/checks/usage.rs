@@ -44,7 +44,7 @@ struct HourInRows {
     at_most: KnownPages,
 }
 
-/// What was counted of an hour.
+/// The usage of an hour as the service counted it.
 #[derive(Debug)]
 struct CountedHour {
     documents: u64,
@@ -82,7 +82,7 @@ pub(crate) fn check_at_rest(
             let of_hour = of_hour.or_default();
             of_hour.documents += 1;
             of_hour.bytes += row.job.input.bytes;
-            // As the model wrote them, not as the row has them.
+            // The pages that the model wrote, not those in the row.
             let has_result = row.job.results().next().is_some();
             if let Some(pages) = container::pages(row.job.id).filter(|_| has_result) {
                 of_hour.at_most.add(pages);

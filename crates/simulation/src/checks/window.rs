@@ -13,10 +13,9 @@ use testkit::key_value_map::KeyValueMap;
 
 use super::guarantees::TURNS;
 use super::instances::MAX_INDEX_LAG;
-use crate::breakers::BreakerLedger;
 use crate::environment::SimulationEnvironment;
 use crate::ids::short;
-use crate::pauses::PauseLedger;
+use crate::pauses::HoldLedgers;
 use crate::table::Write;
 use crate::time::SECOND;
 
@@ -34,22 +33,47 @@ struct TenantQueue {
     lane: Lane,
 }
 
-/// A job that is queued, and what passed it.
+/// A queued job, and the work that was released before it.
 #[derive(Debug)]
 struct WaitingJob {
-    /// In the queue, and since when. Urgent jobs count as `standard`.
+    /// Urgent jobs count as `standard`.
     queue: TenantQueue,
     since: u64,
     is_urgent: bool,
     bytes: u64,
-    /// Its last turn. What delays or loses the check delays this job alone: others do not pass it any more.
+    /// Its last turn. A late or lost check delays this job alone: it has had its turn.
     turn_at: Option<u64>,
-    /// By the other tenant of its lane: the work that was released meanwhile, and the largest job of it.
-    passed: BTreeMap<Tenant, (u64, u64)>,
+    /// The work that was released meanwhile, by the other tenant of its lane.
+    passed: BTreeMap<Tenant, PassedWork>,
     /// Jobs of the other lane since the last release of its own. Of an urgent job: all that are not urgent.
     passed_by_others: u64,
     /// The work of the job of its tenant that was released before it.
     own_before: u64,
+}
+
+/// Expected work of a tenant that was released while another job waited.
+#[derive(Debug, Default)]
+struct PassedWork {
+    total: u64,
+    /// That of the largest job.
+    largest: u64,
+}
+
+/// The base with which the work of a pipeline's documents is counted.
+#[derive(Clone, Copy, Debug)]
+struct KnownBase {
+    base: BaseWork,
+    /// When every release certainly knows it.
+    known_from: u64,
+}
+
+/// A job had its turn.
+struct Turn {
+    queue: TenantQueue,
+    is_urgent: bool,
+    work: u64,
+    /// [`KnownBase::known_from`] of the base of `work`.
+    known_from: u64,
 }
 
 /// The jobs that wait for their turn.
@@ -58,8 +82,8 @@ pub(crate) struct TurnLedger {
     waiting: BTreeMap<JobId, WaitingJob>,
     /// The work of the last job of a queue whose turn was stored, and of urgent ones of its tenant since.
     last: BTreeMap<TenantQueue, u64>,
-    /// With which the work of the documents of each pipeline is counted, and from when on releases certainly know it.
-    bases: BTreeMap<String, (BaseWork, u64)>,
+    /// By pipeline.
+    bases: BTreeMap<String, KnownBase>,
 }
 
 fn queue_of(job: &Job, is_urgent: bool) -> TenantQueue {
@@ -94,15 +118,32 @@ impl TurnLedger {
         &mut self,
         env: &mut SimulationEnvironment,
         records: &KeyValueMap,
-        held_by: (&PauseLedger, &BreakerLedger),
-        (before, stored): (&str, &str),
+        holds: HoldLedgers<'_>,
+        before: &str,
+        stored: &str,
     ) {
         let before = released_jobs(before);
         for job in released_jobs(stored) {
             if !before.contains(&job) {
-                self.turn(env, records, held_by, (job.0, true));
+                self.turn_stored(env, records, holds, job.0);
             }
         }
+    }
+
+    fn turn_stored(
+        &mut self,
+        env: &mut SimulationEnvironment,
+        records: &KeyValueMap,
+        holds: HoldLedgers<'_>,
+        id: JobId,
+    ) {
+        let Some(turn) = self.take_turn(env.now, records, id) else {
+            return;
+        };
+        let last = self.last.entry(turn.queue.clone()).or_default();
+        let urgent_before = if turn.is_urgent { *last } else { 0 };
+        *last = urgent_before + turn.work;
+        self.check_passed(env, holds, &turn);
     }
 
     /// A release sends the check of a job.
@@ -110,36 +151,30 @@ impl TurnLedger {
         &mut self,
         env: &mut SimulationEnvironment,
         records: &KeyValueMap,
-        held_by: (&PauseLedger, &BreakerLedger),
+        holds: HoldLedgers<'_>,
         id: JobId,
     ) {
-        self.turn(env, records, held_by, (id, false));
+        if let Some(turn) = self.take_turn(env.now, records, id) {
+            self.check_passed(env, holds, &turn);
+        }
     }
 
-    fn turn(
-        &mut self,
-        env: &mut SimulationEnvironment,
-        records: &KeyValueMap,
-        held_by: (&PauseLedger, &BreakerLedger),
-        (id, is_stored): (JobId, bool),
-    ) {
-        let on_its_way = u64::try_from(INDEX_LAG.as_millis()).unwrap_or(u64::MAX);
-        let now = env.now;
-        let Some(job) = self.waiting.get_mut(&id) else {
-            return;
-        };
-        if job.turn_at.is_some_and(|at| now - at <= on_its_way) {
-            return;
+    /// Records that a waiting job has its turn now; `None` if its last turn is as recent as the lag of the index.
+    fn take_turn(&mut self, now: u64, records: &KeyValueMap, id: JobId) -> Option<Turn> {
+        let index_lag = u64::try_from(INDEX_LAG.as_millis()).unwrap_or(u64::MAX);
+        let job = self.waiting.get_mut(&id)?;
+        if job.turn_at.is_some_and(|at| now - at <= index_lag) {
+            return None;
         }
         job.turn_at = Some(now);
         let (queue, is_urgent, bytes) = (job.queue.clone(), job.is_urgent, job.bytes);
-        let base = self.learned_base(now, records, &queue.pipeline);
-        let work = base.0.expected_work(bytes);
-        if is_stored {
-            let last = self.last.entry(queue.clone()).or_default();
-            *last = if is_urgent { *last + work } else { work };
-        }
-        self.released(env, held_by, (&queue, is_urgent, work), base.1);
+        let known = self.learned_base(now, records, &queue.pipeline);
+        Some(Turn {
+            queue,
+            is_urgent,
+            work: known.base.expected_work(bytes),
+            known_from: known.known_from,
+        })
     }
 
     fn queued(&mut self, now: u64, job: &Job) {
@@ -159,16 +194,19 @@ impl TurnLedger {
         self.waiting.insert(job.id, waiting);
     }
 
-    /// What the runs of the pipeline have taught. Function `capacity` passes a new base on within the time for which a window is
-    /// known. What was released until then does not count.
-    fn learned_base(&mut self, now: u64, records: &KeyValueMap, pipeline: &str) -> (BaseWork, u64) {
+    /// The base that was learned from the pipeline's runs. Function `capacity` passes a new base on within [`WINDOW_TTL`]. Work
+    /// that was released until then does not count.
+    fn learned_base(&mut self, now: u64, records: &KeyValueMap, pipeline: &str) -> KnownBase {
         let key = expected_work::key(pipeline);
         let record = records.get(expected_work::COLLECTION, &key);
         let base = StoredRuns::from_record(record.as_ref()).learned().base();
-        let known = self.bases.entry(pipeline.to_owned()).or_insert((base, 0));
-        if known.0 != base {
-            let passed_on = now + u64::try_from(WINDOW_TTL.as_millis()).unwrap_or(u64::MAX);
-            *known = (base, passed_on);
+        let known = self.bases.entry(pipeline.to_owned()).or_insert(KnownBase {
+            base,
+            known_from: 0,
+        });
+        if known.base != base {
+            let known_from = now + u64::try_from(WINDOW_TTL.as_millis()).unwrap_or(u64::MAX);
+            *known = KnownBase { base, known_from };
             let of_pipeline = |it: &&mut WaitingJob| it.queue.pipeline == pipeline;
             for waiting in self.waiting.values_mut().filter(of_pipeline) {
                 waiting.passed.clear();
@@ -177,13 +215,15 @@ impl TurnLedger {
         *known
     }
 
-    fn released(
+    /// Counts the turn against every job that waits, and reports those that too many turns have passed.
+    fn check_passed(
         &mut self,
         env: &mut SimulationEnvironment,
-        (pauses, breakers): (&PauseLedger, &BreakerLedger),
-        (queue, was_urgent, work): (&TenantQueue, bool, u64),
-        known_from: u64,
+        holds: HoldLedgers<'_>,
+        turn: &Turn,
     ) {
+        let HoldLedgers { pauses, breakers } = holds;
+        let Turn { queue, work, .. } = turn;
         let TenantQueue {
             pipeline,
             tenant,
@@ -203,9 +243,9 @@ impl TurnLedger {
                 continue;
             }
             let is_own = waiting.queue == *queue;
-            if was_urgent {
+            if turn.is_urgent {
                 // Its tenant pays with its next turn.
-                waiting.own_before += if is_own { work } else { 0 };
+                waiting.own_before += if is_own { *work } else { 0 };
                 continue;
             }
             if !waiting.is_urgent && own_lane == lane {
@@ -217,7 +257,7 @@ impl TurnLedger {
                     continue;
                 }
             }
-            let since = (waiting.since + seen_after).max(known_from);
+            let since = (waiting.since + seen_after).max(turn.known_from);
             // The oldest job probes, whatever its tenant.
             let is_held = pauses.held_tenant_within(pipeline, own_tenant, waiting.since, now)
                 || breakers.open_within(pipeline, waiting.since, now)
@@ -242,12 +282,12 @@ impl TurnLedger {
                 }
                 continue;
             }
-            let (passed, largest) = waiting.passed.entry(tenant.clone()).or_default();
-            *passed += work;
-            *largest = work.max(*largest);
-            let allowed = waiting.own_before + PASSES_ALLOWED * *largest;
-            if *passed > allowed {
-                let passed = *passed;
+            let passed = waiting.passed.entry(tenant.clone()).or_default();
+            passed.total += work;
+            passed.largest = passed.largest.max(*work);
+            let allowed = waiting.own_before + PASSES_ALLOWED * passed.largest;
+            if passed.total > allowed {
+                let passed = passed.total;
                 env.violation(TURNS, || {
                     format!(
                         "{} of {own_tenant} waits while work of {passed} of {tenant} is released, {allowed} were allowed",

@@ -1,4 +1,4 @@
-//! What is learned of the work of documents: before a history, and as functions read it.
+//! The learned work of documents: the record before a history begins, and the record as functions read it.
 
 use jobs::expected_work::{COLLECTION, RunSums, StoredRuns, key};
 use jobs::id::Timestamp;

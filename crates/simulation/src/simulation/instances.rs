@@ -125,7 +125,8 @@ impl Simulation {
             } = self;
             checks::instances::check_fall(
                 env,
-                (table, ledger),
+                table,
+                ledger,
                 &docket.open_since,
                 began_at,
                 &pipeline,

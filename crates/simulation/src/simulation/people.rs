@@ -1,4 +1,4 @@
-//! What follows from the answers of the HTTP API: people repeat what failed, and go on with uploads and retry plans.
+//! What users do after an answer of the HTTP API: they repeat a failed request, or continue an upload or a retry plan.
 
 use std::rc::Rc;
 

@@ -10,7 +10,7 @@ use jobs::window::{KnownWindow, WINDOW_TTL, Window};
 use super::Simulation;
 use crate::fault::FaultKind;
 use crate::message::{MessageKind, QueueMessage, send};
-use crate::pauses;
+use crate::pauses::{self, HoldLedgers};
 
 /// The key of the pause record.
 const KEY: &str = "now";
@@ -26,22 +26,24 @@ impl Simulation {
         if is_stored {
             let turns = record.body.replace('\n', " ");
             self.env.log(|| format!("turns of {pipeline}: {turns}"));
-            let held_by = (&self.pauses, &self.breakers);
-            self.turns.turns_stored(
-                &mut self.env,
-                &self.records,
-                held_by,
-                (&before, &record.body),
-            );
+            let holds = HoldLedgers {
+                pauses: &self.pauses,
+                breakers: &self.breakers,
+            };
+            self.turns
+                .turns_stored(&mut self.env, &self.records, holds, &before, &record.body);
         }
         is_stored
     }
 
     /// A release sends the check of a job.
     pub(crate) fn check_sent(&mut self, job: JobId) {
-        let held_by = (&self.pauses, &self.breakers);
+        let holds = HoldLedgers {
+            pauses: &self.pauses,
+            breakers: &self.breakers,
+        };
         self.turns
-            .check_sent(&mut self.env, &self.records, held_by, job);
+            .check_sent(&mut self.env, &self.records, holds, job);
     }
 
     /// The pause record, perhaps after it lost its lines of windows ([`FaultKind::WindowLost`]).

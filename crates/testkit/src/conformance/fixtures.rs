@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jobs::id::{Attempt, JobId, LeaseToken, Location, Tenant, Timestamp};
 use jobs::input::Input;
-use jobs::job::{Job, NewJob};
+use jobs::job::{AttemptRecord, Job, NewJob};
 use jobs::labels::Labels;
 use jobs::state::{Cause, Failure, RetryBudget, State};
 use jobs::transition::{Event, Evidence, HeldBy, Policy};
@@ -57,6 +57,35 @@ pub fn full_job(bucket: &str, unique: &str, number: u64) -> Job {
         state,
         created_at: now,
     })
+}
+
+/// A job of tenant `acme` in bucket `docket-jobs`, in the state with this name.
+///
+/// # Panics
+/// If no state has this name.
+#[expect(clippy::expect_used, reason = "a mistake of the test")]
+pub fn job_in_state(name: &str) -> Job {
+    one_in_every_state("docket-jobs", "acme")
+        .into_iter()
+        .find(|job| job.state.name() == name)
+        .expect("a state has this name")
+}
+
+/// The record of an open attempt, before the endpoint accepted it.
+pub const fn open_attempt(number: u8, started_at: Timestamp) -> AttemptRecord {
+    AttemptRecord {
+        attempt: Attempt(number),
+        started_at,
+        may_run_twice: false,
+        output: None,
+        failure_object: None,
+        closed_at: None,
+        failure: None,
+        unexpected_content_type: None,
+        pages: None,
+        model_tag: None,
+        model: None,
+    }
 }
 
 /// A job in every state, all derived from the same first version.

@@ -8,7 +8,7 @@ import { understand } from "../result/understand";
 import { type Contract, csv } from "./csv";
 import { saveBlob } from "./save";
 
-/** What is saved, and who hears how far it is. */
+/** The jobs to save, and the callbacks for progress. */
 export interface BulkSave {
   client: Client;
   /** Called after the browser has asked where to save, which it does only right after a click. */

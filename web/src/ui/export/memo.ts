@@ -40,7 +40,7 @@ function field(name: string, value: string): Paragraph {
   });
 }
 
-/** What else the model says about a finding or a clause. */
+/** The confidence and further fields of a finding or a clause. */
 function details({ confidence, rest }: Pick<Finding, "confidence" | "rest">): Paragraph[] {
   const sure = confidence === undefined ? [] : [field("Confidence", percent(confidence))];
   return [...sure, ...rest.map(([name, value]) => field(label(name), inline(value)))];

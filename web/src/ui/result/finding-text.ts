@@ -19,7 +19,7 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }
 
-/** What is copied of a finding: everything that the model says about it. */
+/** The text that "Copy" puts on the clipboard: everything that the model says about a finding. */
 export function findingText(finding: Finding, document: string): string {
   const head = [findingLevel(finding), finding.title, findingPage(finding)].filter(Boolean).join(", ");
   const rest = finding.rest.map(

@@ -10,7 +10,7 @@ export const MAX_OPEN_VALUES = 3000;
 
 /** What the reader last asked for: everything folded, or everything down to a depth opened. */
 export interface Folding {
-  /** Parts deeper than this are folded; -1 folds all. Undefined: as each part is by itself. */
+  /** Parts deeper than this are folded; -1 folds all. Undefined: each part has its default. */
   openTo: number | undefined;
   /** Counts the requests, so that a repeated one has an effect on parts that were opened or folded by hand since. */
   request: number;

@@ -22,7 +22,7 @@ const OUTCOMES: Record<PlannedJobOutcome, string> = {
   missing: "Record expired",
 };
 
-/** An outcome of a plan in words. What a plan had not come to when it was stopped is skipped, too. */
+/** The label of an outcome. A plan that is stopped skips the jobs that it has not reached. */
 export const outcomeLabel = (plan: RetryPlanView, outcome: PlannedJobOutcome): string =>
   outcome === "skipped" && plan.stopped_at !== undefined
     ? "Skipped (changed or not reached)"

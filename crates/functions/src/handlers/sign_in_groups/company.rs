@@ -1,4 +1,4 @@
-//! What is stored of a provider's answer, and what a token gets from it.
+//! The groups of a provider's answer, as they are stored, and the groups that a token gets from them.
 
 use std::collections::BTreeSet;
 

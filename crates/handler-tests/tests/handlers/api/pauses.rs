@@ -418,7 +418,7 @@ fn pause_without_an_end_a_scope_or_a_reason_is_refused() {
     let _: PauseView = api.support().post("/pauses", pause(&pipeline(), week));
 }
 
-/// What is paused is unknown, so nothing may start, and nothing is lost.
+/// It is unknown what is paused. So no job may start, and none may be lost.
 #[test]
 fn unreadable_pauses_hold_every_upload_until_they_are_repaired() {
     let api = TestApi::new();

@@ -227,7 +227,7 @@ fn run_again_that_fails_leaves_the_job_ready_with_its_result_and_says_that_again
     assert!(world.result(A, "").contains("/a3/"));
 }
 
-/// Its notification may be doubled, and a check finds its output.
+/// Its notification may be duplicated, and a check finds its output.
 #[test]
 fn result_before_the_run_again_does_not_end_it() {
     let world = World::new(&[A]);

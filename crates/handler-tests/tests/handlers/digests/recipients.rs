@@ -282,7 +282,7 @@ fn mail_that_came_back_or_was_reported_as_spam_switches_its_recipient_off() {
     service.change(ANA, CUSTOMER, &on());
     service.ports().state().fail_before.insert("put_record", 1);
     assert_eq!(service.call(&event("Complaint", complaint(ANA), &mail)), 1);
-    // What is neither is quarantined.
+    // A message that is neither is quarantined.
     assert_eq!(service.call("{\"x\":1}"), 0);
     assert_eq!(service.ports().state().quarantine.len(), 1);
 }

@@ -147,7 +147,7 @@ fn assert_unreadable(app: &TestApp, code: &str) {
     assert_eq!(app.ports.state().invocations.len(), 1, "no second run");
 }
 
-/// Archived, or encrypted with a key that the uploader kept: neither changes by itself.
+/// Archived, or encrypted with a key of the uploader: only an operator or the uploader can change that.
 const UNREADABLE: [&str; 2] = ["InvalidObjectState", "InvalidRequest"];
 /// A policy or a key, which its owner may change.
 const DENIED: [&str; 3] = [
