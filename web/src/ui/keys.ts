@@ -6,6 +6,8 @@ export function useKeys(keys: Readonly<Record<string, () => void>>): void {
   useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const isTyping = (event.target as Element | null)?.closest?.("input, select, textarea, dialog, [role=dialog]");
+      // The button that has opened a dialog is disabled meanwhile, so the key may come from the page.
+      if (document.querySelector("dialog[open]")) return;
       if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !Object.hasOwn(keys, event.key)) return;
       event.preventDefault();
       keys[event.key]?.();

@@ -11,7 +11,13 @@ export class SendError extends Error {
     super(status === 0 ? "the connection was lost" : `S3 answered ${status}`);
   }
 
-  /** Whether the same request may succeed later. An expired signature (403) needs a new request. */
+  /** Whether another request, signed anew, may succeed: 403 for an expired signature, 400 for expired credentials and for a
+   *  connection that was too slow or broke off. */
+  get needsNewRequest(): boolean {
+    return this.status === 403 || this.status === 400;
+  }
+
+  /** Whether the same request may succeed later. */
   get isTransient(): boolean {
     // 409: S3 is processing another request for the same key, and asks for a retry.
     return this.status === 0 || this.status === 408 || this.status === 409 || this.status === 429 || this.status >= 500;

@@ -52,7 +52,7 @@ async function sendWhole(upload: UploadView, file: Blob, way: CheckedOptions): P
     } catch (error) {
       // The object exists: an earlier attempt succeeded although its answer was lost.
       if (error instanceof SendError && error.status === 412) return;
-      if (error instanceof SendError && error.status === 403) request = undefined;
+      if (error instanceof SendError && error.needsNewRequest) request = undefined;
       throw error;
     }
   });
@@ -110,7 +110,7 @@ async function sendParts(
           sent.set(number, end - start);
         } catch (error) {
           sent.delete(number);
-          if (error instanceof SendError && error.status === 403) signed.delete(number);
+          if (error instanceof SendError && error.needsNewRequest) signed.delete(number);
           throw error;
         }
       });
@@ -145,7 +145,7 @@ async function withRetries(way: CheckedOptions, work: () => Promise<void>): Prom
         tries = 0;
         continue;
       }
-      const expired = error instanceof SendError && error.status === 403;
+      const expired = error instanceof SendError && error.needsNewRequest;
       const isTransient =
         error instanceof NetworkError ||
         (error instanceof SendError && error.isTransient) ||

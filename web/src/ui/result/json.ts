@@ -17,6 +17,23 @@ export function parseJson(text: string): Json {
   return JSON.parse(text, keepDigits as (key: string, value: unknown) => unknown) as Json;
 }
 
+/** A name that an object of a valid JSON text has twice. Parsers keep one of its values, and most say nothing. */
+export function repeatedName(text: string): string | undefined {
+  const objects: (Set<string> | undefined)[] = [];
+  for (const [token, name] of text.matchAll(/("(?:[^"\\]|\\.)*")(?:\s*:)?|[{}[\]]/g)) {
+    if (token === "{") objects.push(new Set());
+    else if (token === "[") objects.push(undefined);
+    else if (token === "}" || token === "]") objects.pop();
+    else if (name && token.endsWith(":")) {
+      const read = JSON.parse(name) as string;
+      const names = objects.at(-1);
+      if (names?.has(read)) return read;
+      names?.add(read);
+    }
+  }
+  return undefined;
+}
+
 /** How many values there are that hold no others. Counts no further than the limit. */
 export function countValues(json: Json, limit: number): number {
   if (limit <= 0) return 0;

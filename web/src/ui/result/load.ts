@@ -3,7 +3,7 @@
 import type { Client } from "../../api/client";
 import { ApiError, NetworkError } from "../../api/errors";
 import type { ResultPaths, ResultView } from "../../api/types";
-import { type Json, parseJson } from "./json";
+import { type Json, parseJson, repeatedName } from "./json";
 
 /** Larger results are not parsed; the page shows how they begin. */
 const MAX_PARSED_BYTES = 10_000_000;
@@ -43,7 +43,12 @@ export async function loadResult(
   if (!isJson) return asText("");
   if (!isParsed) return asText("The result is too large to be shown in full.");
   try {
-    return { kind: "json", json: parseJson(text), paths: view.paths ?? {} };
+    const json = parseJson(text);
+    const name = repeatedName(text);
+    if (name === undefined) return { kind: "json", json, paths: view.paths ?? {} };
+    return asText(
+      `An object of this result has “${name}” twice, so one of the two could be missed. It is shown as it came.`,
+    );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return asText(`The model says that this result is JSON, but it is not: ${reason}. It is shown as it came.`);
