@@ -58,7 +58,7 @@ pub struct ReceivedInstruction<'a> {
 
 /// What became of the lease.
 enum LeaseResult {
-    Taken(LeasedWebhook),
+    Taken(Box<LeasedWebhook>),
     NotNeeded,
     /// The record changed meanwhile.
     Changed,
@@ -184,12 +184,12 @@ where
     if !write(ports, &states, &id.key, &state, revision).await? {
         return Ok(LeaseResult::Changed);
     }
-    Ok(LeaseResult::Taken(LeasedWebhook {
+    Ok(LeaseResult::Taken(Box::new(LeasedWebhook {
         webhook,
         is_off,
         state,
         revision,
-    }))
+    })))
 }
 
 impl<P> DeliveryRun<'_, P>
