@@ -273,7 +273,8 @@ describe("a page that stays open", { skip: SKIP_REASON }, () => {
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
     const before = asked;
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1000)));
-    assert.equal(asked, before);
+    // Not again and again; the list that is loaded once more may still be on its way.
+    assert.ok(asked - before <= 1, `${asked - before} more requests`);
     await page.unroute(more);
     await page.getByRole("button", { name: "Show more" }).click();
     await page.locator(".row").nth(149).waitFor({ state: "attached" });

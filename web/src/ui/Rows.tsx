@@ -42,7 +42,10 @@ export function Rows({ jobs, order = "newest first" }: { jobs: readonly JobView[
     if (at >= 0) place.current = at;
     // The row that had the focus has left the list: the arrow keys go on where it was.
     else if (document.activeElement === document.body)
-      ref.current?.children[Math.min(place.current, jobs.length - 1)]?.querySelector("a")?.focus();
+      ref.current?.children[Math.min(place.current, jobs.length - 1)]
+        ?.querySelector("a")
+        ?.focus({ preventScroll: true });
+    else setActive(undefined);
   }, [jobs, active]);
   const showTenant = app.tenant === undefined;
   // After returning from a contract, the focus goes back to its row.

@@ -66,9 +66,10 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
         const size = first.getViewport({ scale: 1 });
         pages.current = new Pages(box.current, opened, size, places, events);
         pages.current.setZoom(zoom);
-        // Opened again after a failure, it goes on where the reader was.
-        if (page > 1) pages.current.goTo(page);
-        else if (target) void show(target.place);
+        // Opened again after a failure, it goes on where the reader was, unless that was on the way to a place.
+        if (target && shown.current !== target.turn) void show(target);
+        else if (page > 1) pages.current.goTo(page);
+        else if (target) void show(target);
       },
       (failure: unknown) => current && setError(failure),
     );
@@ -79,12 +80,15 @@ export default function PdfViewer({ name, sign, places, target, onPick }: PdfVie
     };
   }, [opened, places]);
 
-  const show = async (place: Place): Promise<void> => {
+  const shown = useRef<number | undefined>(undefined);
+  const show = async ({ place, turn }: { place: Place; turn: number }): Promise<void> => {
     const located = await pages.current?.show(place).catch(() => undefined);
-    if (located) setNote(noteOf(place, located));
+    if (!located) return;
+    shown.current = turn;
+    setNote(noteOf(place, located));
   };
   useEffect(() => {
-    if (target) void show(target.place);
+    if (target) void show(target);
     else {
       pages.current?.unchoose();
       setNote("");
@@ -204,6 +208,8 @@ function PageNumber({ page, count, goTo }: PageNumberProps): JSX.Element {
           goTo(Number(event.currentTarget.value) || page);
           setTyped(undefined);
         }}
+        // Browsers report no change to the number that was there before.
+        onBlur={() => setTyped(undefined)}
       />
     </label>
   );

@@ -361,7 +361,10 @@ export class Pages {
     const focused = slot.element.contains(activeElement) ? (activeElement as HTMLElement).dataset.place : undefined;
     for (const old of slot.element.querySelectorAll(".pdf-mark")) old.remove();
     slot.element.append(...marks);
-    marks.find((mark) => focused !== undefined && mark.dataset.place === focused)?.focus({ preventScroll: true });
+    if (focused === undefined) return;
+    // A clause has highlights only while it is chosen.
+    const again = marks.find((mark) => mark.dataset.place === focused);
+    (again ?? this.box).focus({ preventScroll: true });
   }
 }
 

@@ -90,7 +90,9 @@ export function Beside({
         // The entry may be far below the tabs.
         bar.current?.scrollIntoView({ block: "start" });
         // The focus may have been in the result, which is hidden now.
-        if (!bar.current?.contains(document.activeElement)) document.getElementById("tab-document")?.focus();
+        const at = document.activeElement;
+        const isLost = at === document.body || document.getElementById("panel-result")?.contains(at);
+        if (isLost) document.getElementById("tab-document")?.focus();
       });
     }
   };

@@ -95,6 +95,7 @@ export class Counter {
   private async counted(job: JobView): Promise<JobView | undefined> {
     const result = await loadResult(this.client, job.id, undefined, MAX_COUNTED_BYTES);
     if (result.kind === "file" && result.view.bytes > MAX_COUNTED_BYTES) throw new Error("too large");
+    if (result.kind === "text" && result.hasRepeatedName) throw new Error("findings could be missed");
     if (result.kind !== "json") return undefined;
     const { findings } = understand(result.json, result.paths);
     return findings && recordCounts(this.client, job, job.attempt, findings);

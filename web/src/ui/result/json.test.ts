@@ -20,6 +20,7 @@ test("the same name in different objects, or as a value, is not repeated", () =>
     '{"a":"{\\"a\\":1,\\"a\\":2}","b":"\\\\","c":"]"}',
     '["a","a"]',
     "3",
+    `{"a":"${'x\\n\\"'.repeat(1_000_000)}","b":{"a":1}}`,
   ])
     assert.equal(repeatedName(text), undefined, text);
 });

@@ -20,18 +20,37 @@ export function parseJson(text: string): Json {
 /** A name that an object of a valid JSON text has twice. Parsers keep one of its values, and most say nothing. */
 export function repeatedName(text: string): string | undefined {
   const objects: (Set<string> | undefined)[] = [];
-  for (const [token, name] of text.matchAll(/("(?:[^"\\]|\\.)*")(?:\s*:)?|[{}[\]]/g)) {
-    if (token === "{") objects.push(new Set());
-    else if (token === "[") objects.push(undefined);
-    else if (token === "}" || token === "]") objects.pop();
-    else if (name && token.endsWith(":")) {
-      const read = JSON.parse(name) as string;
-      const names = objects.at(-1);
-      if (names?.has(read)) return read;
-      names?.add(read);
+  for (let at = 0; at < text.length; at += 1) {
+    const sign = text[at];
+    if (sign === "{") objects.push(new Set());
+    else if (sign === "[") objects.push(undefined);
+    else if (sign === "}" || sign === "]") objects.pop();
+    else if (sign === '"') {
+      const end = endOfString(text, at);
+      let after = end + 1;
+      while (/\s/.test(text[after] ?? "")) after += 1;
+      if (text[after] === ":") {
+        const name = JSON.parse(text.slice(at, end + 1)) as string;
+        const names = objects.at(-1);
+        if (names?.has(name)) return name;
+        names?.add(name);
+      }
+      at = end;
     }
   }
   return undefined;
+}
+
+/** The place of the quotation mark that ends the string that begins at `start`. */
+function endOfString(text: string, start: number): number {
+  let end = start;
+  for (;;) {
+    end = text.indexOf('"', end + 1);
+    if (end < 0) return text.length;
+    let escapes = 0;
+    while (text[end - 1 - escapes] === "\\") escapes += 1;
+    if (escapes % 2 === 0) return end;
+  }
 }
 
 /** How many values there are that hold no others. Counts no further than the limit. */

@@ -13,7 +13,7 @@ const MAX_TEXT_BYTES = 100_000;
 export type LoadedResult =
   | { kind: "json"; json: Json; paths: ResultPaths }
   /** `why` is a sentence for the reader; `bytes` of it were loaded. */
-  | { kind: "text"; text: string; why: string; bytes: number; of: number }
+  | { kind: "text"; text: string; why: string; bytes: number; of: number; hasRepeatedName?: boolean }
   | { kind: "pdf"; view: ResultView }
   | { kind: "file"; view: ResultView };
 
@@ -46,9 +46,8 @@ export async function loadResult(
     const json = parseJson(text);
     const name = repeatedName(text);
     if (name === undefined) return { kind: "json", json, paths: view.paths ?? {} };
-    return asText(
-      `An object of this result has “${name}” twice, so one of the two could be missed. It is shown as it came.`,
-    );
+    const why = `An object of this result has “${name}” twice, so one of the two could be missed. It is shown as it came.`;
+    return { ...asText(why), hasRepeatedName: true } as LoadedResult;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return asText(`The model says that this result is JSON, but it is not: ${reason}. It is shown as it came.`);
