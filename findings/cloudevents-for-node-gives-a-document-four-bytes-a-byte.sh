@@ -19,7 +19,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-npm install --silent --no-audit --no-fund --prefix "$work" cloudevents@10.0.0 > log
+npm install --loglevel=error --no-audit --no-fund --prefix "$work" cloudevents@10.0.0 > log
 cat > probe.js <<'JS'
 const fs = require("fs");
 const { CloudEvent, HTTP } = require("cloudevents");

@@ -24,7 +24,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check cloudevents==2.2.0
-npm install --silent --no-audit --no-fund --prefix "$work" cloudevents@10.0.0 > log
+npm install --loglevel=error --no-audit --no-fund --prefix "$work" cloudevents@10.0.0 > log
 
 cat > peer.js <<'JS'
 // Reads messages of the other SDK, and writes one of its own in each mode: JSON on standard input and output.

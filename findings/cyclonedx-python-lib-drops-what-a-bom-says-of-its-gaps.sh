@@ -63,7 +63,7 @@ def show(name, bom):
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     after = json.loads(JsonV1Dot6(Bom.from_json(before)).output_as_string())
-    said = [one for one in caught if "cyclonedx" in str(one.filename)]
+    said = [one for one in caught if not issubclass(one.category, DeprecationWarning)]
 seen = [show("read:   ", before), show("written:", after)]
 print(f"warnings: {len(said)}")
 sys.exit(0 if seen == [(True, list(PARTS)), (True, ["vulnerabilities"])] and not said else 1)

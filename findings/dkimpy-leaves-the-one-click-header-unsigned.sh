@@ -20,7 +20,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check dkimpy==1.1.8
-npm install --silent --no-audit --no-fund --prefix "$work" nodemailer@10.6.1 > log
+npm install --loglevel=error --no-audit --no-fund --prefix "$work" nodemailer@10.6.1 > log
 openssl genrsa -traditional -out key.pem 2048 2> log
 
 cat > send.js <<'JS'

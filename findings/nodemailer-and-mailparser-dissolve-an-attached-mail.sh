@@ -19,7 +19,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
-npm install --silent --no-audit --no-fund --prefix "$work" nodemailer@10.6.1 mailparser@3.14.2 > log
+npm install --loglevel=error --no-audit --no-fund --prefix "$work" nodemailer@10.6.1 mailparser@3.14.2 > log
 cat > probe.js <<'JS'
 const { createTransport } = require("nodemailer");
 const { simpleParser } = require("mailparser");

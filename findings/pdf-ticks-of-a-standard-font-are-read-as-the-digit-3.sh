@@ -25,7 +25,7 @@ cd "$work"
 python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check \
     pdfminer.six==20260107 pdfplumber==0.11.10 reportlab==5.1.0 pypdf==7.1.1 pypdfium2==5.15.2
-npm install --silent --no-audit --no-fund --prefix "$work" pdfjs-dist@5.6.205 > log
+npm install --loglevel=error --no-audit --no-fund --prefix "$work" pdfjs-dist@5.6.205 > log
 
 cat > text.mjs <<'JS'
 import { readFileSync } from "node:fs";

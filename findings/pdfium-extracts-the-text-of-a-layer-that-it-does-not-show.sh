@@ -23,7 +23,7 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 python3 -m venv venv
 venv/bin/pip install --quiet --disable-pip-version-check pypdfium2==5.15.2 pikepdf==10.18.0 pymupdf==1.26.6 pillow==13.0.0
-npm install --silent --no-audit --no-fund --prefix "$work" pdfjs-dist@5.6.205 > log
+npm install --loglevel=error --no-audit --no-fund --prefix "$work" pdfjs-dist@5.6.205 > log
 
 cat > text.mjs <<'JS'
 import { readFileSync } from "node:fs";

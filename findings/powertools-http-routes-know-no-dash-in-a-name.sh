@@ -4,8 +4,8 @@
 # Guess, written down before running: the route "/documents/<name>" of APIGatewayHttpResolver matches any one segment of
 # a path. An HTTP API decodes the path before the function sees it (`rawPath`), so this holds for every name of a document.
 #
-# Behaviour: <name> matches letters, digits and a list of signs of URLs. A decoded name with "#", a section sign, an
-# en dash or typographic quotes is answered 404 Not found, and the handler does not run. Umlauts and spaces are
+# Behaviour: <name> matches letters, digits and a list of signs of URLs. A decoded name with "#", a section sign or an
+# en dash is answered 404 Not found, and the handler does not run. Umlauts and spaces are
 # matched, so tests with "Müller 2026.pdf" pass. Encoded names, as of a REST API, are matched too.
 #
 # Output seen:

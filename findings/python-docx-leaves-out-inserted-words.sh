@@ -23,7 +23,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check python-docx==1.2.0 docx2txt==0.9
-npm install --silent --no-audit --no-fund --prefix "$work" mammoth@1.13.0 > "$work/log"
+npm install --loglevel=error --no-audit --no-fund --prefix "$work" mammoth@1.13.0 > "$work/log"
 cat > "$work/probe.py" <<'PYTHON'
 import json
 import subprocess
