@@ -137,7 +137,7 @@ enum HistoryPhase {
 }
 
 impl HistoryPhase {
-    /// A lost upload event is re-sent after 10 minutes; the next run of the reconciler may be 15 minutes later.
+    /// A lost upload event is re-sent after 10 minutes; the next run of the reconciler may be 12 minutes later.
     const REPAIRING: Self = Self::Repairing(7);
     const LAST_SYNC: Self = Self::LastSync(1);
 

@@ -273,8 +273,8 @@ pub(crate) fn webhook_id(tenant: &Tenant) -> String {
     id.to_string()
 }
 
-/// [`Mistake::RedeliverySkips`]: the position of a webhook moves to the end of the feed. From there a redelivery moves it back to
-/// its time, which may be after events that were not sent yet.
+/// [`Mistake::RedeliverySkips`]: the position of a webhook moves to the end of the feed, and nothing waits to be sent again. A
+/// redelivery moves the position back to its time, which may be after events that were not sent yet.
 pub(crate) fn skip_to_end(records: &mut KeyValueMap, tenant: &Tenant) {
     let states = state_collection(tenant);
     let head = records.get(&head_collection(tenant), HEAD_KEY);
@@ -287,6 +287,7 @@ pub(crate) fn skip_to_end(records: &mut KeyValueMap, tenant: &Tenant) {
     };
     if let Ok(mut state) = serde_json::from_str::<DeliveryState>(&record.body) {
         state.position = end.into();
+        state.waiting.clear();
         record.body = serde_json::to_string(&state).unwrap_or_default();
         record.revision += 1;
         records.put(&states, KEY, &record);

@@ -18,13 +18,12 @@ use super::{
     recipient_collection, state_collection,
 };
 use crate::feed::{self, FeedError, FeedPage, MAX_EVENTS_PER_PAGE};
-use crate::lease::{IfLeased, Lease, SentBy};
+use crate::lease::{
+    Arrival, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
+};
 use crate::ports::JobList;
 use crate::webhooks;
 use crate::webhooks::records::{read, write};
-
-/// How often the lease is asked for when others change the record at the same time.
-const MAX_LEASE_TRIES: usize = 3;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,9 +51,7 @@ pub struct DigestTimes {
 #[derive(Clone, Copy, Debug)]
 pub struct DigestRequest<'a> {
     pub tenant: &'a Tenant,
-    pub sent_by: &'a SentBy,
-    /// The id of the message.
-    pub message: &'a str,
+    pub arrival: Arrival<'a>,
 }
 
 /// The record was not written: the lease expired, and another function has it.
@@ -89,9 +86,7 @@ pub async fn send_due<P>(
 where
     P: KeyValueStore + Clock + JobList + JobStore + Mailer + UserDirectory + DigestQueue,
 {
-    let DigestRequest {
-        tenant, message, ..
-    } = request;
+    let DigestRequest { tenant, arrival } = request;
     let mut tries = 0;
     let leased = loop {
         match take_lease(ports, request, times.lease_expires_at).await? {
@@ -106,7 +101,7 @@ where
     let mut turn = DigestTurn {
         ports,
         tenant,
-        message,
+        message: arrival.message,
         settings,
         until: times.until,
         recipients: leased.recipients,
@@ -118,16 +113,13 @@ where
     if matches!(done, Ok(Err(LeaseLost))) {
         return Ok(turn.report);
     }
-    let report = turn.finish().await?;
+    let delay_seconds = if done.is_ok() {
+        0
+    } else {
+        FAILED_DELAY_SECONDS
+    };
+    let report = turn.finish(delay_seconds).await?;
     done.map(|_| report)
-}
-
-/// What became of the lease.
-enum LeaseResult {
-    Taken(LeasedDigests),
-    NotNeeded,
-    /// The record changed meanwhile.
-    Changed,
 }
 
 struct LeasedDigests {
@@ -140,25 +132,21 @@ async fn take_lease<P: KeyValueStore + Clock + DigestQueue>(
     ports: &P,
     request: DigestRequest<'_>,
     expires_at: Timestamp,
-) -> Result<LeaseResult, FeedError> {
+) -> Result<LeaseResult<LeasedDigests>, FeedError> {
     let now = ports.now();
-    let DigestRequest {
-        tenant,
-        sent_by,
-        message,
-    } = request;
+    let DigestRequest { tenant, arrival } = request;
     let states = state_collection(tenant);
     let (mut state, revision) = match read(ports, &states, STATE_KEY).await? {
         Some(stored) => stored,
         None => (DigestState::new(feed::end(ports, tenant).await?), 0),
     };
     let lease = state.lease.as_ref();
-    match lease.and_then(|lease: &Lease| lease.if_taken(now, message, sent_by)) {
+    match lease.and_then(|lease: &Lease| lease.if_taken(now, arrival)) {
         None => {}
         Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
         Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
         Some(IfLeased::SendAgain(delay)) => {
-            send_continue(ports, tenant, sent_by.clone(), delay).await?;
+            send_continue(ports, tenant, arrival.sent_by.clone(), delay).await?;
             return Ok(LeaseResult::NotNeeded);
         }
     }
@@ -169,18 +157,19 @@ async fn take_lease<P: KeyValueStore + Clock + DigestQueue>(
     let recipients = enabled_recipients(ports, tenant).await?;
     state.continue_at = None;
     state.lease = Some(Lease {
-        message: message.to_owned(),
+        token: ports.random(),
+        message: arrival.message.to_owned(),
         expires_at: expires_at.0,
     });
     let revision = revision + 1;
     if !write(ports, &states, STATE_KEY, &state, revision).await? {
         return Ok(LeaseResult::Changed);
     }
-    Ok(LeaseResult::Taken(LeasedDigests {
+    Ok(LeaseResult::Taken(Box::new(LeasedDigests {
         recipients,
         state,
         revision,
-    }))
+    })))
 }
 
 /// By key, with the revisions of the records.
@@ -377,14 +366,15 @@ where
         Ok(Ok(()))
     }
 
-    /// Releases the lease, and sends a message to continue if something waits.
-    async fn finish(mut self) -> Result<DigestReport, FeedError> {
+    /// Releases the lease, and sends a message to continue if something waits, at the earliest after this delay.
+    async fn finish(mut self, delay_seconds: u32) -> Result<DigestReport, FeedError> {
         let (ports, tenant) = (self.ports, self.tenant);
         let now = ports.now();
         let sent_by = SentBy::Run(self.message.to_owned());
         if let Some(due) = self.state.next_due(now) {
             // While something waits, new events are looked for every minute.
-            let at = due.min(now.0 + QUIET_MS);
+            let soonest = now.0 + u64::from(delay_seconds) * 1000;
+            let at = due.min(now.0 + QUIET_MS).max(soonest);
             let delay = u32::try_from((at - now.0).div_ceil(1000)).unwrap_or(0);
             send_continue(ports, tenant, sent_by.clone(), delay).await?;
             self.state.continue_at = Some(at);
@@ -396,7 +386,7 @@ where
         // An event whose message found the lease taken is in the feed by now.
         let end = feed::end_sequence(ports, tenant).await?;
         if end > self.state.position.sequence {
-            send_continue(ports, tenant, sent_by, 0).await?;
+            send_continue(ports, tenant, sent_by, delay_seconds).await?;
         }
         Ok(self.report)
     }

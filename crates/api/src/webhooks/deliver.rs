@@ -17,12 +17,12 @@ use super::{
     state_collection,
 };
 use crate::feed::{self, FeedError, FeedEvent, MAX_EVENTS_PER_PAGE};
-use crate::lease::{IfLeased, Lease, SentBy};
+use crate::lease::{
+    Arrival, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
+};
 
 /// SQS delays no message for longer, in milliseconds.
 const MAX_DELAY_MS: u64 = 900_000;
-/// How often the lease is asked for when others change the record at the same time.
-const MAX_LEASE_TRIES: usize = 3;
 /// After this number of failures in a row the receiver counts as down, and the other events wait.
 const MAX_FAILURES_IN_A_ROW: u8 = 3;
 
@@ -51,17 +51,7 @@ pub struct DeliveryTimes {
 #[derive(Clone, Copy, Debug)]
 pub struct ReceivedInstruction<'a> {
     pub instruction: Instruction,
-    pub sent_by: &'a SentBy,
-    /// The id of the message.
-    pub message: &'a str,
-}
-
-/// What became of the lease.
-enum LeaseResult {
-    Taken(Box<LeasedWebhook>),
-    NotNeeded,
-    /// The record changed meanwhile.
-    Changed,
+    pub arrival: Arrival<'a>,
 }
 
 struct LeasedWebhook {
@@ -113,7 +103,7 @@ where
     let mut run = DeliveryRun {
         ports,
         id,
-        message: received.message,
+        message: received.arrival.message,
         webhook: leased.webhook,
         allowed,
         request_timeout: times.request_timeout,
@@ -124,7 +114,12 @@ where
     if !leased.is_off && done.is_ok() {
         done = run.send_what_is_due(times.until).await;
     }
-    let report = run.finish(leased.revision + 1).await?;
+    let delay_seconds = if done.is_ok() {
+        0
+    } else {
+        FAILED_DELAY_SECONDS
+    };
+    let report = run.finish(leased.revision + 1, delay_seconds).await?;
     done.map(|()| report)
 }
 
@@ -133,15 +128,14 @@ async fn take_lease<P>(
     id: &WebhookId,
     received: ReceivedInstruction<'_>,
     expires_at: Timestamp,
-) -> Result<LeaseResult, FeedError>
+) -> Result<LeaseResult<LeasedWebhook>, FeedError>
 where
     P: KeyValueStore + Clock + WebhookQueue,
 {
     let now = ports.now();
     let ReceivedInstruction {
         instruction,
-        sent_by,
-        message,
+        arrival,
     } = received;
     let Some(webhook) = read::<_, Webhook>(ports, &collection(&id.tenant), &id.key).await? else {
         return Ok(LeaseResult::NotNeeded);
@@ -157,12 +151,12 @@ where
         return Ok(LeaseResult::NotNeeded);
     }
     let lease = state.lease.as_ref();
-    match lease.and_then(|lease| lease.if_taken(now, message, sent_by)) {
+    match lease.and_then(|lease| lease.if_taken(now, arrival)) {
         None => {}
         Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
         Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
         Some(IfLeased::SendAgain(delay)) => {
-            send(ports, id, instruction, sent_by.clone(), delay).await?;
+            send(ports, id, instruction, arrival.sent_by.clone(), delay).await?;
             return Ok(LeaseResult::NotNeeded);
         }
     }
@@ -173,7 +167,8 @@ where
         }
     }
     state.lease = Some(Lease {
-        message: message.to_owned(),
+        token: ports.random(),
+        message: arrival.message.to_owned(),
         expires_at: expires_at.0,
     });
     state.continue_at = state.continue_at.filter(|_| !state.is_awaited(now));
@@ -391,9 +386,14 @@ where
         }
     }
 
-    /// Releases the lease, and sends an instruction to continue if there is more to send.
-    async fn finish(mut self, revision: u64) -> Result<DeliveryReport, FeedError> {
+    /// Releases the lease, and sends an instruction to continue if there is more to send, at the earliest after this delay.
+    async fn finish(
+        mut self,
+        revision: u64,
+        delay_seconds: u32,
+    ) -> Result<DeliveryReport, FeedError> {
         let now = self.ports.now();
+        let soonest = now.0 + u64::from(delay_seconds) * 1000;
         let (ports, id) = (self.ports, self.id);
         let send_continue = async |delay| {
             let sent_by = SentBy::Run(self.message.to_owned());
@@ -403,7 +403,7 @@ where
         let next = self.state.next_due();
         let next = next.filter(|_| self.state.disabled.is_none());
         if let Some(due) = next {
-            let at = due.clamp(now.0, now.0 + MAX_DELAY_MS);
+            let at = due.clamp(soonest, now.0 + MAX_DELAY_MS);
             // Each continued delivery sends one instruction, not each event.
             if planned.is_none_or(|planned| planned > at) {
                 let delay = u32::try_from((at - now.0).div_ceil(1000)).unwrap_or(0);
@@ -427,7 +427,7 @@ where
             is_missed = end > self.state.position.sequence;
         }
         if is_missed {
-            send_continue(0).await?;
+            send_continue(delay_seconds).await?;
         }
         Ok(self.report)
     }

@@ -5,8 +5,9 @@ use api::digests::{
     DigestMessage, DigestReport, DigestRequest, DigestTimes, MailSettings, record_feedback,
     send_due,
 };
+use api::lease::Arrival;
 use api::ports::JobList;
-use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::id::Timestamp;
 use jobs::ports::{Clock, JobStore, KeyValueStore, Quarantine, Queue};
 use lambda_runtime::{Error, LambdaEvent};
@@ -95,7 +96,7 @@ where
                 continue;
             }
         };
-        match process(app, &parsed, message.id(), deadline).await {
+        match process(app, &parsed, message, deadline).await {
             Ok(report) => emit_report(app, report),
             Err(problem) => {
                 warn!(problem, "digests were not completed and come back");
@@ -108,8 +109,8 @@ where
 
 async fn process<P, E>(
     app: &App<P, E>,
-    message: &DigestMessage,
-    message_id: &str,
+    parsed: &DigestMessage,
+    message: &SqsMessage,
     deadline: u64,
 ) -> Result<DigestReport, String>
 where
@@ -117,7 +118,7 @@ where
     E: DigestSettings,
 {
     let (ports, environment) = (&app.ports, &*app.environment);
-    match message {
+    match parsed {
         DigestMessage::Continue(tenant, sent_by) => {
             if config::email_sender(environment).is_none() {
                 return Ok(DigestReport::default());
@@ -134,8 +135,11 @@ where
             };
             let request = DigestRequest {
                 tenant,
-                sent_by,
-                message: message_id,
+                arrival: Arrival {
+                    message: message.id(),
+                    receives: message.receive_count(),
+                    sent_by,
+                },
             };
             let report = send_due(ports, request, settings, times).await;
             report.map_err(|error| format!("{tenant}: {error}"))

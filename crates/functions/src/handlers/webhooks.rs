@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use api::lease::Arrival;
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{WebhookQueue, WebhookSender};
 use api::webhooks::{DeliveryTimes, Instruction, ReceivedInstruction, deliver};
@@ -80,8 +81,11 @@ where
         };
         let received = ReceivedInstruction {
             instruction,
-            sent_by: &sent_by,
-            message: message.id(),
+            arrival: Arrival {
+                message: message.id(),
+                receives: message.receive_count(),
+                sent_by: &sent_by,
+            },
         };
         match deliver(ports, &id, received, allowed, times).await {
             Ok(report) => emit_report(app, &report),

@@ -156,11 +156,11 @@ impl Service {
 
     /// The messages that came back.
     fn call(&self, body: &str) -> usize {
-        self.call_as("m0", body)
+        self.call_as("m0", 1, body)
     }
 
-    fn call_as(&self, message_id: &str, body: &str) -> usize {
-        let mut messages = batch(self.app(), &[body.to_owned()], 1);
+    fn call_as(&self, message_id: &str, receives: u32, body: &str) -> usize {
+        let mut messages = batch(self.app(), &[body.to_owned()], receives);
         messages.payload.records[0].message_id = Some(message_id.to_owned());
         let response = run(digests::handle(self.app(), messages)).unwrap();
         failures(&response).len()

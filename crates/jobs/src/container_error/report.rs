@@ -103,6 +103,12 @@ fn after_class(text: &str) -> Option<&str> {
 /// What an SDK writes before the report about a call that a program made.
 const SDK_WORDS: &str = "An error occurred (ModelError)";
 
+/// Whether an SDK wrote the report that a text begins with, not one that is quoted in it.
+fn is_of_sdk(text: &str) -> bool {
+    let before = text.split("Received ").next();
+    before.is_some_and(|before| before.contains(SDK_WORDS))
+}
+
 /// What follows `An error occurred (ModelError) when calling the InvokeEndpoint operation: `.
 fn after_operation(text: &str) -> Option<&str> {
     let rest = text.strip_prefix(SDK_WORDS)?;
@@ -131,7 +137,7 @@ impl ContainerError {
         }
         match ErrorReport::parse(&text) {
             Some(report) => Self {
-                status: report.status().filter(|_| !text.contains(SDK_WORDS)),
+                status: report.status().filter(|_| !is_of_sdk(&text)),
                 reason: report.words(),
             },
             None => Self {
@@ -258,6 +264,14 @@ mod tests {
                 "{object}"
             );
         }
+    }
+
+    #[test]
+    fn report_that_quotes_the_words_of_an_sdk_has_its_own_status() {
+        let object = "Received client error (424) from primary with message \"An error occurred (ModelError) when calling the \
+            InvokeEndpoint operation: Received server error (500) from primary\". See https://us-east-1.console.aws.amazon.com/cloudwatch/home \
+            in account 123456789012 for more information.";
+        assert_eq!(ContainerError::read(object.as_bytes()).status, Some(424));
     }
 
     /// They may be about another service.

@@ -11,7 +11,7 @@ use crate::policy::Policy;
 use crate::state::{Cause, Failure, RetryBudget, Retryability, State};
 
 use super::queue::queue_after_failure;
-use super::states::{advance, ended, start};
+use super::states::{advance, end_unstarted, ended, start};
 
 /// Whether an event is about the newest attempt or an older one.
 pub(super) enum Age {
@@ -153,19 +153,6 @@ pub(super) fn start_retry(
         "the next attempt could not be started in time to end by the job's deadline",
     );
     end_unstarted(next, evidence, failure, budget)
-}
-
-/// It is too late for another attempt. The job ends, if S3 was asked for a result of an earlier attempt.
-pub(super) fn end_unstarted(
-    next: Attempt,
-    evidence: &Evidence,
-    failure: Failure,
-    budget: RetryBudget,
-) -> Decision {
-    if *evidence == Evidence::NotChecked {
-        return Decision::Ignore(IgnoreReason::EvidenceNeeded);
-    }
-    advance(ended(next, failure, budget), AttemptChange::Unchanged)
 }
 
 pub(super) fn after_failure(

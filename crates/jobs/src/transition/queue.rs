@@ -1,7 +1,6 @@
 //! The decisions about queued jobs.
 
-use super::outcomes::end_unstarted;
-use super::states::{advance, ended, start};
+use super::states::{advance, end_unstarted, ended, start};
 use crate::decision::{Advance, AttemptChange, Decision, DecisionContext, IgnoreReason};
 use crate::event::{Evidence, HeldBy};
 use crate::id::{Attempt, Timestamp};

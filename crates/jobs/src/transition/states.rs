@@ -1,6 +1,7 @@
 //! The states that decisions lead to.
 
-use crate::decision::{Advance, AttemptChange, Decision, DecisionContext};
+use crate::decision::{Advance, AttemptChange, Decision, DecisionContext, IgnoreReason};
+use crate::event::Evidence;
 use crate::id::Attempt;
 use crate::policy::Policy;
 use crate::state::{Failure, RetryBudget, State};
@@ -44,4 +45,17 @@ pub(super) fn start(
 ) -> Decision {
     let state = submitting(attempt, budget, context, policy);
     advance(state, AttemptChange::Started(attempt))
+}
+
+/// It is too late for another attempt. The job ends, if S3 was asked for a result of an earlier attempt.
+pub(super) fn end_unstarted(
+    next: Attempt,
+    evidence: &Evidence,
+    failure: Failure,
+    budget: RetryBudget,
+) -> Decision {
+    if *evidence == Evidence::NotChecked {
+        return Decision::Ignore(IgnoreReason::EvidenceNeeded);
+    }
+    advance(ended(next, failure, budget), AttemptChange::Unchanged)
 }

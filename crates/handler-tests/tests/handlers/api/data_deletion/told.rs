@@ -7,7 +7,7 @@ use api::digests::{
     recipient_key, send_due,
 };
 use api::forgotten_batches;
-use api::lease::SentBy;
+use api::lease::{Arrival, SentBy};
 use api::types::NewWebhook;
 use api::usage::count_hours;
 use api::webhooks;
@@ -107,8 +107,11 @@ fn send_digests(api: &TestApi) {
     let tenant = acme();
     let request = DigestRequest {
         tenant: &tenant,
-        sent_by: &SentBy::Feed,
-        message: "m0",
+        arrival: Arrival {
+            message: "m0",
+            receives: 1,
+            sent_by: &SentBy::Feed,
+        },
     };
     run(send_due(api.ports(), request, settings, times)).unwrap();
 }
