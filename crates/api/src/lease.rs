@@ -14,9 +14,10 @@ pub struct Lease {
     pub expires_at: u64,
 }
 
-/// A message as it arrived.
+/// A message of a queue, as it was delivered.
 #[derive(Clone, Copy, Debug)]
-pub struct Arrival<'a> {
+pub struct DeliveredMessage<'a> {
+    /// Its id.
     pub message: &'a str,
     /// How often it was received, including this time.
     pub receives: u32,
@@ -73,7 +74,7 @@ impl Lease {
     ///
     /// Nearly all messages that find the lease taken are dropped. If each was sent again, those that SQS takes although its
     /// answer is lost would become more and more for as long as the lease stays taken.
-    pub fn if_taken(&self, now: Timestamp, arrival: Arrival<'_>) -> Option<IfLeased> {
+    pub fn if_taken(&self, now: Timestamp, arrival: DeliveredMessage<'_>) -> Option<IfLeased> {
         let left = self
             .expires_at
             .checked_sub(now.0)
@@ -107,7 +108,7 @@ mod tests {
         };
         let run = |message: &str| SentBy::Run(message.to_owned());
         let at = |now, message: &str, receives, sent_by: &SentBy| {
-            let arrival = Arrival {
+            let arrival = DeliveredMessage {
                 message,
                 receives,
                 sent_by,

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::feed::{self, FeedError, FeedPage, MAX_EVENTS_PER_PAGE};
 use crate::lease::{
-    Arrival, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
+    DeliveredMessage, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
 };
 use crate::ports::JobList;
 use crate::webhooks;
@@ -51,7 +51,7 @@ pub struct DigestTimes {
 #[derive(Clone, Copy, Debug)]
 pub struct DigestRequest<'a> {
     pub tenant: &'a Tenant,
-    pub arrival: Arrival<'a>,
+    pub arrival: DeliveredMessage<'a>,
 }
 
 /// The record was not written: the lease expired, and another function has it.

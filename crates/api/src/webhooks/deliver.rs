@@ -18,7 +18,7 @@ use super::{
 };
 use crate::feed::{self, FeedError, FeedEvent, MAX_EVENTS_PER_PAGE};
 use crate::lease::{
-    Arrival, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
+    DeliveredMessage, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
 };
 
 /// SQS delays no message for longer, in milliseconds.
@@ -51,7 +51,7 @@ pub struct DeliveryTimes {
 #[derive(Clone, Copy, Debug)]
 pub struct ReceivedInstruction<'a> {
     pub instruction: Instruction,
-    pub arrival: Arrival<'a>,
+    pub arrival: DeliveredMessage<'a>,
 }
 
 struct LeasedWebhook {

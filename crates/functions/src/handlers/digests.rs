@@ -5,7 +5,7 @@ use api::digests::{
     DigestMessage, DigestReport, DigestRequest, DigestTimes, MailSettings, record_feedback,
     send_due,
 };
-use api::lease::Arrival;
+use api::lease::DeliveredMessage;
 use api::ports::JobList;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use jobs::id::Timestamp;
@@ -135,7 +135,7 @@ where
             };
             let request = DigestRequest {
                 tenant,
-                arrival: Arrival {
+                arrival: DeliveredMessage {
                     message: message.id(),
                     receives: message.receive_count(),
                     sent_by,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use api::lease::Arrival;
+use api::lease::DeliveredMessage;
 use api::webhooks::address::AllowedReceivers;
 use api::webhooks::ports::{WebhookQueue, WebhookSender};
 use api::webhooks::{DeliveryTimes, Instruction, ReceivedInstruction, deliver};
@@ -81,7 +81,7 @@ where
         };
         let received = ReceivedInstruction {
             instruction,
-            arrival: Arrival {
+            arrival: DeliveredMessage {
                 message: message.id(),
                 receives: message.receive_count(),
                 sent_by: &sent_by,

@@ -7,7 +7,7 @@ use api::digests::{
     recipient_key, send_due,
 };
 use api::forgotten_batches;
-use api::lease::{Arrival, SentBy};
+use api::lease::{DeliveredMessage, SentBy};
 use api::types::NewWebhook;
 use api::usage::count_hours;
 use api::webhooks;
@@ -107,7 +107,7 @@ fn send_digests(api: &TestApi) {
     let tenant = acme();
     let request = DigestRequest {
         tenant: &tenant,
-        arrival: Arrival {
+        arrival: DeliveredMessage {
             message: "m0",
             receives: 1,
             sent_by: &SentBy::Feed,
