@@ -145,8 +145,8 @@ async fn take_lease<P: KeyValueStore + Clock + DigestQueue>(
         None => {}
         Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
         Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
-        Some(IfLeased::SendAgain(delay)) => {
-            send_continue(ports, tenant, arrival.sent_by.clone(), delay).await?;
+        Some(IfLeased::SendAgain(sent_by, delay)) => {
+            send_continue(ports, tenant, sent_by, delay).await?;
             return Ok(LeaseResult::NotNeeded);
         }
     }

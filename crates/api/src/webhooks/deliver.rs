@@ -155,8 +155,8 @@ where
         None => {}
         Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
         Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
-        Some(IfLeased::SendAgain(delay)) => {
-            send(ports, id, instruction, arrival.sent_by.clone(), delay).await?;
+        Some(IfLeased::SendAgain(sent_by, delay)) => {
+            send(ports, id, instruction, sent_by, delay).await?;
             return Ok(LeaseResult::NotNeeded);
         }
     }

@@ -359,7 +359,8 @@ fn instruction_that_finds_the_lease_taken_is_dropped_unless_a_user_or_its_holder
         ("m2", 1, r#""feed""#, 1, None),
         ("m3", 2, r#""feed""#, 0, None),
         ("m4", 2, r#"{"run":"m0"}"#, 0, None),
-        ("m5", 2, r#""user""#, 0, Some(5)),
+        ("m5", 2, r#""user""#, 0, Some(20)),
+        ("m7", 2, r#""user_again""#, 1, None),
         ("m6", 2, r#"{"run":"m1"}"#, 0, Some(70)),
         ("m1", 2, r#""feed""#, 1, None),
     ] {
