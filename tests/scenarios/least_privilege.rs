@@ -243,6 +243,7 @@ const GRANTS: [Grants; 17] = [
             "write a retry plan",
             "delete a retry plan",
             "list retry plans",
+            "read the served models",
             "read the pauses",
             "write the pauses",
             "read a quarantine entry",

@@ -70,11 +70,16 @@ impl UnreportedJob {
         tenant.wait_for_status(&id, "InProgress").await;
         let row = row(tenant.stack, &id).await;
         let attempt = row["attempts"].as_l().unwrap()[0].as_m().unwrap();
-        let attribute = match result {
-            RunResult::Output => "output",
-            RunResult::Failure => "failure",
+        let result = match result {
+            // Of an open attempt, the row has the key after the prefix of the job's outputs.
+            RunResult::Output => {
+                format!(
+                    "outbound/doc-understanding/{id}/{}",
+                    text(attempt, &["key"])
+                )
+            }
+            RunResult::Failure => text(attempt, &["failure"]).to_owned(),
         };
-        let result = text(attempt, &[attribute]).to_owned();
         let s3 = &tenant.stack.cloud.s3;
         until("the result of the run", async || {
             let head = s3.head_object().bucket(tenant.bucket()).key(&result);
