@@ -19,7 +19,7 @@ DECISIONS := $(abspath $(TARGET))/decisions.jsonl
 # What a zip may have, in bytes. The budget is 4 MiB = 4194304; docs/adr/0006-release-profile.md says why it is over.
 ZIP_BYTES := 4397000
 # support-api uses more of S3 than the others, and no document waits for it. retry judges whether an endpoint is down.
-ZIP_BYTES_MORE := --allow support-api=5084000 --allow retry=4534000
+ZIP_BYTES_MORE := --allow support-api=5085000 --allow retry=4534000
 MODEL_IMAGE ?= docket-reference-model
 say = @echo "== $(1)" >&2
 
