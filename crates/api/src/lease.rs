@@ -51,14 +51,6 @@ pub enum IfLeased {
     SendAgain(SentBy, u32),
 }
 
-/// What became of an attempt to take the lease.
-pub(crate) enum LeaseResult<T> {
-    Taken(Box<T>),
-    NotNeeded,
-    /// The record changed meanwhile.
-    Changed,
-}
-
 /// How often the lease is asked for when others change the record at the same time.
 pub(crate) const MAX_LEASE_TRIES: usize = 3;
 /// When to continue at the earliest after something could not be read or written, in seconds.

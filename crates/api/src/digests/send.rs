@@ -19,7 +19,7 @@ use super::{
 };
 use crate::feed::{self, FeedError, FeedPage, MAX_EVENTS_PER_PAGE};
 use crate::lease::{
-    DeliveredMessage, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
+    DeliveredMessage, FAILED_DELAY_SECONDS, IfLeased, Lease, MAX_LEASE_TRIES, SentBy,
 };
 use crate::ports::JobList;
 use crate::webhooks;
@@ -87,16 +87,8 @@ where
     P: KeyValueStore + Clock + JobList + JobStore + Mailer + UserDirectory + DigestQueue,
 {
     let DigestRequest { tenant, arrival } = request;
-    let mut tries = 0;
-    let leased = loop {
-        match take_lease(ports, request, times.lease_expires_at).await? {
-            LeaseResult::Taken(leased) => break leased,
-            LeaseResult::NotNeeded => return Ok(DigestReport::default()),
-            LeaseResult::Changed => tries += 1,
-        }
-        if tries == MAX_LEASE_TRIES {
-            return Err(FeedError::Leased);
-        }
+    let Some(leased) = take_lease(ports, request, times.lease_expires_at).await? else {
+        return Ok(DigestReport::default());
     };
     let mut turn = DigestTurn {
         ports,
@@ -128,48 +120,51 @@ struct LeasedDigests {
     revision: u64,
 }
 
+/// Takes the lease; `None` if there is nothing to do, or another message does it.
 async fn take_lease<P: KeyValueStore + Clock + DigestQueue>(
     ports: &P,
     request: DigestRequest<'_>,
     expires_at: Timestamp,
-) -> Result<LeaseResult<LeasedDigests>, FeedError> {
-    let now = ports.now();
-    let DigestRequest { tenant, arrival } = request;
-    let states = state_collection(tenant);
-    let (mut state, revision) = match read(ports, &states, STATE_KEY).await? {
-        Some(stored) => stored,
-        None => (DigestState::new(feed::end(ports, tenant).await?), 0),
-    };
-    let lease = state.lease.as_ref();
-    match lease.and_then(|lease: &Lease| lease.if_taken(now, arrival)) {
-        None => {}
-        Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
-        Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
-        Some(IfLeased::SendAgain(sent_by, delay)) => {
-            send_continue(ports, tenant, sent_by, delay).await?;
-            return Ok(LeaseResult::NotNeeded);
+) -> Result<Option<LeasedDigests>, FeedError> {
+    for _ in 0..MAX_LEASE_TRIES {
+        let now = ports.now();
+        let DigestRequest { tenant, arrival } = request;
+        let states = state_collection(tenant);
+        let (mut state, revision) = match read(ports, &states, STATE_KEY).await? {
+            Some(stored) => stored,
+            None => (DigestState::new(feed::end(ports, tenant).await?), 0),
+        };
+        let lease = state.lease.as_ref();
+        match lease.and_then(|lease: &Lease| lease.if_taken(now, arrival)) {
+            None => {}
+            Some(IfLeased::Drop) => return Ok(None),
+            Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
+            Some(IfLeased::SendAgain(sent_by, delay)) => {
+                send_continue(ports, tenant, sent_by, delay).await?;
+                return Ok(None);
+            }
+        }
+        if !state.is_awaited(now) {
+            // The message that is on its way finds what this one is about.
+            return Ok(None);
+        }
+        let recipients = enabled_recipients(ports, tenant).await?;
+        state.continue_at = None;
+        state.lease = Some(Lease {
+            token: ports.random(),
+            message: arrival.message.to_owned(),
+            expires_at: expires_at.0,
+        });
+        let revision = revision + 1;
+        if write(ports, &states, STATE_KEY, &state, revision).await? {
+            return Ok(Some(LeasedDigests {
+                recipients,
+                state,
+                revision,
+            }));
         }
     }
-    if !state.is_awaited(now) {
-        // The message that is on its way finds what this one is about.
-        return Ok(LeaseResult::NotNeeded);
-    }
-    let recipients = enabled_recipients(ports, tenant).await?;
-    state.continue_at = None;
-    state.lease = Some(Lease {
-        token: ports.random(),
-        message: arrival.message.to_owned(),
-        expires_at: expires_at.0,
-    });
-    let revision = revision + 1;
-    if !write(ports, &states, STATE_KEY, &state, revision).await? {
-        return Ok(LeaseResult::Changed);
-    }
-    Ok(LeaseResult::Taken(Box::new(LeasedDigests {
-        recipients,
-        state,
-        revision,
-    })))
+    Err(FeedError::Leased)
 }
 
 /// By key, with the revisions of the records.

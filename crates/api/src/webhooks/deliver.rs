@@ -18,7 +18,7 @@ use super::{
 };
 use crate::feed::{self, FeedError, FeedEvent, MAX_EVENTS_PER_PAGE};
 use crate::lease::{
-    DeliveredMessage, FAILED_DELAY_SECONDS, IfLeased, Lease, LeaseResult, MAX_LEASE_TRIES, SentBy,
+    DeliveredMessage, FAILED_DELAY_SECONDS, IfLeased, Lease, MAX_LEASE_TRIES, SentBy,
 };
 
 /// SQS delays no message for longer, in milliseconds.
@@ -89,16 +89,8 @@ pub async fn deliver<P>(
 where
     P: KeyValueStore + Clock + JobStore + WebhookSender + WebhookQueue,
 {
-    let mut tries = 0;
-    let leased = loop {
-        match take_lease(ports, id, received, times.lease_expires_at).await? {
-            LeaseResult::Taken(leased) => break leased,
-            LeaseResult::NotNeeded => return Ok(DeliveryReport::default()),
-            LeaseResult::Changed => tries += 1,
-        }
-        if tries == MAX_LEASE_TRIES {
-            return Err(FeedError::Leased);
-        }
+    let Some(leased) = take_lease(ports, id, received, times.lease_expires_at).await? else {
+        return Ok(DeliveryReport::default());
     };
     let mut run = DeliveryRun {
         ports,
@@ -123,68 +115,72 @@ where
     done.map(|()| report)
 }
 
+/// Takes the lease; `None` if there is nothing to do, or another message does it.
 async fn take_lease<P>(
     ports: &P,
     id: &WebhookId,
     received: ReceivedInstruction<'_>,
     expires_at: Timestamp,
-) -> Result<LeaseResult<LeasedWebhook>, FeedError>
+) -> Result<Option<LeasedWebhook>, FeedError>
 where
     P: KeyValueStore + Clock + WebhookQueue,
 {
-    let now = ports.now();
-    let ReceivedInstruction {
-        instruction,
-        arrival,
-    } = received;
-    let Some(webhook) = read::<_, Webhook>(ports, &collection(&id.tenant), &id.key).await? else {
-        return Ok(LeaseResult::NotNeeded);
-    };
-    let (webhook, _) = webhook;
-    let states = state_collection(&id.tenant);
-    let (mut state, revision) = match read(ports, &states, &id.key).await? {
-        Some(stored) => stored,
-        None => (DeliveryState::new(feed::end(ports, &id.tenant).await?), 0),
-    };
-    let is_off = webhook.paused || state.is_disabled(&webhook);
-    if is_off && instruction != Instruction::Test {
-        return Ok(LeaseResult::NotNeeded);
-    }
-    let lease = state.lease.as_ref();
-    match lease.and_then(|lease| lease.if_taken(now, arrival)) {
-        None => {}
-        Some(IfLeased::Drop) => return Ok(LeaseResult::NotNeeded),
-        Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
-        Some(IfLeased::SendAgain(sent_by, delay)) => {
-            send(ports, id, instruction, sent_by, delay).await?;
-            return Ok(LeaseResult::NotNeeded);
+    for _ in 0..MAX_LEASE_TRIES {
+        let now = ports.now();
+        let ReceivedInstruction {
+            instruction,
+            arrival,
+        } = received;
+        let Some(webhook) = read::<_, Webhook>(ports, &collection(&id.tenant), &id.key).await?
+        else {
+            return Ok(None);
+        };
+        let (webhook, _) = webhook;
+        let states = state_collection(&id.tenant);
+        let (mut state, revision) = match read(ports, &states, &id.key).await? {
+            Some(stored) => stored,
+            None => (DeliveryState::new(feed::end(ports, &id.tenant).await?), 0),
+        };
+        let is_off = webhook.paused || state.is_disabled(&webhook);
+        if is_off && instruction != Instruction::Test {
+            return Ok(None);
+        }
+        let lease = state.lease.as_ref();
+        match lease.and_then(|lease| lease.if_taken(now, arrival)) {
+            None => {}
+            Some(IfLeased::Drop) => return Ok(None),
+            Some(IfLeased::ComeBack) => return Err(FeedError::Leased),
+            Some(IfLeased::SendAgain(sent_by, delay)) => {
+                send(ports, id, instruction, sent_by, delay).await?;
+                return Ok(None);
+            }
+        }
+        if instruction == Instruction::Continue {
+            let end = feed::end_sequence(ports, &id.tenant).await?;
+            if !state.has_work(end, now) {
+                return Ok(None);
+            }
+        }
+        state.lease = Some(Lease {
+            token: ports.random(),
+            message: arrival.message.to_owned(),
+            expires_at: expires_at.0,
+        });
+        state.continue_at = state.continue_at.filter(|_| !state.is_awaited(now));
+        if !is_off && state.disabled.is_some() {
+            state.enable(now);
+        }
+        let revision = revision + 1;
+        if write(ports, &states, &id.key, &state, revision).await? {
+            return Ok(Some(LeasedWebhook {
+                webhook,
+                is_off,
+                state,
+                revision,
+            }));
         }
     }
-    if instruction == Instruction::Continue {
-        let end = feed::end_sequence(ports, &id.tenant).await?;
-        if !state.has_work(end, now) {
-            return Ok(LeaseResult::NotNeeded);
-        }
-    }
-    state.lease = Some(Lease {
-        token: ports.random(),
-        message: arrival.message.to_owned(),
-        expires_at: expires_at.0,
-    });
-    state.continue_at = state.continue_at.filter(|_| !state.is_awaited(now));
-    if !is_off && state.disabled.is_some() {
-        state.enable(now);
-    }
-    let revision = revision + 1;
-    if !write(ports, &states, &id.key, &state, revision).await? {
-        return Ok(LeaseResult::Changed);
-    }
-    Ok(LeaseResult::Taken(Box::new(LeasedWebhook {
-        webhook,
-        is_off,
-        state,
-        revision,
-    })))
+    Err(FeedError::Leased)
 }
 
 impl<P> DeliveryRun<'_, P>
